@@ -1,0 +1,1 @@
+"""An uptime monitor that keeps the books of a service level agreement."""

@@ -1,0 +1,45 @@
+"""The errors that cross layers: each carries one clear line for whoever sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MonitorError(Exception):
+    """Something a user can mend; its text is the whole message, one line, no traceback needed."""
+
+
+class InputError(MonitorError):
+    """What was asked for cannot be done as asked: exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a configuration file: where it is, what stands there, what would be allowed."""
+
+    file: str
+    table: str
+    """The TOML table as a reader finds it: ``monitor``, ``server web-01``, ``server #3``; empty for the top."""
+    key: str
+    """Empty when the whole table is meant."""
+    value: str
+    """What stands there, as TOML would show it; ``missing`` for an absent key."""
+    allowed: str
+    """What is allowed, or the remedy, without a full stop at its end."""
+
+    def __str__(self) -> str:
+        place = f"[{self.table}] " if self.table else ""
+        key = f"{self.key} = " if self.key else ""
+        return f"{self.file}: {place}{key}{self.value}: {self.allowed}"
+
+
+class ConfigError(InputError):
+    """A configuration that must not come into force: all its faults at once."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class StoreError(MonitorError):
+    """The database cannot be opened, read or written as it is."""
