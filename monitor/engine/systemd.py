@@ -1,0 +1,116 @@
+"""What the daemon tells the service manager: ready, reloading, stopping, alive, and one line on how it goes.
+
+This is the sd_notify protocol: datagrams of ``KEY=value`` lines to the socket named by ``NOTIFY_SOCKET``. Without that
+variable every method does nothing, so the daemon runs the same by hand. Nothing here ever raises: a monitor must not
+fall because its supervisor did not listen.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATIENCE = 0.5
+"""Seconds that a change of state waits for a busy service manager; pings and status lines do not wait at all."""
+
+PINGS_PER_DEADLINE = 3
+"""So that one ping that was lost, or came late, restarts nothing."""
+
+log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """One open socket to the service manager, or none.
+
+    The socket is opened once, for a ping must get through also when the process has run out of descriptors. Python
+    opens it close-on-exec. Each message names the address anew, which survives a re-execution of the manager.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self._socket = _open() if self._address else None
+        self._complained = False
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anyone is told anything."""
+        return self._socket is not None
+
+    def ready(self, status: str = "") -> None:
+        """Say that the start, or a reload, is complete; ``status`` as in ``status()``, empty leaves it as it is."""
+        self._send(_lines("READY=1", status), PATIENCE)
+
+    def status(self, text: str) -> None:
+        """Set the one line that ``systemctl status`` shows; line breaks in it become spaces."""
+        self._send(_lines("", text), 0)
+
+    def reloading(self) -> None:
+        """Say that a reload has begun; ``ready()`` must follow, whether the new configuration was taken or not."""
+        # the manager compares with its own CLOCK_MONOTONIC: the passed-in clock's scale would mean nothing to it
+        micros = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={micros}", PATIENCE)
+
+    def stopping(self) -> None:
+        """Say that the daemon has begun to stop."""
+        self._send("STOPPING=1", PATIENCE)
+
+    def watchdog(self) -> None:
+        """Say that the daemon's loop turns; to be called every ``watchdog_interval()`` seconds."""
+        self._send("WATCHDOG=1", 0)
+
+    def watchdog_interval(self) -> float | None:
+        """Seconds between pings, a third of what the manager allows; None where it does not watch this process."""
+        if not self.enabled or self._environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+            return None
+        allowed = self._environ.get("WATCHDOG_USEC", "")
+        if not allowed.isdecimal() or int(allowed) == 0:
+            return None
+        return int(allowed) / 1_000_000 / PINGS_PER_DEADLINE
+
+    def close(self) -> None:
+        """Close the socket; whatever is said afterwards is not sent. May be called twice."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _send(self, message: str, patience: float) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.settimeout(patience)
+            self._socket.sendto(message.encode(errors="replace"), self._address)
+        except OSError as error:
+            if not self._complained:
+                log.warning("the service manager did not take %s: %s", message.partition("=")[0], error)
+            self._complained = True
+        else:
+            self._complained = False
+
+
+def _address(name: str) -> str:
+    """Give the socket's address: a path, or a name in the abstract namespace; empty where it is neither."""
+    if name.startswith("/"):
+        return name
+    return f"\0{name[1:]}" if name.startswith("@") and len(name) > 1 else ""
+
+
+def _open() -> socket.socket | None:
+    try:
+        return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError as error:
+        log.warning("no socket to tell the service manager anything: %s", error)
+        return None
+
+
+def _lines(state: str, status: str) -> str:
+    parts = [state] if state else []
+    if status or not state:
+        parts.append("STATUS=" + " ".join(status.split()))
+    return "\n".join(parts)
