@@ -1,0 +1,161 @@
+"""Opening the file, one writer, many readers.
+
+Every write runs inside ``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail at once when
+another process has written in between, whatever the busy timeout. ``synchronous=FULL`` is kept: what a figure hangs on
+survives a power cut, and a commit a tick is cheap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from sqlite_utils import Database
+
+from monitor.errors import StoreError
+from monitor.store.schema import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+FILE = "monitor.db"
+BUSY_SECONDS = 30
+
+
+def open_writing(path: Path) -> Database:
+    """Open the database for writing, make it if it is not there, bring its tables up to date.
+
+    Raises StoreError where the file cannot be opened, is not ours, or comes from a newer version.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        db = Database(_connect(f"{path.resolve().as_uri()}?mode=rwc"))
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        _migrate(db, path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{path}: cannot be opened for writing: {error}; is the disk full or the owner another?"
+        ) from error
+    return db
+
+
+def _migrate(db: Database, path: Path) -> None:
+    known = {migration.name for migration in migrations.pending(db)} | {row.name for row in migrations.applied(db)}
+    ours = {migration.name for migration in migrations._migrations}  # noqa: SLF001 - no public list of all
+    if known - ours:
+        raise StoreError(f"{path}: written by a newer version ({', '.join(sorted(known - ours))}); upgrade this one")
+    if migrations.pending(db):
+        with transaction(db):
+            migrations.apply(db)
+
+
+def open_reading(path: Path) -> Database:
+    """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails."""
+    if not path.exists():
+        empty = Database(memory=True)
+        migrations.apply(empty)
+        return empty
+    try:
+        db = Database(_connect(f"{path.resolve().as_uri()}?mode=ro"))
+        db.execute("PRAGMA query_only = ON")
+        db.execute("SELECT number FROM journal LIMIT 1")
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    return db
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """All or nothing, with the write lock from the start; within another one, a part of that."""
+    if db.conn.in_transaction:
+        yield
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()
+
+
+@contextmanager
+def snapshot(db: Database) -> Iterator[None]:
+    """Show all reads inside one state of the books, whatever is written meanwhile."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.conn.rollback()
+
+
+class Thread(Protocol):
+    """Somewhere to do database work away from the event loop."""
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work with the connection of this thread, and give what it returns."""
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the connection."""
+
+
+class Writer:
+    """The one thread of this process that writes; each piece of work is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._db = open_writing(path)
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work in one transaction; StoreError where the database refuses, and then nothing of it happened."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
+
+    def _do(self, work: Callable[[Database], T]) -> T:
+        try:
+            with transaction(self._db):
+                return work(self._db)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write: {error}") from error
+
+    async def close(self) -> None:
+        """Finish what was asked for, fold the write-ahead log back, close."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        self._pool.shutdown()
+
+
+class Reader:
+    """One thread that reads, so that long questions hold up neither the loop nor the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._db = open_reading(path)
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work on one state of the books."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
+
+    def _do(self, work: Callable[[Database], T]) -> T:
+        try:
+            with snapshot(self._db):
+                return work(self._db)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read: {error}") from error
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        self._pool.shutdown()

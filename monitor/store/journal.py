@@ -1,0 +1,120 @@
+"""The journal: every fact that a figure hangs on, in an append-only chain.
+
+An entry is a number (from 1, without a gap), the time it was recorded, a kind, a body, the hash of the entry before and
+its own hash. The hash is SHA-256 over the UTF-8 of the canonical JSON of the other five fields::
+
+    {"at":1761944400000,"body":{...},"kind":"terms","number":1,"previous":"0000...0000"}
+
+Canonical: keys sorted, no white space, non-ASCII characters as themselves, and only strings, integers, true, false,
+null, lists and objects: no floats, whose text is not one. The first entry's ``previous`` is 64 zeros. So anybody can
+recompute the chain with a few lines of any language; docs/journal.md lists the kinds and shows how.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_utils import Database
+
+    from monitor.model import Millis
+
+START = "0" * 64
+
+
+class Entry(NamedTuple):
+    """One fact as it was recorded."""
+
+    number: int
+    at: Millis
+    kind: str
+    body: dict[str, Any]
+
+
+class Broken(NamedTuple):
+    """The first entry at which the chain does not hold, and why."""
+
+    number: int
+    why: str
+
+
+def canonical(value: object) -> str:
+    """Give the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError(f"a float has no canonical text: {value!r}")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
+
+
+def entry_hash(number: int, at: Millis, kind: str, body: str, previous: str) -> str:
+    """Hash one entry, whose body is canonical JSON already."""
+    text = f'{{"at":{at},"body":{body},"kind":{json.dumps(kind)},"number":{number},"previous":"{previous}"}}'
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
+    """Record a fact and give its number. To be called inside the transaction of what the fact tells of."""
+    last = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
+    number, previous = (last[0] + 1, last[1]) if last else (1, START)
+    text = canonical(body)
+    db.execute(
+        "INSERT INTO journal (number, at, kind, body, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
+        [number, at, kind, text, previous, entry_hash(number, at, kind, text, previous)],
+    )
+    return number
+
+
+def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[Entry]:
+    """Give the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
+    marks = ",".join("?" * len(kinds))
+    rows = db.execute(
+        f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",  # noqa: S608
+        [*kinds, until if until is not None else 1 << 62],
+    )
+    for number, at, kind, body in rows:
+        yield Entry(number, at, kind, json.loads(body))
+
+
+def last(db: Database, kind: str) -> Entry | None:
+    """Give the newest fact of a kind."""
+    row = db.execute(
+        "SELECT number, at, kind, body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]
+    ).fetchone()
+    return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+
+def length(db: Database) -> int:
+    """Count the entries."""
+    number: int | None = db.execute("SELECT max(number) FROM journal").fetchone()[0]
+    return number or 0
+
+
+def walk(db: Database) -> Iterator[Entry | Broken]:
+    """Walk the whole chain; after the first entry that does not hold nothing more is given."""
+    expected, previous = 1, START
+    rows = db.execute("SELECT number, at, kind, body, previous, hash FROM journal ORDER BY number")
+    for number, at, kind, body, before, own in rows:
+        if number != expected:
+            yield Broken(expected, f"is missing: the next that is there is {number}")
+            return
+        if before != previous:
+            yield Broken(number, "does not follow the entry before it: that entry or this one was changed")
+            return
+        if entry_hash(number, at, kind, body, before) != own:
+            yield Broken(number, "was changed: its hash is not that of what it says")
+            return
+        yield Entry(number, at, kind, json.loads(body))
+        expected, previous = number + 1, own

@@ -1,0 +1,20 @@
+"""What the daemon says of itself to other processes: whether it runs, and what troubles it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def put(db: Database, key: str, body: object) -> None:
+    """Write a note, in place of the one before."""
+    db.execute("INSERT OR REPLACE INTO note (key, body) VALUES (?, ?)", [key, json.dumps(body, ensure_ascii=False)])
+
+
+def get(db: Database, key: str) -> Any:
+    """Read a note; None where there is none."""
+    row = db.execute("SELECT body FROM note WHERE key = ?", [key]).fetchone()
+    return json.loads(row[0]) if row else None

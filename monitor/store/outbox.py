@@ -1,0 +1,209 @@
+"""The outbox: every mail is written down in the transaction of what it tells of, and leaves at least once.
+
+A mail about outages gathers: while ``sweep`` is set it waits for that sweep to end, and what falls until then joins it.
+A mail that has left keeps its Message-ID, so a repeat after a crash is recognised by whoever gets it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_utils import Database
+
+    from monitor.model import Millis
+
+MailState: TypeAlias = Literal["pending", "sent", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail in the outbox."""
+
+    id: int
+    kind: str
+    """``outages``, ``maintenance``, ``monitor`` or ``test``."""
+    customer: str | None
+    recipients: tuple[str, ...]
+    copies: tuple[str, ...]
+    """Who gets a copy unseen (the operators)."""
+    remaining: tuple[str, ...]
+    """Who has not got it yet, of both."""
+    body: dict[str, Any]
+    """What it tells of, as data: it is worded when it leaves."""
+    sweep: int | None
+    """The sweep it still gathers; None once it may leave."""
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    refers: tuple[str, ...]
+    """Message-IDs of the mails that it continues."""
+    state: MailState
+    queued_at: Millis
+    next_try: Millis
+    sent_at: Millis | None
+    attempts: int
+    error: str
+
+
+_FIELDS = (
+    "id, kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, message_id, refers, state,"
+    " queued_at, next_try, sent_at, attempts, error"
+)
+
+
+def _mail(row: tuple[Any, ...]) -> Mail:
+    mail = list(row)
+    for place in (3, 4, 5, 12):
+        mail[place] = tuple(json.loads(mail[place]))
+    mail[6] = json.loads(mail[6])
+    return Mail(*mail)
+
+
+def put(
+    db: Database,
+    kind: str,
+    *,
+    at: Millis,
+    customer: str | None,
+    recipients: Iterable[str],
+    copies: Iterable[str],
+    message_id: str,
+    body: dict[str, Any],
+    sweep: int | None = None,
+    subject: str = "",
+    text: str = "",
+    html: str = "",
+    refers: Iterable[str] = (),
+) -> int:
+    """Queue a mail and give its number."""
+    to, bcc = list(recipients), list(copies)
+    remaining = list(dict.fromkeys([*to, *bcc]))
+    cursor = db.execute(
+        "INSERT INTO mail (kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, message_id,"
+        " refers, state, queued_at, next_try) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+        [
+            kind,
+            customer,
+            *(json.dumps(value, ensure_ascii=False) for value in (to, bcc, remaining, body)),
+            *(sweep, subject, text, html, message_id, json.dumps(list(refers)), at, at),
+        ],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def gathering(db: Database, customer: str | None) -> Mail | None:
+    """Give the mail that still gathers a customer's outages (None: the operators'), if there is one."""
+    row = db.execute(
+        f"SELECT {_FIELDS} FROM mail WHERE sweep IS NOT NULL AND customer IS ? AND state = 'pending'",
+        [customer],
+    ).fetchone()
+    return _mail(row) if row else None
+
+
+def gather(db: Database, number: int, body: dict[str, Any], sweep: int) -> None:
+    """Put more into a mail that still gathers."""
+    db.execute(
+        "UPDATE mail SET body = ?, sweep = ? WHERE id = ?", [json.dumps(body, ensure_ascii=False), sweep, number]
+    )
+
+
+def gathered(db: Database, sweep: int) -> list[Mail]:
+    """Give the mails whose sweep is over once ``sweep`` is."""
+    rows = db.execute(f"SELECT {_FIELDS} FROM mail WHERE sweep <= ? AND state = 'pending' ORDER BY id", [sweep])
+    return [_mail(row) for row in rows]
+
+
+def word(db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis) -> None:
+    """Give a mail its words: from now on it may leave."""
+    db.execute(
+        "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, next_try = ? WHERE id = ?",
+        [subject, text, html, json.dumps(list(refers)), at, number],
+    )
+
+
+def due(db: Database, now: Millis, most: int = 20) -> list[Mail]:
+    """Give the mails that should be tried now, the longest waiting first."""
+    rows = db.execute(
+        f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
+        " ORDER BY next_try, id LIMIT ?",
+        [now, most],
+    )
+    return [_mail(row) for row in rows]
+
+
+def sent(db: Database, number: int, at: Millis) -> None:
+    """Mark a mail as accepted for everybody who could get it."""
+    db.execute(
+        "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, attempts = attempts + 1 WHERE id = ?",
+        [at, number],
+    )
+
+
+def retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Millis, error: str) -> None:
+    """Keep a mail for those who have not got it, until the next try."""
+    db.execute(
+        "UPDATE mail SET remaining = ?, next_try = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
+        [json.dumps(list(remaining)), next_try, error, number],
+    )
+
+
+def bury(db: Database, number: int, *, remaining: Iterable[str], error: str) -> None:
+    """Put a mail into the dead letters: trying again by itself would not help."""
+    db.execute(
+        "UPDATE mail SET state = 'dead', remaining = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
+        [json.dumps(list(remaining)), error, number],
+    )
+
+
+def revive(db: Database, mail: Mail, at: Millis) -> None:
+    """Try a mail again now: a dead one for those who did not get it, one that was sent for everybody."""
+    remaining = mail.remaining or tuple(dict.fromkeys([*mail.recipients, *mail.copies]))
+    db.execute(
+        "UPDATE mail SET state = 'pending', remaining = ?, next_try = ?, queued_at = ?, error = '' WHERE id = ?",
+        [json.dumps(list(remaining)), at, at, mail.id],
+    )
+
+
+def get(db: Database, number: int) -> Mail | None:
+    """Give one mail by its number."""
+    row = db.execute(f"SELECT {_FIELDS} FROM mail WHERE id = ?", [number]).fetchone()
+    return _mail(row) if row else None
+
+
+def listing(db: Database, state: MailState | None = None, most: int = 1 << 62) -> list[Mail]:
+    """Give the newest mails, oldest first."""
+    rows = db.execute(
+        f"SELECT * FROM (SELECT {_FIELDS} FROM mail WHERE ? IS NULL OR state = ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+        [state, state, most],
+    )
+    return [_mail(row) for row in rows]
+
+
+def pending(db: Database) -> tuple[int, Millis | None]:
+    """Count what has not left, and give the time at which the oldest of it was queued."""
+    count, oldest = db.execute("SELECT count(*), min(queued_at) FROM mail WHERE state = 'pending'").fetchone()
+    return count, oldest
+
+
+def link(db: Database, outage: int, mail: int) -> None:
+    """Note that a mail told of an outage."""
+    db.execute("INSERT OR IGNORE INTO told (outage, mail) VALUES (?, ?)", [outage, mail])
+
+
+def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
+    """Give the Message-IDs of the mails that told a customer of some outages, oldest first."""
+    found: dict[str, None] = {}
+    for outage in outages:
+        rows = db.execute(
+            "SELECT m.message_id FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? AND m.customer IS ?"
+            " ORDER BY m.id",
+            [outage, customer],
+        )
+        found.update({message_id: None for (message_id,) in rows})
+    return list(found)

@@ -1,0 +1,145 @@
+"""The tables, as migrations: a new one is added at the end, a published one is never edited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_utils.migrations import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+migrations = Migrations("monitor")
+
+_FIRST = """
+-- Every fact that a figure hangs on, chained; see store/journal.py.
+CREATE TABLE journal (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX journal_kind ON journal (kind, number);
+CREATE TRIGGER journal_is_never_rewritten BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_is_never_shortened BEFORE DELETE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+-- A check's number stays its own for ever, also when the check leaves the configuration.
+CREATE TABLE probed (
+    id INTEGER PRIMARY KEY,
+    server TEXT NOT NULL,
+    name TEXT NOT NULL,
+    UNIQUE (server, name)
+) STRICT;
+CREATE TABLE reason (
+    id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One sweep, or one piece of an import: what one entry of the journal has the digest of.
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL CHECK (source IN ('probe', 'import')),
+    opened INTEGER NOT NULL,
+    entry INTEGER REFERENCES journal (number)
+) STRICT;
+CREATE INDEX batch_open ON batch (id) WHERE entry IS NULL;
+-- By time first: a sweep then touches few pages.
+CREATE TABLE result (
+    at INTEGER NOT NULL,
+    probed INTEGER NOT NULL REFERENCES probed (id),
+    outcome INTEGER NOT NULL CHECK (outcome IN (0, 1, 2)),
+    attempts INTEGER NOT NULL,
+    latency INTEGER,
+    reason INTEGER REFERENCES reason (id),
+    batch INTEGER NOT NULL REFERENCES batch (id),
+    PRIMARY KEY (at, probed)
+) STRICT, WITHOUT ROWID;
+
+-- What the results say, kept as they come, so that a month costs by its changes and not by its results.
+CREATE TABLE run (
+    probed INTEGER NOT NULL REFERENCES probed (id),
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    hold INTEGER NOT NULL,
+    PRIMARY KEY (probed, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outage (
+    id INTEGER PRIMARY KEY,
+    probed INTEGER NOT NULL REFERENCES probed (id),
+    start INTEGER NOT NULL,
+    last_fail INTEGER NOT NULL,
+    "end" INTEGER,
+    last_ok INTEGER,
+    reason TEXT NOT NULL,
+    UNIQUE (probed, start)
+) STRICT;
+CREATE INDEX outage_open ON outage (probed) WHERE "end" IS NULL;
+
+-- What has been told of a check; a missing row says: nothing.
+CREATE TABLE alerting (
+    probed INTEGER PRIMARY KEY REFERENCES probed (id),
+    body TEXT NOT NULL
+) STRICT;
+-- The outbox. While `sweep` is set the mail still gathers what falls in that sweep; see store/outbox.py.
+CREATE TABLE mail (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    customer TEXT,
+    recipients TEXT NOT NULL,
+    copies TEXT NOT NULL,
+    remaining TEXT NOT NULL,
+    body TEXT NOT NULL,
+    sweep INTEGER,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    html TEXT NOT NULL,
+    message_id TEXT NOT NULL UNIQUE,
+    refers TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'dead')),
+    queued_at INTEGER NOT NULL,
+    next_try INTEGER NOT NULL,
+    sent_at INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX mail_pending ON mail (next_try) WHERE state = 'pending';
+-- Which mail told of which outage, so that its end goes into the same thread.
+CREATE TABLE told (
+    outage INTEGER NOT NULL REFERENCES outage (id),
+    mail INTEGER NOT NULL REFERENCES mail (id),
+    PRIMARY KEY (outage, mail)
+) STRICT, WITHOUT ROWID;
+
+-- What the daemon says of itself to other processes (`monitor status`).
+CREATE TABLE note (
+    key TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+"""
+
+
+@migrations(name="2026-11-first")
+def _first(db: Database) -> None:
+    for statement in _statements(_FIRST):
+        db.execute(statement)
+
+
+def _statements(script: str) -> list[str]:
+    """Cut a script into statements; a trigger's body ends with ``END``.
+
+    ``executescript`` would commit the transaction that holds the migration.
+    """
+    statements, lines = [], []
+    for line in script.splitlines():
+        text = line.split("--")[0].strip()
+        lines.append(text)
+        whole = " ".join(part for part in lines if part)
+        if text.endswith(";") and (not whole.startswith("CREATE TRIGGER") or text.endswith("END;")):
+            statements.append(whole)
+            lines = []
+    return statements
