@@ -1,0 +1,71 @@
+"""Mail as files: each mail one ``.eml`` in a folder, for a machine without a relay or for another program to send."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.errors import MonitorError
+from monitor.mail.message import render
+from monitor.mail.transport import Receipt, TransportError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.mail.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class FileTransport:
+    """Drops mails into ``folder``, which is made where it is missing.
+
+    A file is there whole or not at all, also after a power cut. Names sort by date, and a mail that is sent again
+    replaces its own file. The Bcc header stays: no envelope says who else gets the mail.
+    """
+
+    folder: Path
+
+    async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:  # noqa: ARG002 - one file has all
+        """Write the mail's file; see Transport.send. A folder that cannot be written is tried again."""
+        try:
+            content = render(message, show_bcc=True).as_bytes()
+        except MonitorError as error:
+            raise TransportError(permanent=True, text=str(error)) from error
+        path = self.folder / file_name(message)
+        try:
+            await asyncio.to_thread(_replace, path, content)
+        except OSError as error:
+            raise TransportError(permanent=False, text=f"folder {self.folder}: {error.strerror or error}") from error
+        return Receipt(reply=f"file {path}")
+
+
+def file_name(message: Message) -> str:
+    """Return the file's name: ``20261002T101500.000Z-`` and 16 digits that stand for the Message-ID."""
+    at = dt.datetime.fromtimestamp(message.date // 1000, dt.UTC)
+    digits = hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{at:%Y%m%dT%H%M%S}.{message.date % 1000:03d}Z-{digits}.eml"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write the file so that no reader ever sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    try:
+        # the owner and the group may read it: mails name customers
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,159 @@
+"""A mail as it is written down, and as it goes over the wire.
+
+What is queued is a :class:`Message`: it holds everything that the wire needs, so a repeat after a crash is the same
+mail byte for byte, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from email.utils import format_datetime, parseaddr
+from typing import TYPE_CHECKING
+
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from monitor.model import Language, Millis
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x20\x7f]{1,64}@(?:[\w](?:[\w-]*[\w])?\.)*[\w](?:[\w-]*[\w])?")
+_BROKEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_ID_HEADERS = frozenset({"message-id", "in-reply-to", "references"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail, complete; everything in it is fixed when it is queued."""
+
+    sender: str
+    """``SLA <sla@example.com>`` or a bare address."""
+    to: tuple[str, ...]
+    """Bare addresses, shown to every reader."""
+    bcc: tuple[str, ...]
+    """Bare addresses that get a copy by the envelope; over SMTP no header names them."""
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    """With its angle brackets; never changes, so that a repeat is recognised."""
+    references: tuple[str, ...]
+    """The Message-IDs before it in its thread, oldest first; the last is the one it answers."""
+    date: Millis
+    language: Language
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Everyone who gets it, each once: ``to``, then ``bcc``."""
+        return tuple(dict.fromkeys((*self.to, *self.bcc)))
+
+
+def new_message_id(domain: str) -> str:
+    """Return a Message-ID that nothing else has, in its angle brackets; ``domain`` is that of the sender."""
+    return f"<{secrets.token_hex(16)}@{_ascii_domain(domain) or 'localhost'}>"
+
+
+def sender_address(sender: str) -> str:
+    """Return the bare address of ``SLA <sla@example.com>``; raises InputError where there is none."""
+    return checked_address(parseaddr(one_line(sender))[1])
+
+
+def sender_domain(sender: str) -> str:
+    """Return the domain of the sender's address, for Message-IDs."""
+    return sender_address(sender).rpartition("@")[2]
+
+
+def checked_address(address: str) -> str:
+    """Return the address with its domain in ASCII; raises InputError unless it is one bare e-mail address."""
+    if not _ADDRESS.fullmatch(address):
+        raise InputError(f"{one_line(address)!r} is not an e-mail address")
+    local, _, domain = address.rpartition("@")
+    domain = _ascii_domain(domain)
+    if not domain or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise InputError(f"{one_line(address)!r} is not an e-mail address")
+    return f"{local}@{domain}"
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line: every line break and control character becomes a space, runs of spaces one."""
+    return " ".join("".join(" " if unicodedata.category(c) in _BROKEN else c for c in text).split())
+
+
+def needs_smtputf8(message: Message) -> bool:
+    """Return whether an address has letters beyond ASCII before its @, for which a relay must offer SMTPUTF8."""
+    everyone = (sender_address(message.sender), *(checked_address(a) for a in message.recipients))
+    return not all(address.isascii() for address in everyone)
+
+
+def render(message: Message, *, show_bcc: bool = False) -> EmailMessage:
+    """Return the mail as it goes over the wire: text and HTML, 7-bit clean, lines short enough for every relay.
+
+    ``show_bcc`` is for mails that are dropped as files, where no envelope says who gets them.
+    Raises InputError where an address is none.
+    """
+    addresses = [checked_address(a) for a in message.to]
+    name, _ = parseaddr(one_line(message.sender))
+    mail = EmailMessage(policy=_WirePolicy(utf8=needs_smtputf8(message)))
+    mail["From"] = Address(display_name=name, addr_spec=sender_address(message.sender))
+    mail["To"] = tuple(Address(addr_spec=a) for a in addresses) or "undisclosed-recipients:;"
+    if show_bcc and message.bcc:
+        mail["Bcc"] = tuple(Address(addr_spec=checked_address(a)) for a in message.bcc)
+    mail["Subject"] = one_line(message.subject)
+    mail["Date"] = format_datetime(dt.datetime.fromtimestamp(message.date // 1000, dt.UTC))
+    mail["Message-ID"] = _id(message.message_id)
+    if message.references:
+        references = [_id(r) for r in message.references]
+        mail["In-Reply-To"] = references[-1]
+        mail["References"] = " ".join(references)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["Content-Language"] = message.language
+    mail.set_content(_body(message.text), cte="quoted-printable")
+    mail.add_alternative(_body(message.html), subtype="html", cte="quoted-printable")
+    # "=" cannot stand so in quoted-printable text, so the boundary never occurs in a part; a repeat has the same one
+    mail.set_boundary("=_" + hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:32])
+    return mail
+
+
+class _WirePolicy(EmailPolicy):
+    """Lines end in CRLF; an id is never broken or encoded, however long it is: it would no longer be found."""
+
+    def __init__(self, *, utf8: bool = False, **rest: object) -> None:
+        super().__init__(linesep="\r\n", raise_on_defect=False, utf8=utf8, **rest)  # type: ignore[arg-type]
+
+    def fold(self, name: str, value: str) -> str:
+        if name.lower() in _ID_HEADERS:
+            return f"{name}: " + "\r\n ".join(str(value).split()) + "\r\n"
+        return super().fold(name, value)
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name.lower() in _ID_HEADERS:
+            return self.fold(name, value).encode("ascii", "replace")
+        return super().fold_binary(name, value)
+
+
+def _ascii_domain(domain: str) -> str:
+    """Return the domain in ASCII (IDNA), empty where it cannot be a domain."""
+    try:
+        return domain.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return ""
+
+
+def _id(text: str) -> str:
+    """Return a Message-ID without anything that could end its line or its brackets."""
+    inner = "".join(c for c in text if "!" <= c <= "~" and c not in "<>")
+    return f"<{inner}>"
+
+
+def _body(text: str) -> str:
+    """Return text that every reader can show: line feeds only, no control characters, no lone surrogates."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _BROKEN else _REPLACEMENT for c in lines)

@@ -1,0 +1,215 @@
+"""Mail over SMTP, to one relay.
+
+Who is at fault decides what happens to a mail. What the relay says of a recipient or of the mail itself is about this
+mail: 5xx is for good. What it says of us - greeting, TLS, login, sender - is about the setup, which someone will mend:
+the mail waits, whatever the code, so that a wrong password loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from monitor.errors import MonitorError
+from monitor.mail.message import checked_address, needs_smtputf8, one_line, render, sender_address
+from monitor.mail.transport import Receipt, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from monitor.mail.message import Message
+
+Security: TypeAlias = Literal["starttls", "tls", "none"]
+
+_SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
+"""Sequence, login and encryption: about how we talk, wherever in the dialogue they come."""
+_TOO_BIG: Final = 552
+_NO_UTF8 = "the relay does not offer SMTPUTF8, which this address needs"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpTransport:
+    """One relay, one connection for each mail.
+
+    ``starttls`` and ``tls`` never fall back to clear text. The relay's certificate must be valid for ``host`` by the
+    system's authorities (or ``ca``); only a relay on this very machine, named by a loopback address or as
+    ``localhost``, needs no valid one: nobody certifies 127.0.0.1, and what is said there does not leave the machine.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str = ""
+    """Empty: no login."""
+    password: Callable[[], str] | None = field(default=None, repr=False)
+    """Asked for at each login, so that a changed password takes effect; may raise MonitorError or OSError."""
+    ca: Path | None = None
+    """Authorities to trust instead of the system's."""
+    timeout: float = 60.0
+    """Seconds that the relay may take for each answer."""
+    deadline: float = 300.0
+    """Seconds that the whole dialogue may take, also with a relay that keeps dripping."""
+
+    async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
+        """Hand the mail to the relay for ``recipients``; see Transport.send."""
+        try:
+            async with asyncio.timeout(self.deadline):
+                return await self._deliver(message, recipients)
+        except TimeoutError as error:
+            raise self._later("the dialogue took too long") from error
+
+    async def _deliver(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
+        try:
+            sender_address(message.sender)
+            known = {address: checked_address(address) for address in recipients}
+        except MonitorError as error:
+            raise TransportError(permanent=True, text=str(error)) from error
+        smtp = SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.security == "tls",
+            start_tls=False,  # done by hand below: so EHLO can name the connection's own address
+            validate_certs=not is_loopback(self.host),
+            cert_bundle=str(self.ca) if self.ca else None,
+            local_hostname="[127.0.0.1]",
+            timeout=self.timeout,
+        )
+        try:
+            await self._open(smtp)
+            receipt = await self._hand_over(smtp, message, known)
+            with suppress(SMTPException, OSError):
+                await smtp.quit()
+        finally:
+            smtp.close()
+        return receipt
+
+    async def _open(self, smtp: SMTP) -> None:
+        """Connect, encrypt and log in: whatever fails here is the setup's fault or the network's, never the mail's."""
+        clear = self.security == "none" and not is_loopback(self.host)
+        if self.username and clear:
+            raise self._later('security = "none" would send the password in clear over the network')
+        step = "connecting"
+        try:
+            await smtp.connect()
+            smtp.local_hostname = own_name(smtp.get_transport_info("sockname"))
+            step = "EHLO"
+            await smtp.ehlo()
+            if self.security == "starttls":
+                step = "STARTTLS"
+                await smtp.starttls()
+                await smtp.ehlo()
+            if self.username and self.password is not None:
+                step = f"login as {self.username}"
+                await self._login(smtp, self.password())
+        except (SMTPException, MonitorError, OSError, ValueError) as error:
+            raise self._later(f"{step}: {_said(error)}") from None
+
+    async def _login(self, smtp: SMTP, password: str) -> None:
+        """Log in; whatever goes wrong, no word of the password is in the error, not even if the relay repeats it."""
+        try:
+            await smtp.login(self.username, password)
+        except UnicodeError:
+            raise SMTPException("the user name or the password has letters that cannot be sent") from None
+        except SMTPException as error:
+            raise SMTPException(_said(error).replace(password, "***") if password else _said(error)) from None
+
+    async def _hand_over(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
+        """Say MAIL, RCPT for each, DATA; ``recipients`` maps the addresses as asked for to those for the wire."""
+        gone: dict[str, str] = {}
+        later: dict[str, str] = {}
+        if not smtp.supports_extension("smtputf8"):
+            gone = {asked: _NO_UTF8 for asked, wire in recipients.items() if not wire.isascii()}
+            ascii_to = tuple(a for a in message.to if checked_address(a).isascii())
+            ascii_bcc = tuple(a for a in message.bcc if checked_address(a).isascii())
+            message = replace(message, to=ascii_to, bcc=ascii_bcc)
+        utf8 = needs_smtputf8(message)
+        try:
+            await smtp.mail(
+                sender_address(message.sender),
+                options=["SMTPUTF8"] if utf8 else [],
+                encoding="utf-8" if utf8 else "ascii",
+            )
+            for asked, wire in recipients.items():
+                if asked not in gone:
+                    await self._name(smtp, asked, wire, gone=gone, later=later, utf8=utf8)
+            if len(gone) + len(later) == len(recipients):
+                raise TransportError(permanent=not later, text=self._at(_list({**gone, **later})), refused=gone)
+            reply = await smtp.data(render(message).as_bytes())
+        except SMTPSenderRefused as error:
+            raise TransportError(permanent=error.code == _TOO_BIG, text=self._at(f"MAIL: {_said(error)}")) from error
+        except SMTPDataError as error:
+            text = self._at(f"DATA: {_said(error)}")
+            raise TransportError(permanent=_for_good(error), text=text, refused=gone) from error
+        except (SMTPException, OSError, ValueError) as error:
+            raise TransportError(permanent=False, text=self._at(_said(error)), refused=gone) from error
+        return Receipt(
+            reply=one_line(f"{reply.code} {reply.message}"), refused_permanently=gone, refused_temporarily=later
+        )
+
+    async def _name(
+        self, smtp: SMTP, asked: str, wire: str, *, gone: dict[str, str], later: dict[str, str], utf8: bool
+    ) -> None:
+        """Say RCPT for one address, and note it where it is refused."""
+        try:
+            await smtp.rcpt(wire, encoding="utf-8" if utf8 else "ascii")
+        except SMTPRecipientRefused as error:
+            (gone if _for_good(error) else later)[asked] = _said(error)
+
+    def _at(self, text: str) -> str:
+        return f"relay {self.host}:{self.port}: {text}"
+
+    def _later(self, text: str) -> TransportError:
+        return TransportError(permanent=False, text=self._at(text))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether the host is this very machine, by its name alone: nothing is resolved."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
+    """Return what EHLO says: this machine's name where it is a full one, else the connection's address as a literal.
+
+    ``sockname`` is the socket's; ``hostname`` is the system's name unless given. RFC 5321 2.3.5 wants one of the two,
+    and some relays refuse anything else.
+    """
+    name = socket.gethostname() if hostname is None else hostname
+    labels = name.rstrip(".").split(".")
+    if len(labels) > 1 and name.isascii() and all(label.replace("-", "").isalnum() for label in labels):
+        return name.rstrip(".")
+    address = ipaddress.ip_address(sockname[0].partition("%")[0])
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004 - the protocol's name
+
+
+def _for_good(error: SMTPResponseException) -> bool:
+    return 500 <= error.code < 600 and error.code not in _SETUP_CODES  # noqa: PLR2004 - SMTP's permanent replies
+
+
+def _said(error: Exception) -> str:
+    """Return an error's text on one line: the relay's code and words where it answered."""
+    if isinstance(error, SMTPResponseException):
+        return one_line(f"{error.code} {error.message}")
+    return one_line(str(error)) or type(error).__name__
+
+
+def _list(refused: dict[str, str]) -> str:
+    return "; ".join(f"{address}: {reply}" for address, reply in refused.items())
