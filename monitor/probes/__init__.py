@@ -1,0 +1,20 @@
+"""Ways to look at a server: one file each, one line in the table each."""
+
+from monitor.probes.cycle import Cycle, Plan, cycle
+from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.probe import Attempt, Probe, Step, Target
+from monitor.probes.table import CHECK_TYPES, CheckType
+
+__all__ = [
+    "CHECK_TYPES",
+    "Attempt",
+    "CheckType",
+    "Cycle",
+    "Instruments",
+    "Plan",
+    "Probe",
+    "Step",
+    "Target",
+    "cycle",
+    "open_instruments",
+]

@@ -1,0 +1,52 @@
+"""What a probe is: one try at a server, and what it saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monitor.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of an attempt, for those who look at why it was slow or failed."""
+
+    name: str
+    """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte`` or ``body``."""
+    microseconds: int
+    text: str
+    """What was met there: an address, a status line, an error; never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try. A cycle (reading.md 4.1) is made of one or several."""
+
+    outcome: Outcome
+    at: float
+    """Monotonic seconds (``Clock.monotonic``) when its first packet was sent, or tried to be."""
+    latency_us: int | None
+    """Microseconds from ``at`` to the answer; None unless the outcome is ok."""
+    reason: str
+    """Why not ok: a short stable phrase (``timeout``, ``status 500``); empty for ok. Never a secret."""
+    steps: tuple[Step, ...] = ()
+    cert_expiry: int | None = None
+    """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server that a check hangs on."""
+
+    host: str
+    """Its address: IPv4, IPv6 (with ``%scope`` where link-local) or a host name."""
+
+
+class Probe(Protocol):
+    """A way to look at a server, with its settings. Safe to use for many attempts at once."""
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - the attempt reports its timeout
+        """Try once and say what was seen, within ``timeout`` seconds; raises nothing but ``CancelledError``."""
+        ...

@@ -1,0 +1,71 @@
+"""How a check type declares its keys, so that the configuration decodes them without knowing the type.
+
+The settings of a type are a frozen dataclass. A field without a default must be given. Its type is one of ``str``,
+``int``, ``bool``, ``Path`` (relative to the file it stands in), ``tuple[str, ...]``, or one of these with ``| None``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_HIGHEST_PORT = 65535
+_LONGEST_NAME = 253
+
+_REQUIRED: Any = object()
+
+
+def key(*, default: Any = _REQUIRED, doc: str, allowed: str, check: Callable[[Any], bool]) -> Any:
+    """Declare one key of a check type: its default, one line of help, what is allowed in words, and the test of it.
+
+    The metadata of the field carries ``doc``, ``allowed`` and ``check``; ``check(value)`` is asked only about values
+    of the declared type other than None, after a ``Path`` was made absolute.
+    """
+    metadata = {"doc": doc, "allowed": allowed, "check": check}
+    if default is _REQUIRED:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def is_host(text: str) -> bool:
+    """Whether ``text`` is an IPv4 address, an IPv6 address (a scope allowed) or a host name that could be looked up."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return _is_name(text)
+    return not (address.is_unspecified or address.is_multicast or text == "255.255.255.255")
+
+
+def _is_name(text: str) -> bool:
+    bare = text.removesuffix(".")
+    if not bare or len(bare) > _LONGEST_NAME:
+        return False
+    labels = bare.split(".")
+    # a last label of digits is a mistyped IPv4 address: the resolver would read "10.1" as 10.0.0.1
+    return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+
+
+def is_port(number: int) -> bool:
+    """Whether ``number`` can be connected to: 1 to 65535."""
+    return 1 <= number <= _HIGHEST_PORT
+
+
+def host_key() -> Any:
+    """Declare the key ``host``, that every type without a ``url`` has."""
+    return key(
+        default=None,
+        doc="what to probe; the server's address unless given",
+        allowed="an IPv4 address, an IPv6 address or a host name",
+        check=is_host,
+    )
+
+
+def port_key(default: int) -> Any:
+    """Declare the key ``port`` with the type's own port."""
+    return key(default=default, doc="the port to connect to", allowed="a port, 1 to 65535", check=is_port)
