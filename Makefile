@@ -1,0 +1,69 @@
+# make run     the daemon on the shipped config.toml
+# make test    every test that this machine can run; what it cannot is skipped with its reason
+# make lint    ruff, mypy and the import rules
+# make docs    write the command line's --help into docs/cli.md again
+# make bench   the measurements of docs/performance.md
+# make clean   remove what the targets above built; ./data stays
+#
+# Nothing here needs root or asks a question. Variables: PYTHON (3.11 or later), PYTEST_ARGS, BENCH_ARGS.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n auto --dist loadfile
+BENCH_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+RUN_READY := $(VENV)/.ready-to-run
+TEST_READY := $(VENV)/.ready-to-test
+
+.PHONY: run test lint format docs bench constraints clean
+.DEFAULT_GOAL := run
+
+run: $(RUN_READY)
+	@exec $(BIN)/monitor --config config.toml run
+
+test: $(TEST_READY)
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(TEST_READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(TEST_READY)
+	$(BIN)/python -m tests.cli_help docs/cli.md
+
+bench: $(TEST_READY)
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+# names and versions of what is installed now, for a change of pyproject.toml or an upgrade
+constraints: $(TEST_READY)
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is not Python 3.11 or later: install one and name it, as in: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) what pyproject.toml names ..."
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(TEST_READY): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) what pyproject.toml names, and what the tests need ..."
+	@$(PIP_INSTALL) --editable '.[test]'
+	@touch $@ $(RUN_READY)
