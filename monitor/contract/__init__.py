@@ -1,0 +1,1 @@
+"""The agreement as code, pure: frozen facts in, frozen figures out. Each rule names the clause that it comes from."""

@@ -1,0 +1,122 @@
+"""Sets of time: immutable, made of half-open spans in milliseconds, with the three operations that the books need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.model import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.model import Millis
+
+
+class Intervals:
+    """A set of instants, kept as the fewest half-open spans ``[start, end)``, in order, none touching another.
+
+    Every operation costs in proportion to the number of spans, never to the length of time.
+    """
+
+    __slots__ = ("_spans",)
+
+    _spans: tuple[Span, ...]
+
+    def __init__(self, spans: Iterable[tuple[Millis, Millis]] = ()) -> None:
+        """Take spans in any order, overlapping or not; one that ends at or before its start holds no instant."""
+        self._spans = _joined(sorted(spans))
+
+    @classmethod
+    def of(cls, start: Millis, end: Millis) -> Intervals:
+        """One span, or nothing when it ends at or before its start."""
+        return cls._normal((Span(start, end),) if start < end else ())
+
+    @classmethod
+    def _normal(cls, spans: tuple[Span, ...]) -> Intervals:
+        made = cls.__new__(cls)
+        made._spans = spans  # noqa: SLF001 - our own instance, already in normal form
+        return made
+
+    @property
+    def length(self) -> Millis:
+        """How much time it holds, in milliseconds."""
+        return sum(end - start for start, end in self._spans)
+
+    def clip(self, start: Millis, end: Millis) -> Intervals:
+        """What of it lies in ``[start, end)``."""
+        if self._spans and (self._spans[0].start < start or self._spans[-1].end > end):
+            return self & Intervals.of(start, end)
+        return self
+
+    def __or__(self, other: Intervals) -> Intervals:
+        if not other._spans:
+            return self
+        if not self._spans:
+            return other
+        return Intervals._normal(_joined(sorted(self._spans + other._spans)))
+
+    def __and__(self, other: Intervals) -> Intervals:
+        ours, theirs = self._spans, other._spans
+        shared: list[Span] = []
+        i = j = 0
+        while i < len(ours) and j < len(theirs):
+            start = max(ours[i].start, theirs[j].start)
+            end = min(ours[i].end, theirs[j].end)
+            if start < end:
+                shared.append(Span(start, end))
+            if ours[i].end < theirs[j].end:
+                i += 1
+            else:
+                j += 1
+        return Intervals._normal(tuple(shared))
+
+    def __sub__(self, other: Intervals) -> Intervals:
+        theirs = other._spans
+        if not theirs or not self._spans:
+            return self
+        left: list[Span] = []
+        j = 0
+        for start, end in self._spans:
+            while j < len(theirs) and theirs[j].end <= start:
+                j += 1
+            at, k = start, j
+            while k < len(theirs) and theirs[k].start < end:
+                if at < theirs[k].start:
+                    left.append(Span(at, theirs[k].start))
+                at = theirs[k].end
+                k += 1
+            if at < end:
+                left.append(Span(at, end))
+        return Intervals._normal(tuple(left))
+
+    def __iter__(self) -> Iterator[Span]:
+        return iter(self._spans)
+
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
+    def __contains__(self, instant: object) -> bool:
+        return isinstance(instant, int) and any(start <= instant < end for start, end in self._spans)
+
+    def __eq__(self, other: object) -> bool:
+        return self._spans == other._spans if isinstance(other, Intervals) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._spans)
+
+    def __repr__(self) -> str:
+        return f"Intervals({[tuple(span) for span in self._spans]})"
+
+
+def _joined(spans: Iterable[tuple[Millis, Millis]]) -> tuple[Span, ...]:
+    """Join spans that are ordered by start where they overlap or touch; leave out the empty."""
+    joined: list[Span] = []
+    for start, end in spans:
+        if start >= end:
+            continue
+        if joined and start <= joined[-1].end:
+            if end > joined[-1].end:
+                joined[-1] = Span(joined[-1].start, end)
+        else:
+            joined.append(Span(start, end))
+    return tuple(joined)
