@@ -85,7 +85,8 @@ class Alerting:
     """The customers know of the open outage, so they are owed word of its end."""
     starts: tuple[Millis, ...] = ()
     """When its recent outages began, outside of maintenance windows."""
-    flapping: bool = False
+    flapping: Millis | None = None
+    """Since when it has been flapping; None while it is not."""
     changed: Millis = 0
     """When an outage last began or ended."""
 
@@ -104,7 +105,7 @@ def decide(
         oldest = result.at - FLAP_WITHIN * interval
         starts = (*(start for start in alerting.starts if start > oldest), result.at)
         alerting = replace(alerting, starts=starts[-FLAP_STARTS:])
-    if alerting.flapping:
+    if alerting.flapping is not None:
         return _settle(alerting, result, silent=silent, interval=interval)
     if change is Change.ENDED and alerting.told:
         return replace(alerting, told=False), Notice.UP
@@ -112,7 +113,7 @@ def decide(
     if silent or alerting.told or not failing:
         return alerting, None
     if change is Change.OPENED and len(alerting.starts) >= FLAP_STARTS:
-        return replace(alerting, flapping=True, told=True), Notice.FLAPPING
+        return replace(alerting, flapping=alerting.starts[0], told=True), Notice.FLAPPING
     return replace(alerting, told=True), Notice.DOWN
 
 

@@ -81,7 +81,7 @@ def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[
     """Give the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
-        f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",  # noqa: S608
+        f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",
         [*kinds, until if until is not None else 1 << 62],
     )
     for number, at, kind, body in rows:

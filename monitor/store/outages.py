@@ -100,3 +100,12 @@ def put_alerting(db: Database, probed: int, alerting: Alerting) -> None:
         "changed": alerting.changed,
     }
     db.execute("INSERT OR REPLACE INTO alerting (probed, body) VALUES (?, ?)", [probed, json.dumps(body)])
+
+
+def is_open(db: Database, key: CheckKey) -> bool:
+    """Whether an outage of a check is open."""
+    row = db.execute(
+        'SELECT 1 FROM outage o JOIN probed p ON p.id = o.probed WHERE p.server = ? AND p.name = ? AND o."end" IS NULL',
+        key,
+    ).fetchone()
+    return row is not None

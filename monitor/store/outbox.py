@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.model import Millis
+    from monitor.model import Language, Millis
 
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
 
@@ -40,11 +40,14 @@ class Mail:
     subject: str
     text: str
     html: str
+    language: Language
     message_id: str
     refers: tuple[str, ...]
     """Message-IDs of the mails that it continues."""
     state: MailState
     queued_at: Millis
+    since: Millis
+    """From when its lifetime counts: it was queued, or revived."""
     next_try: Millis
     sent_at: Millis | None
     attempts: int
@@ -52,14 +55,14 @@ class Mail:
 
 
 _FIELDS = (
-    "id, kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, message_id, refers, state,"
-    " queued_at, next_try, sent_at, attempts, error"
+    "id, kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, language, message_id,"
+    " refers, state, queued_at, since, next_try, sent_at, attempts, error"
 )
 
 
 def _mail(row: tuple[Any, ...]) -> Mail:
     mail = list(row)
-    for place in (3, 4, 5, 12):
+    for place in (3, 4, 5, 13):
         mail[place] = tuple(json.loads(mail[place]))
     mail[6] = json.loads(mail[6])
     return Mail(*mail)
@@ -73,6 +76,7 @@ def put(
     customer: str | None,
     recipients: Iterable[str],
     copies: Iterable[str],
+    language: Language,
     message_id: str,
     body: dict[str, Any],
     sweep: int | None = None,
@@ -85,13 +89,14 @@ def put(
     to, bcc = list(recipients), list(copies)
     remaining = list(dict.fromkeys([*to, *bcc]))
     cursor = db.execute(
-        "INSERT INTO mail (kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, message_id,"
-        " refers, state, queued_at, next_try) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+        "INSERT INTO mail (kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, language,"
+        " message_id, refers, state, queued_at, since, next_try)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
         [
             kind,
             customer,
             *(json.dumps(value, ensure_ascii=False) for value in (to, bcc, remaining, body)),
-            *(sweep, subject, text, html, message_id, json.dumps(list(refers)), at, at),
+            *(sweep, subject, text, html, language, message_id, json.dumps(list(refers)), at, at, at),
         ],
     )
     return int(cursor.lastrowid or 0)
@@ -165,7 +170,8 @@ def revive(db: Database, mail: Mail, at: Millis) -> None:
     """Try a mail again now: a dead one for those who did not get it, one that was sent for everybody."""
     remaining = mail.remaining or tuple(dict.fromkeys([*mail.recipients, *mail.copies]))
     db.execute(
-        "UPDATE mail SET state = 'pending', remaining = ?, next_try = ?, queued_at = ?, error = '' WHERE id = ?",
+        "UPDATE mail SET state = 'pending', remaining = ?, attempts = 0, next_try = ?, since = ?, error = ''"
+        " WHERE id = ?",
         [json.dumps(list(remaining)), at, at, mail.id],
     )
 
@@ -207,3 +213,13 @@ def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> lis
         )
         found.update({message_id: None for (message_id,) in rows})
     return list(found)
+
+
+def thread_of_window(db: Database, window: int, customer: str | None) -> list[str]:
+    """Give the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
+    rows = db.execute(
+        "SELECT message_id FROM mail WHERE kind = 'maintenance' AND customer IS ?"
+        " AND json_extract(body, '$.window') = ? ORDER BY id",
+        [customer, window],
+    )
+    return [message_id for (message_id,) in rows]

@@ -122,16 +122,19 @@ def line(result: Result) -> str:
     )
 
 
-def digest(db: Database, batch: int, within: tuple[Millis, Millis] | None = None) -> Digest | None:
+def bounds(db: Database, batch: int, since: Millis) -> tuple[Millis, Millis] | None:
+    """Find the first and the last time in a batch, looking no further back than ``since``; None for an empty one."""
+    first, last = db.execute(
+        "SELECT min(at), max(at) FROM result WHERE at >= ? AND batch = ?", [since, batch]
+    ).fetchone()
+    return None if first is None else (first, last)
+
+
+def digest(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | None:
     """Digest what is stored of a batch: SHA-256 over its lines, ordered by time, server and check.
 
-    ``within`` (first and last time, from the journal) spares a search of the whole table. None for an empty batch.
+    ``within`` (first and last time) spares a search of the whole table. None where nothing is stored.
     """
-    if within is None:
-        bounds = db.execute("SELECT min(at), max(at) FROM result WHERE batch = ?", [batch]).fetchone()
-        if bounds[0] is None:
-            return None
-        within = (bounds[0], bounds[1])
     sha, count, first, last = hashlib.sha256(), 0, 0, 0
     rows = db.execute(
         f"{_SELECT} WHERE r.at >= ? AND r.at <= ? AND r.batch = ? ORDER BY r.at, p.server, p.name", [*within, batch]

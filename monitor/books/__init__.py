@@ -1,0 +1,1 @@
+"""The books: how facts come into them, and what is read out of them."""

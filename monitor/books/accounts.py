@@ -1,0 +1,158 @@
+"""From what is stored to the accounts of a window: which subscriptions, what was measured, what it comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from monitor.books.maintenance import known_windows
+from monitor.books.terms import versions
+from monitor.contract import maintenance as rules
+from monitor.contract.availability import Account, account
+from monitor.contract.calendar import month_text, rolling_span
+from monitor.contract.credits import Credit, credit
+from monitor.contract.segments import month_window, segments, terms_at, terms_at_end
+from monitor.contract.terms import PRODUCTS
+from monitor.contract.timeline import History
+from monitor.model import CheckKey, Outcome, Span
+from monitor.store import outages, results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.contract.availability import Exclusion
+    from monitor.contract.segments import Segment
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis, Outage, Run, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionAccount:
+    """One subscription's window: its terms, its account and the credit that follows."""
+
+    subscription: Subscription
+    terms: Terms
+    window: Span
+    """The window cut to the subscription's days, not to now."""
+    account: Account
+    credit: Credit
+    budget: Millis
+    """Downtime left before the target is missed over the whole of ``window``; negative after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """All subscriptions' accounts of one window."""
+
+    at: Millis
+    timezone: str
+    window: Span
+    """Nominal: the whole month, or the whole rolling window."""
+    label: str
+    subscriptions: tuple[SubscriptionAccount, ...]
+
+
+class Books:
+    """The books as they stood at one moment, open for reading.
+
+    What was recorded later than ``at`` does not exist in them: results of a later time, windows announced and terms
+    that came into force afterwards. What is read once is kept for as long as the object lives: one question.
+    """
+
+    def __init__(self, db: Database, at: Millis, current: Terms) -> None:
+        self._db = db
+        self.at = at
+        self.versions = versions(db, at, current)
+        self.windows = known_windows(db, at)
+        self.exclusions: tuple[Exclusion, ...] = tuple(
+            exclusion for window in self.windows for exclusion in rules.exclusions(window)
+        )
+        self._numbers = results.numbers(db)
+        self._histories: dict[tuple[CheckKey, Span], History] = {}
+
+    @property
+    def terms(self) -> Terms:
+        """The terms in force at that moment."""
+        return terms_at(self.versions, self.at)
+
+    def month(self, year: int, month: int, only: str | None = None) -> Accounts:
+        """Account for a calendar month in the contract's zone (5.2.1)."""
+        return self._accounts(month_window(self.versions, year, month), month_text(year, month), only)
+
+    def rolling(self, days: int, only: str | None = None) -> Accounts:
+        """Account for the last ``days`` days."""
+        return self._accounts(rolling_span(self.at, days), f"{days} days", only)
+
+    def _accounts(self, window: Span, label: str, only: str | None) -> Accounts:
+        known = dict.fromkeys(name for terms in self.versions for name in terms.subscriptions)
+        names = [only] if only is not None else sorted(known)
+        found = [self._subscription(name, window) for name in names]
+        zone = terms_at(self.versions, min(window.end - 1, self.at)).timezone
+        return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
+
+    def _subscription(self, name: str, window: Span) -> SubscriptionAccount | None:
+        last = terms_at_end(self.versions, name, window, self.at)
+        if last is None:
+            return None
+        terms, subscription = last
+        parts = segments(self.versions, name, window, self.at)
+        product = PRODUCTS[subscription.product]
+        came_to = account(
+            parts,
+            self._histories_of(parts),
+            self.exclusions,
+            rounding=terms.rounding,
+            target=product.target,
+            now=self.at,
+        )
+        nominal = self._nominal(name, window)
+        budget = came_to.budget_ms(nominal.end - nominal.start)
+        return SubscriptionAccount(
+            subscription, terms, nominal, came_to, credit(product, came_to, subscription), budget
+        )
+
+    def _nominal(self, name: str, window: Span) -> Span:
+        """Cut the window to the subscription's days, as if everything stayed as it is now."""
+        whole = segments(self.versions, name, window, window.end)
+        return Span(whole[0].span.start, whole[-1].span.end) if whole else window
+
+    def _histories_of(self, parts: Sequence[Segment]) -> dict[CheckKey, History]:
+        spans: dict[CheckKey, Span] = {}
+        for part in parts:
+            for name in part.checks:
+                key = CheckKey(part.server, name)
+                known = spans.get(key, part.span)
+                spans[key] = Span(min(known.start, part.span.start), max(known.end, part.span.end))
+        return {key: self.history(key, span) for key, span in spans.items()}
+
+    def history(self, key: CheckKey, span: Span) -> History:
+        """Read one check's record as far as it says something of a span, as it stood."""
+        if (key, span) not in self._histories:
+            self._histories[key, span] = self._history(key, span)
+        return self._histories[key, span]
+
+    def _history(self, key: CheckKey, span: Span) -> History:
+        number = self._numbers.get(key)
+        if number is None:
+            return History()
+        # what follows the window still says when its last outage had its last fail, and when it ended
+        found = outages.touching(self._db, number, span.start, span.end)
+        until = max((each.end or self.at for each in found), default=span.end)
+        start = min((each.start for each in found), default=span.start)
+        stored = results.runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
+        runs = tuple(self._run_as_it_stood(number, run) for run in stored if run.first <= self.at)
+        return History(runs, tuple(self._outage_as_it_stood(each, runs) for each in found if each.start <= self.at))
+
+    def _run_as_it_stood(self, number: int, run: Run) -> Run:
+        if run.last <= self.at:
+            return run
+        return replace(run, last=results.last_at(self._db, number, run.first, self.at) or run.first)
+
+    def _outage_as_it_stood(self, outage: Outage, runs: Sequence[Run]) -> Outage:
+        end = outage.end if outage.end is not None and outage.end <= self.at else None
+        if outage.last_fail <= self.at:
+            return replace(outage, end=end)
+        fails = [run.last for run in runs if run.outcome is Outcome.FAIL and run.first >= outage.start]
+        return replace(outage, end=end, last_fail=max(fails, default=outage.start))

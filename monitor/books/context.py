@@ -1,0 +1,86 @@
+"""What the books need to know of the configuration in force: who is to be told, and by which terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.contract.calendar import day_span, midnight
+from monitor.mail.letters import Reader
+from monitor.model import PING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.contract.terms import Terms
+    from monitor.model import CheckKey, Customer, Language, Millis, Server, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One configuration, as far as the books see it."""
+
+    terms: Terms
+    customers: Mapping[str, Customer]
+    servers: Mapping[str, Server]
+    operators: tuple[str, ...]
+    """E-mail addresses of the operators."""
+    public_url: str
+    sender: str
+    """The address that mails come from; its domain makes their Message-IDs."""
+
+    @property
+    def interval(self) -> Millis:
+        """Milliseconds between sweeps (8.2)."""
+        return self.terms.interval
+
+    @property
+    def hold(self) -> Millis:
+        """How long a result holds at most (reading.md 4.2)."""
+        return 2 * self.terms.interval
+
+    @property
+    def zone(self) -> str:
+        """The contract's time zone."""
+        return self.terms.timezone
+
+    def subscriptions_of(self, server: str, at: Millis) -> list[Subscription]:
+        """Give the subscriptions that a server carries at a moment."""
+        return [s for s in self.terms.subscriptions.values() if s.server == server and self._runs(s, at)]
+
+    def _runs(self, subscription: Subscription, at: Millis) -> bool:
+        begun = subscription.start is None or midnight(subscription.start, self.zone) <= at
+        return begun and (subscription.end is None or at < day_span(subscription.end, self.zone).end)
+
+    def told_of_check(self, key: CheckKey, at: Millis) -> list[str | None]:
+        """Say who is told of an outage of a check: customers by id, or None for the operators alone.
+
+        Whoever has web hosting on a server is told of its services, not of ping: a server that does not answer ping
+        while its web checks do is up (reading.md 2).
+        """
+        customers: dict[str | None, None] = {
+            s.customer: None
+            for s in self.subscriptions_of(key.server, at)
+            if s.product != "web-hosting" or key.name != PING
+        }
+        return list(customers) or [None]
+
+    def customers_of(self, servers: tuple[str, ...], at: Millis) -> list[str]:
+        """Give the customers who have a subscription on any of some servers at a moment."""
+        found = {s.customer: None for server in servers for s in self.subscriptions_of(server, at)}
+        return list(found)
+
+    def recipients(self, customer: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Give the addresses that a mail goes to, and those that get a copy unseen."""
+        known = self.customers.get(customer) if customer is not None else None
+        return (known.emails, self.operators) if known else (self.operators, ())
+
+    def language(self, customer: str | None) -> Language:
+        """Give the language of a customer's mails; the operators' is English."""
+        known = self.customers.get(customer) if customer is not None else None
+        return known.language if known else "en"
+
+    def reader(self, customer: str | None) -> Reader:
+        """Give a customer (None: the operators) as letters address one."""
+        known = self.customers.get(customer) if customer is not None else None
+        return Reader(known.name if known else "", self.language(customer), self.zone, self.public_url)

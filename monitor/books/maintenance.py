@@ -1,0 +1,199 @@
+"""Maintenance windows: announced, extended, cancelled, and told to the customers (4.1, 4.9).
+
+A window is nothing but the facts in the journal. The announcement of one counts from the moment at which the customers'
+mails were accepted into the outbox: that is this transaction, unless it was made elsewhere, with its own time and a
+reference; then who recorded it and when is kept.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from monitor.contract import maintenance as rules
+from monitor.errors import InputError
+from monitor.mail.compose import compose
+from monitor.mail.letters import MaintenanceLetter
+from monitor.mail.message import new_message_id, one_line, sender_domain
+from monitor.store import journal, outbox
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.contract.maintenance import Window
+    from monitor.mail.letters import Change
+    from monitor.model import Millis
+
+KINDS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An announcement that was made outside of this program."""
+
+    at: Millis
+    reference: str
+
+
+def known_windows(db: Database, at: Millis | None = None) -> tuple[Window, ...]:
+    """Give the windows as the books stood at a moment, or as they stand."""
+    facts = [_fact(entry) for entry in journal.entries(db, *KINDS, until=at)]
+    return rules.windows(facts)
+
+
+def _fact(entry: journal.Entry) -> rules.Fact:
+    body = entry.body
+    if entry.kind == "maintenance-announced":
+        return rules.Announced(
+            id=body["window"],
+            at=entry.at,
+            servers=tuple(body["servers"]),
+            kind="planned" if body["emergency"] is None else "emergency",
+            reason=body["reason"] if body["emergency"] is None else f"{body['reason']} ({body['emergency']})",
+            start=body["start"],
+            end=body["end"],
+            announced_at=body["announced_at"],
+        )
+    if entry.kind == "maintenance-extended":
+        return rules.Extended(body["window"], entry.at, body["end"], body["announced_at"])
+    return rules.Cancelled(body["window"], entry.at)
+
+
+def announce(
+    db: Database,
+    context: Context,
+    *,
+    servers: tuple[str, ...],
+    start: Millis,
+    end: Millis,
+    reason: str,
+    emergency: str | None,
+    elsewhere: Elsewhere | None,
+    at: Millis,
+) -> Window:
+    """Announce a window and queue the mails that tell of it. Raises InputError where it cannot be as asked."""
+    for server in servers:
+        if server not in context.servers:
+            raise InputError(f"--server {server}: no such server in the configuration; `monitor status` lists them")
+    if end <= start:
+        raise InputError("--end: a window must end after it starts")
+    announced_at = _announced_at(elsewhere, at)
+    number = max((window.id for window in known_windows(db)), default=0) + 1
+    body: dict[str, Any] = {
+        "window": number,
+        "servers": sorted(set(servers)),
+        "start": start,
+        "end": end,
+        "reason": one_line(reason),
+        "emergency": one_line(emergency) if emergency is not None else None,
+    }
+    _record(db, "maintenance-announced", body, elsewhere, announced_at, at)
+    window = _window(db, number)
+    _tell(db, context, window, "announced", None, elsewhere, at)
+    return window
+
+
+def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: Elsewhere | None, at: Millis) -> Window:
+    """Give a window another end: a later one is a new announcement, an earlier one holds at once.
+
+    Raises InputError for a window that is unknown, over or cancelled.
+    """
+    window = _open_window(db, number, at)
+    before = window.end
+    if end == before:
+        raise InputError(f"--end: window {number} ends then already")
+    if end <= window.start:
+        raise InputError(f"--end: a window must end after it starts; `monitor maintenance cancel {number}` cancels it")
+    _record(db, "maintenance-extended", {"window": number, "end": end}, elsewhere, _announced_at(elsewhere, at), at)
+    window = _window(db, number)
+    _tell(db, context, window, "extended" if end > before else "shortened", before, elsewhere, at)
+    return window
+
+
+def cancel(db: Database, context: Context, number: int, at: Millis) -> Window:
+    """Cancel a window: before its start nothing of it is left, later it ends now."""
+    before = _open_window(db, number, at)
+    _record(db, "maintenance-cancelled", {"window": number}, None, at, at)
+    _tell(db, context, before, "cancelled", None, None, at)
+    return _window(db, number)
+
+
+def _announced_at(elsewhere: Elsewhere | None, at: Millis) -> Millis:
+    if elsewhere is None:
+        return at
+    if elsewhere.at > at:
+        raise InputError("--announced-at: an announcement that was made elsewhere cannot lie in the future")
+    return elsewhere.at
+
+
+def _open_window(db: Database, number: int, at: Millis) -> Window:
+    window = _window(db, number)
+    if (state := rules.state(window, at)) in (rules.WindowState.OVER, rules.WindowState.CANCELLED):
+        raise InputError(f"window {number} is {state}: announce another one")
+    return window
+
+
+def _window(db: Database, number: int) -> Window:
+    for window in known_windows(db):
+        if window.id == number:
+            return window
+    raise InputError(f"window {number}: there is none; `monitor maintenance list` shows them")
+
+
+def _record(
+    db: Database, kind: str, body: dict[str, Any], elsewhere: Elsewhere | None, announced_at: Millis, at: Millis
+) -> None:
+    body["announced_at"] = announced_at
+    body["reference"] = one_line(elsewhere.reference) if elsewhere else None
+    body["recorded_by"] = getpass.getuser()
+    journal.append(db, at, kind, body)
+
+
+def _tell(
+    db: Database,
+    context: Context,
+    window: Window,
+    change: Change,
+    previous_end: Millis | None,
+    elsewhere: Elsewhere | None,
+    at: Millis,
+) -> None:
+    """Queue one mail for each customer concerned; with no customer concerned, one for the operators."""
+    customers: list[str | None] = [*context.customers_of(window.servers, at)] or [None]
+    for customer in customers:
+        servers = window.servers
+        if customer is not None:
+            servers = tuple(s for s in servers if customer in context.customers_of((s,), at))
+        letter = compose(
+            MaintenanceLetter(
+                reader=context.reader(customer),
+                change=change,
+                kind=window.kind,
+                id=window.id,
+                servers=servers,
+                start=window.start,
+                end=window.end,
+                reason=window.reason,
+                reference=elsewhere.reference if elsewhere else "",
+                previous_end=previous_end,
+                short_by=rules.short_by(window.parts[-1], window.kind),
+            )
+        )
+        to, copies = context.recipients(customer)
+        outbox.put(
+            db,
+            "maintenance",
+            at=at,
+            customer=customer,
+            recipients=to,
+            copies=copies,
+            language=context.language(customer),
+            message_id=new_message_id(sender_domain(context.sender)),
+            body={"window": window.id, "change": change},
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            refers=outbox.thread_of_window(db, window.id, customer),
+        )

@@ -1,0 +1,94 @@
+"""Who is told of outages, and when: one mail per customer and sweep, however many servers fall.
+
+News is written into the customer's gathering mail in the transaction of the result that made it. When the sweep is over
+the mail is worded, with the figures of that moment, and may leave. News of a child waits one sweep more for the word of
+its parent, so that a fallen parent is named above its children.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from monitor.books.wording import outage_letter
+from monitor.mail.compose import compose
+from monitor.mail.message import new_message_id, sender_domain
+from monitor.model import Outcome
+from monitor.store import outages, outbox
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.model import CheckKey, Millis
+    from monitor.outage import Alerting, Notice
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something to tell of one check."""
+
+    notice: Notice
+    check: CheckKey
+    outage: int | None
+    """The outage that is open, or that has just ended."""
+    alerting: Alerting
+    outcome: Outcome
+
+    def body(self, db: Database, before: Alerting | None = None) -> dict[str, Any]:
+        """Give it as data, complete: it is worded later."""
+        outage = outages.get(db, self.outage) if self.outage is not None else None
+        flapping = self.alerting.flapping if before is None else before.flapping
+        return {
+            "notice": str(self.notice),
+            "server": self.check.server,
+            "check": self.check.name,
+            "outage": self.outage,
+            "since": outage.start if outage else self.alerting.changed,
+            "reason": outage.reason if outage else "",
+            "state": "down" if self.outcome is Outcome.FAIL else "up",
+            "changed": self.alerting.changed,
+            "flapping": flapping,
+            "changes": 2 * len(self.alerting.starts) - 1,
+        }
+
+
+def gather(db: Database, context: Context, news: News, until: int, at: Millis) -> None:
+    """Put news into the mail of everybody who is to be told; it may leave when the sweep ``until`` is over."""
+    for customer in context.told_of_check(news.check, at):
+        mail = outbox.gathering(db, customer)
+        if mail is not None:
+            number = mail.id
+            mail.body["news"].append(news.body(db))
+            outbox.gather(db, number, mail.body, max(until, mail.sweep or until))
+        else:
+            number = _begin(db, context, customer, {"news": [news.body(db)]}, until, at)
+        if news.outage is not None:
+            outbox.link(db, news.outage, number)
+
+
+def _begin(db: Database, context: Context, customer: str | None, body: dict[str, Any], until: int, at: Millis) -> int:
+    to, copies = context.recipients(customer)
+    return outbox.put(
+        db,
+        "outages",
+        at=at,
+        customer=customer,
+        recipients=to,
+        copies=copies,
+        language=context.language(customer),
+        message_id=new_message_id(sender_domain(context.sender)),
+        body=body,
+        sweep=until,
+    )
+
+
+def release(db: Database, context: Context, sweep: int, at: Millis) -> int:
+    """Word the mails whose sweep is over, so that they may leave; gives how many."""
+    gathered = outbox.gathered(db, sweep)
+    for mail in gathered:
+        letter = compose(outage_letter(db, context, mail, at))
+        told = [news["outage"] for news in mail.body["news"] if news["outage"] is not None]
+        thread = [message for message in outbox.thread_of(db, told, mail.customer) if message != mail.message_id]
+        outbox.word(db, mail.id, subject=letter.subject, text=letter.text, html=letter.html, refers=thread, at=at)
+    return len(gathered)

@@ -1,0 +1,240 @@
+"""The one way in for results: probed here or imported, they become runs, outages, journal entries and mails.
+
+Everything in this module runs in the writer's thread, inside one transaction: either all of it happened or none. What
+it remembers of each check is only a copy of what the tables say, read again whenever another process wrote or a
+transaction failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from monitor.books import notices
+from monitor.books.maintenance import known_windows
+from monitor.contract.maintenance import active
+from monitor.contract.timeline import extend
+from monitor.model import Outage
+from monitor.outage import Alerting, Change, Standing, advance, decide
+from monitor.store import journal, outages, results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.contract.maintenance import Window
+    from monitor.model import CheckKey, Millis, Result, Run
+    from monitor.outage import OpenOutage
+
+DAY = 86_400_000
+"""Milliseconds: a batch that was left open has no result older than this before it was opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBooks:
+    """What is remembered of one check."""
+
+    number: int
+    run: Run | None = None
+    standing: Standing = field(default_factory=Standing)
+    outage: int | None = None
+    """The number of the open outage."""
+    alerting: Alerting = field(default_factory=Alerting)
+
+
+@dataclass(slots=True)
+class OpenBatch:
+    """A sweep whose digest is not in the journal yet, and within which times its results lie."""
+
+    number: int
+    first: Millis
+    last: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of some results: they are in the books."""
+
+    results: tuple[Result, ...]
+    refused: tuple[Result, ...]
+    """Results for a time that their check has been accounted for already (the clock ran backwards)."""
+    opened: tuple[Outage, ...] = ()
+    """Those that began and are still open."""
+    ended: tuple[int, ...] = ()
+    """The numbers of those that ended."""
+
+
+@dataclass
+class Recording:
+    """The door; one for each database that is written."""
+
+    context: Context
+    _checks: dict[CheckKey, CheckBooks] = field(default_factory=dict)
+    _windows: tuple[Window, ...] = ()
+    _batches: dict[int, OpenBatch] = field(default_factory=dict)
+    _version: int | None = None
+
+    def forget(self) -> None:
+        """Read everything again before the next write: the last one did not happen."""
+        self._version = None
+
+    def refresh(self, db: Database) -> None:
+        """Read from the tables what another process may have changed."""
+        version: int = db.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return
+        runs, oks, opened = results.last_runs(db), results.last_oks(db), outages.open_outages(db)
+        told = outages.alertings(db)
+        self._checks = {}
+        for key, number in results.numbers(db).items():
+            outage_number, outage = opened.get(number, (None, None))
+            standing = Standing(oks.get(number), outage)
+            alerting = told.get(number, Alerting())
+            self._checks[key] = CheckBooks(number, runs.get(number), standing, outage_number, alerting)
+        self._windows = known_windows(db)
+        still_open = {number for number, _, _ in results.open_batches(db)}
+        self._batches = {sweep: batch for sweep, batch in self._batches.items() if batch.number in still_open}
+        self._version = version
+
+    def record(self, db: Database, sweep: int, came: Iterable[Result], at: Millis) -> Recorded:
+        """Write down the results of one sweep, or a part of them, in time order; ``at`` is now."""
+        self.refresh(db)
+        taken: list[tuple[CheckBooks, Result]] = []
+        refused: list[Result] = []
+        opened: dict[int, Outage] = {}
+        ended: list[int] = []
+        for result in sorted(came, key=lambda each: each.at):
+            books = self._books(db, result.check)
+            if books.run and result.at <= books.run.last:
+                refused.append(result)
+                continue
+            before, books = books, self._take(db, sweep, books, result, at)
+            self._checks[result.check] = books
+            taken.append((books, result))
+            if before.outage is not None and books.outage is None:
+                opened.pop(before.outage, None)
+                ended.append(before.outage)
+            elif (outage := _open_outage(result.check, books)) and before.outage is None:
+                opened[outage.id] = outage
+        if taken:
+            batch = self._batch(db, sweep, taken[0][1].at, taken[-1][1].at, at)
+            results.add(db, batch, ((books.number, result) for books, result in taken))
+        latest = {(books.number, books.run.first): books.run for books, _ in taken if books.run}
+        results.put_runs(db, ((number, run) for (number, _), run in latest.items()))
+        written = tuple(result for _, result in taken)
+        return Recorded(written, tuple(refused), tuple(opened.values()), tuple(ended))
+
+    def _batch(self, db: Database, sweep: int, first: Millis, last: Millis, at: Millis) -> int:
+        batch = self._batches.get(sweep)
+        if batch is None:
+            batch = self._batches[sweep] = OpenBatch(results.open_batch(db, "probe", at), first, last)
+        batch.first, batch.last = min(batch.first, first), max(batch.last, last)
+        return batch.number
+
+    def _books(self, db: Database, key: CheckKey) -> CheckBooks:
+        if key not in self._checks:
+            self._checks[key] = CheckBooks(results.number_of(db, key))
+        return self._checks[key]
+
+    def _take(self, db: Database, sweep: int, books: CheckBooks, result: Result, at: Millis) -> CheckBooks:
+        standing, change = advance(books.standing, result)
+        outage = self._keep(db, books, standing, change, result, at)
+        silent = any(active(window, result.check.server, result.at) for window in self._windows)
+        alerting, notice = decide(books.alerting, change, result, silent=silent, interval=self.context.interval)
+        if alerting != books.alerting:
+            outages.put_alerting(db, books.number, alerting)
+        if notice:
+            news = notices.News(notice, result.check, outage, alerting, result.outcome)
+            until = sweep + 1 if self._parent_may_fall(result.check.server) else sweep
+            notices.gather(db, self.context, news, until, at)
+        still_open = outage if standing.outage else None
+        run = extend(books.run, result, self.context.hold)
+        return replace(books, run=run, standing=standing, outage=still_open, alerting=alerting)
+
+    def _keep(
+        self, db: Database, books: CheckBooks, standing: Standing, change: Change, result: Result, at: Millis
+    ) -> int | None:
+        """Write down what a result did to the outages; gives the number of the outage that it concerns."""
+        number = books.outage
+        if change is Change.OPENED and standing.outage:
+            number = outages.begin(db, books.number, standing.outage)
+            journal.append(db, at, "outage-opened", _opened(number, result.check, standing.outage))
+        elif change is Change.CONTINUED and number is not None:
+            outages.grow(db, number, result.at)
+        elif change is Change.ENDED and number is not None and books.standing.outage:
+            outages.finish(db, number, result.at)
+            ended = {"outage": number, "end": result.at, "last_fail": books.standing.outage.last_fail}
+            journal.append(db, at, "outage-ended", ended)
+        return number
+
+    def _parent_may_fall(self, server: str) -> bool:
+        """Whether the server hangs on one that still counts as up: then that one's next word is awaited."""
+        known = self.context.servers.get(server)
+        parent = self.context.servers.get(known.parent) if known and known.parent else None
+        if parent is None or not parent.checks:
+            return False
+        books = self._checks.get(parent.checks[0].key)
+        return books is not None and books.standing.outage is None
+
+    def end_sweep(self, db: Database, sweep: int, at: Millis) -> int:
+        """Close a sweep: its digest goes into the journal, its mails may leave. Gives the journal's length."""
+        self.refresh(db)
+        batch = self._batches.pop(sweep, None)
+        if batch is not None:
+            close_batch(db, batch.number, "probe", (batch.first, batch.last), at)
+        notices.release(db, self.context, sweep, at)
+        return journal.length(db)
+
+    def take_over(self, db: Database, at: Millis) -> None:
+        """Pick up what an earlier process left: close its sweeps and let its gathered mails leave."""
+        self.refresh(db)
+        for number, source, opened in results.open_batches(db):
+            close_batch(db, number, source, results.bounds(db, number, opened - DAY), at)
+        self._batches.clear()
+        notices.release(db, self.context, 1 << 62, at)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The maintenance windows, as last read."""
+        return self._windows
+
+    def standings(self) -> list[tuple[CheckKey, Run | None, Outage | None]]:
+        """Give what is known of every check that ever was, as last read or written: its last run, its open outage."""
+        return [(key, books.run, _open_outage(key, books)) for key, books in self._checks.items()]
+
+
+def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Millis] | None, at: Millis) -> None:
+    """Put the digest of a batch into the journal; a batch in which nothing came is forgotten."""
+    digest = results.digest(db, batch, within) if within else None
+    if digest is None:
+        results.drop_batch(db, batch)
+        return
+    body = {
+        "batch": batch,
+        "source": source,
+        "count": digest.count,
+        "first": digest.first,
+        "last": digest.last,
+        "sha256": digest.sha256,
+    }
+    results.close_batch(db, batch, journal.append(db, at, "results", body))
+
+
+def _open_outage(key: CheckKey, books: CheckBooks) -> Outage | None:
+    outage = books.standing.outage
+    if outage is None or books.outage is None:
+        return None
+    return Outage(books.outage, key, outage.start, outage.last_fail, None, outage.last_ok, outage.reason)
+
+
+def _opened(number: int, key: CheckKey, outage: OpenOutage) -> dict[str, object]:
+    return {
+        "outage": number,
+        "server": key.server,
+        "check": key.name,
+        "start": outage.start,
+        "last_ok": outage.last_ok,
+        "reason": outage.reason,
+    }

@@ -1,0 +1,36 @@
+"""The terms in force: recorded whenever they change, and what past months are read with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.contract.terms import terms_body, terms_from_body
+from monitor.store import journal
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis
+
+
+def come_into_force(db: Database, terms: Terms, at: Millis) -> bool:
+    """Record the terms of a configuration that comes into force now, unless they are those in force already."""
+    body = terms_body(terms)
+    last = journal.last(db, "terms")
+    if last is not None and last.body == body:
+        return False
+    journal.append(db, at, "terms", body)
+    return True
+
+
+def versions(db: Database, at: Millis, current: Terms) -> tuple[Terms, ...]:
+    """Give every version of the terms recorded until ``at``, oldest first.
+
+    The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
+    now may have history already, and is read with the terms as configured now.
+    """
+    recorded = [terms_from_body(entry.at, entry.body) for entry in journal.entries(db, "terms", until=at)]
+    if not recorded or terms_body(recorded[-1]) != terms_body(current):
+        recorded.append(terms_from_body(at, terms_body(current)))
+    return tuple(recorded)

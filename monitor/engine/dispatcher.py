@@ -1,0 +1,137 @@
+"""Mail leaves: what waits in the outbox is handed to the transport, at least once, for as long as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.errors import StoreError
+from monitor.mail.message import Message, one_line
+from monitor.mail.transport import TransportError, next_attempt
+from monitor.store import outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlite_utils import Database
+
+    from monitor.engine.telemetry import Telemetry
+    from monitor.mail.transport import Transport
+    from monitor.model import Millis
+    from monitor.store.database import Thread
+    from monitor.store.outbox import Mail
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0
+"""Seconds between looks into the outbox: other processes put mail into it too."""
+
+
+class Post(Protocol):
+    """Who hears of mail that went wrong."""
+
+    def dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
+        """Give what is to be written down when a mail goes to the dead letters, in the same transaction."""
+
+
+class Dispatcher:
+    """Sends what is due, one mail after the other."""
+
+    def __init__(
+        self,
+        writer: Thread,
+        transport: Transport,
+        sender: str,
+        telemetry: Telemetry,
+        now: Callable[[], Millis],
+        post: Post,
+    ) -> None:
+        self.transport = transport
+        self.sender = sender
+        self._writer = writer
+        self._telemetry = telemetry
+        self._now = now
+        self._post = post
+
+    async def run(self) -> None:
+        """Send until cancelled; a database that refuses is tried again at the next look."""
+        while True:
+            try:
+                while await self.send_due():
+                    pass
+            except StoreError as error:
+                log.warning("the outbox: %s", error)
+            await asyncio.sleep(LOOK)
+
+    async def send_due(self) -> int:
+        """Try every mail that is due, once; gives how many there were."""
+        mails = await self._writer.run(lambda db: outbox.due(db, self._now()))
+        for mail in mails:
+            await self._send(mail)
+        return len(mails)
+
+    async def _send(self, mail: Mail) -> None:
+        message = Message(
+            sender=self.sender,
+            to=mail.recipients,
+            bcc=mail.copies,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            message_id=mail.message_id,
+            references=mail.refers,
+            date=mail.queued_at,
+            language=mail.language,
+        )
+        try:
+            receipt = await self.transport.send(message, mail.remaining)
+        except TransportError as error:
+            await self._failed(mail, error)
+            return
+        self._telemetry.mail_sent()
+        await self._accepted(mail, receipt.refused_temporarily, receipt.refused_permanently)
+
+    async def _accepted(self, mail: Mail, later: Mapping[str, str], never: Mapping[str, str]) -> None:
+        """Some or all have it: those who were refused are tried again, or are told to the operators."""
+        if later:
+            self._telemetry.mail_failed()
+            await self._again(mail, tuple(later), _replies(later))
+        elif never:
+            await self._bury(mail, tuple(never), _replies(never))
+        else:
+            await self._writer.run(lambda db: outbox.sent(db, mail.id, self._now()))
+            log.info("mail %d sent: %s", mail.id, one_line(mail.subject))
+
+    async def _failed(self, mail: Mail, error: TransportError) -> None:
+        remaining = tuple(address for address in mail.remaining if address not in error.refused)
+        if error.permanent or not remaining:
+            await self._bury(mail, mail.remaining, error.text)
+        else:
+            self._telemetry.mail_failed()
+            await self._again(mail, remaining, error.text)
+
+    async def _again(self, mail: Mail, remaining: tuple[str, ...], error: str) -> None:
+        following = next_attempt(mail.attempts + 1, mail.since, self._now())
+        if following is None:
+            await self._bury(mail, remaining, f"given up after days: {error}")
+            return
+        log.warning("mail %d did not leave (%s), it will be tried again", mail.id, one_line(error))
+        await self._writer.run(
+            lambda db: outbox.retry(db, mail.id, remaining=remaining, next_try=following, error=one_line(error))
+        )
+
+    async def _bury(self, mail: Mail, remaining: tuple[str, ...], error: str) -> None:
+        self._telemetry.mail_failed()
+        log.error("mail %d is dead (%s): monitor mail resend %d", mail.id, one_line(error), mail.id)
+        tell = self._post.dead_letter(mail, one_line(error))
+
+        def work(db: Database) -> None:
+            outbox.bury(db, mail.id, remaining=remaining, error=one_line(error))
+            tell(db)
+
+        await self._writer.run(work)
+
+
+def _replies(refused: Mapping[str, str]) -> str:
+    return "; ".join(f"{address}: {reply}" for address, reply in refused.items())

@@ -1,0 +1,189 @@
+"""Keeps the live picture true: what was written, what the canaries say, what troubles the monitor itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from monitor.contract.maintenance import WindowState, state
+from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
+from monitor.mail.compose import compose
+from monitor.mail.letters import OperatorLetter, OperatorNews
+from monitor.mail.message import new_message_id, sender_domain
+from monitor.model import Outcome, State
+from monitor.store import outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.books.recording import Recorded, Recording
+    from monitor.contract.maintenance import Window
+    from monitor.engine.board import Board
+    from monitor.engine.telemetry import Telemetry
+    from monitor.model import CheckKey, Millis, Outage, Run
+    from monitor.store.outbox import Mail
+
+log = logging.getLogger(__name__)
+
+_STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: State.UNKNOWN}
+BLIND = (
+    "No canary answers: the monitor cannot see out. Failures are recorded as unknown and no customer is told; "
+    "mend the monitor's own line."
+)
+
+
+class Live:
+    """The audience of the recorder, the witness of the canaries, the one who hears of dead letters."""
+
+    def __init__(
+        self,
+        board: Board,
+        telemetry: Telemetry,
+        recording: Recording,
+        *,
+        clock: Callable[[], tuple[Millis, float]],
+        certificate: Callable[[CheckKey], int | None],
+        write_later: Callable[[Callable[[Database], object]], None],
+        sweep_written: Callable[[], None],
+    ) -> None:
+        """``clock`` gives the present time as it is written down and the monotonic one."""
+        self._board = board
+        self._telemetry = telemetry
+        self._recording = recording
+        self._clock = clock
+        self._certificate = certificate
+        self._write_later = write_later
+        self._sweep_written = sweep_written
+
+    @property
+    def _context(self) -> Context:
+        return self._recording.context
+
+    def watch(self, entries: Iterable[CheckEntry], canaries: Iterable[str]) -> None:
+        """Show this configuration, with what is known of it already."""
+        context = self._context
+        subscriptions = [
+            SubscriptionEntry(s.id, s.customer, s.server, s.product, context.servers[s.server].level, 9975)
+            for s in context.terms.subscriptions.values()
+        ]
+        self._board.replace_config(entries, subscriptions, context.servers)
+        self._telemetry.watch_canaries(canaries)
+
+    def restore(self, known: Iterable[tuple[CheckKey, Run | None, Outage | None]]) -> None:
+        """Show what an earlier process knew, as far as it still holds; the rest is unknown until the next result."""
+        now, _ = self._clock()
+        for key, run, outage in known:
+            if outage is not None:
+                self._board.outage_opened(outage)
+            if run is not None and now < run.last + run.hold:
+                since = outage.start if outage is not None and run.outcome is Outcome.FAIL else run.first
+                self._board.check_state(key, _STATES[run.outcome], since)
+
+    def recorded(self, recorded: Recorded) -> None:
+        """Show results that are in the books."""
+        for outage in recorded.opened:
+            self._board.outage_opened(outage)
+        for number in recorded.ended:
+            self._board.outage_closed(number)
+        for result in recorded.results:
+            self._board.check_result(result, self._certificate(result.check))
+            view = self._board.checks.get(result.check)
+            shown = _STATES[result.outcome]
+            if view is not None and view.state is not shown:
+                self._board.check_state(result.check, shown, self._since(result.check, result.at))
+        if recorded.refused:
+            log.warning(
+                "%d results were not written: their time is accounted for already, the clock ran backwards",
+                len(recorded.refused),
+            )
+
+    def _since(self, key: CheckKey, at: Millis) -> Millis:
+        """An outage goes on behind unknown results: then it is down since its first fail."""
+        open_now = (outage.start for outage in self._board.outages.values() if outage.check == key)
+        view = self._board.checks.get(key)
+        return next(open_now, at) if view is not None and view.outcome is Outcome.FAIL else at
+
+    def sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
+        """Take note of a sweep that is in the journal."""
+        self._telemetry.sweep_done(*self._clock())
+        self._telemetry.journaled(entries)
+        self._board.mail(*pending)
+        self._sweep_written()
+        log.debug("sweep %d closed", sweep)
+
+    def store_state(self, error: str | None) -> None:
+        """Take note of whether the database can be written."""
+        if error is None:
+            self._board.solved("store")
+        else:
+            self._board.problem("store", f"{error}: results wait in memory; free the disk or mend its permissions")
+
+    def pulse(self) -> None:
+        """Bring up to date what changes by time alone; to be called every second or so."""
+        now, _ = self._clock()
+        self._board.maintenance(
+            ActiveWindow(window.id, frozenset(window.servers), window.end, window.kind, window.reason)
+            for window in self._recording.windows
+            if _is_active(window, now)
+        )
+
+    def canary(self, address: str, outcome: Outcome) -> None:
+        """Take note of one canary's answer; one that could not be asked is not told."""
+        if outcome is not Outcome.UNKNOWN:
+            self._telemetry.canary(address, ok=outcome is Outcome.OK)
+
+    def blind(self, *, blind: bool) -> None:
+        """Take note that the monitor has gone blind, and tell the operators once; or that it sees again."""
+        if not blind:
+            self._board.solved("canaries")
+            log.warning("a canary answers again: the monitor sees out")
+            return
+        log.error("no canary answers: failures are recorded as unknown until one does")
+        self._board.problem("canaries", BLIND, ready=True)
+        now, _ = self._clock()
+        lines = tuple(self._telemetry.canaries)
+        self._write_later(lambda db: tell_operators(db, self._context, OperatorNews.BLIND, lines, now))
+
+    def dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
+        """Tell the operators of a mail that nobody will get, unless it was one to them."""
+        now, _ = self._clock()
+        lines = (f"{mail.id}: {', '.join(mail.remaining)}: {mail.subject}", error, f"monitor mail resend {mail.id}")
+        if mail.kind == "monitor":
+            return lambda _: None
+        return lambda db: tell_operators(db, self._context, OperatorNews.DEAD_LETTER, lines, now)
+
+    def mails_wait(self, pending: tuple[int, Millis | None]) -> None:
+        """Take note of what has not left the outbox."""
+        self._board.mail(*pending)
+
+
+def _is_active(window: Window, now: Millis) -> bool:
+    return state(window, now) is WindowState.ACTIVE or (
+        state(window, now) is WindowState.CANCELLED and window.start <= now < window.end and not window.called_off
+    )
+
+
+def tell_operators(
+    db: Database, context: Context, news: OperatorNews, lines: tuple[str, ...], at: Millis
+) -> int | None:
+    """Queue a mail to the operators of what concerns the monitor itself; None where there are no operators."""
+    if not context.operators:
+        return None
+    letter = compose(OperatorLetter(context.reader(None), news, at, lines))
+    return outbox.put(
+        db,
+        "monitor",
+        at=at,
+        customer=None,
+        recipients=context.operators,
+        copies=(),
+        language=context.language(None),
+        message_id=new_message_id(sender_domain(context.sender)),
+        body={"news": str(news)},
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+    )

@@ -1,0 +1,77 @@
+"""Can the monitor see out? Before it accuses a server, it asks its canaries (reading.md 5).
+
+A failure counts only if a canary answered after it, and if no round of canaries failed whole since its cycle began. So
+neither the moment at which the monitor's own line is cut nor the moment at which it returns accuses anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from monitor.clock import Clock
+
+
+class Witness(Protocol):
+    """Who hears of the canaries."""
+
+    def canary(self, address: str, outcome: Outcome) -> None:
+        """Take note of one canary's answer."""
+
+    def blind(self, *, blind: bool) -> None:
+        """Take note that the monitor has gone blind, or sees again; told once each time."""
+
+
+class Sight:
+    """Asks the canaries, and remembers since when and until when none answered."""
+
+    def __init__(
+        self, clock: Clock, canaries: Mapping[str, Callable[[], Awaitable[Outcome]]], witness: Witness
+    ) -> None:
+        """``canaries`` asks each address once, with its own time-out; none at all switches the self-check off."""
+        self._clock = clock
+        self._canaries = canaries
+        self._witness = witness
+        self._round = asyncio.Lock()
+        self._last_round = -math.inf
+        self._blind_until = -math.inf
+        """When the first round that saw again after the last blindness began; infinite while blind."""
+
+    @property
+    def is_blind(self) -> bool:
+        """No canary answered in the last round."""
+        return self._blind_until == math.inf
+
+    async def look(self) -> None:
+        """Ask all canaries, or share the round that somebody began after this call."""
+        if not self._canaries:
+            return
+        asked = self._clock.monotonic()
+        async with self._round:
+            if self._last_round >= asked:
+                return
+            self._last_round = self._clock.monotonic()
+            outcomes = await asyncio.gather(*(ask() for ask in self._canaries.values()))
+        for address, outcome in zip(self._canaries, outcomes, strict=True):
+            self._witness.canary(address, outcome)
+        self._judge(outcomes)
+
+    def _judge(self, outcomes: list[Outcome]) -> None:
+        """Blind when every canary failed; canaries that could not be asked at all prove nothing."""
+        sees = Outcome.FAIL not in outcomes or Outcome.OK in outcomes
+        if sees == self.is_blind:
+            self._blind_until = self._last_round if sees else math.inf
+            self._witness.blind(blind=not sees)
+
+    async def confirms(self, began: float) -> bool:
+        """Say whether a failure of a cycle that began at ``began`` (monotonic seconds) may count."""
+        if not self._canaries:
+            return True
+        await self.look()
+        return began >= self._blind_until
