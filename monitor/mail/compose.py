@@ -2,12 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from monitor.mail.english import ENGLISH
+from monitor.mail.letters import (
+    Letter,
+    MaintenanceLetter,
+    OperatorLetter,
+    OutageLetter,
+    ReportLetter,
+    TestLetter,
+)
+from monitor.mail.message import one_line
+from monitor.mail.notices import (
+    maintenance_sheet,
+    maintenance_subject,
+    operator_sheet,
+    operator_subject,
+    report_sheet,
+    report_subject,
+    trial_sheet,
+    trial_subject,
+)
+from monitor.mail.outages import outage_sheet, outage_subject
+from monitor.mail.sheet import as_html, as_text
+from monitor.mail.turkish import TURKISH
 
 if TYPE_CHECKING:
-    from monitor.mail.letters import AnyLetter, Letter
+    from collections.abc import Mapping
+
+    from monitor.mail.letters import AnyLetter
+    from monitor.mail.sheet import Sheet
+    from monitor.mail.words import Words
+    from monitor.model import Language
+
+WORDS: Final[Mapping[Language, Words]] = MappingProxyType({"en": ENGLISH, "tr": TURKISH})
 
 
 def compose(letter: AnyLetter) -> Letter:
-    """Return the letter in its reader's language; pure, the same letter for the same context."""
-    raise NotImplementedError
+    """Return the letter in its reader's language; the same context always gives the same letter."""
+    words = WORDS[letter.reader.language]
+    subject, sheet = _written(letter, words)
+    url = one_line(letter.reader.url)
+    sheet = replace(
+        sheet,
+        look=words.look if url else "",
+        url=url,
+        footer=(words.zone.format(zone=letter.reader.timezone), words.automatic),
+    )
+    return Letter(subject=subject, text=as_text(sheet), html=as_html(sheet))
+
+
+def _written(letter: AnyLetter, words: Words) -> tuple[str, Sheet]:
+    match letter:
+        case OutageLetter():
+            return outage_subject(letter, words), outage_sheet(letter, words)
+        case MaintenanceLetter():
+            return maintenance_subject(letter, words), maintenance_sheet(letter, words)
+        case OperatorLetter():
+            return operator_subject(letter, words), operator_sheet(letter, words)
+        case ReportLetter():
+            return report_subject(letter, words), report_sheet(letter, words)
+        case TestLetter():
+            return trial_subject(letter, words), trial_sheet(letter, words)

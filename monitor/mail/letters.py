@@ -66,7 +66,7 @@ class Rose:
     excluded: Millis = 0
     """How much of the counted length exclusions cover as it stands."""
     claim_deadline: Millis | None = None
-    """Until when credit can be claimed for it (6.2), exclusive; None where nobody can: no subscription hangs on it."""
+    """The last moment at which credit can be claimed for it (6.2); None where no subscription hangs on it."""
 
 
 @dataclass(frozen=True, slots=True)

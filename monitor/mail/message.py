@@ -125,17 +125,17 @@ def render(message: Message, *, show_bcc: bool = False) -> EmailMessage:
 class _WirePolicy(EmailPolicy):
     """Lines end in CRLF; an id is never broken or encoded, however long it is: it would no longer be found."""
 
-    def __init__(self, *, utf8: bool = False, **rest: object) -> None:
-        super().__init__(linesep="\r\n", raise_on_defect=False, utf8=utf8, **rest)  # type: ignore[arg-type]
+    linesep = "\r\n"
 
     def fold(self, name: str, value: str) -> str:
         if name.lower() in _ID_HEADERS:
-            return f"{name}: " + "\r\n ".join(str(value).split()) + "\r\n"
-        return super().fold(name, value)
+            return f"{name}: " + "\r\n ".join(value.split()) + "\r\n"
+        folded: str = super().fold(name, value)
+        return folded
 
     def fold_binary(self, name: str, value: str) -> bytes:
         if name.lower() in _ID_HEADERS:
-            return self.fold(name, value).encode("ascii", "replace")
+            return self.fold(name, value).encode("ascii")
         return super().fold_binary(name, value)
 
 

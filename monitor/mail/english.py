@@ -1,0 +1,202 @@
+"""The letters' sentences in English."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from monitor.mail.letters import OperatorNews
+from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
+from monitor.model import State
+
+_OUTAGE = OutageWords(
+    down="DOWN",
+    up="UP",
+    flapping="FLAPPING",
+    settled="SETTLED",
+    down_title="Outage",
+    up_title="Outage over",
+    mixed_title="Outages and recoveries",
+    flapping_title="Unsteady",
+    settled_title="Steady again",
+    greeting="Dear {name},",
+    down_opening="Our monitoring has confirmed the following outage:",
+    up_opening="The following is reachable again:",
+    mixed_opening="Our monitoring has seen the following changes:",
+    unsteady_opening="Our monitoring has seen the following:",
+    down_closing="A second mail will follow in this thread when it is over.",
+    servers="{count} servers",
+    one_behind="{server} and 1 server behind it",
+    many_behind="{server} and {count} servers behind it",
+    lasted="{server} after {length}",
+    now="{server} is {state}",
+    since="Since",
+    seen="Seen",
+    start="Start",
+    end="End",
+    length="Length",
+    bounds="{counted} (at least {least}, at most {most})",
+    excluded="Excluded",
+    excluded_note="{length} of it, as the records stand",
+    flapping_note="changes its state too often ({count} times); no further mail until it settles",
+    state="State",
+    states=MappingProxyType(
+        {State.UP: "up", State.DOWN: "down", State.UNKNOWN: "unknown", State.MAINTENANCE: "in maintenance"}
+    ),
+    month="{subscription}, {month} so far",
+    standing="{availability} available; target {target}: {verdict}",
+    nothing_measured="nothing measured yet; target {target}",
+    met="met",
+    missed="missed",
+    open="undetermined",
+    claim="A credit claim for this outage can be made until {deadline} (clause 6.2).",
+    claim_of="A credit claim for the outage of {check} can be made until {deadline} (clause 6.2).",
+    claim_passed="The last moment for a credit claim for the outage of {check} was {deadline} (clause 6.2).",
+    behind="Behind {server}:",
+    reasons=MappingProxyType({}),
+    status="status {code}",
+)
+
+_MAINTENANCE = MaintenanceWords(
+    words=MappingProxyType(
+        {
+            ("announced", "planned"): "MAINTENANCE",
+            ("announced", "emergency"): "EMERGENCY MAINTENANCE",
+            ("extended", "planned"): "MAINTENANCE EXTENDED",
+            ("extended", "emergency"): "EMERGENCY MAINTENANCE EXTENDED",
+            ("shortened", "planned"): "MAINTENANCE SHORTENED",
+            ("shortened", "emergency"): "EMERGENCY MAINTENANCE SHORTENED",
+            ("cancelled", "planned"): "MAINTENANCE CANCELLED",
+            ("cancelled", "emergency"): "EMERGENCY MAINTENANCE CANCELLED",
+        }
+    ),
+    titles=MappingProxyType(
+        {
+            ("announced", "planned"): "Planned maintenance",
+            ("announced", "emergency"): "Emergency maintenance",
+            ("extended", "planned"): "Planned maintenance extended",
+            ("extended", "emergency"): "Emergency maintenance extended",
+            ("shortened", "planned"): "Planned maintenance shortened",
+            ("shortened", "emergency"): "Emergency maintenance shortened",
+            ("cancelled", "planned"): "Planned maintenance cancelled",
+            ("cancelled", "emergency"): "Emergency maintenance cancelled",
+        }
+    ),
+    openings=MappingProxyType(
+        {
+            "announced": "We are going to work on the following. There may be interruptions in this time:",
+            "extended": "The following maintenance takes longer than announced:",
+            "shortened": "The following maintenance ends earlier than announced:",
+            "cancelled": "The following maintenance is cancelled:",
+        }
+    ),
+    card="Maintenance {id}",
+    servers="Servers",
+    start="Start",
+    end="End",
+    previous_end="Announced end",
+    length="Length",
+    reason="Reason",
+    reference="Reference",
+    qualifies="Announced at least 4 days (96 h) ahead: downtime within it is excluded (clauses 4.1, 4.9).",
+    too_late=(
+        "Announced {short} too late for the 4 days (96 h) that are due: downtime within it is NOT excluded, "
+        "it counts as an outage (clauses 4.1, 4.9)."
+    ),
+    emergency=("Emergency maintenance may come without notice: downtime within it is excluded (clause 4.9)."),
+    added="The added part, from {start} to {end}, is an announcement of its own.",
+    until="until {end}",
+    after_end="This takes effect at once: downtime after the end counts.",
+    cancelled="This takes effect at once: from now on, downtime counts as always.",
+)
+
+_NOTICE = NoticeWords(
+    news=MappingProxyType(
+        {
+            OperatorNews.BLIND: News(
+                "BLIND",
+                "The monitor cannot see out",
+                "All canaries have failed since {at}. Until one answers, failures are recorded as unknown, no outage "
+                "opens or ends, and no mail goes to a customer.",
+            ),
+            OperatorNews.SIGHTED: News(
+                "SEES AGAIN",
+                "The monitor sees out again",
+                "A canary answers since {at}. Failures count again from here; the time in between stays unknown.",
+            ),
+            OperatorNews.ICMP: News(
+                "NO ICMP",
+                "ICMP is not permitted",
+                "The system has not let the monitor send ICMP since {at}. Ping checks are recorded as unknown.",
+            ),
+            OperatorNews.DEAD_LETTER: News(
+                "UNDELIVERED",
+                "A mail could not be delivered",
+                "A mail went to the dead letters at {at} and is not tried again. Nothing is lost: "
+                '"monitor mail list" shows it, "monitor mail resend" sends it again.',
+            ),
+            OperatorNews.CLOCK: News(
+                "CLOCK STEPPED",
+                "The clock stepped",
+                "The wall clock of the monitor stepped at {at}. Probing went on by the monotonic clock; times written "
+                "down around the step may be off. Please look at this machine's time synchronisation.",
+            ),
+            OperatorNews.SWEEPS: News(
+                "SWEEPS MISSED",
+                "Sweeps were missed",
+                "Since {at} probes did not leave in their slots. Those slots are unknown time.",
+            ),
+            OperatorNews.STORE: News(
+                "DATABASE FAULT",
+                "The database cannot be written",
+                "Writing to the database has failed since {at}. Results that cannot be kept are unknown time.",
+            ),
+            OperatorNews.RELOAD: News(
+                "RELOAD REFUSED",
+                "A reload was refused",
+                "The configuration had faults at {at}. The configuration that was running stays in force.",
+            ),
+            OperatorNews.JOURNAL: News(
+                "JOURNAL BROKEN",
+                "The journal's chain does not hold",
+                "The check at {at} found that recorded entries were changed afterwards or are damaged. Keep the "
+                "database as it is, and compare it with a backup.",
+            ),
+            OperatorNews.OVERDUE: News(
+                "ANSWER OVERDUE",
+                "An answer to a claim is overdue",
+                "An answer was due at {at}: claims are answered within 2 business days (clause 6.3).",
+            ),
+        }
+    ),
+    particulars="Details",
+    report="REPORT",
+    report_title="Report for {month}",
+    report_opening="Here is your service report for {month}:",
+    subscriptions="{count} services",
+    availability="Availability",
+    bounds="{availability} (lowest {lowest}, highest {highest})",
+    none="not measured",
+    coverage="Coverage",
+    target="Target",
+    down="Downtime",
+    excluded="Excluded",
+    credit="Credit",
+    no_credit="none",
+    uncertain="{credit}; not certain, the bounds fall into different bands",
+    test="TEST",
+    test_title="Mail works",
+    test_subject="mail from the monitor",
+    test_opening="This mail was sent to test the way by which mail leaves. If you can read it, it works.",
+    sent="Written",
+    transport="Sent by",
+)
+
+ENGLISH: Final = Words(
+    outage=_OUTAGE,
+    maintenance=_MAINTENANCE,
+    notice=_NOTICE,
+    look="Where to look",
+    zone="Times are those of {zone}.",
+    automatic="This mail was generated automatically.",
+)

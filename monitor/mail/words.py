@@ -1,0 +1,150 @@
+"""Every sentence of the letters, by language.
+
+A field that one language lacks cannot be constructed; a test compares the ``{places}`` of the two. Sentences are
+whole, because languages build them differently: Turkish would need another suffix for nearly every value, so its
+values stand after a colon or in a case that needs none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.mail.letters import OperatorNews
+    from monitor.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class OutageWords:
+    """Falls and rises."""
+
+    down: str
+    up: str
+    flapping: str
+    settled: str
+    down_title: str
+    up_title: str
+    mixed_title: str
+    flapping_title: str
+    settled_title: str
+    greeting: str
+    down_opening: str
+    up_opening: str
+    mixed_opening: str
+    unsteady_opening: str
+    down_closing: str
+    servers: str
+    """A count of servers, two or more."""
+    one_behind: str
+    """A fallen server and one that hangs on it, in a subject."""
+    many_behind: str
+    lasted: str
+    """A server and the length of its outage, in a subject."""
+    now: str
+    """A server and its state, in a subject."""
+    since: str
+    seen: str
+    start: str
+    end: str
+    length: str
+    bounds: str
+    excluded: str
+    excluded_note: str
+    flapping_note: str
+    state: str
+    states: Mapping[State, str]
+    month: str
+    standing: str
+    nothing_measured: str
+    met: str
+    missed: str
+    open: str
+    claim: str
+    claim_of: str
+    """The same where several outages of one letter have a deadline."""
+    claim_passed: str
+    """The outage lasted longer than its deadline."""
+    behind: str
+    reasons: Mapping[str, str]
+    """What a reason of a result is in this language; one that is not here is shown as it is."""
+    status: str
+    """The reason ``status 500``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWords:
+    """Windows announced and changed."""
+
+    words: Mapping[tuple[str, str], str]
+    """Change and kind to the subject's first words."""
+    titles: Mapping[tuple[str, str], str]
+    openings: Mapping[str, str]
+    """By change."""
+    card: str
+    servers: str
+    start: str
+    end: str
+    previous_end: str
+    length: str
+    reason: str
+    reference: str
+    qualifies: str
+    too_late: str
+    emergency: str
+    added: str
+    until: str
+    after_end: str
+    cancelled: str
+
+
+class News(NamedTuple):
+    """What one piece of news for the operators says."""
+
+    word: str
+    """The subject's first word."""
+    title: str
+    meaning: str
+    """``{at}`` is since when, or when."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWords:
+    """News for operators, the month's report, and the test."""
+
+    news: Mapping[OperatorNews, News]
+    particulars: str
+    report: str
+    report_title: str
+    report_opening: str
+    subscriptions: str
+    availability: str
+    bounds: str
+    none: str
+    coverage: str
+    target: str
+    down: str
+    excluded: str
+    credit: str
+    no_credit: str
+    uncertain: str
+    test: str
+    test_title: str
+    test_subject: str
+    test_opening: str
+    sent: str
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
+    outage: OutageWords
+    maintenance: MaintenanceWords
+    notice: NoticeWords
+    look: str
+    zone: str
+    automatic: str
