@@ -5,39 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from monitor.contract.exclusions import Exclusion, excused, in_order, number
 from monitor.contract.intervals import Intervals
 from monitor.contract.terms import clause_order
-from monitor.contract.timeline import History, Reading, Timeline, outage_down, read
+from monitor.contract.timeline import History, Reading, outage_down, read, together
 from monitor.model import CheckKey, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from monitor.contract.exclusions import Excused
     from monitor.contract.segments import Segment
+    from monitor.contract.timeline import Timeline
     from monitor.model import Millis, Outage, Rounding
+
+__all__ = ["Account", "Charge", "Exclusion", "Percent", "account", "excluded_of", "percent", "percent_text"]
 
 Percent: TypeAlias = int
 """Hundredths of a percent: 9973 is 99.73 %."""
 
 WHOLE = 10_000
 """All of it, in hundredths of a percent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """A recorded reason why time does not count, with its clause (4.1 to 4.10)."""
-
-    clause: str
-    span: Span
-    reference: str
-    """The record that it comes from: ``maintenance 12``, ``exclusion 3``."""
-    recorded_at: Millis
-    servers: frozenset[str] | None = None
-    """Where it applies; ``None`` is everywhere."""
-    check: str | None = None
-    """The one check that it excuses; ``None`` is the whole server."""
-    subscription: str | None = None
-    """The one subscription that it is limited to; ``None`` is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +98,16 @@ def account(
     target: Percent,
     now: Millis,
 ) -> Account:
-    """Add up one subscription's segments. A check without a history was never measured: its time is unknown."""
-    ordered = sorted(exclusions, key=_order)
+    """Add up one subscription's segments, which are in order and do not overlap, to ``now``.
+
+    A check without a history was never measured: its time is unknown. Of ``exclusions`` those count that apply to a
+    segment's time, server, check and subscription; the others may be given too.
+    """
+    ordered = in_order(
+        one
+        for one in exclusions
+        if segments and one.span.start < segments[-1].span.end and one.span.end > segments[0].span.start
+    )
     tally = _Tally()
     touched: dict[int, Millis] = {}
     for segment in segments:
@@ -119,7 +115,7 @@ def account(
         if span.start >= span.end:
             continue
         checks = [histories.get(CheckKey(segment.server, name), _NOTHING) for name in segment.checks]
-        tally.add(span, _readings(checks, span, now), _excused(ordered, segment, span))
+        tally.add(span, _readings(checks, span, now), excused(ordered, segment, span))
         for history in checks:
             touched.update((one.id, one.start) for one in history.outages if _touches(one, span))
     outages = tuple(sorted(touched, key=lambda one: (touched[one], one)))
@@ -129,25 +125,18 @@ def account(
 def excluded_of(outage: Outage, history: History, exclusions: Iterable[Exclusion], now: Millis) -> Millis:
     """Return how much of an outage's counted time exclusions cover, in milliseconds, each instant once.
 
-    Exclusions limited to one subscription cover it too: give only those that are to be heeded.
+    One limited to a subscription is not counted: the outage is everybody's.
     """
     down = outage_down(outage, history, now)
     covering = Intervals(
-        one.span for one in exclusions if _concerns(one, outage.check.server) and one.check in (None, outage.check.name)
+        one.span
+        for one in exclusions
+        if one.concerns(outage.check.server) and one.check in (None, outage.check.name) and one.subscription is None
     )
     return (down & covering).length
 
 
 _NOTHING = History()
-
-
-@dataclass(frozen=True, slots=True)
-class _Excused:
-    """The records that apply to one segment, in the order in which they are charged, as time."""
-
-    records: tuple[tuple[Exclusion, Intervals], ...]
-    by_check: tuple[Intervals, ...]
-    """For each of several measured checks what excuses it alone; empty where no record names one of several."""
 
 
 class _Tally:
@@ -161,40 +150,32 @@ class _Tally:
         self.raw_up = self.raw_down = 0
         self.charges: dict[tuple[str, str], Millis] = {}
 
-    def add(self, span: Span, readings: Mapping[Reading, Sequence[Timeline]], excused: _Excused) -> None:
+    def add(self, span: Span, readings: Mapping[Reading, Sequence[Timeline]], heeded: Excused) -> None:
         """Add one segment: read each check, combine the checks, take out what is excluded."""
         self.start = span.start if self.start is None else self.start
         self.end = span.end
         self.window += span.end - span.start
-        raw = _together(readings[Reading.COUNTED])
+        counted = readings[Reading.COUNTED]
+        raw = together(counted)
         self.raw_up += raw.up.length
         self.raw_down += raw.down.length
-        excluded = self._charge(excused, readings[Reading.COUNTED]) if excused.records else _NEVER
+        excluded = _NEVER
+        for record, time in heeded.charged([timeline.down for timeline in counted]):
+            key = record.clause, record.reference
+            self.charges[key] = self.charges.get(key, 0) + time.length
+            excluded |= time
+        self.excluded += excluded.length
         for reading, timelines in readings.items():
-            whole = _together(timelines, excused.by_check) if excused.by_check else _together(timelines)
+            whole = together(timelines, heeded.by_check) if heeded.by_check else together(timelines)
             self.up[reading] += (whole.up - excluded).length
             self.down[reading] += (whole.down - excluded).length
-
-    def _charge(self, excused: _Excused, counted: Sequence[Timeline]) -> Intervals:
-        """Charge each excluded instant to the first record that excludes it (reading.md 6); return them all."""
-        blocked = _NEVER
-        for timeline, excuse in zip(counted, excused.by_check, strict=False):
-            blocked |= timeline.down - excuse
-        excluded = _NEVER
-        for record, time in excused.records:
-            alone = bool(excused.by_check) and record.check is not None
-            charged = (time - blocked if alone else time) - excluded
-            if charged:
-                key = record.clause, record.reference
-                self.charges[key] = self.charges.get(key, 0) + charged.length
-                excluded |= charged
-        self.excluded += excluded.length
-        return excluded
 
     def account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
         """Turn the sums into the account."""
         up, down = self.up[Reading.COUNTED], self.down[Reading.COUNTED]
         known = up + down
+        unknown = self.window - self.excluded - known
+        assert min(up, down, self.excluded, unknown) >= 0
 
         def figure(reading: Reading) -> Percent | None:
             return percent(self.up[reading], self.up[reading] + self.down[reading], rounding) if known else None
@@ -205,7 +186,7 @@ class _Tally:
             up=up,
             down=down,
             excluded=self.excluded,
-            unknown=self.window - self.excluded - known,
+            unknown=unknown,
             availability=figure(Reading.COUNTED),
             lowest=figure(Reading.LOWEST),
             highest=figure(Reading.HIGHEST),
@@ -213,7 +194,7 @@ class _Tally:
             coverage=percent(known, self.window - self.excluded, rounding),
             exclusions=tuple(
                 Charge(clause, reference, self.charges[clause, reference])
-                for clause, reference in sorted(self.charges, key=lambda key: (clause_order(key[0]), key[1]))
+                for clause, reference in sorted(self.charges, key=lambda key: (clause_order(key[0]), number(key[1])))
             ),
             outages=outages,
             target=target,
@@ -232,56 +213,6 @@ def _readings(checks: Sequence[History], span: Span, now: Millis) -> dict[Readin
         for reading in (Reading.LOWEST, Reading.HIGHEST):
             readings[reading] = [read(history, span, reading, now) for history in checks]
     return readings
-
-
-def _together(timelines: Sequence[Timeline], excused: Sequence[Intervals] = ()) -> Timeline:
-    """Combine several checks (reading.md 4.6): down if any is down, else unknown if any is unknown, else up.
-
-    A check is left out while it is excused.
-    """
-    if not timelines:
-        return Timeline(_NEVER, _NEVER)
-    ups = [timeline.up for timeline in timelines]
-    downs = [timeline.down for timeline in timelines]
-    if excused:
-        ups = [up | excuse for up, excuse in zip(ups, excused, strict=True)]
-        downs = [down - excuse for down, excuse in zip(downs, excused, strict=True)]
-    up, down = ups[0], downs[0]
-    for more_up, more_down in zip(ups[1:], downs[1:], strict=True):
-        up &= more_up
-        down |= more_down
-    return Timeline(up - down, down)
-
-
-def _excused(ordered: Iterable[Exclusion], segment: Segment, span: Span) -> _Excused:
-    """Pick what applies to a segment: to its server, its subscription, and a check that is measured."""
-    several = len(segment.checks) > 1
-    records = tuple(
-        (one, Intervals.of(max(one.span.start, span.start), min(one.span.end, span.end)))
-        for one in ordered
-        if _concerns(one, segment.server)
-        and one.subscription in (None, segment.subscription)
-        and (one.check is None or one.check in segment.checks)
-        and one.span.start < span.end
-        and one.span.end > span.start
-    )
-    if not several or all(one.check is None for one, _ in records):
-        return _Excused(records, ())
-    by_check = (
-        Intervals(time_span for one, time in records if one.check == name for time_span in time)
-        for name in segment.checks
-    )
-    return _Excused(records, tuple(by_check))
-
-
-def _concerns(one: Exclusion, server: str) -> bool:
-    return one.servers is None or server in one.servers
-
-
-def _order(one: Exclusion) -> tuple[int, Millis, str, int]:
-    """The clause first in the agreement, then the record first made; a tie by its reference's number."""
-    kind, _, number = one.reference.rpartition(" ")
-    return clause_order(one.clause), one.recorded_at, kind, int(number) if number.isdecimal() else 0
 
 
 def _touches(outage: Outage, span: Span) -> bool:

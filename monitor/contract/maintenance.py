@@ -131,13 +131,17 @@ class Window:
 
 
 def windows(facts: Iterable[Fact]) -> tuple[Window, ...]:
-    """Fold facts, given in any order, into windows by id. A change of a window that was called off changes nothing."""
+    """Fold facts into windows by id; they may come in any order, but two of one moment in that of their recording.
+
+    Each window has one announcement, which comes first whatever the clock said. A change of a window that was called
+    off, or of one that was never announced, changes nothing.
+    """
     found: dict[int, Window] = {}
-    for fact in sorted(facts, key=lambda fact: (fact.at, not isinstance(fact, Announced))):
+    for fact in sorted(facts, key=lambda fact: (not isinstance(fact, Announced), fact.at)):
         if isinstance(fact, Announced):
             part = Part(fact.start, fact.end, fact.announced_at, fact.at)
             found[fact.id] = Window(fact.id, fact.servers, fact.kind, fact.reason, (part,), None, fact.at)
-        elif found[fact.id].cancelled_at is None:
+        elif fact.id in found and found[fact.id].cancelled_at is None:
             found[fact.id] = _changed(found[fact.id], fact)
     return tuple(found[key] for key in sorted(found))
 

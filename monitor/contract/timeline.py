@@ -17,7 +17,7 @@ from monitor.contract.intervals import Intervals
 from monitor.model import Outcome, Run, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.model import Millis, Outage, Result
 
@@ -114,6 +114,25 @@ def read(history: History, window: Span, reading: Reading, now: Millis) -> Timel
         return Timeline(Intervals(up), Intervals(down))
     possible = Intervals([*down, *_possible(history.outages, start, end)])
     return Timeline(Intervals(up) - possible, possible)
+
+
+def together(timelines: Sequence[Timeline], excused: Sequence[Intervals] = ()) -> Timeline:
+    """Combine several checks (reading.md 4.6): down if any is down, else unknown if any is unknown, else up.
+
+    ``excused``, if given, holds for each check the time in which it is left out; where all are, nothing is known.
+    """
+    if not timelines:
+        return Timeline(Intervals(), Intervals())
+    ups = [timeline.up for timeline in timelines]
+    downs = [timeline.down for timeline in timelines]
+    if excused:
+        ups = [up | excuse for up, excuse in zip(ups, excused, strict=True)]
+        downs = [down - excuse for down, excuse in zip(downs, excused, strict=True)]
+    up, down = ups[0], downs[0]
+    for more_up, more_down in zip(ups[1:], downs[1:], strict=True):
+        up &= more_up
+        down |= more_down
+    return Timeline(up - down, down)
 
 
 def outage_span(outage: Outage, now: Millis) -> Span:
