@@ -56,8 +56,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
                 pytest.skip(f"the tests run by Python {ours[0]}.{ours[1]}, the booted system has {theirs}")
             machine.write("/etc/monitor/config.toml", CONFIG)
             machine.write("/etc/credstore/monitor.smtp-password", "hidden behind a credential\n", 0o600)
-            # the shipped 30 s would only make the test slow
-            machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nWatchdogSec=3\n")
+            # the shipped 30 s and 5 s would only make the tests slow
+            machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=1\n")
             machine.do("systemctl", "enable", UNIT)
             yield machine
     except Unavailable as reason:
@@ -175,12 +175,15 @@ def test_a_reload_of_a_faulty_configuration_fails_and_the_daemon_runs_on(machine
     assert after["NRestarts"] == "0"
 
 
-def test_a_faulty_configuration_at_the_start_fails_once_and_is_not_tried_again(machine: Machine) -> None:
+def test_a_faulty_configuration_fails_the_start_and_mending_it_is_enough(machine: Machine) -> None:
     machine.do("systemctl", "stop", UNIT)
     machine.write("/etc/monitor/config.toml", FAULTY)
     assert machine.ask("systemctl", "start", UNIT).status != 0
     shown = machine.properties(UNIT)
-    assert (shown["ActiveState"], shown["ExecMainStatus"], shown["NRestarts"]) == ("failed", "2", "0")
+    assert (shown["SubState"], shown["ExecMainStatus"]) == ("auto-restart", "2")
+    assert "level = 7" in machine.journal(UNIT)
+    machine.write("/etc/monitor/config.toml", CONFIG)
+    machine.until("active", lambda: machine.properties(UNIT)["ActiveState"] == "active")
 
 
 def test_a_daemon_whose_loop_hangs_is_restarted_by_the_watchdog(machine: Machine) -> None:
@@ -198,10 +201,10 @@ def test_a_daemon_that_was_killed_is_restarted(machine: Machine) -> None:
     machine.until("active again", lambda: machine.properties(UNIT)["ActiveState"] == "active")
 
 
-def test_it_stops_when_asked_before_systemd_loses_its_patience(machine: Machine) -> None:
+def test_it_stops_within_ten_seconds_when_asked(machine: Machine) -> None:
     machine.do("systemctl", "stop", UNIT)
     shown = machine.properties(UNIT)
-    # killed after TimeoutStopSec=10 the result would be "timeout"; so the stop took less
+    # killed for its slowness, the result would be "timeout"
     assert (shown["ActiveState"], shown["Result"], shown["ExecMainStatus"]) == ("inactive", "success", "0")
     begun, ended = int(shown["ActiveExitTimestampMonotonic"]), int(shown["InactiveEnterTimestampMonotonic"])
     assert 0 < ended - begun <= 10_000_000
