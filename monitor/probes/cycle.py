@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.model import Outcome
+from monitor.probes.probe import Attempt
+from monitor.probes.trail import overdue
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.clock import Clock
-    from monitor.model import Outcome
-    from monitor.probes.probe import Attempt, Probe, Target
+    from monitor.probes.probe import Probe, Target
+
+_log = logging.getLogger(__name__)
+
+GRACE = 0.25
+"""Seconds that a probe gets beyond the timeout to end by itself, so that it can say where it stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +55,32 @@ async def cycle(probe: Probe, target: Target, plan: Plan, clock: Clock) -> Cycle
     Any success is ok; all attempts failed is fail; anything else (an attempt whose failure was the monitor's own among
     failed ones) is unknown. An exception in a probe's code is an unknown attempt; only cancellation passes through.
     """
-    raise NotImplementedError
+    made: list[Attempt] = []
+    while True:
+        made.append(await _try(probe, target, plan.timeout, clock))
+        if made[-1].outcome is Outcome.OK:
+            return Cycle(Outcome.OK, tuple(made))
+        if len(made) > plan.retries:
+            return Cycle(verdict(made), tuple(made))
+        await asyncio.sleep(plan.retry_wait)
+
+
+def verdict(attempts: Sequence[Attempt]) -> Outcome:
+    """Judge finished attempts: any ok is ok, all fail is fail, the rest is unknown."""
+    outcomes = {attempt.outcome for attempt in attempts}
+    if Outcome.OK in outcomes:
+        return Outcome.OK
+    return Outcome.FAIL if outcomes == {Outcome.FAIL} else Outcome.UNKNOWN
+
+
+async def _try(probe: Probe, target: Target, timeout: float, clock: Clock) -> Attempt:  # noqa: ASYNC109
+    at = clock.monotonic()
+    try:
+        async with asyncio.timeout(timeout + GRACE) as deadline:
+            return await probe.attempt(target, timeout)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not become the server's, nor end the sweep
+        if isinstance(error, TimeoutError) and deadline.expired():
+            outcome, reason = overdue(clock.monotonic() - at - timeout - GRACE, None)
+            return Attempt(outcome, at, None, reason)
+        _log.exception("the code of %s failed on %s", type(probe).__name__, target.host)
+        return Attempt(Outcome.UNKNOWN, at, None, f"error {type(error).__name__}")

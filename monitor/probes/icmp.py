@@ -1,15 +1,27 @@
-"""ICMP echo: does the server's address answer."""
+"""ICMP echo: does the address answer a ping."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import os
+import socket
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from monitor.probes.blame import NotOkError
+from monitor.probes.echo import EchoSocket
+from monitor.probes.resolve import literal
 from monitor.probes.settings import host_key
+from monitor.probes.trail import RESOLVE, follow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
+    from monitor.probes.resolve import Address
+    from monitor.probes.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +32,55 @@ class IcmpSettings:
 
 
 class IcmpProbe:
-    """See the module."""
+    """Sends one echo request and waits for the answer."""
 
     def __init__(self, settings: IcmpSettings, instruments: Instruments) -> None:
-        self._settings = settings
-        self._instruments = instruments
+        self._host = settings.host
+        self._clock = instruments.clock
+        self._pinger = instruments.pinger
+        self._resolver = instruments.resolver
 
-    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109
-        """Try once."""
-        raise NotImplementedError
+    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
+        """Try once without a task; False, and nothing done, where the host must be looked up first."""
+        try:
+            address = literal(self._host or target.host)
+        except NotOkError:
+            return False
+        if address is None:
+            return False
+        self._pinger.ping(address, timeout, done)
+        return True
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
+        """Try once: the answer, the network's error, or nothing within ``timeout`` seconds."""
+        found: list[Address] = []
+
+        async def resolve(trail: Trail) -> None:
+            trail.begin(RESOLVE)
+            found.extend(await self._resolver.routed(self._host or target.host))
+            trail.end(str(found[0]))
+
+        started = self._clock.monotonic()
+        resolved = await follow(self._clock, timeout, resolve)
+        if not found:
+            return resolved
+        landed: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+        left = timeout - (self._clock.monotonic() - started)
+        self._pinger.ping(found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt))
+        attempt = await landed
+        return replace(attempt, steps=(*resolved.steps, *attempt.steps))
+
+
+def icmp_permission() -> str | None:
+    """Say in one line what would permit ICMP to this process; None where it is permitted."""
+    try:
+        EchoSocket(socket.AF_INET).close()
+    except PermissionError:
+        return (
+            'ICMP is not permitted: allow it with `sysctl -w net.ipv4.ping_group_range="0 2147483647"`, or give the '
+            "monitor CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW in its unit, or "
+            f"`setcap cap_net_raw+ep {os.path.realpath(sys.executable)}`)"
+        )
+    except OSError:  # out of descriptors, no IPv4: not a matter of permission
+        return None
+    return None

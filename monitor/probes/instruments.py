@@ -1,10 +1,14 @@
-"""What probes share, opened once and passed in: the clock, the sockets for pings, the resolver, the HTTP sessions."""
+"""What probes share, opened once and passed in: the clock, the sockets for pings, the resolver, the HTTP client."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from monitor.probes.pinger import Pinger
+from monitor.probes.resolve import Resolver
+from monitor.probes.session import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,9 +21,20 @@ class Instruments:
     """The shared tools of all probes; they live as long as the daemon, through every reload."""
 
     clock: Clock
+    pinger: Pinger
+    resolver: Resolver
+    http: HttpClient
 
 
 @asynccontextmanager
 async def open_instruments(clock: Clock) -> AsyncIterator[Instruments]:
-    """Open the tools inside a running loop; leaving closes every socket, session and thread of theirs."""
-    yield Instruments(clock)
+    """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs."""
+    pinger = Pinger(clock)
+    resolver = Resolver(clock)
+    http = HttpClient(resolver)
+    try:
+        yield Instruments(clock, pinger, resolver, http)
+    finally:
+        await http.aclose()
+        await resolver.aclose()
+        pinger.close()

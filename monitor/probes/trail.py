@@ -1,0 +1,125 @@
+"""The trail that an attempt leaves: its steps with their times, and its end under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from monitor.model import Outcome
+from monitor.probes.blame import TIMEOUT, NotOkError
+from monitor.probes.probe import Attempt, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from monitor.clock import Clock
+
+RESOLVE = "resolve"
+CONNECT = "connect"
+TLS = "tls"
+SEND = "send"
+FIRST_BYTE = "first-byte"
+BODY = "body"
+
+STALL = 0.25
+"""Seconds: a deadline noticed later than this shows that the monitor stood still, so what it missed is its own."""
+
+
+def microseconds(seconds: float) -> int:
+    """Whole microseconds, never negative."""
+    return max(0, round(seconds * 1_000_000))
+
+
+class Trail:
+    """What one attempt did so far. Steps follow one another: beginning one ends the one before."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._steps: list[Step] = []
+        self._open: str | None = None
+        self._text = ""
+        self._since = clock.monotonic()
+        self.at = self._since
+        """When the first packet left; the start of the attempt until ``sent`` says better."""
+        self._sent = False
+        self.latency_us: int | None = None
+        """Set where the kernel knows it better than the time that passed here."""
+        self.cert_expiry: int | None = None
+
+    @property
+    def step(self) -> str | None:
+        """The step that is under way."""
+        return self._open
+
+    def begin(self, name: str, text: str = "") -> None:
+        """Begin a step, with what is known of it already; ends the one under way."""
+        self.end()
+        self._open = name
+        self._text = text
+        self._since = self._clock.monotonic()
+
+    def end(self, text: str | None = None, took_us: int | None = None) -> None:
+        """End the step under way, with what was met; without one, nothing happens.
+
+        ``took_us`` is the kernel's measure of it, where it has one.
+        """
+        if self._open is None:
+            return
+        passed = microseconds(self._clock.monotonic() - self._since)
+        took = passed if took_us is None else min(took_us, passed)
+        self._steps.append(Step(self._open, took, self._text if text is None else text))
+        self._open = None
+
+    def split(self, name: str, first_us: int | None, text: str) -> None:
+        """End the step under way after ``first_us``, and give the rest of its time to a second one, ``name``."""
+        passed = microseconds(self._clock.monotonic() - self._since)
+        self.end(took_us=first_us)
+        first = self._steps[-1].microseconds if self._steps else 0
+        self._steps.append(Step(name, max(0, passed - first), text))
+
+    def sent(self) -> None:
+        """Say that a packet leaves now: from the first one the latency runs."""
+        if not self._sent:
+            self._sent = True
+            self.at = self._clock.monotonic()
+
+    def arrived(self) -> None:
+        """Say that the answer is complete: what the attempt does from here on is not in its latency."""
+        self.end()
+        self.latency_us = microseconds(self._clock.monotonic() - self.at)
+
+    def attempt(self, outcome: Outcome, reason: str) -> Attempt:
+        """Close the trail."""
+        latency = None
+        if outcome is Outcome.OK:
+            passed = microseconds(self._clock.monotonic() - self.at)
+            latency = passed if self.latency_us is None else self.latency_us
+        self.end(reason or None)
+        return Attempt(outcome, self.at, latency, reason, tuple(self._steps), self.cert_expiry)
+
+
+async def follow(clock: Clock, timeout: float, look: Callable[[Trail], Awaitable[None]]) -> Attempt:  # noqa: ASYNC109
+    """Run ``look`` under a deadline of ``timeout`` seconds and make an attempt of how it ended.
+
+    It returns where all is well and raises ``NotOkError`` where not. Running out of time is a fail, unless it happened
+    in the monitor's own resolver or because the monitor itself stood still.
+    """
+    trail = Trail(clock)
+    deadline = clock.monotonic() + timeout
+    try:
+        async with asyncio.timeout(timeout):
+            await look(trail)
+    except TimeoutError:
+        return trail.attempt(*overdue(clock.monotonic() - deadline, trail.step))
+    except NotOkError as end:
+        return trail.attempt(end.outcome, end.reason)
+    return trail.attempt(Outcome.OK, "")
+
+
+def overdue(late: float, step: str | None) -> tuple[Outcome, str]:
+    """Judge an attempt that ran out of time, noticed ``late`` seconds after its deadline, while in ``step``."""
+    if late > STALL:
+        return Outcome.UNKNOWN, "monitor too busy"
+    if step == RESOLVE:
+        return Outcome.UNKNOWN, "name not resolved in time"
+    return Outcome.FAIL, TIMEOUT
