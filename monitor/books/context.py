@@ -50,7 +50,7 @@ class Context:
 
     def _runs(self, subscription: Subscription, at: Millis) -> bool:
         begun = subscription.start is None or midnight(subscription.start, self.zone) <= at
-        return begun and (subscription.end is None or at < day_span(subscription.end, self.zone).end)
+        return begun and (subscription.end is None or at < day_span(subscription.end, subscription.end, self.zone).end)
 
     def told_of_check(self, key: CheckKey, at: Millis) -> list[str | None]:
         """Say who is told of an outage of a check: customers by id, or None for the operators alone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from monitor.errors import StoreError
 from monitor.mail.message import Message, one_line
@@ -22,10 +22,19 @@ if TYPE_CHECKING:
     from monitor.store.database import Thread
     from monitor.store.outbox import Mail
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LOOK = 1.0
 """Seconds between looks into the outbox: other processes put mail into it too."""
+
+
+class Books(Protocol):
+    """Who writes; the same one that results go to, so that it knows of every write that failed."""
+
+    async def write(self, work: Callable[[Database], T]) -> T:
+        """Do work in the writer's thread, in one transaction."""
+        ...
 
 
 class Post(Protocol):
@@ -34,21 +43,27 @@ class Post(Protocol):
     def dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
         """Give what is to be written down when a mail goes to the dead letters, in the same transaction."""
 
+    def mails_wait(self, pending: tuple[int, Millis | None]) -> None:
+        """Hear how many mails have not left, and since when the oldest of them waits."""
+
 
 class Dispatcher:
     """Sends what is due, one mail after the other."""
 
     def __init__(
         self,
-        writer: Thread,
+        reader: Thread,
+        writer: Books,
         transport: Transport,
         sender: str,
         telemetry: Telemetry,
+        *,
         now: Callable[[], Millis],
         post: Post,
     ) -> None:
         self.transport = transport
         self.sender = sender
+        self._reader = reader
         self._writer = writer
         self._telemetry = telemetry
         self._now = now
@@ -66,7 +81,8 @@ class Dispatcher:
 
     async def send_due(self) -> int:
         """Try every mail that is due, once; gives how many there were."""
-        mails = await self._writer.run(lambda db: outbox.due(db, self._now()))
+        mails, waiting = await self._reader.run(lambda db: (outbox.due(db, self._now()), outbox.pending(db)))
+        self._post.mails_wait(waiting)
         for mail in mails:
             await self._send(mail)
         return len(mails)
@@ -100,7 +116,7 @@ class Dispatcher:
         elif never:
             await self._bury(mail, tuple(never), _replies(never))
         else:
-            await self._writer.run(lambda db: outbox.sent(db, mail.id, self._now()))
+            await self._writer.write(lambda db: outbox.sent(db, mail.id, self._now()))
             log.info("mail %d sent: %s", mail.id, one_line(mail.subject))
 
     async def _failed(self, mail: Mail, error: TransportError) -> None:
@@ -117,7 +133,7 @@ class Dispatcher:
             await self._bury(mail, remaining, f"given up after days: {error}")
             return
         log.warning("mail %d did not leave (%s), it will be tried again", mail.id, one_line(error))
-        await self._writer.run(
+        await self._writer.write(
             lambda db: outbox.retry(db, mail.id, remaining=remaining, next_try=following, error=one_line(error))
         )
 
@@ -130,7 +146,7 @@ class Dispatcher:
             outbox.bury(db, mail.id, remaining=remaining, error=one_line(error))
             tell(db)
 
-        await self._writer.run(work)
+        await self._writer.write(work)
 
 
 def _replies(refused: Mapping[str, str]) -> str:

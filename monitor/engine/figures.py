@@ -1,4 +1,4 @@
-"""Keeps the figures of the page and the metrics up to date: read from the books after every sweep, away from the loop."""
+"""Keeps the figures of the page and the metrics up to date, away from the loop."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from monitor.contract.maintenance import WindowState, state
+from monitor.contract.terms import PRODUCTS
 from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
 from monitor.mail.compose import compose
 from monitor.mail.letters import OperatorLetter, OperatorNews
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from monitor.books.context import Context
     from monitor.books.recording import Recorded, Recording
-    from monitor.contract.maintenance import Window
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import CheckKey, Millis, Outage, Run
@@ -66,7 +65,9 @@ class Live:
         """Show this configuration, with what is known of it already."""
         context = self._context
         subscriptions = [
-            SubscriptionEntry(s.id, s.customer, s.server, s.product, context.servers[s.server].level, 9975)
+            SubscriptionEntry(
+                s.id, s.customer, s.server, s.product, context.servers[s.server].level, PRODUCTS[s.product].target
+            )
             for s in context.terms.subscriptions.values()
         ]
         self._board.replace_config(entries, subscriptions, context.servers)
@@ -127,7 +128,7 @@ class Live:
         self._board.maintenance(
             ActiveWindow(window.id, frozenset(window.servers), window.end, window.kind, window.reason)
             for window in self._recording.windows
-            if _is_active(window, now)
+            if not window.called_off and window.start <= now < window.end
         )
 
     def canary(self, address: str, outcome: Outcome) -> None:
@@ -158,12 +159,6 @@ class Live:
     def mails_wait(self, pending: tuple[int, Millis | None]) -> None:
         """Take note of what has not left the outbox."""
         self._board.mail(*pending)
-
-
-def _is_active(window: Window, now: Millis) -> bool:
-    return state(window, now) is WindowState.ACTIVE or (
-        state(window, now) is WindowState.CANCELLED and window.start <= now < window.end and not window.called_off
-    )
 
 
 def tell_operators(

@@ -99,6 +99,11 @@ class Pacer:
         """The number of the sweep that is running: 0 is the one in which the grid was laid."""
         return (self._monotonic() - self._origin) // self._interval
 
+    @property
+    def behind(self) -> Millis:
+        """By how much the next slot is overdue, in milliseconds; 0 while there is nothing to catch up with."""
+        return max(0, self._monotonic() - self._heap[0][0]) if self._heap else 0
+
     async def run(self) -> None:
         """Pace until cancelled."""
         while True:

@@ -1,0 +1,178 @@
+"""Proof that nobody changed the records: the chain is walked, and what hangs on it is computed again.
+
+In this order: every entry follows the one before it and has the hash of what it says; the results of every sweep have
+the digest that the journal has of them; no result stands outside of a digest; every outage is the one that the results
+make, and the journal tells of it as the table does; every run is what its results say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from monitor.outage import Change, Standing, advance
+from monitor.store import journal, outages, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlite_utils import Database
+
+    from monitor.model import CheckKey, Outage, Result, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification came to."""
+
+    entries: int
+    results: int
+    outages: int
+    wrong: str | None
+    """The first thing that is wrong; None where everything holds."""
+
+
+class _WrongError(Exception):
+    """The walk ends here."""
+
+
+def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Verdict:
+    """Check everything, inside one snapshot of the books; ``progress`` hears how many entries were walked."""
+    walk = _Walk(db)
+    try:
+        for entry in journal.walk(db):
+            walk.take(entry)
+            progress(walk.entries)
+        walk.nothing_outside()
+        walk.recompute()
+    except _WrongError as wrong:
+        return Verdict(walk.entries, walk.results, walk.outages, str(wrong))
+    return Verdict(walk.entries, walk.results, walk.outages, None)
+
+
+@dataclass
+class _Walk:
+    db: Database
+    entries: int = 0
+    results: int = 0
+    outages: int = 0
+    _digested: dict[int, int] = field(default_factory=dict)
+    _opened: set[int] = field(default_factory=set)
+    _ended: set[int] = field(default_factory=set)
+
+    def take(self, entry: journal.Entry | journal.Broken) -> None:
+        if isinstance(entry, journal.Broken):
+            raise _WrongError(f"journal entry {entry.number} {entry.why}")
+        self.entries = entry.number
+        if entry.kind == "results":
+            self._digest(entry)
+        elif entry.kind == "outage-opened":
+            self._told(entry, ("server", "check", "start", "last_ok", "reason"))
+            self._opened.add(entry.body["outage"])
+        elif entry.kind == "outage-ended":
+            self._told(entry, ("end", "last_fail"))
+            self._ended.add(entry.body["outage"])
+
+    def _digest(self, entry: journal.Entry) -> None:
+        body = entry.body
+        place = f"journal entry {entry.number}, batch {body['batch']} of results"
+        found = results.digest(self.db, body["batch"], (body["first"], body["last"]))
+        if found is None or found.count != body["count"]:
+            raise _WrongError(f"{place}: {body['count']} were recorded, {found.count if found else 0} are stored")
+        if found.sha256 != body["sha256"]:
+            raise _WrongError(f"{place}: a result was changed, the digest is not the one that was recorded")
+        self._digested[body["batch"]] = body["count"]
+        self.results += body["count"]
+
+    def _told(self, entry: journal.Entry, fields: tuple[str, ...]) -> None:
+        outage = outages.get(self.db, entry.body["outage"])
+        place = f"journal entry {entry.number}, outage {entry.body['outage']}"
+        if outage is None:
+            raise _WrongError(f"{place}: it is not stored any more")
+        stored = {**_as_body(outage), "server": outage.check.server, "check": outage.check.name}
+        for name in fields:
+            if stored[name] != entry.body[name]:
+                raise _WrongError(f"{place}: {name} was recorded as {entry.body[name]}, stored is {stored[name]}")
+
+    def nothing_outside(self) -> None:
+        """No result without a digest, but those of sweeps that are not over."""
+        still_open = {number for number, _, _ in results.open_batches(self.db)}
+        for batch, count in results.count_by_batch(self.db).items():
+            if batch not in still_open and self._digested.get(batch) != count:
+                recorded = self._digested.get(batch, 0)
+                raise _WrongError(f"batch {batch} of results: {count} are stored, the journal knows of {recorded}")
+        for outage in outages.listing(self.db):
+            self.outages += 1
+            if outage.id not in self._opened or (outage.end is not None and outage.id not in self._ended):
+                raise _WrongError(f"outage {outage.id}: the journal does not tell of its beginning or its end")
+
+    def recompute(self) -> None:
+        """Make runs and outages again, from the results alone."""
+        checks: dict[CheckKey, _CheckAgain] = {}
+        numbers = results.numbers(self.db)
+        for result in results.read_all(self.db):
+            if result.check not in checks:
+                number = numbers[result.check]
+                known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
+                checks[result.check] = _CheckAgain(results.all_runs(self.db, number), known)
+            checks[result.check].take(result)
+        for key, again in checks.items():
+            again.finish(key)
+
+
+@dataclass
+class _CheckAgain:
+    """One check, lived again."""
+
+    runs: Iterator[Run]
+    stored: Iterator[Outage]
+    standing: Standing = field(default_factory=Standing)
+    run: Run | None = None
+    last: Result | None = None
+
+    def take(self, result: Result) -> None:
+        self._run(result)
+        before = self.standing
+        self.standing, change = advance(before, result)
+        if change is Change.ENDED and before.outage:
+            opened = before.outage
+            self._compare(result.check, (opened.start, opened.last_fail, result.at, opened.last_ok, opened.reason))
+        self.last = result
+
+    def _run(self, result: Result) -> None:
+        run, last = self.run, self.last
+        if run is None or last is None or result.at > run.last:
+            if run is not None and (last is None or last.at != run.last):
+                raise _WrongError(f"{result.check}: the run from {run.first} ends where no result stands")
+            self.run = run = next(self.runs, None)
+            if run is None or run.first != result.at or run.outcome is not result.outcome:
+                raise _WrongError(f"{result.check}: no run begins with the result at {result.at}")
+        elif run.outcome is not result.outcome or result.at - last.at > run.hold:
+            raise _WrongError(f"{result.check}: the run from {run.first} does not say what its results say")
+
+    def finish(self, key: CheckKey) -> None:
+        """Compare what is open, and see that nothing is left over."""
+        opened = self.standing.outage
+        if opened:
+            self._compare(key, (opened.start, opened.last_fail, None, opened.last_ok, opened.reason))
+        if next(self.stored, None) is not None or next(self.runs, None) is not None:
+            raise _WrongError(f"{key}: more outages or runs are stored than its results make")
+        if self.run and self.last and self.last.at != self.run.last:
+            raise _WrongError(f"{key}: the run from {self.run.first} ends where no result stands")
+
+    def _compare(self, key: CheckKey, made: tuple[int, int, int | None, int | None, str]) -> None:
+        stored = next(self.stored, None)
+        found = stored and (stored.start, stored.last_fail, stored.end, stored.last_ok, stored.reason)
+        if found != made:
+            name = f"outage {stored.id}" if stored else "an outage that is not stored"
+            raise _WrongError(f"{key}: {name} is not what its results make: {found} instead of {made}")
+
+
+def _as_body(outage: Outage) -> dict[str, object]:
+    return {
+        "start": outage.start,
+        "last_ok": outage.last_ok,
+        "reason": outage.reason,
+        "end": outage.end,
+        "last_fail": outage.last_fail,
+    }

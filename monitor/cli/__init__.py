@@ -1,0 +1,108 @@
+"""The command line: ``monitor``.
+
+Exit status: 0 done, 1 the answer is no, 2 bad input, with one clear line on stderr and no traceback. Each command is a
+module of its own, loaded only when it is asked for: most of them start in a fifth of a second.
+
+Looking to add a command? A module here, a line in ``COMMANDS``, a heading in docs/cli.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli.app import App
+from monitor.errors import MonitorError
+
+COMMANDS = {
+    "availability": "monitor.cli.availability:availability",
+    "check-config": "monitor.cli.check_config:check_config",
+    "checks": "monitor.cli.checks:checks",
+    "completion": "monitor.cli.completion:completion",
+    "mail": "monitor.cli.mail:mail",
+    "maintenance": "monitor.cli.maintenance:maintenance",
+    "outages": "monitor.cli.outages:outages",
+    "probe": "monitor.cli.probe:probe",
+    "run": "monitor.cli.run:run",
+    "status": "monitor.cli.status:status",
+    "verify": "monitor.cli.verify:verify",
+}
+PLACES = ("config.toml", "/etc/monitor/config.toml")
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+def find_config(given: Path | None) -> Path:
+    """Say which configuration is meant: the one given, else the environment's, else the first that is there."""
+    if given is not None:
+        return given
+    if named := os.environ.get("MONITOR_CONFIG"):
+        return Path(named)
+    return next((Path(place) for place in PLACES if Path(place).exists()), Path(PLACES[0]))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The configuration; else $MONITOR_CONFIG, ./config.toml, /etc/monitor/config.toml.",
+)
+@click.version_option(package_name="sla-monitor")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """Watch servers, and keep the books of a service level agreement.
+
+    Listings take --json and print tables otherwise. Times are ISO 8601; without an offset they are in the contract's
+    zone.
+    """
+    ctx.obj = App(find_config(config))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run a command and exit with its status."""
+    sys.exit(status_of(args))
+
+
+def status_of(args: list[str] | None = None) -> int:
+    """Run a command and give its exit status; what went wrong is said on stderr."""
+    try:
+        result: Any = cli.main(args, prog_name="monitor", standalone_mode=False)
+    except MonitorError as error:
+        click.echo(f"monitor: {error}", err=True)
+        return 2
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.ClickException as error:
+        click.echo(f"monitor: {' '.join(error.format_message().split())}{_see_help(error)}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # whoever read the output has enough; Python would complain again when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _see_help(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"; see `{context.command_path} --help`" if context else ""

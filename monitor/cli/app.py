@@ -1,0 +1,155 @@
+"""What commands share: the configuration, the books, the time, and how all of it is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from monitor.clock import SystemClock
+from monitor.config import load
+from monitor.config.context import context_of
+from monitor.errors import InputError
+from monitor.store import database, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.config import Config
+    from monitor.model import Millis
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND = dt.timedelta(milliseconds=1)
+
+
+@dataclass
+class App:
+    """One call of the command line."""
+
+    config_path: Path
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. Raises ConfigError with all its faults."""
+        return load(self.config_path)
+
+    @property
+    def zone(self) -> str:
+        """The contract's time zone."""
+        return self.config.contract.timezone
+
+    @property
+    def file(self) -> Path:
+        """Where the books are."""
+        return self.config.data_dir / database.FILE
+
+    @contextmanager
+    def reading(self) -> Iterator[Database]:
+        """Open the books for reading, as they stand now."""
+        db = database.open_reading(self.file)
+        try:
+            with database.snapshot(db):
+                yield db
+        finally:
+            db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        """Open the books for one transaction."""
+        db = database.open_writing(self.file)
+        try:
+            with database.transaction(db):
+                yield db
+        finally:
+            db.close()
+
+    def now(self, db: Database) -> Millis:
+        """Give the present time; where the books are ahead of a clock that was set back, theirs."""
+        return max(SystemClock().now(), results.newest(db) or 0)
+
+    def context(self, at: Millis) -> Context:
+        """Give what the books see of the configuration."""
+        return context_of(self.config, at)
+
+    def time(self, text: str, option: str) -> Millis:
+        """Read a time: ISO 8601, in the contract's zone where it has no offset. Raises InputError."""
+        try:
+            moment = dt.datetime.fromisoformat(text)
+        except ValueError:
+            raise InputError(f"{option} {text}: not a time; write ISO 8601, such as 2026-10-02T13:15+03:00") from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(self.zone))
+        try:
+            return (moment - _EPOCH) // _MILLISECOND
+        except OverflowError:
+            raise InputError(f"{option} {text}: beyond what a calendar holds") from None
+
+    def local(self, at: Millis | None) -> str:
+        """Write a time for people: in the contract's zone, with its offset."""
+        if at is None:
+            return "-"
+        moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.zone))
+        return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def utc(at: Millis | None) -> str | None:
+    """Write a time for programs: UTC with Z, milliseconds only where they are not zero."""
+    if at is None:
+        return None
+    moment = _EPOCH + at * _MILLISECOND
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if at % 1000 else "seconds") + "Z"
+
+
+def seconds(length: Millis) -> int | float:
+    """Give a length in seconds, exactly: whole where it is whole.
+
+    A float is only how JSON's decimals are written here: the shortest text of ``n / 1000`` is that decimal itself for
+    every length below 280,000 years.
+    """
+    return length // 1000 if length % 1000 == 0 else length / 1000
+
+
+def human(length: Millis) -> str:
+    """Write a length for people: ``2 h 5 min``, ``7 min 30 s``, ``0 s``."""
+    sign, rest = ("-" if length < 0 else ""), abs(length)
+    parts = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    if rest or not parts:
+        parts.append(f"{seconds(rest)} s")
+    return sign + " ".join(parts)
+
+
+def print_json(body: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def print_table(headers: Iterable[str], rows: Iterable[Iterable[Any]], *, empty: str) -> None:
+    """Print a table, or one line that says why there is none."""
+    from tabulate import tabulate  # noqa: PLC0415 - only tables need it
+
+    body = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not body:
+        click.echo(empty)
+        return
+    click.echo(tabulate(body, headers=list(headers), disable_numparse=True, tablefmt="simple"))
+
+
+def json_option(command: Command) -> Command:
+    """Give a command ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)

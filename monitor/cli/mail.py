@@ -1,0 +1,164 @@
+"""``monitor mail``: the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.errors import InputError
+from monitor.store import outbox
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.store.outbox import Mail, MailState
+
+
+@click.group()
+def mail() -> None:
+    """List, show and resend mails, or prove that mail leaves."""
+
+
+@mail.command("list")
+@click.option("--state", type=click.Choice(["pending", "sent", "dead"]), help="Only those.")
+@json_option
+@click.pass_obj
+def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
+    """List mails, oldest first."""
+    with app.reading() as db:
+        mails = outbox.listing(db, state)
+    if as_json:
+        print_json({"mails": [_record(each) for each in mails]})
+        return
+    print_table(
+        ["id", "state", "to", "subject", "queued", "sent", "attempts", "last error"],
+        (
+            [
+                each.id,
+                each.state,
+                ", ".join(each.recipients),
+                each.subject or "(still gathering)",
+                app.local(each.queued_at),
+                app.local(each.sent_at),
+                each.attempts,
+                each.error,
+            ]
+            for each in mails
+        ),
+        empty="no mails",
+    )
+
+
+@mail.command()
+@click.argument("number", metavar="ID", type=int)
+@json_option
+@click.pass_obj
+def show(app: App, *, number: int, as_json: bool) -> None:
+    """Show one mail with its text."""
+    with app.reading() as db:
+        found = _get(db, number)
+    if as_json:
+        print_json({**_record(found), "text": found.text, "html": found.html})
+        return
+    click.echo(f"To: {', '.join(found.recipients)}")
+    if found.copies:
+        click.echo(f"Bcc: {', '.join(found.copies)}")
+    click.echo(f"Subject: {found.subject}\nMessage-ID: {found.message_id}\nState: {found.state} {found.error}\n")
+    click.echo(found.text)
+
+
+@mail.command()
+@click.argument("number", metavar="ID", type=int)
+@json_option
+@click.pass_obj
+def resend(app: App, *, number: int, as_json: bool) -> None:
+    """Try a mail again now: a dead one for those who did not get it, a sent one for everybody. Prints its id.
+
+    The running daemon sends it; its Message-ID stays.
+    """
+    with app.writing() as db:
+        found = _get(db, number)
+        if found.sweep is not None:
+            raise InputError(f"mail {number} still gathers what falls in its sweep; it leaves by itself")
+        outbox.revive(db, found, app.now(db))
+        found = _get(db, number)
+    if as_json:
+        print_json(_record(found))
+    else:
+        click.echo(number)
+
+
+@mail.command()
+@click.argument("address")
+@json_option
+@click.pass_obj
+def test(app: App, *, address: str, as_json: bool) -> int:
+    """Send a test mail to ADDRESS now, the way that the daemon would; exits with 1 where that fails."""
+    # the way mail travels is only needed here, and costs start-up
+    from monitor.clock import SystemClock  # noqa: PLC0415
+    from monitor.config.transport import transport_of  # noqa: PLC0415
+    from monitor.mail.compose import compose  # noqa: PLC0415
+    from monitor.mail.letters import TestLetter  # noqa: PLC0415
+    from monitor.mail.message import Message, checked_address, new_message_id, sender_domain  # noqa: PLC0415
+    from monitor.mail.transport import TransportError  # noqa: PLC0415
+
+    to, now, email = checked_address(address), SystemClock().now(), app.config.email
+    by_smtp = email.transport == "smtp"
+    way = f"smtp {email.host}:{email.port} {email.security}" if by_smtp else f"file {app.config.data_dir / 'mail'}"
+    reader = app.context(now).reader(None)
+    letter = compose(TestLetter(reader, now, way))
+    message = Message(
+        sender=email.sender,
+        to=(to,),
+        bcc=(),
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        message_id=new_message_id(sender_domain(email.sender)),
+        references=(),
+        date=now,
+        language=reader.language,
+    )
+    try:
+        receipt = asyncio.run(transport_of(app.config, os.environ).send(message, (to,)))
+        refused = {**receipt.refused_permanently, **receipt.refused_temporarily}
+        said, accepted = refused.get(to, receipt.reply), to not in refused
+    except TransportError as error:
+        said, accepted = error.text, False
+    if as_json:
+        print_json({"to": [to], "message_id": message.message_id, "accepted": accepted, "reply": said})
+    elif accepted:
+        click.echo(f"accepted by {way}: {said}")
+    else:
+        click.echo(f"monitor: not accepted by {way}: {said}", err=True)
+    return 0 if accepted else 1
+
+
+def _get(db: Database, number: int) -> Mail:
+    found = outbox.get(db, number)
+    if found is None:
+        raise InputError(f"mail {number}: there is none; `monitor mail list` shows them")
+    return found
+
+
+def _record(each: Mail) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "kind": each.kind,
+        "customer": each.customer,
+        "to": list(each.recipients),
+        "bcc": list(each.copies),
+        "subject": each.subject,
+        "message_id": each.message_id,
+        "references": list(each.refers),
+        "state": each.state,
+        "queued_at": utc(each.queued_at),
+        "sent_at": utc(each.sent_at),
+        "next_try": utc(each.next_try) if each.state == "pending" and each.sweep is None else None,
+        "attempts": each.attempts,
+        "error": each.error,
+    }

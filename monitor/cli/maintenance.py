@@ -1,0 +1,188 @@
+"""``monitor maintenance``: windows are announced, extended, cancelled (4.1, 4.9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.books import maintenance as books
+from monitor.books.maintenance import Elsewhere
+from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.contract.maintenance import qualifies, short_by, state
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.contract.maintenance import Window
+    from monitor.model import Millis
+
+
+@click.group()
+def maintenance() -> None:
+    """Announce maintenance, and change or list what was announced.
+
+    Planned maintenance is taken out of the accounts only if it was announced at least 96 hours before it starts (4.9).
+    """
+
+
+def _elsewhere_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--reference", metavar="TEXT", help="Where that announcement can be found.")(command)
+    return click.option("--announced-at", metavar="T", help="When it was announced outside of this program.")(command)
+
+
+@maintenance.command()
+@click.option("--server", "servers", metavar="ID", multiple=True, required=True, help="Repeat for several.")
+@click.option("--start", metavar="T", required=True)
+@click.option("--end", metavar="T", required=True)
+@click.option("--reason", metavar="TEXT", required=True)
+@click.option("--emergency", metavar="WHY", help="It cannot wait four days: urgent, or security (4.9).")
+@_elsewhere_options
+@json_option
+@click.pass_obj
+def announce(
+    app: App,
+    *,
+    servers: tuple[str, ...],
+    start: str,
+    end: str,
+    reason: str,
+    emergency: str | None,
+    announced_at: str | None,
+    reference: str | None,
+    as_json: bool,
+) -> None:
+    """Announce a window; its customers get a mail. Prints the window's id.
+
+    One that is announced too late is kept, mailed and shown, with a warning: it excludes nothing.
+    """
+    for option, text in (("--reason", reason), ("--emergency", emergency)):
+        if text is not None and not text.strip():
+            raise InputError(f"{option}: say why")
+    span = app.time(start, "--start"), app.time(end, "--end")
+    elsewhere = _elsewhere(app, announced_at, reference)
+
+    def work(db: Database, context: Context, at: Millis) -> Window:
+        return books.announce(
+            db,
+            context,
+            servers=tuple(dict.fromkeys(servers)),
+            start=span[0],
+            end=span[1],
+            reason=reason,
+            emergency=emergency,
+            elsewhere=elsewhere,
+            at=at,
+        )
+
+    _record(app, work, as_json=as_json)
+
+
+@maintenance.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--end", metavar="T", required=True, help="The new end; an earlier one shortens the window at once.")
+@_elsewhere_options
+@json_option
+@click.pass_obj
+def extend(app: App, *, number: int, end: str, announced_at: str | None, reference: str | None, as_json: bool) -> None:
+    """Give a window another end; its customers get a mail.
+
+    What is added is a new announcement and needs its own 96 hours.
+    """
+    until, elsewhere = app.time(end, "--end"), _elsewhere(app, announced_at, reference)
+    _record(app, lambda db, context, at: books.extend(db, context, number, until, elsewhere, at), as_json=as_json)
+
+
+@maintenance.command()
+@click.argument("number", metavar="ID", type=int)
+@json_option
+@click.pass_obj
+def cancel(app: App, *, number: int, as_json: bool) -> None:
+    """Cancel a window; its customers get a mail. One that has begun ends now."""
+    _record(app, lambda db, context, at: books.cancel(db, context, number, at), as_json=as_json, warn=False)
+
+
+@maintenance.command("list")
+@json_option
+@click.pass_obj
+def listing(app: App, *, as_json: bool) -> None:
+    """List windows with their parts, and whether each was announced in time."""
+    with app.reading() as db:
+        now, windows = app.now(db), books.known_windows(db)
+    if as_json:
+        print_json({"windows": [_document(window, now) for window in windows]})
+        return
+    print_table(
+        ["id", "state", "kind", "servers", "start", "end", "announced", "in time", "reason"],
+        (
+            [
+                window.id,
+                state(window, now),
+                window.kind,
+                ", ".join(window.servers),
+                app.local(window.start),
+                app.local(window.end),
+                app.local(window.announced_at),
+                "yes" if window.qualifies else f"no, {human(window.short_by)} short",
+                window.reason,
+            ]
+            for window in windows
+        ),
+        empty="no maintenance was announced",
+    )
+
+
+def _elsewhere(app: App, announced_at: str | None, reference: str | None) -> Elsewhere | None:
+    if announced_at is None and reference is None:
+        return None
+    if announced_at is None or reference is None or not reference.strip():
+        raise InputError("--announced-at and --reference go together: when it was announced, and where that is found")
+    return Elsewhere(app.time(announced_at, "--announced-at"), reference)
+
+
+def _record(app: App, work: Callable[[Database, Context, Millis], Window], *, as_json: bool, warn: bool = True) -> None:
+    with app.writing() as db:
+        at = app.now(db)
+        window = work(db, app.context(at), at)
+    if warn and not window.qualifies:
+        late = "; ".join(
+            f"the part from {app.local(part.start)} to {app.local(part.end)} was announced"
+            f" {human(short_by(part, window.kind))} too late and excludes nothing"
+            for part in window.parts
+            if not qualifies(part, window.kind)
+        )
+        click.echo(f"monitor: warning: {late} (4.9: 4 days before)", err=True)
+    if as_json:
+        print_json(_document(window, at))
+    else:
+        click.echo(window.id)
+
+
+def _document(window: Window, now: Millis) -> dict[str, Any]:
+    return {
+        "id": window.id,
+        "servers": list(window.servers),
+        "start": utc(window.start),
+        "end": utc(window.end),
+        "announced_at": utc(window.announced_at),
+        "recorded_at": utc(window.recorded_at),
+        "kind": window.kind,
+        "reason": window.reason,
+        "qualifies": window.qualifies,
+        "short_by_seconds": seconds(window.short_by),
+        "state": str(state(window, now)),
+        "parts": [
+            {
+                "start": utc(part.start),
+                "end": utc(part.end),
+                "announced_at": utc(part.announced_at),
+                "qualifies": qualifies(part, window.kind),
+                "short_by_seconds": seconds(short_by(part, window.kind)),
+            }
+            for part in window.parts
+        ],
+    }

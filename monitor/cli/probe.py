@@ -1,0 +1,86 @@
+"""``monitor probe``: look at a server now, and record nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.app import App, json_option, print_json
+from monitor.clock import SystemClock
+from monitor.errors import InputError
+from monitor.model import Outcome
+from monitor.probes import CHECK_TYPES, Plan, Target, cycle, open_instruments
+
+if TYPE_CHECKING:
+    from monitor.model import Check, Server
+    from monitor.probes import Attempt, Cycle
+
+
+@click.command()
+@click.argument("server", metavar="SERVER")
+@click.option("--check", "name", metavar="NAME", help="One check only: ping, or a service's name.")
+@json_option
+@click.pass_obj
+def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
+    """Probe a server now and show each attempt. Records nothing; exits with 1 unless every check is ok."""
+    known = app.config.servers_by_id.get(server)
+    if known is None:
+        raise InputError(f"{server}: no such server in the configuration; `monitor status` lists them")
+    checks = [check for check in known.checks if name in (None, check.key.name)]
+    if not checks:
+        names = ", ".join(check.key.name for check in known.checks) or "none: level 1 is not monitored (8.1)"
+        raise InputError(f"{server}: no check {name or ''}; its checks are {names}".replace("  ", " "))
+    settings = app.config.monitor
+    plan = Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
+    cycles = asyncio.run(_look(known, checks, plan))
+    if as_json:
+        print_json({"server": server, "checks": [_record(*pair) for pair in zip(checks, cycles, strict=True)]})
+    else:
+        for check, cycled in zip(checks, cycles, strict=True):
+            _show(check, cycled)
+    return 0 if all(cycled.outcome is Outcome.OK for cycled in cycles) else 1
+
+
+async def _look(server: Server, checks: list[Check], plan: Plan) -> list[Cycle]:
+    clock = SystemClock()
+    async with open_instruments(clock) as instruments:
+        probes = [CHECK_TYPES[check.type].build(check.settings, instruments) for check in checks]
+        return await asyncio.gather(*(cycle(each, Target(server.address), plan, clock) for each in probes))
+
+
+def _record(check: Check, cycled: Cycle) -> dict[str, Any]:
+    last = cycled.attempts[-1]
+    return {
+        "check": check.key.name,
+        "type": check.type,
+        "outcome": cycled.outcome.name.lower(),
+        "latency_seconds": _latency(last),
+        "reason": last.reason,
+        "attempts": [
+            {
+                "outcome": attempt.outcome.name.lower(),
+                "latency_seconds": _latency(attempt),
+                "reason": attempt.reason,
+                "steps": [
+                    {"name": step.name, "seconds": step.microseconds / 1_000_000, "text": step.text}
+                    for step in attempt.steps
+                ],
+            }
+            for attempt in cycled.attempts
+        ],
+    }
+
+
+def _latency(attempt: Attempt) -> float | None:
+    return None if attempt.latency_us is None else attempt.latency_us / 1_000_000
+
+
+def _show(check: Check, cycled: Cycle) -> None:
+    click.echo(f"{check.key} ({check.type}): {cycled.outcome.name.lower()}")
+    for number, attempt in enumerate(cycled.attempts, 1):
+        latency = "" if attempt.latency_us is None else f" in {attempt.latency_us / 1000} ms"
+        click.echo(f"  attempt {number}: {attempt.reason or 'ok'}{latency}")
+        for step in attempt.steps:
+            click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms  {step.text}")

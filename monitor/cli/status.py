@@ -1,0 +1,80 @@
+"""``monitor status``: how everything stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.books.standing import standings
+from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.contract.availability import percent_text
+from monitor.store import lock, notes, outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.books.standing import ServerStanding
+
+_COLOURS = {"up": "green", "down": "red", "unknown": "yellow", "maintenance": "blue"}
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(app: App, *, as_json: bool) -> None:
+    """Show every server and check: state, since when, latency, availability over the rolling window."""
+    with app.reading() as db:
+        now = app.now(db)
+        found = standings(db, app.context(now), now)
+        problems = notes.get(db, "problems") or {}
+        dead = len(outbox.listing(db, "dead"))
+        pending, _ = outbox.pending(db)
+    running = lock.is_held(app.config.data_dir)
+    if as_json:
+        daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
+        print_json({"at": utc(now), "daemon": daemon, "servers": [_record(each) for each in found]})
+        return
+    if not running:
+        click.secho("The daemon is not running: nothing is being watched.", fg="red")
+    for text in problems.values():
+        click.secho(text, fg="yellow")
+    if dead:
+        click.secho(f"{dead} mails did not reach everybody: see `monitor mail list --state dead`.", fg="yellow")
+    days = app.config.contract.rolling_days
+    print_table(
+        ["server", "check", "state", "since", "latency", f"{days} days"],
+        (row for each in found for row in _rows(app, each)),
+        empty="no servers are configured",
+    )
+
+
+def _record(each: ServerStanding) -> dict[str, Any]:
+    return {
+        "id": each.server.id,
+        "state": str(each.state),
+        "checks": [
+            {
+                "name": check.check.key.name,
+                "type": check.check.type,
+                "state": str(check.state),
+                "since": utc(check.since),
+                "latency_seconds": None if check.latency is None else check.latency / 1_000_000,
+                "availability_percent": None if check.availability is None else percent_text(check.availability),
+            }
+            for check in each.checks
+        ],
+    }
+
+
+def _rows(app: App, each: ServerStanding) -> Iterator[list[str]]:
+    yield [each.server.id, "", click.style(str(each.state), fg=_COLOURS[each.state], bold=True), "", "", ""]
+    for check in each.checks:
+        yield [
+            "",
+            f"{check.check.key.name} ({check.check.type})",
+            click.style(str(check.state), fg=_COLOURS[check.state]),
+            app.local(check.since),
+            "-" if check.latency is None else f"{check.latency / 1000:.3f} ms",
+            "n/a" if check.availability is None else f"{percent_text(check.availability)} %",
+        ]

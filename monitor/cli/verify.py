@@ -1,0 +1,32 @@
+"""``monitor verify``: prove the journal."""
+
+from __future__ import annotations
+
+import click
+
+from monitor.books.verify import verify as walk
+from monitor.cli.app import App, json_option, print_json
+from monitor.cli.progress import progress
+from monitor.store import journal
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def verify(app: App, *, as_json: bool) -> int:
+    """Recompute the journal's chain and what hangs on it.
+
+    Names the first thing that is wrong and exits with 1; exits with 0 where everything holds.
+    """
+    with app.reading() as db, progress("verifying", journal.length(db)) as step:
+        verdict = walk(db, step)
+    if as_json:
+        body = {"entries": verdict.entries, "results": verdict.results, "outages": verdict.outages}
+        print_json({"ok": verdict.wrong is None, **body, "wrong": verdict.wrong})
+    elif verdict.wrong is None:
+        click.echo(
+            f"everything holds: {verdict.entries} journal entries, {verdict.results} results, {verdict.outages} outages"
+        )
+    else:
+        click.echo(f"monitor: {verdict.wrong}", err=True)
+    return 0 if verdict.wrong is None else 1

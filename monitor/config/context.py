@@ -1,0 +1,23 @@
+"""What the books need to know of a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.books.context import Context
+
+if TYPE_CHECKING:
+    from monitor.config.settings import Config
+    from monitor.model import Millis
+
+
+def context_of(config: Config, in_force: Millis) -> Context:
+    """Give what the books see of a configuration that is in force from an instant on."""
+    return Context(
+        terms=config.terms(in_force),
+        customers=config.customers_by_id,
+        servers=config.servers_by_id,
+        operators=config.contract.operator_emails,
+        public_url=config.web.public_url,
+        sender=config.email.sender,
+    )

@@ -1,0 +1,189 @@
+"""Wires it all: files, threads, sockets, signals; and says what is going on, to people and to the service manager."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
+
+from monitor.clock import SystemClock
+from monitor.config import load, summary
+from monitor.config.context import context_of
+from monitor.config.transport import transport_of
+from monitor.engine.core import Engine, Orders, Threads
+from monitor.engine.housekeeping import Housekeeping
+from monitor.engine.systemd import Notifier
+from monitor.errors import ConfigError, Fault, MonitorError
+from monitor.probes import Plan, open_instruments
+from monitor.store import database
+from monitor.store.lock import DaemonLock
+from monitor.web.server import Site, start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from monitor.config import Config
+
+log = logging.getLogger(__name__)
+
+STATUS = 5.0
+"""Seconds between two status lines for the service manager."""
+
+
+def run(config: Config, environ: Mapping[str, str] = os.environ) -> None:
+    """Run until SIGTERM or SIGINT. Raises MonitorError where it cannot start."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    asyncio.run(Daemon(config, environ).run())
+
+
+def orders_of(config: Config, environ: Mapping[str, str], now: int) -> Orders:
+    """Give what a configuration asks of the engine, as of now."""
+    settings = config.monitor
+    return Orders(
+        context=context_of(config, now),
+        servers=config.servers,
+        canaries=config.canaries,
+        plan=Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000),
+        transport=transport_of(config, environ),
+    )
+
+
+class Daemon:
+    """One process on one data folder."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._environ = environ
+        self._clock = SystemClock()
+        self._notifier = Notifier(environ)
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, work, and end in good order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        async with AsyncExitStack() as stack:
+            engine = await self._open(stack)
+            self._greet()
+            await self._work(engine)
+            self._notifier.stopping()
+            await engine.drain()
+
+    async def _open(self, stack: AsyncExitStack) -> Engine:
+        config = self._config
+        lock = DaemonLock(config.data_dir)
+        stack.callback(lock.release)
+        file = config.data_dir / database.FILE
+        writer = database.Writer(file)
+        stack.push_async_callback(writer.close)
+        readers = [database.Reader(file) for _ in range(3)]
+        for reader in readers:
+            stack.push_async_callback(reader.close)
+        instruments = await stack.enter_async_context(open_instruments(self._clock))
+        orders = orders_of(config, self._environ, self._clock.now())
+        engine = Engine(orders, self._clock, instruments, Threads(writer, readers[0], readers[1]))
+        await engine.prepare()
+        self._ask_permission(engine)
+        site = Site(engine.board, engine.telemetry, self._clock)
+        await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
+        keeping = Housekeeping(readers[2], file, engine.board, engine.telemetry, engine.timescale.now)
+        keeping.start()
+        stack.callback(keeping.stop)
+        return engine
+
+    def _ask_permission(self, engine: Engine) -> None:
+        """Where pings are configured and the system permits none, say so once and go on."""
+
+    async def _work(self, engine: Engine) -> None:
+        """Let the engine run until somebody asks to stop, or a part of it fails."""
+        tasks = [
+            asyncio.create_task(engine.run(), name="engine"),
+            asyncio.create_task(self._tell(engine), name="service manager"),
+            asyncio.create_task(self._obey_reloads(engine), name="reloads"),
+            asyncio.create_task(self._stop.wait(), name="stop"),
+        ]
+        self._notifier.ready(self._status(engine))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _tell(self, engine: Engine) -> None:
+        """Feed the watchdog while there is progress, and keep the status line current."""
+        pause = self._notifier.watchdog_interval() or STATUS
+        while True:
+            self._notifier.status(self._status(engine))
+            if engine.progresses:
+                self._notifier.watchdog()
+            await asyncio.sleep(min(pause, STATUS))
+
+    def _status(self, engine: Engine) -> str:
+        board = engine.board
+        parts = [f"watching {len(board.servers)} servers, {len(board.checks)} checks"]
+        parts.append(f"{len(board.outages)} outages open")
+        if board.mails_pending:
+            parts.append(f"{board.mails_pending} mails wait")
+        parts += [f"PROBLEM: {name}" for name in board.problems]
+        return ", ".join(parts)
+
+    async def _obey_reloads(self, engine: Engine) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self._notifier.reloading()
+            await self._reload_once(engine)
+            self._notifier.ready(self._status(engine))
+
+    async def _reload_once(self, engine: Engine) -> None:
+        """Read the configuration again: staged whole, then swapped; with faults the old one runs on."""
+        now = engine.timescale.now()
+        try:
+            config = await asyncio.to_thread(load, self._config.path)
+            self._check_unmoved(config)
+            await engine.give(orders_of(config, self._environ, now))
+        except MonitorError as error:
+            for line in str(error).splitlines():
+                log.error("reload: %s", line)  # noqa: TRY400 - no traceback for users
+            log.error("reload: refused, the running configuration stays in force")  # noqa: TRY400
+            engine.board.problem("reload", f"The last reload was refused: {str(error).splitlines()[0]}", ready=True)
+            engine.telemetry.reloaded(ok=False, at=now)
+            return
+        self._config = config
+        engine.board.solved("reload")
+        engine.telemetry.reloaded(ok=True, at=now)
+        self._ask_permission(engine)
+        log.info("reload: %s", "; ".join(self._watched()))
+
+    def _check_unmoved(self, config: Config) -> None:
+        """Two things cannot change under a running daemon: where its data is, and where it listens."""
+        moved = []
+        name, remedy = str(config.path), "cannot change while the daemon runs: restart it"
+        if config.data_dir != self._config.data_dir:
+            moved.append(Fault(name, "monitor", "data_dir", f'"{config.data_dir}"', remedy))
+        if config.web.listen != self._config.web.listen:
+            moved.append(Fault(name, "web", "listen", f'"{config.web.listen}"', remedy))
+        if moved:
+            raise ConfigError(tuple(moved))
+
+    def _watched(self) -> list[str]:
+        return [f"{count} {name}" for name, count in summary(self._config).items() if isinstance(count, int)]
+
+    def _greet(self) -> None:
+        """Say what is watched, where the page is, where data and mails go."""
+        config, email = self._config, self._config.email
+        mail = str(config.data_dir / "mail") if email.transport == "file" else f"{email.host}:{email.port}"
+        with suppress(BrokenPipeError):
+            print(f"watching  {', '.join(self._watched())}")  # noqa: T201 - the greeting is the daemon's output
+            print(f"page      http://{config.web.listen.reachable}/")  # noqa: T201
+            print(f"data      {config.data_dir}")  # noqa: T201
+            print(f"mail      {mail}", flush=True)  # noqa: T201

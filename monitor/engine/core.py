@@ -1,0 +1,244 @@
+"""The moving parts, put together: pacing, probing, recording, telling; one object that can be given new orders."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from monitor.books.recording import Recording
+from monitor.books.terms import come_into_force
+from monitor.engine.board import Board, CheckEntry
+from monitor.engine.dispatcher import Dispatcher
+from monitor.engine.figures import FigureKeeper
+from monitor.engine.live import Live
+from monitor.engine.recorder import Recorder
+from monitor.engine.schedule import Pacer
+from monitor.engine.sight import Sight
+from monitor.engine.sweep import Sweeper, Turn
+from monitor.engine.telemetry import Telemetry
+from monitor.engine.timescale import Timescale
+from monitor.errors import StoreError
+from monitor.probes import CHECK_TYPES, Plan, Target, cycle
+from monitor.store import journal, notes, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.clock import Clock
+    from monitor.mail.transport import Transport
+    from monitor.model import Millis, Outcome, Server
+    from monitor.probes import Instruments
+    from monitor.store.database import Thread
+
+log = logging.getLogger(__name__)
+
+DRAIN = 4.0
+"""Seconds that cycles under way are given to end when the daemon stops."""
+FLUSH = 3.0
+"""Seconds that the last results are given to be written."""
+PULSE = 1.0
+BLIND_LOOK = 1.0
+"""Seconds between looks while no canary answers, so that the return of sight is noticed at once."""
+OVERDUE = 10_000
+"""Milliseconds by which a slot may be late before the schedule counts as stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a configuration asks of the engine."""
+
+    context: Context
+    servers: tuple[Server, ...]
+    canaries: tuple[str, ...]
+    plan: Plan
+    transport: Transport
+
+    @property
+    def interval(self) -> Millis:
+        """Milliseconds between sweeps."""
+        return self.context.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Where database work is done."""
+
+    writer: Thread
+    figures: Thread
+    outbox: Thread
+
+
+class Engine:
+    """Probes, records and tells; ``board`` and ``telemetry`` show it to the rest."""
+
+    def __init__(self, orders: Orders, clock: Clock, instruments: Instruments, threads: Threads) -> None:
+        self.board = Board()
+        self.telemetry = Telemetry()
+        self.recording = Recording(orders.context)
+        self._orders = orders
+        self._clock = clock
+        self._instruments = instruments
+        self._threads = threads
+        self._later: set[asyncio.Task[None]] = set()
+        self._noted: dict[str, str] | None = None
+
+    async def prepare(self) -> None:
+        """Take over what an earlier process left, and put the configuration into force."""
+        newest = await self._threads.writer.run(results.newest)
+        clock, orders = self._clock, self._orders
+        self.timescale = Timescale(clock, newest)
+        self.figures = FigureKeeper(
+            self._threads.figures, self.board, clock, self.timescale.now, lambda: self.recording.context.terms
+        )
+        self.live = Live(
+            self.board,
+            self.telemetry,
+            self.recording,
+            clock=lambda: (self.timescale.now(), clock.monotonic()),
+            certificate=lambda key: self.sweeper.certificate(key),  # noqa: PLW0108 - the sweeper is made later
+            write_later=self._write_later,
+            sweep_written=self.figures.sweep_written,
+        )
+        self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
+        self.sight = self._sight(orders)
+        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry)
+        self.pacer = Pacer(clock, orders.interval, self.sweeper)
+        self.dispatcher = Dispatcher(
+            self._threads.outbox,
+            self.recorder,
+            orders.transport,
+            orders.context.sender,
+            self.telemetry,
+            now=self.timescale.now,
+            post=self.live,
+        )
+        await self._threads.writer.run(self._begin)
+        self._obey(orders)
+        self.live.restore(self.recording.standings())
+        self.telemetry.reloaded(ok=True, at=self.timescale.now())
+
+    def _begin(self, db: Database) -> None:
+        at = self.timescale.now()
+        self.recording.take_over(db, at)
+        come_into_force(db, self._orders.context.terms, at)
+        journal.append(db, at, "daemon-started", {})
+
+    async def give(self, orders: Orders) -> None:
+        """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
+        at = self.timescale.now()
+        await self.recorder.write(lambda db: come_into_force(db, orders.context.terms, at))
+        self.recording.context = orders.context
+        self._orders = orders
+        self.sight = self._sight(orders)
+        self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
+        self._obey(orders)
+        self.figures.sweep_written()
+
+    def _obey(self, orders: Orders) -> None:
+        turns = {server.id: self._turns(server) for server in orders.servers if server.checks}
+        self.live.watch(self._entries(orders), orders.canaries)
+        self.sweeper.watch(turns, orders.plan, orders.interval, self.sight)
+        self.pacer.watch(turns, orders.interval)
+
+    def _turns(self, server: Server) -> tuple[Turn, ...]:
+        target = Target(server.address)
+        return tuple(
+            Turn(check.key, check.type, CHECK_TYPES[check.type].build(check.settings, self._instruments), target)
+            for check in server.checks
+        )
+
+    @staticmethod
+    def _entries(orders: Orders) -> list[CheckEntry]:
+        return [
+            CheckEntry(
+                server.id, check.key.name, check.type, CHECK_TYPES[check.type].where(check.settings, server.address)
+            )
+            for server in orders.servers
+            for check in server.checks
+        ]
+
+    def _sight(self, orders: Orders) -> Sight:
+        """Canaries are pinged, twice if need be: one lost packet blinds nobody."""
+        icmp = CHECK_TYPES["icmp"]
+        probe = icmp.build(icmp.settings(), self._instruments)
+        plan = Plan(orders.plan.timeout, retries=1, retry_wait=0)
+
+        async def ask(address: str) -> Outcome:
+            return (await cycle(probe, Target(address), plan, self._clock)).outcome
+
+        canaries: Mapping[str, Callable[[], object]] = {address: partial(ask, address) for address in orders.canaries}
+        return Sight(self._clock, canaries, self.live)  # type: ignore[arg-type]
+
+    async def run(self) -> None:
+        """Work until cancelled; a part that fails brings the whole down, and the service manager starts it again."""
+        async with asyncio.TaskGroup() as group:
+            for work in (self.recorder.run, self.pacer.run, self.dispatcher.run, self.figures.run):
+                group.create_task(work(), name=work.__qualname__)
+            group.create_task(self._pulse(), name="pulse")
+            group.create_task(self._look(), name="canaries")
+
+    async def _pulse(self) -> None:
+        """See to what changes by time alone."""
+        while True:
+            await asyncio.sleep(PULSE)
+            self.live.pulse()
+            if step := self.timescale.follow(self._orders.interval):
+                log.warning("the wall clock was stepped by %d ms; probing goes on unmoved", step)
+                self._write_later(partial(self._note_step, step))
+            texts = {name: problem.text for name, problem in self.board.problems.items()}
+            if texts != self._noted:
+                self._noted = texts
+                self._write_later(partial(notes.put, key="problems", body=texts))
+
+    def _note_step(self, step: Millis, db: Database) -> None:
+        journal.append(db, self.timescale.now(), "clock-stepped", {"step": step})
+
+    async def _look(self) -> None:
+        """Ask the canaries once a sweep, and every second while none answers."""
+        while True:
+            await self.sight.look()
+            await asyncio.sleep(min(BLIND_LOOK, self._pause()) if self.sight.is_blind else self._pause())
+
+    def _pause(self) -> float:
+        return self._orders.interval / 1000
+
+    def _write_later(self, work: Callable[[Database], object]) -> None:
+        """Write something that nobody waits for; where the database refuses it is logged and lost."""
+
+        async def write() -> None:
+            try:
+                await self.recorder.write(work)
+            except StoreError as error:
+                log.warning("%s", error)
+
+        task = asyncio.create_task(write())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    @property
+    def progresses(self) -> bool:
+        """Whether slots leave on time and what they give gets written: what the watchdog is fed by."""
+        return self.pacer.behind < OVERDUE and self.recorder.progresses
+
+    async def drain(self) -> None:
+        """End: finish or drop the cycles under way, write what there is, close the sweeps. Within ten seconds."""
+        await self.sweeper.drain(DRAIN)
+        try:
+            async with asyncio.timeout(FLUSH):
+                await asyncio.gather(*self._later, return_exceptions=True)
+                await self.recorder.flush()
+                await self._threads.writer.run(self._end)
+        except (TimeoutError, StoreError) as error:
+            log.error("not everything could be written before the end: %s", str(error) or "the database is slow")  # noqa: TRY400 - no traceback for users
+
+    def _end(self, db: Database) -> None:
+        at = self.timescale.now()
+        self.recording.take_over(db, at)
+        notes.put(db, "problems", {})
+        journal.append(db, at, "daemon-stopped", {})

@@ -1,0 +1,72 @@
+"""What happens a few times an hour or a day; APScheduler says when."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.books.verify import verify
+from monitor.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from monitor.engine.board import Board
+    from monitor.engine.telemetry import Telemetry
+    from monitor.model import Millis
+    from monitor.store.database import Thread
+
+log = logging.getLogger(__name__)
+
+GRACE = 3600
+"""Seconds by which a job may be late and still run: the library's own default, 1 s, drops it silently."""
+FIRST_LOOK = timedelta(seconds=5)
+
+
+class Housekeeping:
+    """Verifies the journal at the start and once a day, and measures the database every minute."""
+
+    def __init__(
+        self, reader: Thread, file: Path, board: Board, telemetry: Telemetry, now: Callable[[], Millis]
+    ) -> None:
+        self._reader = reader
+        self._file = file
+        self._board = board
+        self._telemetry = telemetry
+        self._now = now
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": GRACE, "coalesce": True})
+
+    def start(self) -> None:
+        """Begin, in the running loop."""
+        soon = datetime.now(UTC) + FIRST_LOOK
+        self._scheduler.add_job(self.verify, "interval", hours=24, next_run_time=soon)
+        self._scheduler.add_job(self.measure, "interval", minutes=1, next_run_time=datetime.now(UTC))
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop asking for anything more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def verify(self) -> None:
+        """Verify the journal and what hangs on it; the page, the metrics and the log say what came of it."""
+        try:
+            verdict = await self._reader.run(verify)
+        except StoreError as error:
+            log.warning("the journal could not be verified: %s", error)
+            return
+        if verdict.wrong is None:
+            self._telemetry.verified(verdict.entries, self._now())
+            self._board.solved("journal")
+            return
+        log.error("the journal does not hold: %s", verdict.wrong)
+        self._board.problem("journal", f"The journal does not hold: {verdict.wrong}. See `monitor verify`.", ready=True)
+
+    async def measure(self) -> None:
+        """Measure the database on disk, with its write-ahead log."""
+        files = (self._file, self._file.with_name(f"{self._file.name}-wal"))
+        self._telemetry.database_measured(sum(file.stat().st_size for file in files if file.exists()))
