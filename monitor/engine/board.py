@@ -1,0 +1,235 @@
+"""The live picture: what is watched now, and how it is doing.
+
+The engine keeps it up to date on the event loop; pages and metrics read it there, so that no request ever touches the
+database. It holds nothing that the configuration does not: what leaves the one leaves the other. Instants are
+``Millis``, lengths of time whole milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from monitor.model import PING, CheckKey, Outcome, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitor.model import Millis, Outage, Result
+
+WindowName: TypeAlias = Literal["rolling", "month"]
+"""The two windows that are kept up to date: the rolling month of operations, the calendar month of credits."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEntry:
+    """One check as it is configured."""
+
+    server: str
+    check: str
+    prober: str
+    """The check's type: ``icmp``, ``tcp``, ``http``, ..."""
+    address: str
+    """What is probed: an address, a host name, ``host:port`` or a URL without its secrets."""
+
+    @property
+    def key(self) -> CheckKey:
+        """The check's name everywhere else."""
+        return CheckKey(self.server, self.check)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEntry:
+    """One subscription as it is configured."""
+
+    id: str
+    customer: str
+    server: str
+    product: str
+    level: int
+    target: int
+    """The promised availability, in hundredths of a percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The accounts of one subscription over one window, so far. Lengths are milliseconds, exclusions taken out."""
+
+    up: Millis
+    down: Millis
+    unknown: Millis
+    availability: int | None
+    """Hundredths of a percent, rounded as the contract is read; None where nothing was measured."""
+    budget: Millis
+    """Downtime left over the whole window before the target is missed; negative after."""
+    credit: int | None = None
+    """The percent of the fee that would be owed if the window ended now; None for a window without credits."""
+
+
+@dataclass(slots=True)
+class CheckView:
+    """One check, live."""
+
+    entry: CheckEntry
+    state: State = State.UNKNOWN
+    """Its confirmed state: up, down or unknown. Maintenance is a matter of its server: see ``Board.shown``."""
+    since: Millis | None = None
+    outcome: Outcome | None = None
+    """Of its last result; None before the first."""
+    at: Millis | None = None
+    latency: int | None = None
+    """Microseconds, of its last result; None unless that was ok."""
+    reason: str = ""
+    cert_expiry: int | None = None
+    """Unix seconds of the certificate seen last, kept while the check fails; None for checks without TLS."""
+
+
+@dataclass(slots=True)
+class SubscriptionView:
+    """One subscription, live."""
+
+    entry: SubscriptionEntry
+    figures: dict[WindowName, Figures] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveWindow:
+    """A maintenance window that is active now."""
+
+    id: int
+    servers: frozenset[str]
+    until: Millis
+    kind: str
+    """``planned`` or ``emergency``."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about the monitor itself that an operator has to mend."""
+
+    text: str
+    """What is wrong and what mends it, in one or two sentences."""
+    ready: bool
+    """Whether the monitor does its duty nevertheless; one problem that it does not makes it not ready."""
+
+
+class Board:
+    """The live picture; one object, made by the daemon and passed in."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        """Grows whenever the configuration changes; what was prepared for an older one is stale."""
+        self.servers: dict[str, list[CheckView]] = {}
+        """Every server's checks, in the order of the configuration; empty where it has none (level 1)."""
+        self.checks: dict[CheckKey, CheckView] = {}
+        self.subscriptions: dict[str, SubscriptionView] = {}
+        self.windows: tuple[ActiveWindow, ...] = ()
+        self.in_maintenance: frozenset[str] = frozenset()
+        self.outages: dict[int, Outage] = {}
+        """The open ones, by their id."""
+        self.mails_pending = 0
+        self.oldest_pending: Millis | None = None
+        self.problems: dict[str, Problem] = {}
+        """By a short stable name: ``store``, ``icmp``, ``reload``, ``canaries``, ..."""
+
+    def replace_config(
+        self,
+        checks: Iterable[CheckEntry],
+        subscriptions: Iterable[SubscriptionEntry],
+        servers: Iterable[str] = (),
+    ) -> None:
+        """Watch exactly these from now on; ``servers`` names those that have no check as well.
+
+        What stays keeps what is known of it. A check that is probed differently now (another type or address) keeps
+        its state, which only the next results can change, and loses its last result.
+        """
+        self.generation += 1
+        before = self.checks
+        self.servers = {server: [] for server in servers}
+        self.checks = {}
+        for entry in checks:
+            view = self.checks[entry.key] = _carried(before.get(entry.key), entry)
+            self.servers.setdefault(entry.server, []).append(view)
+        known = self.subscriptions
+        self.subscriptions = {}
+        for subscribed in subscriptions:
+            self.servers.setdefault(subscribed.server, [])
+            old = known.get(subscribed.id)
+            figures = old.figures if old else {}
+            self.subscriptions[subscribed.id] = SubscriptionView(subscribed, figures)
+        self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
+        self.maintenance(self.windows)
+
+    def check_result(self, result: Result, cert_expiry: int | None = None) -> None:
+        """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored."""
+        view = self.checks.get(result.check)
+        if view is None:
+            return
+        view.outcome = result.outcome
+        view.at = result.at
+        view.latency = result.latency
+        view.reason = result.reason
+        if cert_expiry is not None:
+            view.cert_expiry = cert_expiry
+
+    def check_state(self, key: CheckKey, state: State, since: Millis | None) -> None:
+        """Take a check's confirmed state, and since when it is in it (None: nobody knows)."""
+        view = self.checks.get(key)
+        if view is not None:
+            view.state = state
+            view.since = since
+
+    def figures(self, subscription: str, window: WindowName, figures: Figures) -> None:
+        """Take the accounts of one window, up to date; those of a subscription that left are ignored."""
+        view = self.subscriptions.get(subscription)
+        if view is not None:
+            view.figures[window] = figures
+
+    def maintenance(self, windows: Iterable[ActiveWindow]) -> None:
+        """Take the windows that are active now, all of them."""
+        self.windows = tuple(windows)
+        named = frozenset(server for window in self.windows for server in window.servers)
+        self.in_maintenance = named & self.servers.keys()
+
+    def outage_opened(self, outage: Outage) -> None:
+        """Add an open outage; one with the same id is replaced."""
+        if outage.check in self.checks:
+            self.outages[outage.id] = outage
+
+    def outage_closed(self, outage_id: int) -> None:
+        """Drop an outage that is over, or that an import joined to another."""
+        self.outages.pop(outage_id, None)
+
+    def mail(self, pending: int, oldest_pending: Millis | None) -> None:
+        """Take how many mails wait to be sent, and since when the oldest does (None where none waits)."""
+        self.mails_pending = pending
+        self.oldest_pending = oldest_pending
+
+    def problem(self, name: str, text: str, *, ready: bool = False) -> None:
+        """Say what is wrong with the monitor itself; said again, it replaces what was said before."""
+        self.problems[name] = Problem(text, ready)
+
+    def solved(self, name: str) -> None:
+        """Take a problem back; nothing happens where it was never told."""
+        self.problems.pop(name, None)
+
+    def shown(self, view: CheckView) -> State:
+        """Return the state that a check is shown in: ``maintenance`` while its server is."""
+        return State.MAINTENANCE if view.entry.server in self.in_maintenance else view.state
+
+    def server_state(self, server: str) -> State:
+        """Return the state that a server is shown in: its reachability check's; ``unknown`` where it has none."""
+        if server in self.in_maintenance:
+            return State.MAINTENANCE
+        view = self.checks.get(CheckKey(server, PING))
+        return view.state if view else State.UNKNOWN
+
+
+def _carried(view: CheckView | None, entry: CheckEntry) -> CheckView:
+    """Return the view to go on with: the same one, or a fresh one that keeps the state."""
+    if view is None:
+        return CheckView(entry)
+    if view.entry == entry:
+        return view
+    return CheckView(entry, state=view.state, since=view.since)

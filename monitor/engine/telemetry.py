@@ -1,0 +1,152 @@
+"""What the daemon counts about its own work, in memory, since it started.
+
+Plain integers and lists, changed on the event loop by the engine and read there by the metrics page: no locks, no
+registry, nothing that a result would have to wait for. Instants are ``Millis``. The counters begin at 0 with the
+process, which is what Prometheus expects of a counter.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from monitor.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitor.model import Millis
+
+LATENCY_BOUNDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+"""Seconds: from a ping in the same rack to a page that barely made its timeout."""
+LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
+"""Seconds: 50 ms is the most that a healthy schedule shows."""
+WRITE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds of one write transaction, commit included."""
+
+
+class Histogram:
+    """Observations sorted into fixed buckets: a value belongs to the first bound that is not below it."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        """Inclusive upper bounds, ascending; what lies above the last is counted in one more bucket."""
+        self.counts = [0] * (len(bounds) + 1)
+        """Per bucket, not cumulative."""
+        self.total = 0.0
+        """The sum of everything observed."""
+
+    def observe(self, value: float) -> None:
+        """Count one value, in the unit of the bounds."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class ProberCounts:
+    """What the checks of one type gave."""
+
+    __slots__ = ("failed", "latency", "results", "unknown")
+
+    def __init__(self) -> None:
+        self.results = 0
+        """All results, whatever their outcome."""
+        self.failed = 0
+        self.unknown = 0
+        self.latency = Histogram(LATENCY_BOUNDS)
+
+
+class Telemetry:
+    """The daemon's own counters; one object, made by the daemon and passed in. Methods say what happened."""
+
+    def __init__(self) -> None:
+        self.probers: dict[str, ProberCounts] = {}
+        self.lag = Histogram(LAG_BOUNDS)
+        self.slots_missed = 0
+        self.last_sweep: Millis | None = None
+        self.last_sweep_monotonic: float | None = None
+        self.canaries: dict[str, bool | None] = {}
+        """By address: could it be reached in the last sweep; None before its first answer is in."""
+        self.emails_sent = 0
+        self.emails_failed = 0
+        self.writes = Histogram(WRITE_BOUNDS)
+        self.database_errors = 0
+        self.database_size: int | None = None
+        self.journal_entries: int | None = None
+        self.journal_verified: Millis | None = None
+        self.reload_succeeded: bool | None = None
+        self.reloaded_at: Millis | None = None
+
+    def result(self, prober: str, outcome: Outcome, latency_us: int | None) -> None:
+        """Count a result of a check of type ``prober``; ``latency_us`` in microseconds, None unless it was ok."""
+        counts = self.probers.get(prober)
+        if counts is None:
+            counts = self.probers[prober] = ProberCounts()
+        counts.results += 1
+        if outcome is Outcome.FAIL:
+            counts.failed += 1
+        elif outcome is Outcome.UNKNOWN:
+            counts.unknown += 1
+        if latency_us is not None:
+            counts.latency.observe(latency_us / 1_000_000)
+
+    def slot_left(self, lag: float) -> None:
+        """Count a probe that left, ``lag`` seconds after its slot (early by rounding counts as 0)."""
+        self.lag.observe(max(lag, 0.0))
+
+    def slot_missed(self, count: int = 1) -> None:
+        """Count slots in which a probe never left at all; their time is unknown."""
+        self.slots_missed += count
+
+    def sweep_done(self, at: Millis, monotonic: float) -> None:
+        """Note when a sweep was complete, by both readings of the clock: one to show, one that steps cannot bend."""
+        self.last_sweep = at
+        self.last_sweep_monotonic = monotonic
+
+    def watch_canaries(self, addresses: Iterable[str]) -> None:
+        """Take the configured canaries; what is known of others is forgotten."""
+        self.canaries = {address: self.canaries.get(address) for address in addresses}
+
+    def canary(self, address: str, *, ok: bool) -> None:
+        """Note whether a canary could be reached; one that left the configuration meanwhile is ignored."""
+        if address in self.canaries:
+            self.canaries[address] = ok
+
+    def mail_sent(self) -> None:
+        """Count a mail that the transport accepted."""
+        self.emails_sent += 1
+
+    def mail_failed(self) -> None:
+        """Count an attempt to send a mail that failed, for now or for good."""
+        self.emails_failed += 1
+
+    def written(self, seconds: float) -> None:
+        """Count a write transaction, committed ``seconds`` after it began."""
+        self.writes.observe(seconds)
+
+    def write_failed(self) -> None:
+        """Count a write transaction that failed and was rolled back, or could not begin."""
+        self.database_errors += 1
+
+    def database_measured(self, size: int) -> None:
+        """Note the bytes that the database takes on disk, its write-ahead log included."""
+        self.database_size = size
+
+    def journaled(self, entries: int) -> None:
+        """Note how many entries the journal holds."""
+        self.journal_entries = entries
+
+    def verified(self, entries: int, at: Millis) -> None:
+        """Note that the journal's chain was recomputed over ``entries`` entries and found whole."""
+        self.journal_entries = entries
+        self.journal_verified = at
+
+    def reloaded(self, *, ok: bool, at: Millis) -> None:
+        """Note that the configuration was read, at start or on a signal, and came into force or was refused."""
+        self.reload_succeeded = ok
+        if ok:
+            self.reloaded_at = at
