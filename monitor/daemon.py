@@ -19,6 +19,7 @@ from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.probes import Plan, open_instruments
+from monitor.probes.icmp import icmp_permission
 from monitor.store import database
 from monitor.store.lock import DaemonLock
 from monitor.web.server import Site, start
@@ -100,7 +101,15 @@ class Daemon:
         return engine
 
     def _ask_permission(self, engine: Engine) -> None:
-        """Where pings are configured and the system permits none, say so once and go on."""
+        """Where pings are configured and the system permits none, say so once and go on: those pings are unknown."""
+        pings = any(check.type == "icmp" for server in self._config.servers for check in server.checks)
+        remedy = icmp_permission() if pings or self._config.canaries else None
+        if remedy is None:
+            engine.board.solved("icmp")
+            return
+        if "icmp" not in engine.board.problems:
+            log.error("%s", remedy)
+        engine.board.problem("icmp", remedy)
 
     async def _work(self, engine: Engine) -> None:
         """Let the engine run until somebody asks to stop, or a part of it fails."""
