@@ -2,7 +2,7 @@
 
 from monitor.probes.cycle import Cycle, Plan, cycle
 from monitor.probes.instruments import Instruments, open_instruments
-from monitor.probes.probe import Attempt, Probe, Step, Target
+from monitor.probes.probe import Attempt, Probe, Step, Swift, Target
 from monitor.probes.table import CHECK_TYPES, CheckType
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Plan",
     "Probe",
     "Step",
+    "Swift",
     "Target",
     "cycle",
     "open_instruments",

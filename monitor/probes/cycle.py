@@ -49,20 +49,18 @@ class Cycle:
     """At least one; the first one's ``at`` dates the result."""
 
 
-async def cycle(probe: Probe, target: Target, plan: Plan, clock: Clock) -> Cycle:
+async def cycle(probe: Probe, target: Target, plan: Plan, clock: Clock, first: Attempt | None = None) -> Cycle:
     """Try until an attempt succeeds or none is left.
 
     Any success is ok; all attempts failed is fail; anything else (an attempt whose failure was the monitor's own among
     failed ones) is unknown. An exception in a probe's code is an unknown attempt; only cancellation passes through.
+    ``first`` is an attempt that was made already (see ``Swift``): the cycle goes on from there.
     """
-    made: list[Attempt] = []
-    while True:
-        made.append(await _try(probe, target, plan.timeout, clock))
-        if made[-1].outcome is Outcome.OK:
-            return Cycle(Outcome.OK, tuple(made))
-        if len(made) > plan.retries:
-            return Cycle(verdict(made), tuple(made))
+    made = [await _try(probe, target, plan.timeout, clock)] if first is None else [first]
+    while made[-1].outcome is not Outcome.OK and len(made) <= plan.retries:
         await asyncio.sleep(plan.retry_wait)
+        made.append(await _try(probe, target, plan.timeout, clock))
+    return Cycle(verdict(made), tuple(made))
 
 
 def verdict(attempts: Sequence[Attempt]) -> Outcome:

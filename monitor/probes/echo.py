@@ -98,10 +98,8 @@ class _Checksum:
     def _checksum(self, data: bytes) -> int:
         if len(data) % 2:
             data += b"\0"
-        total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-        while total >> 16:
-            total = (total & 0xFFFF) + (total >> 16)
-        return ~total & 0xFFFF
+        # a sum of 16-bit words with the carry put back is the number itself modulo 0xFFFF
+        return ~(int.from_bytes(data) % 0xFFFF) & 0xFFFF
 
 
 class _EchoV4(_Checksum, ICMPv4Socket):  # type: ignore[misc] # icmplib has no types

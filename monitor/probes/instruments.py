@@ -32,6 +32,7 @@ async def open_instruments(clock: Clock) -> AsyncIterator[Instruments]:
     pinger = Pinger(clock)
     resolver = Resolver(clock)
     http = HttpClient(resolver)
+    pinger.warm_up()
     try:
         yield Instruments(clock, pinger, resolver, http)
     finally:

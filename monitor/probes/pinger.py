@@ -8,9 +8,11 @@ stood still bends a latency.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import logging
 import os
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +24,6 @@ from monitor.probes.probe import Attempt, Step
 from monitor.probes.trail import FIRST_BYTE, SEND, microseconds
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from monitor.clock import Clock
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 TICK = 0.02
-"""Seconds between two looks at the sockets, while anything is in flight."""
+"""Seconds from one look at the sockets to the next, where a ping that leaves gives the occasion."""
+QUIET = 0.03
+"""Seconds after which they are looked at without occasion, while anything is in flight."""
 RENEW = 3600.0
 """Seconds after which a socket, and so its id, is replaced: stateful firewalls remember ids."""
 PADDING = bytes(40)
@@ -56,8 +59,13 @@ def arrival(stamp_ns: int, before: Reading, after: Reading) -> float:
     If the wall clock stepped between them, the stamp fits one of the two only. Where it fits neither, the packet
     counts as come just now: a latency is never made better than it can have been.
     """
-    places = [reading.mono + (stamp_ns - reading.real_ns) / 1_000_000_000 for reading in (before, after)]
-    return max((place for place in places if before.mono <= place <= after.mono), default=after.mono)
+    after_place = after.mono + (stamp_ns - after.real_ns) / 1_000_000_000
+    before_place = before.mono + (stamp_ns - before.real_ns) / 1_000_000_000
+    after_fits = before.mono <= after_place <= after.mono
+    before_fits = before.mono <= before_place <= after.mono
+    if after_fits:
+        return max(after_place, before_place) if before_fits else after_place
+    return before_place if before_fits else after.mono
 
 
 @dataclass(slots=True)
@@ -137,14 +145,26 @@ class Pinger:
         self._timer: asyncio.TimerHandle | None = None
         self._last = self._read_clocks()
 
+    def warm_up(self) -> None:
+        """Open the sockets ahead of the first ping: the kernel begins to stamp packets a moment after it was asked.
+
+        What is not permitted or not there is told by the pings that need it.
+        """
+        for family in (socket.AF_INET, socket.AF_INET6):
+            with contextlib.suppress(NotOkError):
+                self._line(family)
+
     def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
         """Send one request; ``done`` is called once: at the answer, at the network's error, after ``timeout`` seconds.
 
         Where the request cannot leave this machine, ``done`` is called before this returns.
         """
+        at = self._clock.monotonic()
         if self._timer is None:
             self._last = self._read_clocks()
-        at = self._clock.monotonic()
+        elif at - self._last.mono >= TICK:
+            self._look()
+            at = self._clock.monotonic()
         try:
             line = self._line(address.family)
             line.send(address, self._clock, timeout, done)
@@ -154,7 +174,7 @@ class Pinger:
             done(_not_sent(at, local(error)))
         else:
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+                self._timer = asyncio.get_running_loop().call_later(QUIET, self._look)
 
     def _line(self, family: socket.AddressFamily) -> _Line:
         now = self._clock.monotonic()
@@ -172,7 +192,7 @@ class Pinger:
         self._lines[family] = fresh
         return fresh
 
-    def _tick(self) -> None:
+    def _look(self) -> None:
         before, now = self._last, self._read_clocks()
         self._last = now
         landed: list[tuple[_Flight, Attempt]] = []
@@ -189,7 +209,9 @@ class Pinger:
             )
         self._close_retired()
         flying = any(line.flights for line in (*self._lines.values(), *self._retired))
-        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick) if flying else None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(QUIET, self._look) if flying else None
         for flight, attempt in landed:
             _tell(flight, attempt)
 
@@ -200,14 +222,14 @@ class Pinger:
         self._retired = [line for line in self._retired if line.flights]
 
     def _read_clocks(self) -> Reading:
-        # not the time of day, but the distance between two of the kernel's clocks; twice around, lest a preemption
-        # between the two reads looks like a step
-        while True:
+        # not the time of day, but the distance between two of the kernel's clocks; read again where a preemption came
+        # between the two, lest that look like a step
+        for _ in range(5):
             first = self._clock.monotonic()
-            real_ns = time.time_ns()
-            second = self._clock.monotonic()
-            if second - first < AT_ONCE:
-                return Reading(second, real_ns)
+            reading = Reading(first, time.time_ns())
+            if self._clock.monotonic() - first < AT_ONCE:
+                break
+        return reading
 
     def close(self) -> None:
         """Close the sockets; what is still in flight ends as unknown."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.model import Outcome
 
 
@@ -49,4 +51,19 @@ class Probe(Protocol):
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - the attempt reports its timeout
         """Try once and say what was seen, within ``timeout`` seconds; raises nothing but ``CancelledError``."""
+        ...
+
+
+@runtime_checkable
+class Swift(Protocol):
+    """A probe whose first attempt needs no task of its own: thousands a second are told by their callbacks.
+
+    When ``done`` is given something else than ok, hand it to ``cycle(..., first=attempt)`` for the retries.
+    """
+
+    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
+        """Try once and call ``done`` with the attempt, perhaps before this returns.
+
+        Gives False, and does nothing, where only ``attempt`` can do it (a name must be looked up first).
+        """
         ...
