@@ -74,7 +74,7 @@ class Machine:
 
     def journal(self, unit: str) -> str:
         """What the unit, and systemd about it, logged of late."""
-        return self.do("journalctl", "--no-pager", "--output=cat", "--lines=30", f"--unit={unit}")
+        return self.do("journalctl", "--no-pager", "--output=cat", "--lines=200", f"--unit={unit}")
 
     def until(self, told: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait for a condition inside; fails with ``told`` if it does not come."""

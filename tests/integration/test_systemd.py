@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 from pathlib import Path
@@ -30,6 +31,9 @@ password_file = "smtp-password"
 CONFIG = f"""
 [monitor]
 data_dir = "/var/lib/monitor"
+interval = 2
+timeout = 1
+retries = 0
 
 [email]
 transport = "smtp"
@@ -132,6 +136,24 @@ def test_it_can_ping(machine: Machine) -> None:
         "a first result of ping",
         lambda: '"state": "up"' in machine.ask(PROGRAM, "status", "--json").out,
     )
+
+
+def test_what_root_writes_beside_it_does_not_lock_it_out(machine: Machine) -> None:
+    announce = ("maintenance", "announce", "--server", "itself", "--reason", "a new fan")
+    machine.do(PROGRAM, *announce, "--start", "2040-01-01T00:00", "--end", "2040-01-01T01:00")
+    machine.do("systemctl", "stop", UNIT)
+    machine.do(PROGRAM, *announce, "--start", "2040-02-01T00:00", "--end", "2040-02-01T01:00")
+    machine.do("systemctl", "start", UNIT)
+    uid = _main_process(machine)["Uid"].split()[0]
+    assert set(machine.do("find", "/var/lib/private/monitor", "-printf", "%U\n").split()) == {uid}
+    before = _results(machine)
+    machine.until("a result written after that", lambda: _results(machine) > before)
+
+
+def _results(machine: Machine) -> int:
+    """How many results the books hold, which are whole."""
+    count: int = json.loads(machine.do(PROGRAM, "verify", "--json"))["results"]
+    return count
 
 
 def test_it_can_read_its_credential_and_nobody_else_can(machine: Machine) -> None:
