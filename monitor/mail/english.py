@@ -39,6 +39,7 @@ _OUTAGE = OutageWords(
     excluded="Excluded",
     excluded_note="{length} of it, as the records stand",
     flapping_note="changes its state too often ({count} times); no further mail until it settles",
+    unsteady="Unsteady since",
     state="State",
     states=MappingProxyType(
         {State.UP: "up", State.DOWN: "down", State.UNKNOWN: "unknown", State.MAINTENANCE: "in maintenance"}

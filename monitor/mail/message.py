@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from monitor.model import Language, Millis
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x20\x7f]{1,64}@(?:[\w](?:[\w-]*[\w])?\.)*[\w](?:[\w-]*[\w])?")
+_WORD = r"[\w!#$%&'*+/=?^`{|}~-]+"
+_MESSAGE_ID = re.compile(rf"<{_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*>", re.ASCII)
 _BROKEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ID_HEADERS = frozenset({"message-id", "in-reply-to", "references"})
@@ -72,7 +74,7 @@ def sender_domain(sender: str) -> str:
 
 def checked_address(address: str) -> str:
     """Return the address with its domain in ASCII; raises InputError unless it is one bare e-mail address."""
-    if not _ADDRESS.fullmatch(address):
+    if not _ADDRESS.fullmatch(address) or any(unicodedata.category(c) in _BROKEN for c in address):
         raise InputError(f"{one_line(address)!r} is not an e-mail address")
     local, _, domain = address.rpartition("@")
     domain = _ascii_domain(domain)
@@ -99,13 +101,13 @@ def render(message: Message, *, show_bcc: bool = False) -> EmailMessage:
     Raises InputError where an address is none.
     """
     addresses = [checked_address(a) for a in message.to]
-    name, _ = parseaddr(one_line(message.sender))
+    name = _header(parseaddr(one_line(message.sender))[0])
     mail = EmailMessage(policy=_WirePolicy(utf8=needs_smtputf8(message)))
-    mail["From"] = Address(display_name=name, addr_spec=sender_address(message.sender))
-    mail["To"] = tuple(Address(addr_spec=a) for a in addresses) or "undisclosed-recipients:;"
+    mail["From"] = _address(sender_address(message.sender), name)
+    mail["To"] = tuple(_address(a) for a in addresses) or "undisclosed-recipients:;"
     if show_bcc and message.bcc:
-        mail["Bcc"] = tuple(Address(addr_spec=checked_address(a)) for a in message.bcc)
-    mail["Subject"] = one_line(message.subject)
+        mail["Bcc"] = tuple(_address(checked_address(a)) for a in message.bcc)
+    mail["Subject"] = _header(message.subject)
     mail["Date"] = format_datetime(dt.datetime.fromtimestamp(message.date // 1000, dt.UTC))
     mail["Message-ID"] = _id(message.message_id)
     if message.references:
@@ -114,9 +116,9 @@ def render(message: Message, *, show_bcc: bool = False) -> EmailMessage:
         mail["References"] = " ".join(references)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["Content-Language"] = message.language
     mail.set_content(_body(message.text), cte="quoted-printable")
     mail.add_alternative(_body(message.html), subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = message.language
     # "=" cannot stand so in quoted-printable text, so the boundary never occurs in a part; a repeat has the same one
     mail.set_boundary("=_" + hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:32])
     return mail
@@ -147,10 +149,22 @@ def _ascii_domain(domain: str) -> str:
         return ""
 
 
+def _address(checked: str, name: str = "") -> Address:
+    """Return an address for a header, from its two sides: parsing it again would refuse letters beyond ASCII."""
+    local, _, domain = checked.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain)
+
+
+def _header(text: str) -> str:
+    """Return text for a header, without what would read as an encoded word: one can hide a line break in it."""
+    return one_line(text).replace("=?", "= ?")
+
+
 def _id(text: str) -> str:
-    """Return a Message-ID without anything that could end its line or its brackets."""
-    inner = "".join(c for c in text if "!" <= c <= "~" and c not in "<>")
-    return f"<{inner}>"
+    """Return the Message-ID if it is one, else one that stands for it and cannot harm the head of a mail."""
+    if _MESSAGE_ID.fullmatch(text):
+        return text
+    return f"<{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@localhost>"
 
 
 def _body(text: str) -> str:

@@ -174,8 +174,9 @@ def _entry(event: Event, reader: Reader, words: OutageWords) -> Entry:
             note = words.flapping_note.format(count=event.changes)
             return Entry(Tone.WARNING, words.flapping, check, (Fact(words.since, at(event.since)), Fact("", note)))
         case Settled():
-            facts = (Fact(words.state, words.states[event.state]), Fact(words.since, at(event.since)))
-            return Entry(Tone.NEUTRAL, words.settled, check, facts)
+            state = Fact(words.state, words.states[event.state])
+            since = (Fact(words.since, at(event.since)), Fact(words.unsteady, at(event.flapping_since)))
+            return Entry(Tone.NEUTRAL, words.settled, check, (state, *since))
 
 
 def _rose(event: Rose, reader: Reader, words: OutageWords) -> tuple[Fact, ...]:

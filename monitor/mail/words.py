@@ -54,6 +54,7 @@ class OutageWords:
     excluded: str
     excluded_note: str
     flapping_note: str
+    unsteady: str
     state: str
     states: Mapping[State, str]
     month: str
