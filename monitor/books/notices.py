@@ -35,10 +35,9 @@ class News:
     alerting: Alerting
     outcome: Outcome
 
-    def body(self, db: Database, before: Alerting | None = None) -> dict[str, Any]:
+    def body(self, db: Database) -> dict[str, Any]:
         """Give it as data, complete: it is worded later."""
         outage = outages.get(db, self.outage) if self.outage is not None else None
-        flapping = self.alerting.flapping if before is None else before.flapping
         return {
             "notice": str(self.notice),
             "server": self.check.server,
@@ -48,7 +47,7 @@ class News:
             "reason": outage.reason if outage else "",
             "state": "down" if self.outcome is Outcome.FAIL else "up",
             "changed": self.alerting.changed,
-            "flapping": flapping,
+            "flapping": self.alerting.flapping,
             "changes": 2 * len(self.alerting.starts) - 1,
         }
 

@@ -15,7 +15,7 @@ from monitor.books.maintenance import known_windows
 from monitor.contract.maintenance import active
 from monitor.contract.timeline import extend
 from monitor.model import Outage
-from monitor.outage import Alerting, Change, Standing, advance, decide
+from monitor.outage import Alerting, Change, Notice, Standing, advance, decide
 from monitor.store import journal, outages, results
 
 if TYPE_CHECKING:
@@ -146,8 +146,11 @@ class Recording:
         if alerting != books.alerting:
             outages.put_alerting(db, books.number, alerting)
         if notice:
-            news = notices.News(notice, result.check, outage, alerting, result.outcome)
-            until = sweep + 1 if self._parent_may_fall(result.check.server) else sweep
+            # what has settled is told with the beginning of its flapping, which is forgotten from now on
+            told = books.alerting if notice is Notice.SETTLED else alerting
+            news = notices.News(notice, result.check, outage, told, result.outcome)
+            waits = notice is Notice.DOWN and self._parent_may_fall(result.check.server)
+            until = sweep + 1 if waits else sweep
             notices.gather(db, self.context, news, until, at)
         still_open = outage if standing.outage else None
         run = extend(books.run, result, self.context.hold)
