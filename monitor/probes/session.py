@@ -54,6 +54,7 @@ class _Names(AbstractResolver):
         trail = _trail.get()
         trail.begin(RESOLVE, host)
         addresses = await self._resolver.routed(host)
+        trail.address = addresses[0]
         trail.begin(CONNECT, ", ".join(map(str, addresses)))
         trail.sent()
         return [
@@ -76,9 +77,9 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as aiohttp has it
     ) -> Connection:
         trail = _trail.get()
-        address = literal(req.url.host or "")
-        if address is not None:
-            trail.begin(CONNECT, str(address))
+        trail.address = literal(req.url.host or "")
+        if trail.address is not None:
+            trail.begin(CONNECT, str(trail.address))
             trail.sent()
         try:
             connection = await super().connect(req, traces, timeout)
@@ -89,7 +90,7 @@ class _Connector(aiohttp.TCPConnector):
         except aiohttp.ClientConnectorError as error:
             if error.os_error.errno is None and str(error.os_error).startswith("Multiple"):
                 raise failed("not connected") from None
-            raise of_connection(error.os_error, address) from None
+            raise of_connection(error.os_error, trail.address) from None
         _note_connection(trail, connection)
         return connection
 
@@ -126,6 +127,16 @@ def _why_no_answer(error: aiohttp.ClientError) -> NotOkError:
     return failed(next((reason for kind, reason in reasons.items() if isinstance(error, kind)), "invalid answer"))
 
 
+class _Response(aiohttp.ClientResponse):
+    """Judges a missing answer at once: what aiohttp raises, it would try again itself, and an attempt is one try."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        try:
+            return await super().start(connection)
+        except aiohttp.ClientError as error:
+            raise _why_no_answer(error) from None
+
+
 class HttpClient:
     """One session for all pages; to be used inside one running loop."""
 
@@ -133,6 +144,7 @@ class HttpClient:
         self._contexts: dict[tuple[bool, Path | None], tuple[int, ssl.SSLContext]] = {}
         self._session = aiohttp.ClientSession(
             connector=_Connector(resolver=_Names(resolver), use_dns_cache=False, force_close=True, limit=0),
+            response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"{PRODUCT}/{version(PRODUCT)}", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from monitor.clock import Clock
+    from monitor.probes.resolve import Address
 
 RESOLVE = "resolve"
 CONNECT = "connect"
@@ -42,6 +43,8 @@ class Trail:
         self.at = self._since
         """When the first packet left; the start of the attempt until ``sent`` says better."""
         self._sent = False
+        self.address: Address | None = None
+        """What is connected to, where an error must be judged by it."""
         self.latency_us: int | None = None
         """Set where the kernel knows it better than the time that passed here."""
         self.cert_expiry: int | None = None

@@ -1,0 +1,91 @@
+"""``monitor checks``: the check types, their keys and the presets."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import click
+
+from monitor.cli.app import json_option, print_json, print_table
+from monitor.probes.presets import PRESETS
+from monitor.probes.table import CHECK_TYPES, CheckType
+
+_WORDS: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
+
+
+@click.command("checks")
+@json_option
+def checks(*, as_json: bool) -> None:
+    """List the check types, their keys, and presets for the software that support covers.
+
+    The keys stand in a [[server.service]], beside its name and type.
+    """
+    types = [_type(each) for each in CHECK_TYPES.values()]
+    if as_json:
+        presets = [
+            {"name": each.name, "kind": each.kind, "type": each.type, "keys": dict(each.keys)} for each in PRESETS
+        ]
+        print_json({"checks": types, "presets": presets})
+        return
+    rows = [
+        (each["type"], key["key"], _default(key), key["allowed"], key["doc"]) for each in types for key in each["keys"]
+    ]
+    print_table(("type", "ok when"), [(each["type"], each["doc"]) for each in types], empty="")
+    click.echo()
+    print_table(("type", "key", "default", "allowed", "meaning"), rows, empty="")
+    click.echo()
+    print_table(
+        ("preset", "kind", "type", "keys"),
+        [
+            (each.name, each.kind, each.type, ", ".join(f"{key} = {_toml(value)}" for key, value in each.keys))
+            for each in PRESETS
+        ],
+        empty="",
+    )
+
+
+def _type(check_type: CheckType) -> dict[str, Any]:
+    hints = get_type_hints(check_type.settings)
+    return {
+        "type": check_type.name,
+        "doc": check_type.doc,
+        "tls": check_type.tls,
+        "keys": [_key(field, hints[field.name]) for field in dataclasses.fields(check_type.settings)],
+    }
+
+
+def _key(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
+    required = field.default is dataclasses.MISSING
+    default = None if required else field.default
+    return {
+        "key": field.name,
+        "kind": _kind(hint),
+        "required": required,
+        "default": list(default) if isinstance(default, tuple) else default,
+        "allowed": field.metadata["allowed"],
+        "doc": field.metadata["doc"],
+    }
+
+
+def _kind(hint: object) -> str:
+    """Name what stands in the file for a type hint."""
+    options = [each for each in get_args(hint) if each is not NoneType]
+    if get_origin(hint) is tuple:
+        return "list of texts"
+    return _kind(options[0]) if options else _WORDS.get(hint, "file")
+
+
+def _default(key: dict[str, Any]) -> str:
+    if key["required"]:
+        return "required"
+    return "-" if key["default"] is None else _toml(key["default"])
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
