@@ -1,0 +1,70 @@
+"""``monitor check-config``: is the configuration right, and what would be watched by it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from monitor.config import document, load, show, summary
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.config import Config
+
+_BAD_INPUT = 2
+
+
+class Asked(Protocol):
+    """What the group of commands hands to each of them."""
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration that was asked for; raises an error of its own where there is none."""
+
+
+@click.command("check-config")
+@click.option("--show", "whole", is_flag=True, help="Print the whole configuration with every default filled in.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; faults too.")
+@click.pass_obj
+def check_config(asked: Asked, *, whole: bool, as_json: bool) -> None:
+    """Check the configuration and count what would be watched.
+
+    Every fault of every file is printed at once; exit status 2 then.
+    """
+    try:
+        config = load(asked.config_path)
+    except ConfigError as error:
+        if as_json:
+            click.echo(_json({"valid": False, "faults": [dataclasses.asdict(fault) for fault in error.faults]}))
+        click.echo(str(error), err=True)
+        click.get_current_context().exit(_BAD_INPUT)
+    if as_json:
+        click.echo(_json(document(config) if whole else {"valid": True, **summary(config)}))
+    else:
+        click.echo(show(config) if whole else _table(config), nl=not whole)
+
+
+def _table(config: Config) -> str:
+    # only this output needs it, and it costs as much start-up as all of the rest
+    from tabulate import tabulate  # noqa: PLC0415
+
+    counts = summary(config)
+    rows: list[tuple[str, object]] = [(name, counts[name]) for name in ("customers", "servers", "subscriptions")]
+    rows += [("checks", counts["checks"]), *((f"  {name}", count) for name, count in counts["checks_by_type"].items())]
+    table = tabulate(rows, headers=("what would be watched", ""), disable_numparse=True, colalign=("left", "right"))
+    files = f"{len(config.files)} files" if len(config.files) > 1 else "1 file"
+    return f"{config.path} is right ({files}).\n\n{table}"
+
+
+def _json(value: Any) -> str:
+    # seconds that are not whole are Decimals: numbers of at most three decimals, which a float tells exactly enough
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else float(value)

@@ -1,0 +1,130 @@
+"""The files that a configuration is made of: the main one and those that it includes, read and parsed."""
+
+from __future__ import annotations
+
+import glob
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from monitor.config.faults import MISSING, Faults, Place, Refused
+from monitor.config.kinds import list_of, path
+from monitor.config.toml import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+INCLUDE: Final = "include"
+read_include = list_of(path, "paths or patterns")
+
+_LINE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: where it is, how messages name it, and what its TOML says."""
+
+    path: Path
+    tables: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The path as it was given, or as it follows from the main file's."""
+        return str(self.path)
+
+
+class Sources:
+    """The files of one configuration, the main one first, then the included ones in the order of the patterns.
+
+    Within a pattern the files are in the order of their names. A file that is found twice, the main one too, is read
+    once. ``complete`` is false where a file could not be read or parsed: what seems to be missing may stand there.
+    """
+
+    def __init__(self, main: Path, faults: Faults) -> None:
+        self.files: list[Source] = []
+        self.complete = True
+        self._faults = faults
+        self._seen: set[tuple[int, int]] = set()
+        self._read(main)
+        if self.files:
+            self._include(self.files[0])
+
+    @property
+    def main(self) -> Source:
+        """The file that was named; raises IndexError where it could not be read."""
+        return self.files[0]
+
+    def _include(self, main: Source) -> None:
+        place = Place(main.name)
+        given = main.tables.get(INCLUDE, [])
+        try:
+            patterns = read_include(given)
+        except Refused as refused:
+            self._faults.add_refused(place, INCLUDE, given, refused)
+            self.complete = False
+            return
+        assert isinstance(patterns, tuple)
+        for pattern in patterns:
+            found = sorted(glob.glob(pattern, root_dir=main.path.parent, recursive=True))  # noqa: PTH207 - keeps the root apart from the pattern
+            if not found:
+                self._faults.add(place, INCLUDE, shown(pattern), _nothing(pattern))
+                self.complete = False
+            for name in found:
+                self._read(main.path.parent / name)
+
+    def _read(self, file: Path) -> None:
+        place = Place(str(file))
+        try:
+            identity = file.stat()
+            if (identity.st_dev, identity.st_ino) in self._seen:
+                return
+            self._seen.add((identity.st_dev, identity.st_ino))
+            content = file.read_bytes()
+        except FileNotFoundError:
+            self._broken(place, MISSING, "no such file")
+        except IsADirectoryError:
+            self._broken(place, "a folder", "a file of TOML; name the files in it by a pattern such as DIR/*.toml")
+        except OSError as error:
+            self._broken(place, "unreadable", error.strerror or type(error).__name__)
+        except ValueError:
+            self._broken(place, "unreadable", "a path without null characters")
+        else:
+            self._parse(file, place, content)
+
+    def _parse(self, file: Path, place: Place, content: bytes) -> None:
+        text = ""
+        try:
+            # a byte order mark is what some editors put before a text
+            text = content.decode("utf-8-sig")
+            self.files.append(Source(file, tomllib.loads(text)))
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            self._broken(place, f"line {line}", "not UTF-8 text: save the file as UTF-8")
+        except tomllib.TOMLDecodeError as error:
+            self._broken(place, *_syntax(str(error), text))
+        except RecursionError:
+            self._broken(place, "nested too deeply", "tables and lists within each other a few times, not hundreds")
+        except ValueError:
+            # the one thing that the parser leaves to the interpreter
+            self._broken(place, "a number of thousands of digits", "a shorter one")
+
+    def _broken(self, place: Place, value: str, allowed: str) -> None:
+        self._faults.add(place, "", value, allowed)
+        self.complete = False
+
+
+def _nothing(pattern: str) -> str:
+    if glob.has_magic(pattern):
+        return "no file matches: mend the pattern or take it out; nothing would be watched by it"
+    return "no such file, relative to the file that names it"
+
+
+def _syntax(message: str, text: str) -> tuple[str, str]:
+    """Return where the text is not TOML and what is wrong there; never the line itself, it may hold a secret."""
+    found = _LINE.search(message)
+    what = _LINE.sub("", message)
+    line = found["line"] if found else None
+    column = f", column {found['column']}" if found and line else ""
+    return f"line {line or text.count(chr(10)) + 1}{column}", f"not TOML: {what[:1].lower()}{what[1:]}"

@@ -1,0 +1,155 @@
+"""What a configuration is, once it is right: frozen, with every default filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from monitor.contract.terms import CheckTerms, ServerTerms, Terms
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from monitor.config.addresses import Listen
+    from monitor.model import Customer, Millis, Rounding, Server, Subscription
+
+TransportName: TypeAlias = Literal["file", "smtp"]
+Security: TypeAlias = Literal["starttls", "tls", "none"]
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""The variable by which systemd names the folder of a unit's credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """How the monitor looks; all attempts of a check fit into the interval."""
+
+    interval: Millis
+    """From one sweep to the next."""
+    timeout: Millis
+    """For each attempt."""
+    retries: int
+    """Attempts after the first, while none succeeded."""
+    retry_wait: Millis
+    """Between two attempts."""
+
+    @property
+    def longest_cycle(self) -> Millis:
+        """How long a check takes that fails to the last: every attempt and every wait between them."""
+        return (self.retries + 1) * self.timeout + self.retries * self.retry_wait
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSettings:
+    """What the agreement leaves open."""
+
+    timezone: str
+    rounding: Rounding
+    rolling_days: int
+    operator_emails: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the pages are, for the daemon and for people."""
+
+    listen: Listen
+    public_url: str
+    """With a slash at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSettings:
+    """How mail leaves. The password itself is never kept here."""
+
+    transport: TransportName
+    sender: str
+    """The key ``from``: ``SLA <sla@example.com>`` or a bare address."""
+    host: str
+    port: int
+    security: Security
+    username: str | None
+    """None: no login."""
+    password_file: Path | None
+    """Absolute; given exactly where a user name is."""
+
+    def read_password(self, environment: Mapping[str, str]) -> str:
+        """Return the password: the systemd credential of the file's name where there is one, else the file's line.
+
+        Read anew at each call, so that a changed password takes effect. Raises InputError, which names the file and
+        never what stands in it, where there is none or it is not one line of text.
+        """
+        if self.password_file is None:
+            raise InputError("[email] password_file is not set: there is no password to log in with")
+        file = self.password_file
+        try:
+            if folder := environment.get(CREDENTIALS):
+                credential = type(file)(folder) / file.name
+                file = credential if credential.exists() else file
+            text = file.read_bytes().decode()
+        except OSError as error:
+            raise InputError(f"[email] password_file {file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"[email] password_file {file} is not UTF-8 text") from None
+        line = text.removesuffix("\n").removesuffix("\r")
+        if not line or "\n" in line:
+            raise InputError(f"[email] password_file {file} must hold one line: the password")
+        return line
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration. Two are equal where they say the same, whatever files they stand in."""
+
+    path: Path = field(compare=False)
+    """The main file, as it was named."""
+    files: tuple[Path, ...] = field(compare=False)
+    """Every file that was read, the main one first."""
+    data_dir: Path
+    """Absolute."""
+    monitor: MonitorSettings
+    canaries: tuple[str, ...]
+    """Addresses by which the monitor asks whether it sees out; none: the self-check is off."""
+    contract: ContractSettings
+    web: WebSettings
+    email: EmailSettings
+    customers: tuple[Customer, ...]
+    servers: tuple[Server, ...]
+    subscriptions: tuple[Subscription, ...]
+
+    @cached_property
+    def customers_by_id(self) -> Mapping[str, Customer]:
+        """Customers by id, in the order of the configuration."""
+        return {customer.id: customer for customer in self.customers}
+
+    @cached_property
+    def servers_by_id(self) -> Mapping[str, Server]:
+        """Servers by id, in the order of the configuration."""
+        return {server.id: server for server in self.servers}
+
+    @cached_property
+    def subscriptions_by_id(self) -> Mapping[str, Subscription]:
+        """Subscriptions by id, in the order of the configuration."""
+        return {subscription.id: subscription for subscription in self.subscriptions}
+
+    def terms(self, in_force: Millis) -> Terms:
+        """Return what figures hang on, as of the instant from which this configuration is in force."""
+        return Terms(
+            in_force=in_force,
+            timezone=self.contract.timezone,
+            rounding=self.contract.rounding,
+            rolling_days=self.contract.rolling_days,
+            interval=self.monitor.interval,
+            servers={
+                server.id: ServerTerms(
+                    level=server.level,
+                    checks=tuple(CheckTerms(name=check.key.name, type=check.type) for check in server.checks),
+                )
+                for server in self.servers
+            },
+            subscriptions=self.subscriptions_by_id,
+            customers={customer.id: customer.name for customer in self.customers},
+        )

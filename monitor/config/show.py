@@ -1,0 +1,139 @@
+"""A configuration told back: whole, as a document that loads again to the same one, or counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitor.config.kinds import seconds_text
+from monitor.config.services import SERVICE
+from monitor.config.toml import table_lines
+from monitor.contract.levels import LEVELS
+from monitor.model import PING
+
+if TYPE_CHECKING:
+    from monitor.config.settings import Config
+    from monitor.model import Check, Customer, Millis, Server, Subscription
+
+
+def show(config: Config) -> str:
+    """Return the whole configuration as one TOML file, every default filled in, paths absolute, no secrets.
+
+    It loads to an equal configuration, wherever it is put.
+    """
+    lines: list[str] = []
+    for name, table in document(config).items():
+        if isinstance(table, dict):
+            lines += table_lines(f"[{name}]", table)
+            continue
+        for entry in table:
+            lines += table_lines(f"[[{name}]]", entry)
+            for service in entry.get(SERVICE, ()):
+                lines += table_lines(f"[[{name}.{SERVICE}]]", service)
+    return "\n".join(lines)
+
+
+def document(config: Config) -> dict[str, Any]:
+    """Return the configuration as the tables of a TOML file; None where an optional key of a single table is not set.
+
+    Values are those of TOML, with Decimal for seconds that are not whole; days are ``datetime.date``.
+    """
+    return {
+        "monitor": _monitor(config),
+        "contract": {
+            "timezone": config.contract.timezone,
+            "rounding": config.contract.rounding,
+            "rolling_days": config.contract.rolling_days,
+            "operator_emails": list(config.contract.operator_emails),
+        },
+        "web": {"listen": str(config.web.listen), "public_url": config.web.public_url},
+        "email": _email(config),
+        "customer": [_customer(customer) for customer in config.customers],
+        "server": [_server(server) for server in config.servers],
+        "subscription": [_subscription(subscription) for subscription in config.subscriptions],
+    }
+
+
+def summary(config: Config) -> dict[str, Any]:
+    """Return how many customers, servers, subscriptions and checks there are, and checks by type."""
+    types = Counter(check.type for server in config.servers for check in server.checks)
+    return {
+        "customers": len(config.customers),
+        "servers": len(config.servers),
+        "subscriptions": len(config.subscriptions),
+        "checks": types.total(),
+        "checks_by_type": dict(sorted(types.items())),
+    }
+
+
+def _monitor(config: Config) -> dict[str, Any]:
+    settings = config.monitor
+    return {
+        "data_dir": str(config.data_dir),
+        "interval": _seconds(settings.interval),
+        "timeout": _seconds(settings.timeout),
+        "retries": settings.retries,
+        "retry_wait": _seconds(settings.retry_wait),
+        "canaries": list(config.canaries),
+    }
+
+
+def _email(config: Config) -> dict[str, Any]:
+    settings = config.email
+    return {
+        "transport": settings.transport,
+        "from": settings.sender,
+        "host": settings.host,
+        "port": settings.port,
+        "security": settings.security,
+        "username": settings.username,
+        "password_file": settings.password_file and str(settings.password_file),
+    }
+
+
+def _customer(customer: Customer) -> dict[str, Any]:
+    return {
+        "id": customer.id,
+        "name": customer.name,
+        "emails": list(customer.emails),
+        "language": customer.language,
+    }
+
+
+def _server(server: Server) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": server.id, "address": server.address, "level": server.level}
+    if server.parent is not None:
+        entry["parent"] = server.parent
+    if LEVELS[server.level].monitored:
+        entry["reach"] = _reach(server.checks[0])
+    services = [_service(check) for check in server.checks if check.key.name != PING]
+    return {**entry, SERVICE: services} if services else entry
+
+
+def _reach(check: Check) -> str:
+    # a port is what reaching by TCP has and ICMP has not
+    port = getattr(check.settings, "port", None)
+    return check.type if port is None else f"{check.type}:{port}"
+
+
+def _service(check: Check) -> dict[str, Any]:
+    settings: Any = check.settings
+    entry: dict[str, Any] = {"name": check.key.name, "type": check.type}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.init and value is not None:
+            entry[field.name] = str(value) if isinstance(value, Path) else value
+    return entry
+
+
+def _subscription(subscription: Subscription) -> dict[str, Any]:
+    entry = {field.name: getattr(subscription, field.name) for field in fields(subscription)}
+    entry["fee"] = None if subscription.fee is None else str(subscription.fee)
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _seconds(length: Millis) -> int | Decimal:
+    return length // 1000 if length % 1000 == 0 else Decimal(seconds_text(length))

@@ -1,0 +1,95 @@
+"""Values written as TOML: whole in a document, short and without secrets in a message."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LOGIN = re.compile(r"//[^/\s]*@")
+_SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential", re.IGNORECASE)
+_LONGEST_SHOWN = 80
+_HIDDEN = '"***"'
+
+
+def value_text(value: object) -> str:
+    """Return the value as TOML writes it on one line.
+
+    Raises TypeError for what TOML cannot hold, ValueError for whole numbers of thousands of digits.
+    """
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | PurePath():
+            return '"' + "".join(_character(c) for c in str(value)) + '"'
+        case int() | float() | Decimal():
+            return str(value)
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case list() | tuple():
+            return "[" + ", ".join(value_text(item) for item in value) + "]"
+        case dict():
+            pairs = ", ".join(f"{key_text(name)} = {value_text(item)}" for name, item in value.items())
+            return "{" + pairs + "}"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no form in TOML")
+
+
+def key_text(name: str) -> str:
+    """Return a key as TOML writes it: bare where it can be."""
+    return name if _BARE_KEY.fullmatch(name) else value_text(name)
+
+
+def table_lines(header: str, table: Mapping[str, object]) -> list[str]:
+    """Return the lines of one table, its ``header`` (``[web]``) first, a blank line last.
+
+    A key whose value is None stands as a comment that nothing is set. Values that are lists of tables are not written:
+    they need headers of their own.
+    """
+    lines = [header]
+    for name, value in table.items():
+        if value is None:
+            lines.append(f"# {key_text(name)} is not set")
+        elif not _is_tables(value):
+            lines.append(f"{key_text(name)} = {value_text(value)}")
+    return [*lines, ""]
+
+
+def shown(value: object, key: str = "") -> str:
+    """Return the value for a message: one line, not too long, without secrets.
+
+    The value of a key whose name speaks of a password is hidden, and so is the login within a URL.
+    """
+    if _SECRET_KEY.search(key) and key != "password_file":
+        return _HIDDEN
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "a list of tables"
+    if isinstance(value, list) and any(isinstance(item, list) for item in value):
+        return "a list of lists"
+    try:
+        text = _LOGIN.sub("//***@", value_text(value))
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 4]} ..."
+
+
+def _character(c: str) -> str:
+    if c in _ESCAPES:
+        return _ESCAPES[c]
+    if c.isprintable():
+        return c
+    # what cannot be seen, or would break or turn the line, is named
+    return f"\\u{ord(c):04X}" if ord(c) <= 0xFFFF else f"\\U{ord(c):08X}"  # noqa: PLR2004 - the width of \u
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, dict) for item in value)
