@@ -55,7 +55,10 @@ def _table(config: Config) -> str:
 
     counts = summary(config)
     rows: list[tuple[str, object]] = [(name, counts[name]) for name in ("customers", "servers", "subscriptions")]
-    rows += [("checks", counts["checks"]), *((f"  {name}", count) for name, count in counts["checks_by_type"].items())]
+    rows += [
+        ("checks", counts["checks"]),
+        *((f"of type {name}", count) for name, count in counts["checks_by_type"].items()),
+    ]
     table = tabulate(rows, headers=("what would be watched", ""), disable_numparse=True, colalign=("left", "right"))
     files = f"{len(config.files)} files" if len(config.files) > 1 else "1 file"
     return f"{config.path} is right ({files}).\n\n{table}"

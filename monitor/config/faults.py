@@ -68,6 +68,6 @@ def nearest(word: str, known: Iterable[str], kind: str) -> str:
     if meant:
         return f"unknown {kind}; did you mean {shown(meant[0])}?"
     if not names:
-        return f"unknown {kind}; there is none"
+        return f"unknown {kind}; there is none to choose from"
     more = ", ..." if len(names) > _MANY else ""
     return f"unknown {kind}; known: {', '.join(names[:_MANY])}{more}"

@@ -47,7 +47,7 @@ class Sources:
         self.complete = True
         self._faults = faults
         self._seen: set[tuple[int, int]] = set()
-        self._read(main)
+        self._read(main, "no such file; name another by --config or $MONITOR_CONFIG", "name the file in it")
         if self.files:
             self._include(self.files[0])
 
@@ -72,9 +72,11 @@ class Sources:
                 self._faults.add(place, INCLUDE, shown(pattern), _nothing(pattern))
                 self.complete = False
             for name in found:
-                self._read(main.path.parent / name)
+                self._read(
+                    main.path.parent / name, "no such file", "name the files in it, by a pattern such as DIR/*.toml"
+                )
 
-    def _read(self, file: Path) -> None:
+    def _read(self, file: Path, if_missing: str, if_folder: str) -> None:
         place = Place(str(file))
         try:
             identity = file.stat()
@@ -83,9 +85,9 @@ class Sources:
             self._seen.add((identity.st_dev, identity.st_ino))
             content = file.read_bytes()
         except FileNotFoundError:
-            self._broken(place, MISSING, "no such file")
+            self._broken(place, MISSING, if_missing)
         except IsADirectoryError:
-            self._broken(place, "a folder", "a file of TOML; name the files in it by a pattern such as DIR/*.toml")
+            self._broken(place, "a folder", if_folder)
         except OSError as error:
             self._broken(place, "unreadable", error.strerror or type(error).__name__)
         except ValueError:

@@ -75,7 +75,7 @@ def test_a_right_configuration_is_counted(right: Path) -> None:
     words = [line.split() for line in result.stdout.splitlines()]
     assert ["servers", "1"] in words
     assert ["checks", "2"] in words
-    assert ["https", "1"] in words
+    assert ["of", "type", "https", "1"] in words
 
 
 def test_the_count_is_told_as_json_too(right: Path) -> None:
@@ -136,4 +136,7 @@ def test_faults_are_told_as_json_too(wrong: Path) -> None:
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     result = run(tmp_path / "none.toml")
-    assert (result.exit_code, result.stderr) == (2, f"{tmp_path / 'none.toml'}: missing: no such file\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"{tmp_path / 'none.toml'}: missing: no such file; name another by --config or $MONITOR_CONFIG\n",
+    )
