@@ -144,9 +144,7 @@ def outage_down(outage: Outage, history: History, now: Millis) -> Intervals:
     """Return the time that the outage's fail results hold, whatever window is looked at."""
     within = outage_span(outage, now)
     return Intervals(
-        cover
-        for run, cover in _covers(history.runs, within.start, within.end)
-        if run.outcome is Outcome.FAIL and run.first <= outage.last_fail
+        cover for run, cover in _covers(history.runs, within.start, within.end) if run.outcome is Outcome.FAIL
     )
 
 

@@ -161,6 +161,12 @@ def test_an_outage_open_at_the_end_reads_down_to_the_end_in_the_lowest() -> None
     assert figures(made)[:3] == ("49.16", "84.50", "87.32")  # 59 of 120, 60 of 71, 62 of 71 minutes
 
 
+def test_an_outage_that_begins_just_after_the_window_may_have_begun_inside() -> None:
+    """The last ok is the window's last minute, the first fail comes right after its end."""
+    made = read_account(whole(0, HOUR), told(0, (OK, 60), (FAIL, 10), (OK, 10)))
+    assert (figures(made)[:3], made.outages) == (("98.33", "100.00", "100.00"), ())
+
+
 def test_outages_that_only_touch_the_window_s_edges_are_not_listed() -> None:
     history = told(0, (FAIL, 10), (OK, 60), (FAIL, 10), (OK, 10), (FAIL, 1))
     made = read_account(whole(10 * MINUTE, 90 * MINUTE), history)
