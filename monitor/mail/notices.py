@@ -66,7 +66,8 @@ def _window(letter: MaintenanceLetter, words: Words) -> Iterator[Fact]:
     yield Fact(maintenance.end, at(letter.end))
     if letter.previous_end is not None:
         yield Fact(maintenance.previous_end, at(letter.previous_end))
-    yield Fact(maintenance.length, duration(letter.end - letter.start, reader.language))
+    if letter.end > letter.start:  # of a window that was cancelled before it began nothing may be left
+        yield Fact(maintenance.length, duration(letter.end - letter.start, reader.language))
     yield Fact(maintenance.reason, one_line(letter.reason))
     if letter.reference:
         yield Fact(maintenance.reference, one_line(letter.reference))

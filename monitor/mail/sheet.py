@@ -79,9 +79,8 @@ def as_text(sheet: Sheet) -> str:
 
 def as_html(sheet: Sheet) -> str:
     """Return the letter's HTML part: every value escaped, nothing fetched from anywhere."""
-    return (
-        _templates().get_template("letter.html").render(sheet=sheet, link=sheet.url.startswith(("https://", "http://")))
-    )
+    link = sheet.url.startswith(("https://", "http://"))
+    return _templates().get_template("letter.html").render(sheet=sheet, link=link).strip() + "\n"
 
 
 @cache

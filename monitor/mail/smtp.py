@@ -37,6 +37,8 @@ Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
 """Sequence, login and encryption: about how we talk, wherever in the dialogue they come."""
+_NOT_AUTHORIZED: Final = "5.7."
+"""RFC 3463: a relay that says so of a recipient does not let us send there; with a login it would."""
 _TOO_BIG: Final = 552
 _NO_UTF8 = "the relay does not offer SMTPUTF8, which this address needs"
 
@@ -167,7 +169,8 @@ class SmtpTransport:
         try:
             await smtp.rcpt(wire, encoding="utf-8" if utf8 else "ascii")
         except SMTPRecipientRefused as error:
-            (gone if _for_good(error) else later)[asked] = _said(error)
+            of_us = error.message.startswith(_NOT_AUTHORIZED)
+            (gone if _for_good(error) and not of_us else later)[asked] = _said(error)
 
     def _at(self, text: str) -> str:
         return f"relay {self.host}:{self.port}: {text}"

@@ -388,6 +388,10 @@ def test_shortening_and_cancelling_take_effect_at_once() -> None:
     assert "too late" not in cancelled
 
 
+def test_a_window_of_which_nothing_is_left_has_no_length() -> None:
+    assert "Length" not in compose(replace(WINDOW, change="cancelled", end=START)).text
+
+
 def test_an_announcement_made_elsewhere_is_named() -> None:
     assert "  Reference: ticket 7\n" in compose(replace(WINDOW, reference="ticket 7")).text
     assert "Reference" not in compose(WINDOW).text

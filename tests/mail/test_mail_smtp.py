@@ -235,7 +235,9 @@ async def test_a_mail_that_someone_may_still_take_is_not_dead() -> None:
     assert dict(error.refused) == {TO: "550 5.1.1 no", NOC: "550 5.1.1 no"}
 
 
-@pytest.mark.parametrize("reply", ["530 5.7.0 Authentication required", "503 5.5.1 Error: need EHLO"])
+@pytest.mark.parametrize(
+    "reply", ["530 5.7.0 Authentication required", "503 5.5.1 Error: need EHLO", "554 5.7.1 Relay access denied"]
+)
 async def test_a_refusal_that_is_about_us_is_not_held_against_a_recipient(reply: str) -> None:
     async with Relay() as relay:
         relay.replies = dict.fromkeys(MAIL.recipients, reply)
