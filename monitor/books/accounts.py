@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.books.maintenance import known_windows
+from monitor.books.remaking import history_without
 from monitor.books.terms import versions
 from monitor.contract import maintenance as rules
 from monitor.contract.availability import Account, account
@@ -15,7 +16,7 @@ from monitor.contract.segments import month_window, segments, terms_at, terms_at
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History
 from monitor.model import CheckKey, Outcome, Span
-from monitor.store import outages, results
+from monitor.store import outages, results, rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,8 @@ class Books:
             exclusion for window in self.windows for exclusion in rules.exclusions(window)
         )
         self._numbers = results.numbers(db)
+        self._late = rewriting.late_imports(db, at)
+        self._rewritten = rewriting.touched_by(db, self._late) if self._late else frozenset()
         self._histories: dict[tuple[CheckKey, Span], History] = {}
 
     @property
@@ -137,6 +140,8 @@ class Books:
         number = self._numbers.get(key)
         if number is None:
             return History()
+        if number in self._rewritten:
+            return history_without(self._db, key, self.at, self._late, self.versions)
         # what follows the window still says when its last outage had its last fail, and when it ended
         found = outages.touching(self._db, number, span.start, span.end)
         until = max((each.end or self.at for each in found), default=span.end)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.books import notices
+from monitor.books.batches import close_batch
 from monitor.books.maintenance import known_windows
 from monitor.contract.maintenance import active
 from monitor.contract.timeline import extend
@@ -206,23 +207,6 @@ class Recording:
     def standings(self) -> list[tuple[CheckKey, Run | None, Outage | None]]:
         """Give what is known of every check that ever was, as last read or written: its last run, its open outage."""
         return [(key, books.run, _open_outage(key, books)) for key, books in self._checks.items()]
-
-
-def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Millis] | None, at: Millis) -> None:
-    """Put the digest of a batch into the journal; a batch in which nothing came is forgotten."""
-    digest = results.digest(db, batch, within) if within else None
-    if digest is None:
-        results.drop_batch(db, batch)
-        return
-    body = {
-        "batch": batch,
-        "source": source,
-        "count": digest.count,
-        "first": digest.first,
-        "last": digest.last,
-        "sha256": digest.sha256,
-    }
-    results.close_batch(db, batch, journal.append(db, at, "results", body))
 
 
 def _open_outage(key: CheckKey, books: CheckBooks) -> Outage | None:

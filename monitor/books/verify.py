@@ -57,8 +57,8 @@ class _Walk:
     results: int = 0
     outages: int = 0
     _digested: dict[int, int] = field(default_factory=dict)
-    _opened: set[int] = field(default_factory=set)
-    _ended: set[int] = field(default_factory=set)
+    _told: dict[int, dict[str, object]] = field(default_factory=dict)
+    """What the journal says of each outage, entry after entry; of an open one not its last fail."""
 
     def take(self, entry: journal.Entry | journal.Broken) -> None:
         if isinstance(entry, journal.Broken):
@@ -66,12 +66,11 @@ class _Walk:
         self.entries = entry.number
         if entry.kind == "results":
             self._digest(entry)
-        elif entry.kind == "outage-opened":
-            self._told(entry, ("server", "check", "start", "last_ok", "reason"))
-            self._opened.add(entry.body["outage"])
-        elif entry.kind == "outage-ended":
-            self._told(entry, ("end", "last_fail"))
-            self._ended.add(entry.body["outage"])
+        elif entry.kind == "outage-joined":
+            self._told.pop(entry.body["outage"], None)
+        elif entry.kind.startswith("outage-"):
+            known = self._told.setdefault(entry.body["outage"], {"end": None})
+            known |= {name: value for name, value in entry.body.items() if name not in ("outage", "batches")}
 
     def _digest(self, entry: journal.Entry) -> None:
         body = entry.body
@@ -84,16 +83,6 @@ class _Walk:
         self._digested[body["batch"]] = body["count"]
         self.results += body["count"]
 
-    def _told(self, entry: journal.Entry, fields: tuple[str, ...]) -> None:
-        outage = outages.get(self.db, entry.body["outage"])
-        place = f"journal entry {entry.number}, outage {entry.body['outage']}"
-        if outage is None:
-            raise _WrongError(f"{place}: it is not stored any more")
-        stored = {**_as_body(outage), "server": outage.check.server, "check": outage.check.name}
-        for name in fields:
-            if stored[name] != entry.body[name]:
-                raise _WrongError(f"{place}: {name} was recorded as {entry.body[name]}, stored is {stored[name]}")
-
     def nothing_outside(self) -> None:
         """No result without a digest, but those of sweeps that are not over."""
         still_open = {number for number, _, _ in results.open_batches(self.db)}
@@ -103,8 +92,14 @@ class _Walk:
                 raise _WrongError(f"batch {batch} of results: {count} are stored, the journal knows of {recorded}")
         for outage in outages.listing(self.db):
             self.outages += 1
-            if outage.id not in self._opened or (outage.end is not None and outage.id not in self._ended):
-                raise _WrongError(f"outage {outage.id}: the journal does not tell of its beginning or its end")
+            told = self._told.pop(outage.id, None)
+            if told is None:
+                raise _WrongError(f"outage {outage.id}: the journal does not tell of it")
+            for name, stored in _as_body(outage).items():
+                if told.get(name, stored) != stored and not (name == "last_fail" and outage.end is None):
+                    raise _WrongError(f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}")
+        if self._told:
+            raise _WrongError(f"outage {min(self._told)}: the journal tells of it, and it is not stored any more")
 
     def recompute(self) -> None:
         """Make runs and outages again, from the results alone."""
@@ -170,6 +165,8 @@ class _CheckAgain:
 
 def _as_body(outage: Outage) -> dict[str, object]:
     return {
+        "server": outage.check.server,
+        "check": outage.check.name,
         "start": outage.start,
         "last_ok": outage.last_ok,
         "reason": outage.reason,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,3}0*)?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
@@ -102,6 +104,17 @@ class App:
             return "-"
         moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.zone))
         return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def moment(text: str) -> Millis:
+    """Read a time for programs: ISO 8601 with its offset, at most milliseconds. Raises ValueError with the reason."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("must be ISO 8601 with an offset, at most milliseconds, such as 2026-10-02T13:15:00+03:00")
+    try:
+        found = dt.datetime.fromisoformat(text)
+        return (found - _EPOCH) // _MILLISECOND
+    except (ValueError, OverflowError):
+        raise ValueError("is no moment of any calendar day") from None
 
 
 def utc(at: Millis | None) -> str | None:

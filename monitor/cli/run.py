@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from monitor.cli.app import App
 
 
-
 @click.command()
 @click.pass_obj
 def run(app: App) -> None:

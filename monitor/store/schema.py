@@ -68,8 +68,9 @@ CREATE TABLE run (
     hold INTEGER NOT NULL,
     PRIMARY KEY (probed, first)
 ) STRICT, WITHOUT ROWID;
+-- A number is never given twice: one that was joined into another lives on in the journal.
 CREATE TABLE outage (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     probed INTEGER NOT NULL REFERENCES probed (id),
     start INTEGER NOT NULL,
     last_fail INTEGER NOT NULL,

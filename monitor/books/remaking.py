@@ -1,0 +1,86 @@
+"""A check's past, made anew from its results: its runs and its outages."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from monitor.contract.segments import terms_at
+from monitor.contract.timeline import History, extend
+from monitor.model import CheckKey, Outage, Result, Run
+from monitor.outage import Change, Standing, advance
+from monitor.store import outages, results, rewriting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis
+    from monitor.outage import OpenOutage
+
+
+@dataclass
+class Remade:
+    """One check, whose past is made anew from ``since`` on."""
+
+    key: CheckKey
+    number: int
+    since: Millis
+    standing: Standing
+    before: list[Run]
+    """The runs as they were."""
+    run: Run | None = None
+    runs: list[Run] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+
+    def hold(self, at: Millis, terms: Sequence[Terms]) -> Millis:
+        """Give how long a result holds: as it was measured; one that is new, by the terms in force at its time."""
+        place = bisect_right(self.before, at, key=lambda run: run.first) - 1
+        if place >= 0 and at <= self.before[place].last:
+            return self.before[place].hold
+        return 2 * terms_at(terms, at).interval
+
+    def take(self, result: Result, hold: Millis) -> None:
+        """Live through one result again."""
+        run = extend(self.run, result, hold)
+        if self.runs and self.runs[-1].first == run.first:
+            self.runs[-1] = run
+        else:
+            self.runs.append(run)
+        self.run = run
+        opened = self.standing.outage
+        self.standing, change = advance(self.standing, result)
+        if change is Change.ENDED and opened:
+            self._found(opened, result.at)
+
+    def finish(self) -> None:
+        """Add the outage that is still open."""
+        if self.standing.outage:
+            self._found(self.standing.outage, None)
+
+    def _found(self, one: OpenOutage, end: Millis | None) -> None:
+        self.outages.append(Outage(0, self.key, one.start, one.last_fail, end, one.last_ok, one.reason))
+
+
+def history_without(
+    db: Database, key: CheckKey, until: Millis, batches: frozenset[int], terms: Sequence[Terms]
+) -> History:
+    """Make a check's past anew as it stood before some batches came, up to a moment.
+
+    The slow road, for questions of what the books said before an import. An outage has the number of the earliest that
+    it is part of today.
+    """
+    number = results.numbers(db)[key]
+    one = Remade(key, number, 0, Standing(), list(results.all_runs(db, number)))
+    for result in rewriting.results_without(db, key, until, batches):
+        one.take(result, one.hold(result.at, terms))
+    one.finish()
+    today = outages.touching(db, number, 0, 1 << 62)
+    numbered = []
+    for outage in one.outages:
+        part_of = (each.id for each in today if each.start <= outage.last_fail and outage.start <= each.last_fail)
+        numbered.append(replace(outage, id=next(part_of, 0)))
+    return History(tuple(one.runs), tuple(numbered))

@@ -1,0 +1,105 @@
+"""Making a check's runs and outages anew from one moment on, after results came in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.model import CheckKey, Outage, Outcome, Result, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_utils import Database
+
+    from monitor.model import Millis
+
+
+def restart(db: Database, probed: int, first: Millis) -> tuple[Millis, Millis | None]:
+    """Say from when on a check's past must be made anew if a result comes at ``first``, and its last ok before that.
+
+    That is the beginning of the run before it, or of the outage that is open then: at such a moment nothing hangs on
+    what was before, but the last ok.
+    """
+    row = db.execute("SELECT max(first) FROM run WHERE probed = ? AND first <= ?", [probed, first]).fetchone()
+    since = first if row[0] is None else row[0]
+    row = db.execute(
+        'SELECT min(start) FROM outage WHERE probed = ? AND start <= ? AND ("end" IS NULL OR "end" > ?)',
+        [probed, since, since],
+    ).fetchone()
+    since = since if row[0] is None else min(since, row[0])
+    row = db.execute(
+        "SELECT last FROM run WHERE probed = ? AND outcome = 0 AND first < ? ORDER BY first DESC LIMIT 1",
+        [probed, since],
+    ).fetchone()
+    return since, row[0] if row else None
+
+
+def cut_runs(db: Database, probed: int, since: Millis) -> list[Run]:
+    """Take away and give the runs of a check from a moment on, which is the beginning of one."""
+    rows = db.execute(
+        "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first >= ? ORDER BY first", [probed, since]
+    )
+    found = [Run(first, last, Outcome(outcome), hold) for first, last, outcome, hold in rows]
+    db.execute("DELETE FROM run WHERE probed = ? AND first >= ?", [probed, since])
+    return found
+
+
+def moments(db: Database, since: Millis) -> Iterator[tuple[int, Millis, Outcome, str]]:
+    """Stream every result from a moment on, in time order: its check's number, time, outcome, reason."""
+    rows = db.execute(
+        "SELECT r.probed, r.at, r.outcome, coalesce(t.text, '') FROM result r LEFT JOIN reason t ON t.id = r.reason"
+        " WHERE r.at >= ? ORDER BY r.at",
+        [since],
+    )
+    for probed, at, outcome, reason in rows:
+        yield probed, at, Outcome(outcome), reason
+
+
+def change_outage(db: Database, outage: Outage) -> None:
+    """Write an outage down as it is now."""
+    db.execute(
+        'UPDATE outage SET start = ?, last_fail = ?, "end" = ?, last_ok = ?, reason = ? WHERE id = ?',
+        [outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason, outage.id],
+    )
+
+
+def add_outage(db: Database, probed: int, outage: Outage) -> int:
+    """Write an outage down that was found in the past, and give its number."""
+    cursor = db.execute(
+        'INSERT INTO outage (probed, start, last_fail, "end", last_ok, reason) VALUES (?, ?, ?, ?, ?, ?)',
+        [probed, outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def join_outage(db: Database, gone: int, into: int) -> None:
+    """Let an outage go that is part of another now; what was told of it was told of that."""
+    db.execute("INSERT OR IGNORE INTO told (outage, mail) SELECT ?, mail FROM told WHERE outage = ?", [into, gone])
+    db.execute("DELETE FROM told WHERE outage = ?", [gone])
+    db.execute("DELETE FROM outage WHERE id = ?", [gone])
+
+
+def late_imports(db: Database, at: Millis) -> frozenset[int]:
+    """Give the batches of imports that were recorded after a moment."""
+    return frozenset(row[0] for row in db.execute("SELECT id FROM batch WHERE source = 'import' AND opened > ?", [at]))
+
+
+def touched_by(db: Database, batches: Iterable[int]) -> frozenset[int]:
+    """Give the numbers of the checks that have results in some batches."""
+    marks = ",".join(str(int(batch)) for batch in batches)
+    return frozenset(row[0] for row in db.execute(f"SELECT DISTINCT probed FROM result WHERE batch IN ({marks})"))
+
+
+def results_without(db: Database, key: CheckKey, until: Millis, batches: frozenset[int]) -> list[Result]:
+    """Read the results of a check until a moment, without those of some batches."""
+    rows = db.execute(
+        "SELECT r.at, r.outcome, r.attempts, r.latency, coalesce(t.text, ''), r.batch FROM result r"
+        " LEFT JOIN reason t ON t.id = r.reason WHERE r.at <= ?"
+        " AND r.probed = (SELECT id FROM probed WHERE server = ? AND name = ?) ORDER BY r.at",
+        [until, *key],
+    )
+    return [
+        Result(key, at, Outcome(outcome), attempts, latency, reason)
+        for at, outcome, attempts, latency, reason, batch in rows
+        if batch not in batches
+    ]

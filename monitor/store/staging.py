@@ -1,0 +1,102 @@
+"""Where an import waits until all of it is known to be good: on disk, so that it may be of any length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitor.model import CheckKey, Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_utils import Database
+
+    from monitor.model import Millis
+
+
+class Line(NamedTuple):
+    """One line of an import."""
+
+    number: int
+    server: str
+    name: str
+    at: Millis
+    outcome: int
+    latency: int | None
+    """Microseconds."""
+
+
+class Clash(NamedTuple):
+    """A line that says of a moment something else than another line, or than the records."""
+
+    number: int
+    other: int | None
+    """The number of the other line; None: the records."""
+    outcome: Outcome
+    """What the other says."""
+
+
+def prepare(db: Database) -> None:
+    """Make room; what an earlier import of this connection left is gone."""
+    db.execute("PRAGMA temp_store = FILE")
+    db.execute("DROP TABLE IF EXISTS temp.staged")
+    db.execute(
+        "CREATE TEMP TABLE staged (line INTEGER PRIMARY KEY, server TEXT NOT NULL, name TEXT NOT NULL,"
+        " at INTEGER NOT NULL, outcome INTEGER NOT NULL, latency INTEGER)"
+    )
+
+
+def put(db: Database, lines: Iterable[Line]) -> None:
+    """Put lines into the waiting room."""
+    db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?)", lines)
+
+
+def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
+    """Find the lines that contradict an earlier line or the records: the first of them, and how many there are."""
+    db.execute("CREATE INDEX temp.staged_moment ON staged (server, name, at)")
+    found = """
+        SELECT s.line, f.line, f.outcome FROM (
+            SELECT server, name, at, min(line) AS line FROM staged
+            GROUP BY server, name, at HAVING min(outcome) < max(outcome)
+        ) g JOIN staged f ON f.line = g.line
+            JOIN staged s ON s.server = g.server AND s.name = g.name AND s.at = g.at AND s.outcome <> f.outcome
+        UNION ALL
+        SELECT s.line, NULL, r.outcome FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name
+            JOIN result r ON r.at = s.at AND r.probed = p.id WHERE r.outcome <> s.outcome
+    """
+    count: int = db.execute(f"SELECT count(*) FROM ({found})").fetchone()[0]
+    rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [most]) if count else ()
+    return [Clash(line, other, Outcome(outcome)) for line, other, outcome in rows], count
+
+
+def checks(db: Database) -> list[tuple[CheckKey, Millis]]:
+    """Give the checks of which something new waits, each with the time of the first of it."""
+    rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW}) GROUP BY server, name ORDER BY server, name")
+    return [(CheckKey(server, name), first) for server, name, first in rows]
+
+
+_NEW = """
+    SELECT s.server, s.name, s.at, s.outcome, max(s.latency) AS latency FROM staged s
+    WHERE NOT EXISTS (
+        SELECT 1 FROM probed p JOIN result r ON r.probed = p.id AND r.at = s.at
+        WHERE p.server = s.server AND p.name = s.name
+    ) GROUP BY s.server, s.name, s.at
+"""
+
+
+def new(db: Database, reason: str) -> Iterator[Result]:
+    """Stream what is not in the records yet, in time order, each moment of a check once.
+
+    ``reason`` stands for whatever was not ok: the file does not say why.
+    """
+    rows = db.execute(f"SELECT server, name, at, outcome, latency FROM ({_NEW}) ORDER BY at, server, name")
+    for server, name, at, outcome, latency in rows:
+        kind = Outcome(outcome)
+        yield Result(
+            CheckKey(server, name),
+            at,
+            kind,
+            1,
+            latency if kind is Outcome.OK else None,
+            "" if kind is Outcome.OK else reason,
+        )
