@@ -138,6 +138,12 @@ def test_it_can_ping(machine: Machine) -> None:
     )
 
 
+def test_it_can_measure_itself_in_its_sandbox(machine: Machine) -> None:
+    get = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9809/metrics').read().decode())"
+    metrics = machine.do("python3", "-c", get)
+    assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"} <= set(metrics.split())
+
+
 def test_what_root_writes_beside_it_does_not_lock_it_out(machine: Machine) -> None:
     announce = ("maintenance", "announce", "--server", "itself", "--reason", "a new fan")
     machine.do(PROGRAM, *announce, "--start", "2040-01-01T00:00", "--end", "2040-01-01T01:00")
