@@ -1,0 +1,374 @@
+"""The fakes that several tests share: time that jumps, threads that are none, probes and relays that follow a script.
+
+Each is a named class that stands where production code takes its collaborator; nothing is patched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sqlite3
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlite_utils import Database
+
+from monitor.books.context import Context
+from monitor.contract.terms import CheckTerms, ServerTerms, Terms
+from monitor.errors import StoreError
+from monitor.mail.transport import Receipt
+from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
+from monitor.probes import Attempt
+from monitor.store import database
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from decimal import Decimal
+    from pathlib import Path
+
+    from monitor.mail.message import Message
+    from monitor.mail.transport import TransportError
+    from monitor.model import Language, Millis, Product, Rounding
+    from monitor.probes import Target
+
+T = TypeVar("T")
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+START: Millis = 1_790_935_200_000
+"""2026-10-02 10:00:00 UTC, a Friday: 13:00 in Istanbul."""
+OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
+LETTERS = {"o": OK, "x": FAIL, "?": UNKNOWN}
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+class FakeClock:
+    """Both readings of time, moved by hand or by the virtual loop; the wall can be stepped alone."""
+
+    def __init__(self, start: Millis = START, monotonic: float = 1_000.0) -> None:
+        self._micros = round(monotonic * 1_000_000)
+        self._wall = start - self._micros // 1_000
+
+    def monotonic(self) -> float:
+        return self._micros / 1_000_000
+
+    def now(self) -> Millis:
+        return self._wall + self._micros // 1_000
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._micros += max(0, round(seconds * 1_000_000))
+
+    def step(self, millis: Millis) -> None:
+        """Step the wall clock; no time passes."""
+        self._wall += millis
+
+    def run(self, story: Coroutine[Any, Any, T]) -> T:
+        """Run a story on a loop that lives by this clock."""
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(self)) as runner:
+            return runner.run(story)
+
+
+class _Jumping(selectors.SelectSelector):
+    """Where a real selector would wait, time jumps to the next timer."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen any more in virtual time")
+        if timeout > 0:
+            # never short of the timer: a microsecond more is nothing, one less would spin
+            self._clock.advance(timeout + 0.000_001)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop without waiting: a month passes as fast as its work is done."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        super().__init__(_Jumping(clock))
+
+    def time(self) -> float:
+        return self._clock.monotonic()
+
+
+# --- the database ----------------------------------------------------------------------------------------------------
+
+
+class InlineWriter:
+    """The writer's thread without a thread; the next ``refusals`` pieces of work are refused, at their commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.refusals = 0
+        self.refuses: Callable[[], bool] = lambda: False
+        """Asked before each piece of work as well: a database that is full for a while."""
+        self.asked = 0
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        await asyncio.sleep(0)
+        self.asked += 1
+        try:
+            with database.transaction(self.db):
+                done = work(self.db)
+                if self.refusals > 0 or self.refuses():
+                    self.refusals = max(0, self.refusals - 1)
+                    raise sqlite3.OperationalError("database or disk is full")
+                return done
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write: {error}") from error
+
+    async def close(self) -> None:
+        self.db.close()
+
+
+class InlineReader:
+    """A reader's thread without a thread, on a connection of its own."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        await asyncio.sleep(0)
+        with database.snapshot(self.db):
+            return work(self.db)
+
+    async def close(self) -> None:
+        self.db.close()
+
+
+class CrashError(Exception):
+    """The power went, as far as the code under test can tell."""
+
+
+class CrashingConnection(sqlite3.Connection):
+    """A connection on which the ``crash_at``-th write statement from now on raises; 0 is never."""
+
+    crash_at = 0
+    writes = 0
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        self._count(sql)
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
+        self._count(sql)
+        return super().executemany(sql, parameters)
+
+    def commit(self) -> None:
+        self._count("COMMIT")
+        super().commit()
+
+    def _count(self, sql: str) -> None:
+        if sql.split(None, 1)[0].upper() in {"SELECT", "PRAGMA", "BEGIN", "ROLLBACK"}:
+            return
+        self.writes += 1
+        if self.writes == self.crash_at:
+            raise CrashError(sql)
+
+    def arm(self, crash_at: int) -> None:
+        """Crash at the so-many-th write from now on."""
+        self.writes, self.crash_at = 0, crash_at
+
+
+def crashing(path: Path) -> tuple[Database, CrashingConnection]:
+    """Open a database whose writes can be made to crash."""
+    database.open_writing(path).close()
+    connection = sqlite3.connect(path, factory=CrashingConnection, isolation_level=None)
+    return Database(connection), connection
+
+
+CHANCE = frozenset({"message_id", "refers"})
+"""Columns that no two tellings of one story share."""
+
+
+def contents(db: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that is stored, but for what chance made."""
+    return {
+        table: sorted(
+            (tuple(value for column, value in row.items() if column not in CHANCE) for row in db[table].rows), key=repr
+        )
+        for table in db.table_names()
+        if not table.startswith("_")
+    }
+
+
+# --- probes and mail -------------------------------------------------------------------------------------------------
+
+
+class ScriptedProbe:
+    """A probe that gives what its script says for the moment at which it is sent, after ``takes`` seconds."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        script: Callable[[Millis], Outcome],
+        *,
+        takes: float = 0.0,
+        reason: str = "timeout",
+    ) -> None:
+        self._clock = clock
+        self._script = script
+        self._takes = takes
+        self._reason = reason
+        self.sent: list[float] = []
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - see Probe
+        at = self._clock.monotonic()
+        self.sent.append(at)
+        outcome = self._script(self._clock.now())
+        if self._takes:
+            await asyncio.sleep(self._takes)
+        ok = outcome is OK
+        return Attempt(outcome, at, 400 if ok else None, "" if ok else self._reason)
+
+
+class FakeTransport:
+    """A relay that answers by script, then takes everything; it keeps what it was handed."""
+
+    def __init__(self, *answers: Receipt | TransportError) -> None:
+        self.answers: deque[Receipt | TransportError] = deque(answers)
+        self.handed: list[tuple[Message, tuple[str, ...]]] = []
+        """Every try, with those it was for."""
+        self.delivered: list[tuple[Message, tuple[str, ...]]] = []
+        """What was accepted, and for whom."""
+        self.away: Callable[[], TransportError | None] = lambda: None
+        """Asked first: a relay that cannot be reached for a while."""
+
+    async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
+        await asyncio.sleep(0)
+        self.handed.append((message, recipients))
+        answer = self.away() or (self.answers.popleft() if self.answers else Receipt("250 queued"))
+        if not isinstance(answer, Receipt):
+            raise answer
+        refused = {**answer.refused_permanently, **answer.refused_temporarily}
+        self.delivered.append((message, tuple(each for each in recipients if each not in refused)))
+        return answer
+
+
+# --- one configuration -----------------------------------------------------------------------------------------------
+
+
+def a_customer(name: str, language: Language = "en") -> Customer:
+    return Customer(name, f"{name.title()} Ltd", (f"it@{name}.example",), language)
+
+
+def a_server(name: str, *services: str, parent: str | None = None, level: int | None = None) -> Server:
+    """A server with ping and web services; without a level it is the lowest that has them."""
+    level = level if level is not None else (4 if services else 2)
+    checks = [Check(CheckKey(name, PING), "icmp", None)] if level > 1 else []
+    checks += [Check(CheckKey(name, service), "http", None) for service in services]
+    return Server(name, "192.0.2.1", level, parent, tuple(checks))
+
+
+def a_subscription(
+    customer: str,
+    server: str,
+    product: Product = "server",
+    *,
+    fee: Decimal | None = None,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+) -> Subscription:
+    currency = None if fee is None else "USD"
+    return Subscription(f"{customer}-{server}", customer, server, product, fee, currency, 1, start, end)
+
+
+def the_terms(
+    servers: Iterable[Server],
+    subscriptions: Iterable[Subscription],
+    customers: Iterable[Customer],
+    *,
+    in_force: Millis = START,
+    interval: Millis = MINUTE,
+    timezone: str = "Europe/Istanbul",
+    rounding: Rounding = "down",
+) -> Terms:
+    return Terms(
+        in_force=in_force,
+        timezone=timezone,
+        rounding=rounding,
+        rolling_days=30,
+        interval=interval,
+        servers={
+            each.id: ServerTerms(each.level, tuple(CheckTerms(check.key.name, check.type) for check in each.checks))
+            for each in servers
+        },
+        subscriptions={each.id: each for each in subscriptions},
+        customers={each.id: each.name for each in customers},
+    )
+
+
+def a_context(
+    servers: Sequence[Server] = (),
+    subscriptions: Sequence[Subscription] = (),
+    customers: Sequence[Customer] | None = None,
+    *,
+    operators: tuple[str, ...] = ("noc@example.com",),
+    interval: Millis = MINUTE,
+    timezone: str = "Europe/Istanbul",
+) -> Context:
+    """A configuration as the books see it; customers that are not given are made of the subscriptions."""
+    if customers is None:
+        customers = [a_customer(name) for name in dict.fromkeys(each.customer for each in subscriptions)]
+    return Context(
+        terms=the_terms(servers, subscriptions, customers, interval=interval, timezone=timezone),
+        customers={each.id: each for each in customers},
+        servers={each.id: each for each in servers},
+        operators=operators,
+        public_url="https://sla.example.com/",
+        sender="SLA <sla@example.com>",
+    )
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+def a_result(key: CheckKey, at: Millis, outcome: Outcome, reason: str = "timeout") -> Result:
+    ok = outcome is OK
+    return Result(key, at, outcome, 1 if ok else 3, 412 if ok else None, "" if ok else reason)
+
+
+def told(key: CheckKey, letters: str, start: Millis = START, interval: Millis = MINUTE) -> list[Result]:
+    """Results an interval apart: ``o`` ok, ``x`` fail, ``?`` unknown, ``.`` none."""
+    return [
+        a_result(key, start + place * interval, LETTERS[letter])
+        for place, letter in enumerate(letters)
+        if letter in LETTERS
+    ]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What several checks gave, a letter an interval, to be told sweep by sweep."""
+
+    checks: Mapping[CheckKey, str]
+    start: Millis = START
+    interval: Millis = MINUTE
+
+    def sweeps(self) -> list[list[Result]]:
+        """The results of each sweep."""
+        length = max(len(letters) for letters in self.checks.values())
+        return [
+            [
+                a_result(key, self.start + place * self.interval, LETTERS[letters[place]])
+                for key, letters in self.checks.items()
+                if letters[place : place + 1] in LETTERS
+            ]
+            for place in range(length)
+        ]
+
+
+def retimed(terms: Terms, in_force: Millis) -> Terms:
+    """The same terms, in force from another moment."""
+    return replace(terms, in_force=in_force)
