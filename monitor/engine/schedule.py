@@ -80,7 +80,9 @@ class Pacer:
         """Watch these servers from now on; those that stay keep their slots."""
         servers = set(servers)
         if interval != self._interval:
+            self._take_due(self._monotonic())
             sweep = self.sweep
+            self._crew.sweep_over(sweep)
             self._lay_grid(interval)
             self._heap = [(self._origin + interval, sweep + 1, _BOUNDARY)]
             self._origin -= (sweep + 1) * interval
@@ -108,8 +110,7 @@ class Pacer:
         """Pace until cancelled."""
         while True:
             now = self._monotonic()
-            while self._heap and self._heap[0][0] <= now:
-                self._take(now)
+            self._take_due(now)
             wait = max(BATCH, self._heap[0][0] - now) / 1000 if self._heap else None
             self._changed.clear()
             try:
@@ -117,13 +118,17 @@ class Pacer:
             except TimeoutError:
                 continue
 
+    def _take_due(self, now: Millis) -> None:
+        while self._heap and self._heap[0][0] <= now:
+            self._take(now)
+
     def _take(self, now: Millis) -> None:
         due, sweep, server = self._heap[0]
-        late = now - due
-        behind = late // self._interval
+        behind = (now - due) // self._interval
         if server == _BOUNDARY:
-            for passed in range(sweep, sweep + behind + 1):
-                self._crew.sweep_over(passed)
+            # one at a time, also after a stall: a turn that is overdue still comes before the end of its sweep
+            behind = 0
+            self._crew.sweep_over(sweep)
         else:
             if behind:
                 self._crew.missed(Slot(server, sweep, due), behind)
