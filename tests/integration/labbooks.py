@@ -1,0 +1,92 @@
+"""What stands in the books of a daemon, read beside it: cheap enough to look often."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitor.model import CheckKey, Outcome, Result
+from monitor.store import database, outages, outbox, results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+    from monitor.model import Outage
+    from monitor.store.outbox import Mail
+
+
+class Told(NamedTuple):
+    """One piece of news in a mail about outages."""
+
+    customer: str | None
+    notice: str
+    check: CheckKey
+    outage: int | None
+    mail: str
+    """The Message-ID of the mail that tells it."""
+
+
+class Books:
+    """The data folder of a daemon."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = data_dir / database.FILE
+
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
+        db = database.open_reading(self._file)
+        try:
+            with database.snapshot(db):
+                yield db
+        finally:
+            db.close()
+
+    def outages(self) -> list[Outage]:
+        """Give all outages, by their beginning."""
+        with self._reading() as db:
+            return list(outages.listing(db))
+
+    def results(self, key: CheckKey | None = None) -> list[Result]:
+        """Give all results in time order, of one check or of all."""
+        with self._reading() as db:
+            return list(results.read_all(db) if key is None else results.read(db, key, 0, 1 << 62))
+
+    def last(self) -> Mapping[CheckKey, Outcome]:
+        """Give the outcome of the last result of each check."""
+        with self._reading() as db:
+            runs = results.last_runs(db)
+            return {key: runs[number].outcome for key, number in results.numbers(db).items() if number in runs}
+
+    def newest(self) -> int:
+        """Give the time of the newest result; 0 where there is none."""
+        with self._reading() as db:
+            return results.newest(db) or 0
+
+    def mails(self) -> list[Mail]:
+        """Give all mails, oldest first."""
+        with self._reading() as db:
+            return outbox.listing(db)
+
+    def pending(self) -> int:
+        """Count the mails that have not left."""
+        with self._reading() as db:
+            return outbox.pending(db)[0]
+
+    def told(self) -> list[Told]:
+        """Give all news about outages, in the order of the mails that tell it."""
+        return [
+            Told(
+                mail.customer, news["notice"], CheckKey(news["server"], news["check"]), news["outage"], mail.message_id
+            )
+            for mail in self.mails()
+            if mail.kind == "outages"
+            for news in mail.body["news"]
+        ]
+
+    def everything_is(self, outcome: Outcome, count: int) -> bool:
+        """Whether so many checks have results, and all their last ones are ``outcome``."""
+        last = self.last()
+        return len(last) == count and set(last.values()) == {outcome}

@@ -1,0 +1,200 @@
+"""The daemon as a process of its own, as a service manager runs it, and the command line beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds for anything that is waited for; far more than it takes."""
+STOPS_WITHIN = 10.0
+"""Seconds that the daemon may take to end in good order."""
+_SAMPLE = re.compile(r"^(?P<series>[a-z_]+(?:\{.*\})?) (?P<value>\S+)$")
+
+
+class Answer(NamedTuple):
+    """What a command, or a page, said."""
+
+    status: int
+    text: str
+
+
+def awaited(told: str, look: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """Look until what is seen is true, and give it; fails with ``told`` where it does not come."""
+    until = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < until, f"after {seconds} s still not: {told}"
+        time.sleep(0.02)
+    return seen
+
+
+class Daemon:
+    """One daemon on one configuration; may be started again after it has ended, however it has.
+
+    ``prefix`` is a command that becomes the daemon's process (``ip netns exec NAME``); ``environment`` is added.
+    """
+
+    def __init__(
+        self, config: Path, prefix: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.config = config
+        self.log = config.with_suffix(".log")
+        self._prefix = prefix
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.runs:
+            self.resume()
+            self.kill()
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it; returns once it has greeted, which is when it begins to probe."""
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._prefix, sys.executable, "-m", "monitor", "--config", str(self.config), "run"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+            )
+        if wait:
+            awaited("the daemon has greeted", lambda: self._greeted(begin))
+
+    def _greeted(self, begin: int) -> bool:
+        said = self.said()[begin:]
+        assert self.runs, f"the daemon did not start:\n{said}"
+        return "\nmail " in said
+
+    def said(self) -> str:
+        """Give everything that it has printed and logged."""
+        return self.log.read_text()
+
+    def stop(self) -> float:
+        """End it as a service manager does; gives the seconds that it took. Fails where it ends otherwise."""
+        began = time.monotonic()
+        self._signal(signal.SIGTERM)
+        status = self._waited()
+        assert status == 0, f"the daemon ended with {status}:\n{self.said()[-2000:]}"
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        self._signal(signal.SIGKILL)
+        self._waited()
+
+    def pause(self) -> None:
+        """Let it stand still."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def reload(self) -> None:
+        """Ask it to read its configuration again."""
+        self._signal(signal.SIGHUP)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _waited(self) -> int:
+        assert self._process is not None
+        try:
+            return self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def ask(self, *arguments: str) -> Answer:
+        """Run a command of the command line, whatever it says; gives its exit status and its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor", "--config", str(self.config), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout if done.returncode == 0 else done.stderr)
+
+    def told(self, *arguments: str) -> Any:
+        """Run a command with ``--json`` that has to succeed; gives what it printed, decimals exact."""
+        answer = self.ask(*arguments, "--json")
+        assert answer.status == 0, f"monitor {' '.join(arguments)}: exit {answer.status}\n{answer.text}"
+        return json.loads(answer.text, parse_float=Decimal)
+
+    def verified(self) -> None:
+        """See that the journal, and what hangs on it, holds."""
+        answer = self.ask("verify")
+        assert answer.status == 0, answer.text
+
+
+def page(port: int, path: str) -> Answer | None:
+    """Get a page of a daemon in this network namespace; None where nothing answers (yet)."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            return Answer(response.status, response.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read().decode())
+    except OSError:
+        return None
+
+
+def metrics(port: int) -> dict[str, float]:
+    """Give every sample of the metrics page by its series, as it is written there."""
+    answer = page(port, "/metrics")
+    return samples(answer.text) if answer is not None else {}
+
+
+def samples(text: str) -> dict[str, float]:
+    """Read the samples of a metrics page."""
+    found = (_SAMPLE.match(line) for line in text.splitlines())
+    return {match["series"]: float(match["value"]) for match in found if match}
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that is free now."""
+    import socket
+
+    with contextlib.closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,83 @@
+"""Ports of this machine that take connections or refuse them, at the word of a test."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PORT = 17171
+
+
+class Moment(NamedTuple):
+    """When something was done: it took effect in between. Milliseconds of the wall clock."""
+
+    before: int
+    after: int
+
+
+def now() -> int:
+    """Give the wall clock's milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Doors:
+    """One listener for each address of 127.0.0.0/8; a closed one refuses. Takes connections in a thread of its own."""
+
+    def __init__(self, addresses: tuple[str, ...], port: int = PORT) -> None:
+        self._port = port
+        self._selector = selectors.DefaultSelector()
+        self._open: dict[str, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._take, name="doors")
+        for address in addresses:
+            self.open(address)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        for address in list(self._open):
+            self.close(address)
+        self._selector.close()
+
+    def open(self, address: str) -> Moment:
+        """Take connections from now on."""
+        before = now()
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)  # noqa: FBT003 - the library's own signature
+        listener.bind((address, self._port))
+        listener.listen(128)
+        with self._lock:
+            self._open[address] = listener
+            self._selector.register(listener, selectors.EVENT_READ)
+        return Moment(before, now())
+
+    def close(self, address: str) -> Moment:
+        """Refuse connections from now on."""
+        before = now()
+        with self._lock:
+            listener = self._open.pop(address)
+            self._selector.unregister(listener)
+            listener.close()
+        return Moment(before, now())
+
+    def _take(self) -> None:
+        while not self._over.is_set():
+            for key, _ in self._selector.select(0.05):
+                assert isinstance(key.fileobj, socket.socket)
+                with contextlib.suppress(OSError):  # closed in between
+                    key.fileobj.accept()[0].close()
