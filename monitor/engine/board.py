@@ -120,6 +120,8 @@ class Board:
     def __init__(self) -> None:
         self.generation = 0
         """Grows whenever the configuration changes; what was prepared for an older one is stale."""
+        self.interval: Millis = 60_000
+        self.timezone = "UTC"
         self.servers: dict[str, list[CheckView]] = {}
         """Every server's checks, in the order of the configuration; empty where it has none (level 1)."""
         self.checks: dict[CheckKey, CheckView] = {}
@@ -138,13 +140,20 @@ class Board:
         checks: Iterable[CheckEntry],
         subscriptions: Iterable[SubscriptionEntry],
         servers: Iterable[str] = (),
+        *,
+        interval: Millis = 60_000,
+        timezone: str = "UTC",
     ) -> None:
         """Watch exactly these from now on; ``servers`` names those that have no check as well.
+
+        ``interval`` is that between sweeps, ``timezone`` the contract's: people read the page in it.
 
         What stays keeps what is known of it. A check that is probed differently now (another type or address) keeps
         its state, which only the next results can change, and loses its last result.
         """
         self.generation += 1
+        self.interval = interval
+        self.timezone = timezone
         before = self.checks
         self.servers = {server: [] for server in servers}
         self.checks = {}

@@ -1,0 +1,109 @@
+"""The text that Prometheus reads: headings, labels, numbers, histograms, in both of its formats.
+
+``prometheus_client`` builds an object for each sample and then a line of each object, which takes a second for 10,000
+servers. Here lines come straight from the live picture, lazily, so that a page can be cut into pieces between which the
+event loop turns. A test holds the result against what ``prometheus_client`` makes of the same samples.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.engine.telemetry import Histogram
+
+Kind: TypeAlias = Literal["gauge", "counter", "histogram"]
+
+PIECE = 2_500
+"""Lines: a piece takes a few milliseconds at most."""
+
+
+class Format(Enum):
+    """How the lines are headed; the value is the content type."""
+
+    TEXT = CONTENT_TYPE_PLAIN_0_0_4
+    OPENMETRICS = CONTENT_TYPE_LATEST
+
+    @classmethod
+    def accepted(cls, accept: str) -> Format:
+        """Choose by an ``Accept`` header: OpenMetrics where it is asked for no less than plain text is."""
+        wishes = dict(_wish(item) for item in accept.split(","))
+        open_metrics = wishes.get("application/openmetrics-text", 0.0)
+        plain = wishes.get("text/plain", 0.0)
+        return cls.OPENMETRICS if open_metrics > 0 and open_metrics >= plain else cls.TEXT
+
+
+def _wish(item: str) -> tuple[str, float]:
+    """Read one media type of an ``Accept`` header and how much it is wished for, 0 to 1."""
+    media, *parameters = (part.strip().lower() for part in item.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return media, float(value)
+            except ValueError:
+                return media, 0.0
+    return media, 1.0
+
+
+class Family(NamedTuple):
+    """One metric: its name as it is queried, its type, and what it means."""
+
+    name: str
+    kind: Kind
+    help: str
+
+    def head(self, form: Format) -> str:
+        """Write the two lines above the samples; OpenMetrics calls a counter by its name without ``_total``."""
+        name = self.name
+        if form is Format.OPENMETRICS:
+            name = name.removesuffix("_total")
+            return f"# HELP {name} {escaped(self.help)}\n# TYPE {name} {self.kind}\n"
+        text = self.help.replace("\\", r"\\").replace("\n", r"\n")
+        return f"# HELP {name} {text}\n# TYPE {name} {self.kind}\n"
+
+    def block(self, lines: Iterable[str], form: Format) -> Iterator[str]:
+        """Put the heading above the lines; a metric without any sample is absent altogether."""
+        lines = iter(lines)
+        first = next(lines, None)
+        return iter(()) if first is None else chain((self.head(form), first), lines)
+
+
+def escaped(value: str) -> str:
+    """Write a label's value so that it stays on its line and within its quotes."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def labels(**pairs: str) -> str:
+    """Write labels in the order given, braces included."""
+    return "{" + ",".join(f'{name}="{escaped(value)}"' for name, value in pairs.items()) + "}"
+
+
+def sample(name: str, value: float | None, labelled: str = "") -> Iterator[str]:
+    """Write one sample; None is no sample at all."""
+    if value is not None:
+        yield f"{name}{labelled} {value!r}\n"
+
+
+def histogram(name: str, measured: Histogram, **pairs: str) -> Iterator[str]:
+    """Write one histogram: buckets (cumulative, as Prometheus wants them), count, sum."""
+    seen = 0
+    for bound, count in zip((*(repr(float(bound)) for bound in measured.bounds), "+Inf"), measured.counts, strict=True):
+        seen += count
+        yield f"{name}_bucket{labels(**pairs, le=bound)} {seen}\n"
+    labelled = labels(**pairs) if pairs else ""
+    yield f"{name}_count{labelled} {seen}\n"
+    yield f"{name}_sum{labelled} {measured.total!r}\n"
+
+
+def pieces(lines: Iterator[str]) -> Iterator[str]:
+    """Cut lines into pieces; each is made when it is asked for."""
+    while piece := "".join(islice(lines, PIECE)):
+        yield piece

@@ -1,0 +1,59 @@
+"""Whether the monitor does its duty: what ``/readyz`` answers, and what stands at the top of the operators' page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from monitor.clock import Clock
+    from monitor.engine.board import Board
+    from monitor.engine.telemetry import Telemetry
+
+OVERDUE = 2.5
+"""Intervals from one complete sweep to the next, at most. Two can pass by right: one whose failing checks took their
+whole interval ends as late as that."""
+
+
+class Complaint(NamedTuple):
+    """One thing that is wrong with the monitor itself."""
+
+    name: str
+    text: str
+    """What is wrong, and what mends it."""
+    ready: bool
+    """Whether it does its duty nevertheless."""
+
+
+class Health:
+    """Reads the live picture; ``clock`` is the one that the engine runs by."""
+
+    def __init__(self, board: Board, telemetry: Telemetry, clock: Clock) -> None:
+        self._board = board
+        self._telemetry = telemetry
+        self._clock = clock
+        self._since = clock.monotonic()
+
+    def complaints(self) -> list[Complaint]:
+        """Everything that is wrong, what keeps the monitor from its duty first."""
+        found = [Complaint(name, problem.text, problem.ready) for name, problem in self._board.problems.items()]
+        if overdue := self._overdue():
+            found.append(overdue)
+        return sorted(found, key=lambda complaint: (complaint.ready, complaint.name))
+
+    def _overdue(self) -> Complaint | None:
+        """Complain of a sweep that should be complete by now; by the monotonic clock, which nobody can step."""
+        last = self._telemetry.last_sweep_monotonic
+        passed = self._clock.monotonic() - (self._since if last is None else last)
+        if passed <= OVERDUE * self._board.interval / 1000:
+            return None
+        so_far = "No sweep was complete since the start" if last is None else "No sweep was complete"
+        text = (
+            f"{so_far}, {int(passed)} s ago; one is due every {self._board.interval / 1000:g} s. "
+            "Look into the log, and restart the monitor if it does not recover."
+        )
+        return Complaint("sweep", text, ready=False)
+
+    def readiness(self) -> tuple[bool, str]:
+        """Say whether the monitor is ready, and why not: a line for each problem that keeps it from its duty."""
+        lines = [f"{complaint.name}: {complaint.text}" for complaint in self.complaints() if not complaint.ready]
+        return not lines, "\n".join(["not ready", *lines] if lines else ["ready"]) + "\n"

@@ -1,0 +1,183 @@
+"""The web server: its routes, the headers of every answer, and where it listens."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import zlib
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from monitor.errors import InputError
+from monitor.web.access import Doorman
+from monitor.web.exposition import Format
+from monitor.web.health import Health
+from monitor.web.metrics import MetricsPage
+from monitor.web.page import OperatorsPage, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from monitor.clock import Clock
+    from monitor.engine.board import Board
+    from monitor.engine.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer carries, unless it says otherwise itself."""
+GZIP = 31
+"""zlib's name for the largest window with gzip's framing."""
+GOODBYE = 1.0
+"""Seconds that answers under way are given when the daemon stops."""
+_WHY = {
+    errno.EADDRINUSE: "the address is in use, perhaps by another monitor: stop that program, or take another port",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EACCES: "not permitted: take a port from 1024 up",
+}
+
+
+class Site:
+    """What is served, out of memory. ``clock`` is the one that the engine runs by."""
+
+    def __init__(self, board: Board, telemetry: Telemetry, clock: Clock) -> None:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.health = Health(board, telemetry, clock)
+        self.metrics = MetricsPage(board, telemetry, registry)
+        self.page = OperatorsPage(board, telemetry, self.health, clock)
+
+
+def make_app(site: Site, listen_host: str, public_url: str) -> web.Application:
+    """Lay out the routes; GET and HEAD only."""
+    handlers = _Handlers(site, Doorman(listen_host, public_url))
+    app = web.Application()
+    app.on_response_prepare.append(_add_headers)
+    app.add_routes(
+        [
+            web.get("/", handlers.page),
+            web.get("/metrics", handlers.metrics),
+            web.get("/healthz", handlers.healthz),
+            web.get("/readyz", handlers.readyz),
+        ]
+    )
+    return app
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "monitor"
+
+
+class _Handlers:
+    """One method for each route."""
+
+    def __init__(self, site: Site, doorman: Doorman) -> None:
+        self._site = site
+        self._doorman = doorman
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """Show the operators' page to those who may see it."""
+        peer, own = (_address(request, end) for end in ("peername", "sockname"))
+        if refusal := self._doorman.refuses(peer, own, request.headers):
+            return web.Response(status=refusal.status, text=refusal.text)
+        page = self._site.page
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.policy}
+        return await _send(request, page.render(Wish.read(request.query)), headers)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Show the metrics in the format that is asked for."""
+        form = Format.accepted(request.headers.get("Accept", ""))
+        return await _send(request, self._site.metrics.pieces(form), {"Content-Type": form.value, "Vary": "Accept"})
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Say that the loop turns: nothing could say so if it did not."""
+        return web.Response(text="alive\n")
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Say whether the monitor does its duty, and if not, why not."""
+        ready, text = self._site.health.readiness()
+        return web.Response(status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, text=text)
+
+
+def _address(request: web.Request, end: str) -> str | None:
+    transport = request.transport
+    name = transport.get_extra_info(end) if transport else None
+    return name[0] if name else None
+
+
+async def _send(request: web.Request, pieces: Iterator[str], headers: dict[str, str]) -> web.StreamResponse:
+    """Send pieces as they are made, compressed where that is understood; other work goes on between two of them."""
+    response = web.StreamResponse(headers=headers)
+    response.headers.add("Vary", "Accept-Encoding")
+    packer = zlib.compressobj(1, zlib.DEFLATED, GZIP) if _takes_gzip(request) else None
+    if packer:
+        response.headers["Content-Encoding"] = "gzip"
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    for piece in pieces:
+        data = piece.encode()
+        if packed := packer.compress(data) if packer else data:
+            await response.write(packed)
+        await asyncio.sleep(0)
+    await response.write_eof(packer.flush() if packer else b"")
+    return response
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    wishes = [wish.replace(" ", "").lower() for wish in request.headers.get("Accept-Encoding", "").split(",")]
+    return any(
+        wish.split(";")[0] == "gzip" and not wish.endswith(("q=0", "q=0.0", "q=0.00", "q=0.000")) for wish in wishes
+    )
+
+
+@asynccontextmanager
+async def start(site: Site, listen: tuple[str, int], public_url: str) -> AsyncIterator[str]:
+    """Serve until the context is left; gives the address of the page.
+
+    ``listen`` is host and port (0: any free one), ``public_url`` the address that people outside know. Raises
+    InputError where that place cannot be listened at.
+    """
+    host, port = listen
+    app = make_app(site, host, public_url)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=GOODBYE)
+    await runner.setup()
+    try:
+        place = await _listen(runner, host, port)
+        log.debug("serving %s", place)
+        yield place
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    named = f"[{host}]" if ":" in host else host
+    try:
+        if host == "::" and socket.has_dualstack_ipv6():
+            # asyncio's own would take IPv6 alone
+            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+            await web.SockSite(runner, both).start()
+        else:
+            await web.TCPSite(runner, host, port).start()
+    except socket.gaierror:
+        raise InputError(f'[web] listen = "{named}:{port}": the name is not known') from None
+    except OSError as error:
+        why = _WHY.get(error.errno or 0, error.strerror)
+        raise InputError(f'[web] listen = "{named}:{port}": {why}') from None
+    return f"http://{named}:{runner.addresses[0][1]}/"
