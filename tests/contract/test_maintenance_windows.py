@@ -127,6 +127,12 @@ def test_an_extension_that_qualifies_does_not_mend_a_window_that_does_not() -> N
     assert (window.qualifies, window.short_by) == (False, HOUR)
 
 
+def test_what_an_extension_adds_was_recorded_with_the_extension() -> None:
+    """An exclusion of 4.9 made between the two is charged before the added part, and after the first."""
+    window = folded(announced(START, "emergency"), Extended(12, START + HOUR, END + HOUR, START + HOUR))
+    assert [one.recorded_at for one in exclusions(window)] == [START, START + HOUR]
+
+
 def test_an_emergency_is_extended_without_notice() -> None:
     window = folded(announced(START, "emergency"), Extended(12, START + HOUR, END + HOUR, START + HOUR))
     assert excluded(window) == [(0, 4), (4, 5)]
