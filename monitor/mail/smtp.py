@@ -40,6 +40,8 @@ _SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
 _NOT_AUTHORIZED: Final = "5.7."
 """RFC 3463: a relay that says so of a recipient does not let us send there; with a login it would."""
 _TOO_BIG: Final = 552
+_FAREWELL: Final = 5.0
+"""Seconds for the answer to QUIT, which nothing hangs on."""
 _NO_UTF8 = "the relay does not offer SMTPUTF8, which this address needs"
 
 
@@ -69,13 +71,6 @@ class SmtpTransport:
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
         """Hand the mail to the relay for ``recipients``; see Transport.send."""
         try:
-            async with asyncio.timeout(self.deadline):
-                return await self._deliver(message, recipients)
-        except TimeoutError as error:
-            raise self._later("the dialogue took too long") from error
-
-    async def _deliver(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
-        try:
             sender_address(message.sender)
             known = {address: checked_address(address) for address in recipients}
         except MonitorError as error:
@@ -91,13 +86,21 @@ class SmtpTransport:
             timeout=self.timeout,
         )
         try:
-            await self._open(smtp)
-            receipt = await self._hand_over(smtp, message, known)
+            receipt = await self._converse(smtp, message, known)
+            # the relay has the mail: whatever becomes of the farewell, this is no failure any more
             with suppress(SMTPException, OSError):
-                await smtp.quit()
+                await smtp.execute_command(b"QUIT", timeout=min(self.timeout, _FAREWELL))
         finally:
-            smtp.close()
+            _hang_up(smtp)
         return receipt
+
+    async def _converse(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
+        try:
+            async with asyncio.timeout(self.deadline):
+                await self._open(smtp)
+                return await self._hand_over(smtp, message, recipients)
+        except TimeoutError as error:
+            raise self._later("the dialogue took too long") from error
 
     async def _open(self, smtp: SMTP) -> None:
         """Connect, encrypt and log in: whatever fails here is the setup's fault or the network's, never the mail's."""
@@ -201,6 +204,13 @@ def own_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
         return name.rstrip(".")
     address = ipaddress.ip_address(sockname[0].partition("%")[0])
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004 - the protocol's name
+
+
+def _hang_up(smtp: SMTP) -> None:
+    """End the connection now: a farewell of TLS would wait for a relay that may be gone, and leave a socket open."""
+    if isinstance(smtp.transport, asyncio.WriteTransport):
+        smtp.transport.abort()
+    smtp.close()
 
 
 def _for_good(error: SMTPResponseException) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +12,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
     from types import TracebackType
 
 
@@ -111,6 +114,22 @@ class Relay(Listener):
         return self.data_reply
 
 
+@contextlib.contextmanager
+def elsewhere(listener: Listener) -> Iterator[None]:
+    """Run a server in a loop and a thread of its own, as if it were another program."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(listener.__aenter__(), loop).result()
+        yield
+        asyncio.run_coroutine_threadsafe(listener.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
 @dataclass
 class Script:
     """What a scripted relay answers: by the line's verb, ``DATA.`` for the end of the mail; "" hangs up."""
@@ -118,21 +137,31 @@ class Script:
     greeting: str = "220 relay.test"
     answers: dict[str, str] = field(default_factory=dict)
     standard: str = "250 OK"
+    deaf_after: str = ""
+    """The verb after whose answer nothing is read any more, not even that the other side hangs up."""
 
 
 class ScriptedRelay(Listener):
     """A relay that misbehaves by the book of a test."""
 
-    def __init__(self, script: Script) -> None:
-        super().__init__()
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self.script = script
         self.lines: list[str] = []
         """Every line that was heard, the mail's too."""
         self.connections = 0
+        self.open: list[asyncio.Transport] = []
 
     def conversation(self) -> asyncio.BaseProtocol:
         self.connections += 1
         return _Scripted(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for transport in self.open:
+            transport.abort()
+        await super().__aexit__(kind, error, trace)
 
 
 class _Scripted(asyncio.Protocol):
@@ -145,6 +174,7 @@ class _Scripted(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.relay.open.append(transport)
         self.say(self.relay.script.greeting)
 
     def data_received(self, data: bytes) -> None:
@@ -165,6 +195,8 @@ class _Scripted(asyncio.Protocol):
         answer = script.answers.get(verb, usual)
         self.in_data = verb == "DATA" and answer.startswith("354")
         self.say(answer)
+        if verb == script.deaf_after and self.transport is not None:
+            self.transport.pause_reading()
 
     def say(self, answer: str) -> None:
         assert self.transport is not None

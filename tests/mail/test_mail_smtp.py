@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
+import gc
 import ssl
+from contextlib import suppress
 from dataclasses import replace
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ from monitor.errors import InputError
 from monitor.mail.message import Message
 from monitor.mail.smtp import Security, SmtpTransport, is_loopback, own_name
 from monitor.mail.transport import TransportError
-from tests.mail.relays import Relay, Script, ScriptedRelay
+from tests.mail.relays import Relay, Script, ScriptedRelay, elsewhere
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -319,6 +322,24 @@ async def test_a_relay_that_hangs_up_after_taking_the_mail_has_it() -> None:
     async with ScriptedRelay(Script(answers={"QUIT": ""})) as relay:
         receipt = await clear(relay.port).send(MAIL, MAIL.recipients)
     assert receipt.reply == "250 OK"
+
+
+async def test_a_relay_that_says_no_farewell_has_the_mail_even_at_the_deadline() -> None:
+    async with ScriptedRelay(Script(answers={"QUIT": "silence"})) as relay:
+        receipt = await clear(relay.port, timeout=1.5, deadline=1.0).send(MAIL, MAIL.recipients)
+    assert receipt.reply == "250 OK"
+
+
+@pytest.mark.parametrize("verb", ["AUTH", "QUIT"])
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_no_connection_is_left_open_however_deaf_the_relay_is(authority: Authority, verb: str) -> None:
+    answers = {"EHLO": "250-relay.test\r\n250 AUTH PLAIN", "AUTH": "535 no" if verb == "AUTH" else "235 yes"}
+    relay = ScriptedRelay(Script(answers=answers, deaf_after=verb), authority.context("x"))
+    with elsewhere(relay):
+        transport = SmtpTransport("127.0.0.1", relay.port, "tls", "sla", lambda: SECRET)
+        with suppress(TransportError):
+            asyncio.run(transport.send(MAIL, MAIL.recipients))
+        gc.collect()
 
 
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "DATA."])
