@@ -19,7 +19,8 @@ from monitor.web.access import Doorman
 from monitor.web.exposition import Format
 from monitor.web.health import Health
 from monitor.web.metrics import MetricsPage
-from monitor.web.page import OperatorsPage, Wish
+from monitor.web.page import OperatorsPage
+from monitor.web.selection import Wish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
