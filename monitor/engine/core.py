@@ -25,7 +25,7 @@ from monitor.probes import CHECK_TYPES, Plan, Target, cycle
 from monitor.store import journal, notes, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from sqlite_utils import Database
 
@@ -106,7 +106,7 @@ class Engine:
             sweep_written=self.figures.sweep_written,
         )
         self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
-        self.sight = self._sight(orders)
+        self.sight = Sight(clock, self._canaries(orders), self.live)
         self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry)
         self.pacer = Pacer(clock, orders.interval, self.sweeper)
         self.dispatcher = Dispatcher(
@@ -135,7 +135,7 @@ class Engine:
         await self.recorder.write(lambda db: come_into_force(db, orders.context.terms, at))
         self.recording.context = orders.context
         self._orders = orders
-        self.sight = self._sight(orders)
+        self.sight.watch(self._canaries(orders))
         self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
         self._obey(orders)
         self.figures.sweep_written()
@@ -163,7 +163,7 @@ class Engine:
             for check in server.checks
         ]
 
-    def _sight(self, orders: Orders) -> Sight:
+    def _canaries(self, orders: Orders) -> dict[str, Callable[[], Awaitable[Outcome]]]:
         """Canaries are pinged, twice if need be: one lost packet blinds nobody."""
         icmp = CHECK_TYPES["icmp"]
         probe = icmp.build(icmp.settings(), self._instruments)
@@ -172,8 +172,7 @@ class Engine:
         async def ask(address: str) -> Outcome:
             return (await cycle(probe, Target(address), plan, self._clock)).outcome
 
-        canaries: Mapping[str, Callable[[], object]] = {address: partial(ask, address) for address in orders.canaries}
-        return Sight(self._clock, canaries, self.live)  # type: ignore[arg-type]
+        return {address: partial(ask, address) for address in orders.canaries}
 
     async def run(self) -> None:
         """Work until cancelled; a part that fails brings the whole down, and the service manager starts it again."""

@@ -48,23 +48,31 @@ class Sight:
         """No canary answered in the last round."""
         return self._blind_until == math.inf
 
+    def watch(self, canaries: Mapping[str, Callable[[], Awaitable[Outcome]]]) -> None:
+        """Ask these from now on; what is known of sight stays. Without canaries nothing can be said of it: it sees."""
+        self._canaries = canaries
+        if not canaries and self.is_blind:
+            self._blind_until = self._clock.monotonic()
+            self._witness.blind(blind=False)
+
     async def look(self) -> None:
         """Ask all canaries, or share the round that somebody began after this call."""
-        if not self._canaries:
-            return
         asked = self._clock.monotonic()
         async with self._round:
-            if self._last_round >= asked:
-                return
-            self._last_round = self._clock.monotonic()
-            outcomes = await asyncio.gather(*(ask() for ask in self._canaries.values()))
-        for address, outcome in zip(self._canaries, outcomes, strict=True):
-            self._witness.canary(address, outcome)
-        self._judge(outcomes)
+            while self._canaries and self._last_round < asked:
+                canaries, began = self._canaries, self._clock.monotonic()
+                outcomes = await asyncio.gather(*(ask() for ask in canaries.values()))
+                if canaries is self._canaries:  # else others were configured meanwhile: they are asked
+                    self._last_round = began
+                    self._judge(outcomes)
 
     def _judge(self, outcomes: list[Outcome]) -> None:
-        """Blind when every canary failed; canaries that could not be asked at all prove nothing."""
-        sees = Outcome.FAIL not in outcomes or Outcome.OK in outcomes
+        """Blind when every canary failed; canaries that could not be asked at all prove nothing either way."""
+        for address, outcome in zip(self._canaries, outcomes, strict=True):
+            self._witness.canary(address, outcome)
+        if set(outcomes) == {Outcome.UNKNOWN}:
+            return
+        sees = Outcome.OK in outcomes
         if sees == self.is_blind:
             self._blind_until = self._last_round if sees else math.inf
             self._witness.blind(blind=not sees)
