@@ -70,7 +70,9 @@ class Live:
             )
             for s in context.terms.subscriptions.values()
         ]
-        self._board.replace_config(entries, subscriptions, context.servers)
+        self._board.replace_config(
+            entries, subscriptions, context.servers, interval=context.interval, timezone=context.zone
+        )
         self._telemetry.watch_canaries(canaries)
 
     def restore(self, known: Iterable[tuple[CheckKey, Run | None, Outage | None]]) -> None:
