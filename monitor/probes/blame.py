@@ -93,7 +93,7 @@ def of_connection(error: OSError, address: Address | None) -> NotOkError:
     number = error.errno or 0
     if number in _THEIRS:
         return failed(_THEIRS[number])
-    if isinstance(error, ConnectionError):  # the event loop raises some without a number
+    if isinstance(error, ConnectionError) and not number:  # the event loop raises some without a number
         return failed("connection reset")
     if number in _EITHER and address is not None:
         return route_fault(address) or failed(_EITHER[number])

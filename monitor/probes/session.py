@@ -162,8 +162,9 @@ class HttpClient:
         """
         _trail.set(trail)
         try:
+            # aiohttp's limit is the first redirect that it does not follow
             async with self._session.get(
-                url, allow_redirects=follow_redirects, max_redirects=MOST_REDIRECTS, ssl=context
+                url, allow_redirects=follow_redirects, max_redirects=MOST_REDIRECTS + 1, ssl=context
             ) as response:
                 yield response
                 response.close()

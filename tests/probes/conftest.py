@@ -1,0 +1,31 @@
+"""The instruments that a daemon would open, and short ways to use them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.probes import CHECK_TYPES, Attempt, Instruments, Target, open_instruments
+
+Try = Callable[..., Awaitable[Attempt]]
+
+
+@pytest.fixture
+async def instruments() -> AsyncIterator[Instruments]:
+    async with open_instruments(SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def attempt(instruments: Instruments) -> Try:
+    """Try once: the check type, the timeout in seconds, the server's address, the keys."""
+
+    async def attempt(kind: str, timeout: float = 5.0, server: str = "127.0.0.1", **keys: Any) -> Attempt:  # noqa: ASYNC109
+        check_type = CHECK_TYPES[kind]
+        probe = check_type.build(check_type.settings(**keys), instruments)
+        return await probe.attempt(Target(server), timeout)
+
+    return attempt

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from monitor.model import Outcome
+from monitor.probes.blame import local, of_connection, route_fault
+from monitor.probes.resolve import Address
+
+HERE = Address(socket.AF_INET, "127.0.0.1")
+NOWHERE = Address(socket.AF_INET6, "fe80::1")  # link-local without its interface: no route, on any machine
+
+
+@pytest.mark.parametrize(
+    "number",
+    [errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EPIPE, errno.EHOSTDOWN, errno.ENOPROTOOPT],
+)
+def test_what_only_the_network_can_cause_is_the_servers_fault_on_any_road(number: int) -> None:
+    for address in (HERE, NOWHERE, None):
+        assert of_connection(OSError(number, ""), address).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES])
+def test_what_both_can_cause_is_the_networks_where_this_machine_has_a_route(number: int) -> None:
+    assert of_connection(OSError(number, ""), HERE).outcome is Outcome.FAIL
+    assert of_connection(OSError(number, ""), NOWHERE).outcome is Outcome.UNKNOWN
+    assert of_connection(OSError(number, ""), None).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EMFILE, "no file descriptor"),
+        (errno.ENFILE, "no file descriptor"),
+        (errno.ENOBUFS, "no buffer space"),
+        (errno.EPERM, "not permitted"),
+        (errno.EADDRNOTAVAIL, "no local address"),
+        (errno.ENETDOWN, "network down"),
+        (errno.EAFNOSUPPORT, "address family not supported"),
+        (errno.ENOTTY, "error ENOTTY"),
+    ],
+)
+def test_what_this_machine_refuses_is_the_monitors_fault(number: int, reason: str) -> None:
+    for judged in (of_connection(OSError(number, ""), HERE), local(OSError(number, ""))):
+        assert (judged.outcome, judged.reason) == (Outcome.UNKNOWN, reason)
+
+
+def test_no_number_of_any_error_is_the_servers_fault_unless_it_is_known_to_be() -> None:
+    blamed = {
+        errno.errorcode[number]
+        for number in errno.errorcode
+        if of_connection(OSError(number, ""), HERE).outcome is Outcome.FAIL
+    }
+    assert blamed == {
+        "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTDOWN", "ENONET", "ENOPROTOOPT",
+        "EPROTO", "EHOSTUNREACH", "ENETUNREACH", "EACCES",
+    }  # fmt: skip
+
+
+def test_every_error_of_a_datagram_that_was_not_taken_is_the_monitors_fault() -> None:
+    assert {local(OSError(number, "")).outcome for number in errno.errorcode} == {Outcome.UNKNOWN}
+
+
+def test_a_reset_without_a_number_is_the_servers_fault() -> None:
+    judged = of_connection(ConnectionResetError(), HERE)
+    assert (judged.outcome, judged.reason) == (Outcome.FAIL, "connection reset")
+
+
+def test_this_machine_has_a_route_to_itself_and_none_to_nowhere() -> None:
+    assert route_fault(HERE) is None
+    fault = route_fault(NOWHERE)
+    assert fault is not None
+    assert fault.outcome is Outcome.UNKNOWN

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from monitor.model import Outcome
+from tests.probes.servers import Server, Site, page, redirect, resets, says, says_and_hangs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.probes.conftest import Try
+
+NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+DAY = dt.timedelta(days=1)
+
+
+@dataclass
+class Authority:
+    """Issues certificates, and is trusted by whoever is given its file."""
+
+    ca: trustme.CA
+    file: Path
+
+    def tls(self, *names: str, expires: dt.datetime = NOW + DAY, starts: dt.datetime = NOW - 9 * DAY) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(*names, not_before=starts, not_after=expires).configure_cert(context)
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    ca = trustme.CA()
+    file = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(str(file))
+    return Authority(ca, file)
+
+
+async def test_a_certificate_in_force_is_ok_and_its_expiry_is_told(attempt: Try, authority: Authority) -> None:
+    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+        seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, "")
+    assert seen.cert_expiry == int((NOW + DAY).timestamp())
+    assert [step.name for step in seen.steps] == ["connect", "tls", "first-byte", "body"]
+    assert seen.steps[1].text.startswith("TLS")
+
+
+async def test_the_expiry_is_that_of_whichever_certificate_of_the_chain_is_first(
+    attempt: Try, authority: Authority
+) -> None:
+    between = trustme.CA(parent_cert=authority.ca)
+    authority_ends = dt.datetime(3000, 1, 1, tzinfo=dt.UTC)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    between.issue_cert("127.0.0.1", not_after=dt.datetime(3500, 1, 1, tzinfo=dt.UTC)).configure_cert(context)
+    async with Server(Site({"/": page()}), context) as server:
+        seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+    assert seen.outcome is Outcome.OK
+    assert seen.cert_expiry == int(authority_ends.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("name", "starts", "expires", "reason"),
+    [
+        ("127.0.0.1", NOW - 9 * DAY, NOW - DAY, "certificate expired"),
+        ("127.0.0.1", NOW + DAY, NOW + 9 * DAY, "certificate not yet valid"),
+        ("127.0.0.2", NOW - DAY, NOW + DAY, "certificate for another name"),
+        ("www.acme.example", NOW - DAY, NOW + DAY, "certificate for another name"),
+    ],
+)
+async def test_a_certificate_that_does_not_hold_is_a_fail_and_the_reason_says_why(
+    attempt: Try, authority: Authority, name: str, starts: dt.datetime, expires: dt.datetime, reason: str
+) -> None:
+    async with Server(Site({"/": page()}), authority.tls(name, starts=starts, expires=expires)) as server:
+        seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+        unverified = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason)
+    assert unverified.outcome is Outcome.OK
+    assert unverified.cert_expiry == int(expires.timestamp())
+
+
+async def test_a_certificate_of_an_unknown_authority_is_a_fail(attempt: Try, authority: Authority) -> None:
+    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+        seen = await attempt("https", url=server.url(scheme="https"))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "certificate not trusted")
+
+
+async def test_authorities_that_change_are_read_again(attempt: Try, authority: Authority, tmp_path: Path) -> None:
+    file = tmp_path / "changing.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+        before = await attempt("https", url=server.url(scheme="https"), ca_file=file)
+        file.unlink()
+        missing = await attempt("https", url=server.url(scheme="https"), ca_file=file)
+        authority.ca.cert_pem.write_to_path(str(file))
+        after = await attempt("https", url=server.url(scheme="https"), ca_file=file)
+    assert before.reason == "certificate not trusted"
+    assert (missing.outcome, missing.reason) == (Outcome.UNKNOWN, "authorities not readable")
+    assert after.outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("says_what", "reason"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", "tls failed"), (b"\x15\x03\x03\x00\x02\x02\x28", "tls failed")],
+)
+async def test_a_server_that_does_not_speak_tls_is_a_fail(attempt: Try, says_what: bytes, reason: str) -> None:
+    async with Server(says(says_what)) as server:
+        seen = await attempt("https", url=server.url(scheme="https"))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason)
+
+
+async def test_a_server_that_wants_a_certificate_of_ours_is_a_fail(attempt: Try, authority: Authority) -> None:
+    context = authority.tls("127.0.0.1")
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.ca.configure_trust(context)
+    async with Server(Site({"/": page()}), context) as server:
+        seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+    assert seen.outcome is Outcome.FAIL
+    # which of the server's alert and its hanging up is seen first is a race
+    assert seen.reason in {"tls failed", "connection reset", "connection closed"}
+
+
+async def test_a_reset_in_the_handshake_is_a_fail(attempt: Try) -> None:
+    async with Server(resets) as server:
+        seen = await attempt("https", url=server.url(scheme="https"))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "connection reset")
+
+
+async def test_a_silent_handshake_is_a_fail(attempt: Try) -> None:
+    async with Server(says_and_hangs(b"")) as server:
+        seen = await attempt("https", 0.15, url=server.url(scheme="https"))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "timeout")
+
+
+async def test_a_redirect_to_a_page_with_a_bad_certificate_is_a_fail(attempt: Try, authority: Authority) -> None:
+    async with (
+        Server(Site({"/": page()}), authority.tls("127.0.0.1")) as secure,
+        Server(Site({"/": redirect(secure.url(scheme="https"))})) as plain,
+    ):
+        seen = await attempt("http", url=plain.url())
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "certificate not trusted")

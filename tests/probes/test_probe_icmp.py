@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from monitor.clock import SystemClock
+from monitor.model import Outcome
+from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
+from monitor.probes.echo import Heard, error_text
+from monitor.probes.pinger import SEQUENCES, Pinger, Reading, _Line, arrival
+from monitor.probes.resolve import Address, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.probes.conftest import Try
+
+permitted = pytest.mark.skipif(icmp.icmp_permission() is not None, reason="ICMP is not permitted here")
+
+HERE = Address(socket.AF_INET, "127.0.0.1")
+
+
+class Listener:
+    """Takes attempts until it has as many as it waits for."""
+
+    def __init__(self, awaited: int = 1) -> None:
+        self.seen: list[Attempt] = []
+        self._awaited = awaited
+        self._complete = asyncio.Event()
+
+    def __call__(self, attempt: Attempt) -> None:
+        self.seen.append(attempt)
+        if len(self.seen) >= self._awaited:
+            self._complete.set()
+
+    async def all(self) -> list[Attempt]:
+        await self._complete.wait()
+        return self.seen
+
+
+@permitted
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+async def test_an_address_that_answers_is_ok(attempt: Try, host: str) -> None:
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    before = time.monotonic()
+    seen = await attempt("icmp", server=host)
+    after = time.monotonic()
+    assert (seen.outcome, seen.reason) == (Outcome.OK, "")
+    assert before <= seen.at <= after
+    assert seen.latency_us is not None
+    assert 0 <= seen.latency_us <= (after - before) * 1_000_000
+    assert [step.name for step in seen.steps] == ["resolve", "first-byte"]
+
+
+@permitted
+async def test_the_key_host_goes_before_the_servers_address(attempt: Try) -> None:
+    seen = await attempt("icmp", server="127.0.0.1", host="127.0.0.2")
+    assert seen.steps[-1].text == "127.0.0.2"
+
+
+@permitted
+async def test_thousands_at_once_lose_no_answer(instruments: Instruments) -> None:
+    probe = CHECK_TYPES["icmp"].build(icmp.IcmpSettings(), instruments)
+    assert isinstance(probe, Swift)
+    listener = Listener(5000)
+    for n in range(5000):
+        assert probe.begin(Target(f"127.1.{n // 250}.{n % 250 + 1}"), 10.0, listener)
+    assert {each.outcome for each in await listener.all()} == {Outcome.OK}
+
+
+@permitted
+async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: Instruments) -> None:
+    listener = Listener()
+    instruments.pinger.ping(HERE, 5.0, listener)
+    time.sleep(0.2)  # noqa: ASYNC251 - the loop is made to stand still
+    (seen,) = await listener.all()
+    assert seen.latency_us is not None
+    assert seen.latency_us < 200_000
+
+
+@permitted
+async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instruments: Instruments) -> None:
+    listener = Listener()
+    instruments.pinger.ping(HERE, 0.1, listener)
+    time.sleep(0.2)  # noqa: ASYNC251 - the loop is made to stand still
+    (seen,) = await listener.all()
+    assert seen.outcome is Outcome.OK
+
+
+@permitted
+async def test_a_name_needs_a_task_and_an_address_none(instruments: Instruments) -> None:
+    probe = CHECK_TYPES["icmp"].build(icmp.IcmpSettings(), instruments)
+    assert isinstance(probe, Swift)
+    seen: list[Attempt] = []
+    assert not probe.begin(Target("localhost"), 5.0, seen.append)
+    assert not probe.begin(Target("fe80::1%nothere9"), 5.0, seen.append)
+    assert seen == []
+
+
+@permitted
+async def test_closing_ends_what_is_in_flight_as_unknown() -> None:
+    pinger = Pinger(SystemClock())
+    seen: list[Attempt] = []
+    pinger.ping(HERE, 5.0, seen.append)
+    pinger.close()
+    assert [(each.outcome, each.reason) for each in seen] == [(Outcome.UNKNOWN, "monitor stopped")]
+    pinger.close()
+
+
+@permitted
+async def test_one_listener_that_breaks_does_not_lose_the_others_answers(
+    instruments: Instruments, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener()
+
+    def broken(_attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    instruments.pinger.ping(HERE, 5.0, broken)
+    instruments.pinger.ping(HERE, 5.0, listener)
+    await listener.all()
+    assert "127.0.0.1" in caplog.text
+
+
+async def test_having_no_file_descriptor_left_is_the_monitors_fault() -> None:
+    pinger = Pinger(SystemClock())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    seen: list[Attempt] = []
+    with socket.socket() as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
+        try:
+            pinger.ping(HERE, 1.0, seen.append)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    pinger.close()
+    assert seen[0].outcome is Outcome.UNKNOWN
+    assert seen[0].reason in {"no file descriptor", "icmp not permitted"}
+
+
+@pytest.fixture
+def line() -> Iterator[_Line]:
+    opened = _Line(socket.AF_INET, 0.0)
+    yield opened
+    opened.echo.close()
+
+
+def fly(line: _Line, number: int = 1) -> tuple[int, bytes]:
+    """Send a request and give its sequence and payload."""
+    line._number = number - 1
+    line.send(HERE, SystemClock(), 5.0, lambda _: None)
+    sequence = next(reversed(line.flights))
+    return sequence, line.flights[sequence].payload
+
+
+@permitted
+def test_an_answer_counts_once(line: _Line) -> None:
+    sequence, payload = fly(line)
+    answer = Heard("127.0.0.1", sequence, payload, "", None)
+    assert line.match(answer) is not None
+    assert line.match(answer) is None
+
+
+@permitted
+@pytest.mark.parametrize("wrong", ["host", "sequence", "payload"])
+def test_what_answers_another_request_is_not_taken(line: _Line, wrong: str) -> None:
+    sequence, payload = fly(line)
+    answer = Heard(
+        "127.0.0.2" if wrong == "host" else "127.0.0.1",
+        sequence + 1 if wrong == "sequence" else sequence,
+        bytes(56) if wrong == "payload" else payload,
+        "",
+        None,
+    )
+    assert line.match(answer) is None
+    assert line.flights
+
+
+@permitted
+def test_an_answer_to_an_earlier_request_of_the_same_sequence_is_not_taken(line: _Line) -> None:
+    sequence, old = fly(line, number=7)
+    line.overdue(time.monotonic() + 60)
+    again, _ = fly(line, number=7 + SEQUENCES)
+    assert again == sequence
+    assert line.match(Heard("127.0.0.1", sequence, old, "", None)) is None
+
+
+@permitted
+def test_a_sequence_that_is_in_flight_is_not_given_again(line: _Line) -> None:
+    first, _ = fly(line, number=7)
+    second, _ = fly(line, number=7 + SEQUENCES)
+    assert (first, second, len(line.flights)) == (7, 8, 2)
+
+
+@permitted
+def test_the_error_of_a_request_ends_it(line: _Line) -> None:
+    sequence, _ = fly(line)
+    assert line.match(Heard("127.0.0.1", sequence, b"", "host unreachable", None)) is not None
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "code", "text"),
+    [
+        (4, 3, 0, "network unreachable"),
+        (4, 3, 1, "host unreachable"),
+        (4, 3, 4, None),
+        (4, 3, 10, "administratively prohibited"),
+        (4, 3, 13, "administratively prohibited"),
+        (4, 3, 99, "host unreachable"),
+        (4, 11, 0, "time to live exceeded"),
+        (4, 5, 1, None),
+        (6, 1, 0, "network unreachable"),
+        (6, 1, 1, "administratively prohibited"),
+        (6, 1, 3, "host unreachable"),
+        (6, 2, 0, None),
+        (6, 3, 0, "time to live exceeded"),
+    ],
+)
+def test_errors_of_the_network_have_words(version: int, kind: int, code: int, text: str | None) -> None:
+    assert error_text(version, kind, code) == text
+
+
+seconds = st.floats(0.0, 1.0)
+
+
+@given(sent=seconds, took=seconds, read=seconds, step=st.floats(-1e6, 1e6), before_step=st.booleans())
+def test_a_step_of_the_wall_clock_does_not_bend_a_latency(
+    *, sent: float, took: float, read: float, step: float, before_step: bool
+) -> None:
+    assume(abs(step) > 5.0)  # a smaller one can be mistaken by as much as the time between two readings
+    start, epoch = 1000.0, 1_700_000_000_000_000_000
+    came = start + sent + took
+    after = Reading(came + read, epoch + int((sent + took + read + step) * 1e9))
+    stamp = epoch + int((sent + took + (0 if before_step else step)) * 1e9)
+    assert arrival(stamp, Reading(start, epoch), after) == pytest.approx(came, abs=1e-6)
+
+
+@given(stamp=st.integers(0, 10**19), real=st.integers(0, 10**19), later=st.integers(0, 10**19), passed=seconds)
+def test_an_arrival_is_always_between_the_two_readings(stamp: int, real: int, later: int, passed: float) -> None:
+    before, after = Reading(1000.0, real), Reading(1000.0 + passed, later)
+    assert before.mono <= arrival(stamp, before, after) <= after.mono
+
+
+@given(octets=st.lists(st.integers(0, 255), min_size=4, max_size=4))
+def test_an_ipv4_address_is_spelt_as_the_kernel_spells_it(octets: list[int]) -> None:
+    text = ".".join(map(str, octets))
+    assert literal(text) == Address(socket.AF_INET, socket.inet_ntoa(bytes(octets)))
