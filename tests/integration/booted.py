@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "procps")
+SPACES = ("--mount", "--root", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 PATIENCE = 60
 """Seconds for anything that systemd is asked to do; far more than it ever takes."""
 
@@ -50,7 +51,7 @@ class Machine:
 
     def ask(self, *command: str) -> Answer:
         """Run a command inside, whatever its exit status."""
-        enter = ("nsenter", "--target", str(self.leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+        enter = ("nsenter", "--target", str(self.leader), *SPACES)
         done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=PATIENCE, check=False)
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
 
