@@ -5,6 +5,7 @@ from __future__ import annotations
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.addresses import is_loopback
 from monitor.config.entries import Entries, customer, read_entries, server, subscription
 from monitor.config.faults import MISSING, Faults, Place, nearest
 from monitor.config.files import Sources
@@ -111,6 +112,10 @@ def _check_login(values: Values, faults: Faults) -> None:
             faults.add(values.place, "password_file", MISSING, "the file that holds the password of username")
         if values["password_file"] and not values["username"]:
             faults.add(values.place, "username", MISSING, "the name that password_file holds the password of")
+    in_clear = values.has("username", "security", "host") and values["username"] and values["security"] == "none"
+    if in_clear and not is_loopback(values["host"]):
+        allowed = "with a login only for a relay on this machine: the password would travel in clear text"
+        faults.add(values.place, "security", '"none"', f'{allowed}; use "starttls" or "tls"')
 
 
 def _monitor(values: Values) -> MonitorSettings:

@@ -52,7 +52,8 @@ def emails(draw: st.DrawFn) -> EmailSettings:
         sender=draw(SENDERS),
         host=draw(ADDRESSES),
         port=draw(PORTS),
-        security=draw(st.sampled_from(["starttls", "tls", "none"])),
+        # a login never travels in clear text to another machine
+        security=draw(st.sampled_from(["starttls", "tls"] if login else ["starttls", "tls", "none"])),
         username=login and login[0],
         password_file=login and login[1],
     )
