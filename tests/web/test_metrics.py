@@ -1,0 +1,266 @@
+"""The page that Prometheus scrapes: names, types and labels are promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from monitor.engine.board import Board, CheckEntry, Figures
+from monitor.engine.telemetry import Telemetry
+from monitor.model import CheckKey, Outcome
+from monitor.web.exposition import PIECE, Format
+from monitor.web.metrics import METRICS, MetricsPage
+from tests.web.pictures import (
+    CHECKS,
+    NOW,
+    PING,
+    SITE,
+    SUBSCRIPTIONS,
+    full,
+    outage,
+    page,
+    parsed,
+    result,
+    samples,
+    watched,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+CHECK, SUBSCRIPTION, WINDOW, PROBER = ["server", "check"], ["subscription"], ["subscription", "window"], ["prober"]
+PROMISED: dict[str, tuple[str, list[str]]] = {
+    "probe_success": ("gauge", CHECK),
+    "probe_duration_seconds": ("gauge", CHECK),
+    "probe_ssl_earliest_cert_expiry": ("gauge", CHECK),
+    "monitor_check_info": ("gauge", [*CHECK, "prober", "address"]),
+    "monitor_subscription_info": ("gauge", ["subscription", "customer_id", "server", "product", "level"]),
+    "sla_availability_ratio": ("gauge", WINDOW),
+    "sla_coverage_ratio": ("gauge", WINDOW),
+    "sla_down_seconds": ("gauge", WINDOW),
+    "sla_error_budget_remaining_seconds": ("gauge", WINDOW),
+    "sla_target_ratio": ("gauge", SUBSCRIPTION),
+    "sla_credit_ratio": ("gauge", SUBSCRIPTION),
+    "monitor_results_total": ("counter", PROBER),
+    "monitor_results_failed_total": ("counter", PROBER),
+    "monitor_results_unknown_total": ("counter", PROBER),
+    "monitor_probe_latency_seconds": ("histogram", PROBER),
+    "monitor_probe_lag_seconds": ("histogram", []),
+    "monitor_slots_missed_total": ("counter", []),
+    "monitor_last_sweep_timestamp_seconds": ("gauge", []),
+    "monitor_outages_open": ("gauge", PROBER),
+    "monitor_maintenance_active": ("gauge", ["server"]),
+    "monitor_canary_success": ("gauge", ["canary"]),
+    "monitor_emails_sent_total": ("counter", []),
+    "monitor_emails_failed_total": ("counter", []),
+    "monitor_emails_pending": ("gauge", []),
+    "monitor_email_oldest_pending_timestamp_seconds": ("gauge", []),
+    "monitor_journal_entries": ("gauge", []),
+    "monitor_journal_verified_timestamp_seconds": ("gauge", []),
+    "monitor_config_last_reload_successful": ("gauge", []),
+    "monitor_config_last_reload_success_timestamp_seconds": ("gauge", []),
+    "monitor_database_size_bytes": ("gauge", []),
+    "monitor_database_write_seconds": ("histogram", []),
+    "monitor_database_errors_total": ("counter", []),
+    "monitor_build_info": ("gauge", ["version", "python"]),
+}
+
+
+def labels_of(text: str, name: str, kind: str) -> list[str]:
+    """The label names of a metric's first sample, without the bound of a bucket."""
+    suffix = "_count" if kind == "histogram" else ""
+    found = re.search(rf"^{name}{suffix}(?:{{(.*)}})? ", text, re.MULTILINE)
+    assert found is not None, name
+    return re.findall(r"(\w+)=", found[1] or "")
+
+
+def test_every_promised_metric_is_there_with_its_type_and_labels() -> None:
+    text = page(*full())
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    assert {name: (kind, labels_of(text, name, kind)) for name, kind in kinds.items()} == PROMISED
+
+
+def test_every_metric_has_its_heading_and_no_heading_tells_of_another() -> None:
+    headings = re.findall(r"^##+ `(\w+)`$", (DOCS / "metrics.md").read_text(), re.MULTILINE)
+    assert headings == [family.name for family, _ in METRICS]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_parser_reads_the_whole_page(form: Format) -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    text = "".join(MetricsPage(*full(), registry).pieces(form))
+    assert {family.name for family in parsed(text, form)} > {name.removesuffix("_total") for name in PROMISED}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (apt install prometheus)")
+def test_promtool_has_nothing_to_say() -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    text = "".join(MetricsPage(*full(), registry).pieces(Format.TEXT))
+    said = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_success_is_one_or_zero_and_absent_while_unknown() -> None:
+    board = watched()
+    board.check_result(result(PING))
+    board.check_result(result(SITE, Outcome.FAIL))
+    board.check_result(result(CheckKey("mail-01", "ping"), Outcome.UNKNOWN))
+    assert samples(page(board, Telemetry()), "probe_success") == {
+        'server="web-01",check="ping"': 1,
+        'server="web-01",check="site"': 0,
+    }
+
+
+def test_before_the_first_result_nothing_is_claimed() -> None:
+    text = page(watched(), Telemetry())
+    claims = {"probe_success", "probe_duration_seconds", "sla_availability_ratio", "sla_credit_ratio"}
+    assert {name for name in claims if samples(text, name)} == set()
+    assert samples(text, "sla_target_ratio") == {
+        'subscription="acme-web-01"': 0.9975,
+        'subscription="zeta-mail-01"': 0.9975,
+    }
+
+
+def test_duration_is_that_of_a_success() -> None:
+    board = watched()
+    board.check_result(result(PING, latency=412))
+    board.check_result(result(SITE, Outcome.FAIL))
+    assert samples(page(board, Telemetry()), "probe_duration_seconds") == {'server="web-01",check="ping"': 0.000412}
+
+
+def test_the_certificate_seen_last_stays_while_the_check_fails() -> None:
+    board = watched()
+    board.check_result(result(SITE), 1_900_000_000)
+    board.check_result(result(SITE, Outcome.FAIL))
+    name = "probe_ssl_earliest_cert_expiry"
+    assert samples(page(board, Telemetry()), name) == {'server="web-01",check="site"': 1_900_000_000}
+
+
+def test_figures_are_ratios_and_seconds() -> None:
+    board = watched()
+    # 30 days less an hour of exclusions; an hour unmeasured, two hours down
+    board.figures("acme-web-01", "month", Figures(2_664_000_000, 7_200_000, 3_600_000, 9973, -521_001, 10))
+    text = page(board, Telemetry())
+    month = 'subscription="acme-web-01",window="month"'
+    assert samples(text, "sla_availability_ratio") == {month: 2_664_000 / 2_671_200}
+    assert samples(text, "sla_coverage_ratio") == {month: 2_671_200 / 2_674_800}
+    assert samples(text, "sla_down_seconds") == {month: 7200}
+    assert samples(text, "sla_error_budget_remaining_seconds") == {month: -521.001}
+    assert samples(text, "sla_credit_ratio") == {'subscription="acme-web-01"': 0.1}
+
+
+def test_without_measurements_there_is_a_coverage_of_nothing_and_no_availability() -> None:
+    board = watched()
+    board.figures("acme-web-01", "rolling", Figures(0, 0, 3_600_000, None, 6_480_000))
+    text = page(board, Telemetry())
+    assert samples(text, "sla_availability_ratio") == {}
+    assert samples(text, "sla_coverage_ratio") == {'subscription="acme-web-01",window="rolling"': 0}
+
+
+def test_where_all_time_is_excluded_there_is_no_coverage_either() -> None:
+    board = watched()
+    board.figures("acme-web-01", "rolling", Figures(0, 0, 0, None, 0))
+    assert samples(page(board, Telemetry()), "sla_coverage_ratio") == {}
+
+
+def test_availability_meets_the_target_exactly_where_the_fraction_does() -> None:
+    board = watched()
+    board.figures("acme-web-01", "month", Figures(9_975 * 259_200, 25 * 259_200, 0, 9975, 0))
+    board.figures("acme-web-01", "rolling", Figures(9_975 * 259_200 - 1, 25 * 259_200 + 1, 0, 9974, -1))
+    text = page(board, Telemetry())
+    (target,) = {*samples(text, "sla_target_ratio").values()}
+    ratios = samples(text, "sla_availability_ratio")
+    assert ratios['subscription="acme-web-01",window="month"'] == target
+    assert ratios['subscription="acme-web-01",window="rolling"'] < target
+
+
+def test_known_series_begin_at_zero() -> None:
+    text = page(watched(), Telemetry())
+    assert samples(text, "monitor_results_total") == {'prober="https"': 0, 'prober="icmp"': 0}
+    assert samples(text, "monitor_outages_open") == {'prober="https"': 0, 'prober="icmp"': 0}
+    for name in ("monitor_slots_missed_total", "monitor_emails_failed_total", "monitor_database_errors_total"):
+        assert samples(text, name) == {"": 0}
+
+
+def test_what_happens_is_counted() -> None:
+    telemetry = Telemetry()
+    for outcome, latency in ((Outcome.OK, 400), (Outcome.OK, 30_000), (Outcome.FAIL, None), (Outcome.UNKNOWN, None)):
+        telemetry.result("icmp", outcome, latency)
+    telemetry.slot_missed(3)
+    telemetry.mail_sent()
+    telemetry.mail_failed()
+    telemetry.write_failed()
+    text = page(watched(), telemetry)
+    icmp = 'prober="icmp"'
+    assert samples(text, "monitor_results_total")[icmp] == 4
+    assert samples(text, "monitor_results_failed_total")[icmp] == 1
+    assert samples(text, "monitor_results_unknown_total")[icmp] == 1
+    assert samples(text, "monitor_probe_latency_seconds_count")[icmp] == 2
+    assert samples(text, "monitor_probe_latency_seconds_sum")[icmp] == 0.0304
+    assert samples(text, "monitor_probe_latency_seconds_bucket")[f'{icmp},le="0.0005"'] == 1
+    assert samples(text, "monitor_slots_missed_total") == {"": 3}
+    assert samples(text, "monitor_emails_sent_total") == {"": 1}
+    assert samples(text, "monitor_emails_failed_total") == {"": 1}
+    assert samples(text, "monitor_database_errors_total") == {"": 1}
+
+
+def test_a_refused_reload_leaves_the_time_of_the_last_good_one() -> None:
+    telemetry = Telemetry()
+    telemetry.reloaded(ok=True, at=NOW)
+    telemetry.reloaded(ok=False, at=NOW + 60_000)
+    text = page(Board(), telemetry)
+    assert samples(text, "monitor_config_last_reload_successful") == {"": 0}
+    assert samples(text, "monitor_config_last_reload_success_timestamp_seconds") == {"": NOW / 1000}
+
+
+def test_open_outages_are_counted_by_prober() -> None:
+    board = watched()
+    board.outage_opened(outage(1, PING))
+    board.outage_opened(outage(2, CheckKey("mail-01", "ping")))
+    board.outage_opened(outage(3, SITE))
+    board.outage_closed(1)
+    assert samples(page(board, Telemetry()), "monitor_outages_open") == {'prober="https"': 1, 'prober="icmp"': 1}
+
+
+def test_maintenance_is_there_only_while_it_is() -> None:
+    board, telemetry = full()
+    assert samples(page(board, telemetry), "monitor_maintenance_active") == {'server="mail-01"': 1}
+    board.maintenance([])
+    assert "monitor_maintenance_active" not in page(board, telemetry)
+
+
+def test_what_leaves_the_configuration_leaves_the_page() -> None:
+    board, telemetry = full()
+    metrics = MetricsPage(board, telemetry, CollectorRegistry())
+    assert "mail-01" in "".join(metrics.pieces(Format.TEXT))
+    board.replace_config(CHECKS[:1], SUBSCRIPTIONS[:1])
+    telemetry.watch_canaries([])
+    left = "".join(metrics.pieces(Format.TEXT))
+    assert [word for word in ("mail-01", "zeta", "site", "https", '192.0.2.1"') if word in left] == []
+    assert samples(left, "probe_success") == {'server="web-01",check="ping"': 1}
+
+
+def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() -> None:
+    board, telemetry = Board(), Telemetry()
+    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(PIECE)], [])
+    for key in board.checks:
+        board.check_result(result(key))
+    cut = MetricsPage(board, telemetry, CollectorRegistry()).pieces(Format.OPENMETRICS)
+    text = next(cut)
+    board.replace_config(CHECKS, SUBSCRIPTIONS)
+    text += "".join(cut)
+    assert len(parsed(text, Format.OPENMETRICS)) > 5
+    assert len(samples(text, "monitor_check_info")) == len(samples(text, "probe_success")) == PIECE
+
+
+def test_names_cannot_break_out_of_their_line() -> None:
+    board = Board()
+    board.replace_config([CheckEntry("a", "b", "tcp", 'x"} 1\nevil_total 9 \\')], [])
+    text = page(board, Telemetry())
+    assert 'address="x\\"} 1\\nevil_total 9 \\\\"' in text
+    assert not re.search(r"^evil", text, re.MULTILINE)
