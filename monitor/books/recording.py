@@ -75,6 +75,8 @@ class Recording:
     _checks: dict[CheckKey, CheckBooks] = field(default_factory=dict)
     _windows: tuple[Window, ...] = ()
     _batches: dict[int, OpenBatch] = field(default_factory=dict)
+    _closed: set[int] = field(default_factory=set)
+    """Sweeps closed by the last transaction: only the next one knows that it was committed."""
     _version: int | None = None
 
     def forget(self) -> None:
@@ -84,7 +86,10 @@ class Recording:
     def refresh(self, db: Database) -> None:
         """Read from the tables what another process may have changed."""
         version: int = db.execute("PRAGMA data_version").fetchone()[0]
+        committed = {sweep: batch for sweep, batch in self._batches.items() if sweep not in self._closed}
+        self._closed.clear()
         if version == self._version:
+            self._batches = committed
             return
         runs, oks, opened = results.last_runs(db), results.last_oks(db), outages.open_outages(db)
         told = outages.alertings(db)
@@ -185,7 +190,8 @@ class Recording:
     def end_sweep(self, db: Database, sweep: int, at: Millis) -> int:
         """Close a sweep: its digest goes into the journal, its mails may leave. Gives the journal's length."""
         self.refresh(db)
-        batch = self._batches.pop(sweep, None)
+        batch = self._batches.get(sweep)
+        self._closed.add(sweep)
         if batch is not None:
             close_batch(db, batch.number, "probe", (batch.first, batch.last), at)
         notices.release(db, self.context, sweep, at)

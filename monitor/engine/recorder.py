@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from monitor.errors import StoreError
 from monitor.store import outbox
@@ -56,6 +56,9 @@ class _SweepEnd:
     sweep: int
 
 
+_Item: TypeAlias = "tuple[int, Result] | _SweepEnd"
+
+
 class Recorder:
     """One way in: ``submit`` results in any order, then ``end_sweep``."""
 
@@ -67,40 +70,53 @@ class Recorder:
         timescale: Timescale,
         telemetry: Telemetry,
         audience: Audience,
+        *,
+        spool: int = SPOOL,
     ) -> None:
+        """``spool`` bounds how many results wait in memory."""
+        self._spool = spool
         self._writer = writer
         self._recording = recording
         self._clock = clock
         self._timescale = timescale
         self._telemetry = telemetry
         self._audience = audience
-        self._waiting: deque[tuple[int, Result] | _SweepEnd] = deque()
+        self._waiting: deque[_Item] = deque()
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.last_write = clock.monotonic()
-        """Monotonic seconds of the last commit, or of the last time that there was nothing to write."""
+        self._answered = clock.monotonic()
+        """Monotonic seconds of the last commit or refusal, or of when something began to wait."""
 
     def submit(self, sweep: int, result: Result) -> None:
         """Take one result of a sweep; it is in the books a tick later."""
-        if len(self._waiting) >= SPOOL:
-            self._waiting.popleft()
-            log.error("the database has refused for so long that the oldest result is dropped: its time is unknown")
+        if len(self._waiting) >= self._spool:
+            self._drop_oldest()
         self._put((sweep, result))
+
+    def _drop_oldest(self) -> None:
+        """Make room; ends of sweeps stay, for their results may be in the books already."""
+        for place, item in enumerate(self._waiting):
+            if not isinstance(item, _SweepEnd):
+                del self._waiting[place]
+                log.error("the database has refused for so long that the oldest result is dropped: its time is unknown")
+                return
 
     def end_sweep(self, sweep: int) -> None:
         """Close a sweep once everything submitted before is written."""
         self._put(_SweepEnd(sweep))
 
-    def _put(self, item: tuple[int, Result] | _SweepEnd) -> None:
+    def _put(self, item: _Item) -> None:
         self._waiting.append(item)
-        self._idle.clear()
+        if self._idle.is_set():
+            self._answered = self._clock.monotonic()
+            self._idle.clear()
         self._something.set()
 
     @property
     def progresses(self) -> bool:
-        """Whether what is submitted gets written in reasonable time."""
-        return self._idle.is_set() or self._clock.monotonic() - self.last_write < 10 * PATIENCE
+        """Whether the database answers in reasonable time; a refusal is an answer, and what waits is not lost by it."""
+        return self._idle.is_set() or self._clock.monotonic() - self._answered < 10 * PATIENCE
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -116,25 +132,28 @@ class Recorder:
     async def flush(self) -> None:
         """Write everything that waits, in order, as few transactions as there are sweeps in it."""
         while self._waiting:
-            count, work = self._next()
+            items, work = self._next()
             await self._written(work)
-            for _ in range(count):
+            done = {id(item) for item in items}
+            while self._waiting and id(self._waiting[0]) in done:  # some may have been dropped meanwhile
                 self._waiting.popleft()
         self._something.clear()
         self._idle.set()
-        self.last_write = self._clock.monotonic()
 
-    def _next(self) -> tuple[int, Callable[[Database], Callable[[], None]]]:
+    def _next(self) -> tuple[list[_Item], Callable[[Database], Callable[[], None]]]:
         """Take what belongs into the next transaction; it stays in the queue until that is committed."""
         head = self._waiting[0]
         if isinstance(head, _SweepEnd):
-            return 1, lambda db: self._close(db, head.sweep)
-        sweep, results = head[0], []
+            return [head], lambda db: self._close(db, head.sweep)
+        sweep = head[0]
+        items: list[_Item] = []
+        results: list[Result] = []
         for item in self._waiting:
             if isinstance(item, _SweepEnd) or item[0] != sweep:
                 break
+            items.append(item)
             results.append(item[1])
-        return len(results), lambda db: self._record(db, sweep, results)
+        return items, lambda db: self._record(db, sweep, results)
 
     def _record(self, db: Database, sweep: int, results: list[Result]) -> Callable[[], None]:
         recorded = self._recording.record(db, sweep, results, self._timescale.now())
@@ -152,14 +171,15 @@ class Recorder:
             try:
                 tell = await self._writer.run(work)
             except StoreError as error:
+                self._answered = self._clock.monotonic()
                 self._recording.forget()
                 self._telemetry.write_failed()
                 self._audience.store_state(str(error))
                 log.error("%s; %d results wait", error, len(self._waiting))  # noqa: TRY400 - no traceback for users
                 await asyncio.sleep(PATIENCE)
                 continue
-            self.last_write = self._clock.monotonic()
-            self._telemetry.written(self.last_write - began)
+            self._answered = self._clock.monotonic()
+            self._telemetry.written(self._answered - began)
             self._audience.store_state(None)
             tell()
             return
