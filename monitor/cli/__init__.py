@@ -93,7 +93,7 @@ def status_of(args: list[str] | None = None) -> int:
         click.echo(error.format_message())
         return 2
     except click.ClickException as error:
-        click.echo(f"monitor: {' '.join(error.format_message().split())}{_see_help(error)}", err=True)
+        click.echo(f"monitor: {' '.join(error.format_message().split()).rstrip('.')}{_see_help(error)}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
