@@ -7,7 +7,7 @@ database. It holds nothing that the configuration does not: what leaves the one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.model import PING, CheckKey, Outcome, State
@@ -126,7 +126,9 @@ class Board:
         """Every server's checks, in the order of the configuration; empty where it has none (level 1)."""
         self.checks: dict[CheckKey, CheckView] = {}
         self.subscriptions: dict[str, SubscriptionView] = {}
+        self._announced: tuple[ActiveWindow, ...] = ()
         self.windows: tuple[ActiveWindow, ...] = ()
+        """Those active now, with the servers that are watched."""
         self.in_maintenance: frozenset[str] = frozenset()
         self.outages: dict[int, Outage] = {}
         """The open ones, by their id."""
@@ -168,7 +170,7 @@ class Board:
             figures = old.figures if old else {}
             self.subscriptions[subscribed.id] = SubscriptionView(subscribed, figures)
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
-        self.maintenance(self.windows)
+        self.maintenance(self._announced)
 
     def check_result(self, result: Result, cert_expiry: int | None = None) -> None:
         """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored."""
@@ -197,9 +199,10 @@ class Board:
 
     def maintenance(self, windows: Iterable[ActiveWindow]) -> None:
         """Take the windows that are active now, all of them."""
-        self.windows = tuple(windows)
-        named = frozenset(server for window in self.windows for server in window.servers)
-        self.in_maintenance = named & self.servers.keys()
+        self._announced = tuple(windows)
+        watched = ((window, window.servers & self.servers.keys()) for window in self._announced)
+        self.windows = tuple(replace(window, servers=servers) for window, servers in watched if servers)
+        self.in_maintenance = frozenset(server for window in self.windows for server in window.servers)
 
     def outage_opened(self, outage: Outage) -> None:
         """Add an open outage; one with the same id is replaced."""

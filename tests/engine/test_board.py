@@ -58,7 +58,7 @@ def test_what_leaves_the_configuration_is_forgotten() -> None:
     made.replace_config(CHECKS[2:], [])
     assert list(made.servers) == ["mail-01"]
     assert list(made.checks) == [CheckKey("mail-01", "ping")]
-    assert (made.subscriptions, made.outages, made.in_maintenance) == ({}, {}, frozenset())
+    assert (made.subscriptions, made.outages, made.windows, made.in_maintenance) == ({}, {}, (), frozenset())
 
 
 def test_what_comes_back_begins_anew() -> None:
@@ -107,6 +107,7 @@ def test_in_maintenance_a_server_and_its_checks_are_shown_so() -> None:
     assert made.server_state("web-01") is made.shown(made.checks[PING]) is State.MAINTENANCE
     assert made.checks[PING].state is State.DOWN
     assert made.in_maintenance == {"web-01"}
+    assert made.windows == (replace(WINDOW, servers=frozenset({"web-01"})),)
     made.maintenance([])
     assert made.server_state("web-01") is State.DOWN
 

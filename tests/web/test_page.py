@@ -1,0 +1,190 @@
+"""The operators' page: everything that an operator needs, and nothing that a name could break."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from monitor.engine.board import ActiveWindow, Board, CheckEntry, SubscriptionEntry
+from monitor.engine.telemetry import Telemetry
+from monitor.model import CheckKey, Outcome, State
+from monitor.web.health import Health
+from monitor.web.page import OUTAGES_SHOWN, OperatorsPage
+from monitor.web.selection import Wish
+from tests.fakes import FakeClock
+from tests.web.pictures import CHECKS, MINUTE, NOW, PING, SITE, full, outage, result, watched
+
+EVIL = "<script>alert(1)</script>'\"&"
+VOID = {"meta", "link", "input", "br", "rect"}
+
+
+class Reader(HTMLParser):
+    """Reads a page: its text, its tags with their attributes, and whether every tag is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def html(board: Board, telemetry: Telemetry | None = None, wish: Wish | None = None) -> str:
+    telemetry, clock = telemetry or Telemetry(), FakeClock(NOW)
+    page = OperatorsPage(board, telemetry, Health(board, telemetry, clock), clock)
+    return "".join(page.render(wish or Wish()))
+
+
+def read(board: Board, telemetry: Telemetry | None = None, wish: Wish | None = None) -> Reader:
+    reader = Reader()
+    reader.feed(html(board, telemetry, wish))
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def everything() -> Reader:
+    return read(*full())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "web-01 up since 2026-10-02 11:30",  # in the contract's zone
+        "ping icmp 192.0.2.10 0.40 ms up for 1 h 30 min",
+        "site https://www.acme.example/ 0.40 ms",
+        "acme-web-01 acme, server, level 4, target 99.75 %",
+        "month 99.73 % over by 8 min 42 s credit 10 % 1 h not measured",
+        "mail-01 maintenance",
+        "mail-01 New power supply planned, until 2026-10-02 14:30 1 h 30 min left window 12",
+        "mail-01 ping timeout since 2026-10-02 12:50 10 min outage 7",
+        "spare unknown not monitored",
+        "last sweep complete 0 s ago",
+        "3 mails waiting for 1 min",
+    ],
+)
+def test_an_operator_finds_it_on_the_page(everything: Reader, words: str) -> None:
+    assert words in everything.text
+
+
+def test_what_was_seen_of_a_failing_check_is_told() -> None:
+    board = watched()
+    board.check_result(result(SITE, Outcome.FAIL, reason="status 500"))
+    board.check_state(SITE, State.DOWN, NOW - 5 * MINUTE)
+    text = read(board).text
+    assert "site https://www.acme.example/ status 500 down for 5 min" in text
+    assert "ping icmp 192.0.2.10 no result yet unknown" in text
+
+
+def test_problems_stand_before_everything_else() -> None:
+    board, telemetry = full()
+    board.problem("reload", "The last reload was refused.", ready=True)
+    board.problem("store", "The disk is full.")
+    text = read(board, telemetry).text
+    places = [text.index(words) for words in ("store The disk is full.", "reload The last", "Open outages", "Servers")]
+    assert places == sorted(places)
+
+
+def test_an_untroubled_page_has_no_empty_sections() -> None:
+    text = read(watched()).text
+    assert [
+        words for words in ("The monitor itself", "Open outages", "Maintenance now", "waiting") if words in text
+    ] == []
+
+
+def test_an_empty_configuration_says_so() -> None:
+    assert "No server is configured." in read(Board()).text
+    assert "No server matches." in read(watched(), wish=Wish(search="nothing like it")).text
+
+
+def test_the_title_says_how_many_are_down() -> None:
+    board = watched()
+    for key in (PING, SITE, CheckKey("mail-01", "ping")):
+        board.check_state(key, State.UP, NOW)
+    assert "<title>2 up · monitor</title>" in html(board)
+    board.check_state(SITE, State.DOWN, NOW)
+    assert "<title>1 down · monitor</title>" in html(board)
+
+
+def test_names_are_escaped_wherever_they_stand() -> None:
+    board = Board()
+    board.replace_config([CheckEntry(EVIL, "ping", EVIL, EVIL)], [SubscriptionEntry(EVIL, EVIL, EVIL, EVIL, 4, 9975)])
+    key = CheckKey(EVIL, "ping")
+    board.check_result(result(key, Outcome.FAIL, reason=EVIL))
+    board.outage_opened(outage(1, key, EVIL))
+    board.maintenance([ActiveWindow(1, frozenset({EVIL}), NOW, EVIL, EVIL)])
+    board.problem(EVIL, EVIL)
+    reader = read(board, wish=Wish(search=EVIL))
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert [attributes["value"] for tag, attributes in reader.tags if tag == "input"] == [EVIL]
+
+
+def test_it_needs_no_script_and_nothing_from_elsewhere(everything: Reader) -> None:
+    tags = {tag for tag, _ in everything.tags}
+    assert tags & {"script", "img", "iframe", "object", "font", "base"} == set()
+    targets = [
+        value for _, each in everything.tags for name, value in each.items() if name in {"href", "src", "action"}
+    ]
+    assert [value for value in targets if not str(value).startswith(("/", "data:"))] == []
+    handlers = {name for _, each in everything.tags for name in each if name.startswith("on") or name == "style"}
+    assert handlers == set()
+
+
+def test_the_policy_allows_its_own_style_and_no_other() -> None:
+    board, telemetry, clock = watched(), Telemetry(), FakeClock(NOW)
+    page = OperatorsPage(board, telemetry, Health(board, telemetry, clock), clock)
+    assert page.policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in page.policy
+    style = re.search(r"<style>(.*?)</style>", "".join(page.render(Wish())), re.DOTALL)
+    assert style is not None
+    assert re.search(r"url\(|@import|</", style[1]) is None
+
+
+def test_links_keep_the_search_and_escape_it() -> None:
+    board = Board()
+    board.replace_config([], [], [f"a&b-{number}" for number in range(101)])
+    links = [each["href"] for tag, each in read(board, wish=Wish(search="a&b", page=2)).tags if tag == "a"]
+    assert "/?q=a%26b&state=&page=1" in links
+    assert "/?q=a%26b&state=down" in links
+
+
+def test_many_outages_do_not_fill_the_page() -> None:
+    board = Board()
+    checks = [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(OUTAGES_SHOWN + 20)]
+    board.replace_config(checks, [])
+    for number, entry in enumerate(checks):
+        board.outage_opened(outage(number, entry.key))
+    text = read(board).text
+    assert f"Open outages {OUTAGES_SHOWN + 20}" in text
+    assert text.count("since 2026-10-02") == OUTAGES_SHOWN
+    assert "and 20 more" in text
+
+
+def test_a_shared_server_folds_its_many_subscriptions() -> None:
+    board = Board()
+    subscriptions = [SubscriptionEntry(f"site-{number}", "acme", "web-01", "server", 4, 9975) for number in range(9)]
+    board.replace_config(CHECKS, subscriptions)
+    text = read(board).text
+    assert "6 more subscriptions" in text
+    assert [entry.id for entry in subscriptions if entry.id not in text] == []
