@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from monitor.model import Outcome
@@ -39,6 +40,8 @@ class Sight:
         self._canaries = canaries
         self._witness = witness
         self._round = asyncio.Lock()
+        self._asked: set[asyncio.Future[Outcome]] = set()
+        """Canaries that have not answered yet, also those of rounds that are over."""
         self._last_round = -math.inf
         self._blind_until = -math.inf
         """When the first round that saw again after the last blindness began; infinite while blind."""
@@ -61,16 +64,34 @@ class Sight:
         async with self._round:
             while self._canaries and self._last_round < asked:
                 canaries, began = self._canaries, self._clock.monotonic()
-                outcomes = await asyncio.gather(*(ask() for ask in canaries.values()))
+                outcomes = await self._ask(canaries)
                 if canaries is self._canaries:  # else others were configured meanwhile: they are asked
                     self._last_round = began
                     self._judge(outcomes)
 
-    def _judge(self, outcomes: list[Outcome]) -> None:
+    async def _ask(self, canaries: Mapping[str, Callable[[], Awaitable[Outcome]]]) -> set[Outcome]:
+        """Ask all at once. The first that answers decides: no failure waits for the time-out of a dead canary."""
+        waiting: set[asyncio.Future[Outcome]] = set()
+        for address, ask in canaries.items():
+            asked = asyncio.ensure_future(ask())
+            asked.add_done_callback(partial(self._heard, address))
+            waiting.add(asked)
+        self._asked |= waiting
+        outcomes: set[Outcome] = set()
+        while waiting and Outcome.OK not in outcomes:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            outcomes |= {each.result() for each in done}
+        return outcomes
+
+    def _heard(self, address: str, asked: asyncio.Future[Outcome]) -> None:
+        """Tell of one canary, which may answer when its round is over."""
+        self._asked.discard(asked)
+        if not asked.cancelled() and asked.exception() is None and address in self._canaries:
+            self._witness.canary(address, asked.result())
+
+    def _judge(self, outcomes: set[Outcome]) -> None:
         """Blind when every canary failed; canaries that could not be asked at all prove nothing either way."""
-        for address, outcome in zip(self._canaries, outcomes, strict=True):
-            self._witness.canary(address, outcome)
-        if set(outcomes) == {Outcome.UNKNOWN}:
+        if outcomes == {Outcome.UNKNOWN}:
             return
         sees = Outcome.OK in outcomes
         if sees == self.is_blind:

@@ -117,9 +117,21 @@ def test_blindness_is_told_once_and_so_is_its_end() -> None:
     assert scene.witness.told == [True, False]
 
 
-def test_every_answer_is_heard() -> None:
+def test_a_dead_canary_holds_up_nobody_while_another_answers() -> None:
+    scene = Scene(never, always)
+    began = scene.clock.monotonic()
+    assert scene.clock.run(scene.confirms())
+    assert scene.clock.monotonic() - began < 0.5
+
+
+def test_every_answer_is_heard_also_after_the_first_has_decided() -> None:
     scene = Scene(always, never)
-    scene.clock.run(scene.sight.look())
+
+    async def story() -> None:
+        await scene.sight.look()
+        await asyncio.sleep(2)
+
+    scene.clock.run(story())
     assert scene.witness.answers == [("192.0.2.0", OK), ("192.0.2.1", FAIL)]
 
 
