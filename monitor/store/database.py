@@ -47,11 +47,15 @@ def open_writing(path: Path) -> Database:
     return db
 
 
-def _migrate(db: Database, path: Path) -> None:
-    known = {migration.name for migration in migrations.pending(db)} | {row.name for row in migrations.applied(db)}
+def _refuse_newer(db: Database, path: Path) -> None:
+    applied = {row.name for row in migrations.applied(db)}
     ours = {migration.name for migration in migrations._migrations}  # noqa: SLF001 - no public list of all
-    if known - ours:
-        raise StoreError(f"{path}: written by a newer version ({', '.join(sorted(known - ours))}); upgrade this one")
+    if applied - ours:
+        raise StoreError(f"{path}: written by a newer version ({', '.join(sorted(applied - ours))}); upgrade this one")
+
+
+def _migrate(db: Database, path: Path) -> None:
+    _refuse_newer(db, path)
     if migrations.pending(db):
         with transaction(db):
             migrations.apply(db)
@@ -59,15 +63,16 @@ def _migrate(db: Database, path: Path) -> None:
 
 def open_reading(path: Path) -> Database:
     """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails."""
-    if not path.exists():
-        empty = Database(memory=True)
-        migrations.apply(empty)
-        return empty
     try:
+        if not path.exists():
+            empty = Database(memory=True)
+            migrations.apply(empty)
+            return empty
         db = Database(_connect(f"{path.resolve().as_uri()}?mode=ro"))
         db.execute("PRAGMA query_only = ON")
+        _refuse_newer(db, path)
         db.execute("SELECT number FROM journal LIMIT 1")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
     return db
 
@@ -87,10 +92,10 @@ def transaction(db: Database) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.conn.commit()
     except BaseException:
-        db.conn.rollback()
+        db.conn.rollback()  # also after a commit that failed: what comes next must not be a part of this
         raise
-    db.conn.commit()
 
 
 @contextmanager

@@ -1,0 +1,283 @@
+"""Opening the file, bringing its tables up to date, and transactions that happen whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.errors import StoreError
+from monitor.store import database, journal, results
+from monitor.store.schema import migrations
+from tests.fakes import START, CrashError, crashing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / database.FILE
+
+
+@pytest.fixture
+def db(file: Path) -> Iterator[Database]:
+    db = database.open_writing(file)
+    yield db
+    db.close()
+
+
+def schema(db: Database) -> list[tuple[str, ...]]:
+    return db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def age(db: Database) -> None:
+    """Apply what only a newer version knows."""
+    db.table("_sqlite_migrations").insert({"migration_set": "monitor", "name": "2031-01-future", "applied_at": "later"})
+
+
+def refuse(db: Database) -> None:
+    journal.append(db, START, "daemon-started", {})
+    db.execute("INSERT INTO nowhere VALUES (1)")
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_gets_all_tables_and_its_folder(file: Path) -> None:
+    db = database.open_writing(file)
+    assert {"journal", "result", "run", "outage", "mail"} <= set(db.table_names())
+    assert migrations.pending(db) == []
+    db.close()
+
+
+def test_an_empty_file_gets_all_tables(file: Path) -> None:
+    file.parent.mkdir()
+    file.touch()
+    db = database.open_writing(file)
+    assert journal.length(db) == 0
+    db.close()
+
+
+def test_a_current_file_is_opened_again_as_it_is(file: Path) -> None:
+    db = database.open_writing(file)
+    before = schema(db)
+    with database.transaction(db):
+        journal.append(db, START, "daemon-started", {})
+    db.close()
+    db = database.open_writing(file)
+    assert schema(db) == before
+    assert journal.length(db) == 1
+    db.close()
+
+
+def test_a_migration_that_is_missing_is_applied_whole_or_not_at_all(file: Path) -> None:
+    """Two processes that open a new file at once both see all migrations missing: the second finds them done."""
+    first, second = database.open_writing(file), database.open_writing(file)
+    assert schema(first) == schema(second)
+    first.close()
+    second.close()
+
+
+def test_a_file_of_a_newer_version_is_refused_by_name(file: Path) -> None:
+    db = database.open_writing(file)
+    age(db)
+    db.close()
+    with pytest.raises(StoreError, match=r"monitor\.db: written by a newer version \(2031-01-future\); upgrade"):
+        database.open_writing(file)
+
+
+def test_a_file_of_a_newer_version_is_not_read_either(file: Path) -> None:
+    db = database.open_writing(file)
+    age(db)
+    db.close()
+    with pytest.raises(StoreError, match="written by a newer version"):
+        database.open_reading(file)
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_line(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("this is not a database, it is a shopping list of some length" * 20)
+    for open_it in (database.open_writing, database.open_reading):
+        with pytest.raises(StoreError) as refused:
+            open_it(file)
+        assert str(file) in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(file: Path) -> None:
+    file.mkdir(parents=True)
+    for open_it in (database.open_writing, database.open_reading):
+        with pytest.raises(StoreError, match=r"monitor\.db"):
+            open_it(file)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StoreError, match=r"monitor\.db"):
+        database.open_writing(tmp_path / "data" / "monitor.db")
+
+
+def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path) -> None:
+    db = database.open_reading(file)
+    assert journal.length(db) == 0
+    assert list(results.read_all(db)) == []
+    assert not file.exists()
+
+
+def test_who_reads_cannot_write(file: Path) -> None:
+    database.open_writing(file).close()
+    db = database.open_reading(file)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        db.execute("DELETE FROM note")
+    db.close()
+
+
+def test_a_name_with_spaces_and_signs_is_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "of 50 % ? & # ü" / "monitor.db"
+    database.open_writing(file).close()
+    assert file.exists()
+    database.open_reading(file).close()
+
+
+def test_what_a_figure_hangs_on_survives_a_power_cut(db: Database) -> None:
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+def test_the_data_folder_is_not_for_everybody(file: Path) -> None:
+    database.open_writing(file).close()
+    assert file.parent.stat().st_mode & 0o007 == 0
+
+
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_transaction_that_raises_leaves_nothing(db: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError), database.transaction(db):
+        refuse(db)
+    assert journal.length(db) == 0
+    assert not db.conn.in_transaction
+
+
+def test_a_transaction_inside_another_is_a_part_of_it(db: Database) -> None:
+    def nest() -> None:
+        with database.transaction(db):
+            journal.append(db, START, "daemon-started", {})
+        refuse(db)
+
+    with pytest.raises(sqlite3.OperationalError), database.transaction(db):
+        nest()
+    assert journal.length(db) == 0
+
+
+def test_a_commit_that_fails_leaves_no_transaction_behind(file: Path) -> None:
+    """Else everything written afterwards would be a part of it, told as written and never committed."""
+    db, connection = crashing(file)
+    connection.arm(2)
+    with pytest.raises(CrashError), database.transaction(db):
+        journal.append(db, START, "daemon-started", {})
+    assert not db.conn.in_transaction
+    connection.arm(0)
+    with database.transaction(db):
+        journal.append(db, START, "daemon-started", {})
+    db.close()
+    assert journal.length(database.open_reading(file)) == 1
+
+
+def test_a_write_after_a_read_does_not_fail_for_what_another_process_wrote_between(file: Path) -> None:
+    ours, theirs = database.open_writing(file), database.open_writing(file)
+    journal.length(ours)
+    with database.transaction(theirs):
+        journal.append(theirs, START, "daemon-started", {})
+    with database.transaction(ours):
+        assert journal.append(ours, START, "daemon-started", {}) == 2
+    ours.close()
+    theirs.close()
+
+
+def test_a_snapshot_shows_one_state_whatever_is_written_meanwhile(file: Path, db: Database) -> None:
+    reading = database.open_reading(file)
+    with database.snapshot(reading):
+        assert journal.length(reading) == 0
+        with database.transaction(db):
+            journal.append(db, START, "daemon-started", {})
+        assert journal.length(reading) == 0
+    assert journal.length(reading) == 1
+    reading.close()
+
+
+# --- threads ---------------------------------------------------------------------------------------------------------
+
+
+async def test_each_piece_of_work_of_the_writer_is_one_transaction(file: Path) -> None:
+    writer = database.Writer(file)
+    assert await writer.run(lambda db: db.conn.in_transaction)
+    assert await writer.run(lambda db: journal.append(db, START, "daemon-started", {})) == 1
+    await writer.close()
+    assert journal.length(database.open_reading(file)) == 1
+
+
+async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(file: Path) -> None:
+    writer = database.Writer(file)
+    with pytest.raises(StoreError, match="cannot write: no such table"):
+        await writer.run(refuse)
+    assert await writer.run(journal.length) == 0
+    await writer.close()
+
+
+async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -> None:
+    writer = database.Writer(file)
+    numbers = await asyncio.gather(
+        *(writer.run(lambda db: journal.append(db, START, "daemon-started", {})) for _ in range(50))
+    )
+    assert numbers == list(range(1, 51))
+    await writer.close()
+
+
+async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
+    writer = database.Writer(file)
+    asked = asyncio.ensure_future(writer.run(lambda db: journal.append(db, START, "daemon-started", {})))
+    await asyncio.sleep(0)
+    await writer.close()
+    assert await asked == 1
+
+
+async def test_a_reader_sees_what_was_committed_and_refuses_to_write(file: Path) -> None:
+    writer, reader = database.Writer(file), database.Reader(file)
+    await writer.run(lambda db: journal.append(db, START, "daemon-started", {}))
+    assert await reader.run(journal.length) == 1
+    with pytest.raises(StoreError, match="cannot read"):
+        await reader.run(refuse)
+    await reader.close()
+    await writer.close()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from monitor.store import database, journal
+db = database.open_writing(Path(sys.argv[1]))
+with database.transaction(db):
+    journal.append(db, 1, "daemon-started", {})
+db.execute("BEGIN IMMEDIATE")
+journal.append(db, 2, "daemon-stopped", {})
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_that_is_killed_inside_a_transaction_leaves_only_what_was_committed(file: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, env={**os.environ})
+    assert ended.returncode == -9
+    db = database.open_writing(file)
+    assert [entry.kind for entry in journal.entries(db, "daemon-started", "daemon-stopped")] == ["daemon-started"]
+    db.close()
