@@ -5,10 +5,12 @@ aiohttp speaks HTTP; who is to blame where no connection comes about, and how lo
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,23 @@ MOST_REDIRECTS = 10
 PRODUCT = "sla-monitor"
 TLS_FAILED = "tls failed"
 
-_trail: ContextVar[Trail] = ContextVar("trail")
-"""The trail of the attempt whose task this is: aiohttp hands nothing of ours through to its connector."""
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One attempt, as the connector sees it."""
+
+    trail: Trail
+    transports: list[asyncio.Transport] = field(default_factory=list)
+
+    def hang_up(self) -> None:
+        """Leave every connection at once: TLS would wait half a minute for the other side's goodbye."""
+        for transport in self.transports:
+            transport.close()  # says our own goodbye
+            transport.abort()
+
+
+_call: ContextVar[_Call] = ContextVar("call")
+"""The attempt whose task this is: aiohttp hands nothing of ours through to its connector."""
 
 
 class _Names(AbstractResolver):
@@ -51,7 +68,7 @@ class _Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        trail = _trail.get()
+        trail = _call.get().trail
         trail.begin(RESOLVE, host)
         addresses = await self._resolver.routed(host)
         trail.address = addresses[0]
@@ -76,7 +93,8 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as aiohttp has it
     ) -> Connection:
-        trail = _trail.get()
+        call = _call.get()
+        trail = call.trail
         trail.address = literal(req.url.host or "")
         if trail.address is not None:
             trail.begin(CONNECT, str(trail.address))
@@ -91,7 +109,9 @@ class _Connector(aiohttp.TCPConnector):
             if error.os_error.errno is None and str(error.os_error).startswith("Multiple"):
                 raise failed("not connected") from None
             raise of_connection(error.os_error, trail.address) from None
-        _note_connection(trail, connection)
+        if connection.transport is not None:
+            call.transports.append(connection.transport)
+            _note_connection(trail, connection.transport)
         return connection
 
 
@@ -99,11 +119,8 @@ def _why_refused(error: Exception) -> str:
     return refusal(error) if isinstance(error, ssl.SSLCertVerificationError) else NOT_TRUSTED
 
 
-def _note_connection(trail: Trail, connection: Connection) -> None:
+def _note_connection(trail: Trail, transport: asyncio.Transport) -> None:
     """Split what has passed into the TCP handshake, as the kernel measured it, and the TLS one."""
-    transport = connection.transport
-    if transport is None:
-        return
     rtt = handshake_us(transport.get_extra_info("socket"))
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is not None:
@@ -160,7 +177,8 @@ class HttpClient:
 
         The steps go onto ``trail``. Raises ``NotOkError`` where no answer comes, also while the body is read inside.
         """
-        _trail.set(trail)
+        call = _Call(trail)
+        _call.set(call)
         try:
             # aiohttp's limit is the first redirect that it does not follow
             async with self._session.get(
@@ -170,6 +188,8 @@ class HttpClient:
                 response.close()
         except aiohttp.ClientError as error:
             raise _why_no_answer(error) from None
+        finally:
+            call.hang_up()
 
     def context(self, *, verify: bool, ca_file: Path | None) -> ssl.SSLContext:
         """Give the TLS settings, made once for all checks that share them: making one costs more than a check.
@@ -193,3 +213,4 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close the session and its connections."""
         await self._session.close()
+        await asyncio.sleep(0)  # asyncio closes the sockets of aborted connections one turn of the loop later

@@ -1,0 +1,186 @@
+"""Probes in a network that is broken on purpose: every fault on the right side, by ICMP and TCP, IPv4 and IPv6."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.model import Outcome
+from monitor.probes import CHECK_TYPES, Attempt, Cycle, Instruments, Plan, Target, cycle, open_instruments
+from monitor.probes.echo import EchoSocket
+from monitor.probes.pinger import SEQUENCES
+from monitor.probes.resolve import Address, literal
+from tests.integration.netlab import PATIENCE, Lab, lab, prober, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
+
+PORT = 9
+"""Nobody listens on it, so a server that is there refuses."""
+STRANGER = "198.51.100.1"
+STRANGER6 = "2001:db8::1"
+
+Job = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=["raw", "datagram"])
+def net(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with lab(servers=40) as built:
+        built.permit_pings(to_all=request.param == "datagram")
+        yield built
+
+
+def attempts(net: Lab, *jobs: Job, timeout: float = 1.0) -> list[tuple[Outcome, str]]:
+    async def one(instruments: Instruments, kind: str, host: str, keys: dict[str, Any]) -> Attempt:
+        check_type = CHECK_TYPES[kind]
+        return await check_type.build(check_type.settings(**keys), instruments).attempt(Target(host), timeout)
+
+    async def all_of_them() -> list[Attempt]:
+        async with open_instruments(SystemClock()) as instruments:
+            return await asyncio.gather(*(one(instruments, *job) for job in jobs))
+
+    return [(seen.outcome, seen.reason) for seen in net.inside(all_of_them())]
+
+
+def numeric(host: str) -> Address:
+    address = literal(host)
+    assert address is not None
+    return address
+
+
+def ping(host: str) -> Job:
+    return ("icmp", host, {})
+
+
+def tcp(host: str) -> Job:
+    return ("tcp", host, {"port": PORT})
+
+
+def page(host: str) -> Job:
+    return ("http", host, {"url": f"http://[{host}]/" if ":" in host else f"http://{host}/"})
+
+
+def test_servers_that_are_there_answer(net: Lab) -> None:
+    seen = attempts(net, *(ping(each(n)) for each in (net.address, net.address6) for n in range(net.count)))
+    assert set(seen) == {(Outcome.OK, "")}
+
+
+def test_a_silent_server_fails_by_every_probe(net: Lab) -> None:
+    a, b = net.address(1), net.address6(1)
+    net.take_down(a, b)
+    seen = attempts(net, ping(a), ping(b), tcp(a), tcp(b), page(a), page(b), timeout=0.5)
+    net.bring_up(a, b)
+    assert set(seen) == {(Outcome.FAIL, "timeout")}
+    assert attempts(net, ping(a), ping(b)) == [(Outcome.OK, "")] * 2
+
+
+def test_a_server_that_the_network_calls_unreachable_fails_at_once(net: Lab) -> None:
+    a, b = net.address(2), net.address6(2)
+    net.take_down(a, b, how="reject")
+    seen = attempts(net, ping(a), ping(b), tcp(a), page(a), timeout=30.0)
+    net.bring_up(a, b, how="reject")
+    assert set(seen) == {(Outcome.FAIL, "host unreachable")}
+
+
+def test_a_server_behind_a_filter_that_says_so_fails_at_once(net: Lab) -> None:
+    a, b = net.address(3), net.address6(3)
+    net.take_down(a, b, how="prohibit")
+    seen = attempts(net, ping(a), ping(b), timeout=30.0)
+    net.bring_up(a, b, how="prohibit")
+    assert set(seen) == {(Outcome.FAIL, "administratively prohibited")}
+
+
+def test_what_one_server_meets_is_not_told_of_another_that_shares_the_socket(net: Lab) -> None:
+    broken = [net.address(n) for n in range(10, 20)] + [net.address6(n) for n in range(10, 20)]
+    healthy = [net.address(n) for n in range(20, 40)] + [net.address6(n) for n in range(20, 40)]
+    net.take_down(*broken, how="reject")
+    order = [host for pair in zip(broken, healthy[::2], healthy[1::2], strict=True) for host in pair]
+    seen = dict(zip(order * 3, attempts(net, *map(ping, order * 3), timeout=10.0), strict=True))
+    net.bring_up(*broken, how="reject")
+    assert {seen[host] for host in broken} == {(Outcome.FAIL, "host unreachable")}
+    assert {seen[host] for host in healthy} == {(Outcome.OK, "")}
+
+
+def test_an_address_of_this_network_that_nobody_has_is_the_servers_fault(net: Lab) -> None:
+    nobody = "198.18.200.200"
+    seen = attempts(net, ping(nobody), tcp(nobody), page(nobody), timeout=30.0)
+    assert set(seen) == {(Outcome.FAIL, "host unreachable")}
+
+
+def test_having_no_route_is_the_monitors_fault(net: Lab) -> None:
+    seen = attempts(net, *(probe(host) for probe in (ping, tcp, page) for host in (STRANGER, STRANGER6)))
+    assert set(seen) == {(Outcome.UNKNOWN, "no route")}
+
+
+def test_a_cable_that_was_pulled_is_the_monitors_fault(net: Lab) -> None:
+    net.link_down()
+    seen = attempts(net, *(probe(each(0)) for probe in (ping, tcp, page) for each in (net.address, net.address6)))
+    net.link_up()
+    assert set(seen) == {(Outcome.UNKNOWN, "no route")}
+    assert attempts(net, ping(net.address(0)), ping(net.address6(0))) == [(Outcome.OK, "")] * 2
+
+
+def test_retries_ride_out_a_line_that_loses_packets(net: Lab) -> None:
+    hosts = [net.address(n) for n in range(20)]
+
+    async def cycles() -> list[Cycle]:
+        clock = SystemClock()
+        async with open_instruments(clock) as instruments:
+            probe = CHECK_TYPES["icmp"].build(CHECK_TYPES["icmp"].settings(), instruments)
+            plan = Plan(timeout=0.2, retries=20, retry_wait=0.0)
+            return await asyncio.gather(*(cycle(probe, Target(host), plan, clock) for host in hosts * 3))
+
+    net.take_down(*hosts, how="lossy")
+    made = net.inside(cycles())
+    net.bring_up(*hosts, how="lossy")
+    assert {each.outcome for each in made} == {Outcome.OK}
+    assert max(len(each.attempts) for each in made) > 1
+
+
+def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Lab) -> None:
+    silent = numeric(net.address(4))
+
+    async def flood() -> list[Attempt]:
+        async with open_instruments(SystemClock()) as instruments:
+            seen: list[Attempt] = []
+            for _ in range(SEQUENCES + 2):
+                instruments.pinger.ping(silent, 60.0, seen.append)
+            return list(seen)  # closing ends the others too
+
+    net.take_down(str(silent))
+    seen = net.inside(flood())
+    net.bring_up(str(silent))
+    assert [(each.outcome, each.reason) for each in seen] == [(Outcome.UNKNOWN, "too many pings in flight")] * 2
+
+
+def test_a_raw_socket_hears_its_own_answers_only(net: Lab) -> None:
+    async def heard_by_two(address: Address) -> tuple[set[int], set[int]]:
+        first, second = EchoSocket(address.family), EchoSocket(address.family)
+        first.send(address, 1, b"first")
+        second.send(address, 2, b"second")
+        heard: tuple[set[int], set[int]] = (set(), set())
+        async with asyncio.timeout(PATIENCE):
+            while not (1 in heard[0] and 2 in heard[1]):
+                await asyncio.sleep(0.01)  # both are only ever polled
+                heard[0].update(each.sequence for each in first.receive())
+                heard[1].update(each.sequence for each in second.receive())
+        first.close()
+        second.close()
+        return heard
+
+    for host in (net.address(5), net.address6(5)):
+        assert net.inside(heard_by_two(numeric(host))) == ({1}, {2})
+
+
+def test_names_whose_server_is_silent_delay_nobody_else(net: Lab) -> None:
+    silent = [("tcp", f"silent{n}.acme.example", {"port": PORT}) for n in range(20)]
+    with prober(net, *silent, ("icmp", "localhost", {}), ("icmp", net.address(0), {}), timeout=1.0) as asked:
+        seen = [(each["outcome"], each["reason"]) for each in asked.read()["attempts"]]
+        assert set(seen[:20]) == {("UNKNOWN", "name not resolved in time")}
+        assert seen[20:] == [("OK", "")] * 2
+        assert asked.wait() == 0
