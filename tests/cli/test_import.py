@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import io
+import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,10 @@ def test_the_same_file_twice_is_nothing_new(site: Installation) -> None:
     assert site.run("verify", "--json").json == before
 
 
-def test_the_file_may_come_by_standard_input(site: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((HEADER + GOOD).encode())))
-    assert site.run("import", "csv", "-", "--json").json == {"lines": 3, "new": 3}
+def test_the_file_may_come_by_standard_input(site: Installation) -> None:
+    command = [sys.executable, "-m", "monitor", "--config", str(site.config), "import", "csv", "-", "--json"]
+    done = subprocess.run(command, input=(HEADER + GOOD).encode(), capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == {"lines": 3, "new": 3}
 
 
 @pytest.mark.parametrize(
