@@ -21,6 +21,7 @@ from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes import Attempt
 from monitor.store import database
+from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -186,6 +187,14 @@ def crashing(path: Path) -> tuple[Database, CrashingConnection]:
     database.open_writing(path).close()
     connection = sqlite3.connect(path, factory=CrashingConnection, isolation_level=None)
     return Database(connection), connection
+
+
+def books_in_memory() -> Database:
+    """Empty books that leave nothing on disk, for properties with many examples."""
+    db = Database(memory=True)
+    db.conn.isolation_level = None
+    migrations.apply(db)
+    return db
 
 
 CHANCE = frozenset({"message_id", "refers"})

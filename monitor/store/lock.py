@@ -30,6 +30,7 @@ class DaemonLock:
         except BlockingIOError:
             self._file.seek(0)
             holder = self._file.read().strip()
+            self._file.close()
             raise InputError(
                 f"{data_dir}: another daemon (process {holder}) keeps its data here; stop it first"
             ) from None
