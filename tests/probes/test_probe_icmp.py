@@ -14,7 +14,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
 from monitor.probes.echo import Heard, error_text
-from monitor.probes.pinger import SEQUENCES, Pinger, Reading, _Line, arrival
+from monitor.probes.pinger import RENEW, SEQUENCES, Pinger, Reading, _Line, arrival
 from monitor.probes.resolve import Address, literal
 
 if TYPE_CHECKING:
@@ -252,3 +252,42 @@ def test_an_arrival_is_always_between_the_two_readings(stamp: int, real: int, la
 def test_an_ipv4_address_is_spelt_as_the_kernel_spells_it(octets: list[int]) -> None:
     text = ".".join(map(str, octets))
     assert literal(text) == Address(socket.AF_INET, socket.inet_ntoa(bytes(octets)))
+
+
+@permitted
+async def test_answers_that_this_machine_threw_away_are_not_the_servers_fault(
+    instruments: Instruments, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = instruments.pinger._lines[socket.AF_INET]
+    line.echo._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener = Listener(300)
+    for n in range(300):
+        instruments.pinger.ping(Address(socket.AF_INET, f"127.2.0.{n % 250 + 1}"), 0.2, listener)
+    reasons = {(each.outcome, each.reason) for each in await listener.all()}
+    assert reasons == {(Outcome.OK, ""), (Outcome.UNKNOWN, "receive buffer full")}
+    assert "receive buffer" in caplog.text
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clocks, with the monotonic one put forward by hand."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+@permitted
+async def test_the_socket_and_its_id_are_replaced_now_and_then() -> None:
+    clock = ShiftedClock()
+    pinger = Pinger(clock)
+    before, after = Listener(), Listener()
+    pinger.ping(HERE, 5.0, before)
+    old = pinger._lines[socket.AF_INET].echo
+    await before.all()
+    clock.ahead = RENEW
+    pinger.ping(HERE, 5.0, after)
+    assert pinger._lines[socket.AF_INET].echo is not old
+    assert [each.outcome for each in await after.all()] == [Outcome.OK]
+    assert old._icmp.is_closed
+    pinger.close()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from click.testing import CliRunner
+
+from monitor.cli.checks import checks
+from monitor.probes import CHECK_TYPES
+from monitor.probes.presets import PRESETS
+
+
+def test_every_type_key_and_preset_is_in_the_tables() -> None:
+    said = CliRunner().invoke(checks)
+    assert said.exit_code == 0
+    rows = {tuple(line.split()[:2]) for line in said.output.splitlines() if line}
+    keys = {(name, field.name) for name, each in CHECK_TYPES.items() for field in dataclasses.fields(each.settings)}
+    assert keys <= rows
+    assert {preset.name for preset in PRESETS} <= {row[0] for row in rows}
+
+
+def test_json_tells_which_keys_are_required_and_what_the_others_are_by_default() -> None:
+    said = json.loads(CliRunner().invoke(checks, ["--json"]).output)
+    assert [each["type"] for each in said["checks"]] == ["icmp", "tcp", "http", "https"]
+    keys = {each["type"]: {key["key"]: key for key in each["keys"]} for each in said["checks"]}
+    assert [key for key, each in keys["https"].items() if each["required"]] == ["url"]
+    assert keys["tcp"]["port"]["default"] == 80
+    assert keys["http"]["status"]["default"] == ["200-399"]
+    assert keys["https"]["verify_certificate"]["default"] is True
+    assert (keys["https"]["ca_file"]["kind"], keys["tcp"]["port"]["kind"]) == ("file", "number")
+    assert {"name": "mysql", "kind": "database", "type": "tcp", "keys": {"port": 3306}} in said["presets"]
