@@ -7,13 +7,13 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.model import CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from monitor.clock import Clock
     from monitor.engine.recorder import Recorder
@@ -77,6 +77,8 @@ class Sweeper:
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
         self._certificates: dict[CheckKey, int] = {}
+        self._newest: dict[CheckKey, asyncio.Task[None]] = {}
+        """The cycle of each check that began last, while it is under way."""
 
     def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
@@ -97,26 +99,46 @@ class Sweeper:
         """Begin a cycle of every check of a server."""
         for turn in self._turns.get(slot.server, ()):
             self._telemetry.slot_left(late / 1000)
-            self._outstanding[slot.sweep] += 1
-            task = asyncio.create_task(self._probe(turn, slot.sweep), name=f"probe {turn.key}")
-            self._under_way.add(task)
-            task.add_done_callback(partial(self._ended, slot.sweep))
+            self._begin(turn.key, slot.sweep, self._probe(turn, slot.sweep, self._newest.get(turn.key)))
+
+    def _begin(self, key: CheckKey, sweep: int, work: Coroutine[Any, Any, None]) -> None:
+        self._outstanding[sweep] += 1
+        task = asyncio.create_task(work, name=f"probe {key}")
+        self._under_way.add(task)
+        self._newest[key] = task
+        task.add_done_callback(partial(self._ended, key, sweep))
 
     def missed(self, slot: Slot, count: int) -> None:
         """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
         at = self._timescale.at(slot.due / 1000)
         for turn in self._turns.get(slot.server, ()):
             self._telemetry.slot_missed(count)
-            self._recorder.submit(slot.sweep, Result(turn.key, at, Outcome.UNKNOWN, 0, None, MISSED))
             self._telemetry.result(turn.type, Outcome.UNKNOWN, None)
+            result = Result(turn.key, at, Outcome.UNKNOWN, 0, None, MISSED)
+            before = self._newest.get(turn.key)
+            if before is None:
+                self._recorder.submit(slot.sweep, result)
+            else:
+                self._begin(turn.key, slot.sweep, self._submit_after(before, slot.sweep, result))
+
+    async def _submit_after(self, before: asyncio.Task[None] | None, sweep: int, result: Result) -> None:
+        """Submit a result when that of the cycle ``before`` is: those of one check come in the order of their times.
+
+        A cycle can outlast its interval by what it takes to ask the canaries, or by a stall.
+        """
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        self._recorder.submit(sweep, result)
 
     def sweep_over(self, sweep: int) -> None:
         """Close a sweep when its last cycle has ended, which may be now."""
         self._over.add(sweep)
         self._close(sweep)
 
-    def _ended(self, sweep: int, task: asyncio.Task[None]) -> None:
+    def _ended(self, key: CheckKey, sweep: int, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        if self._newest.get(key) is task:
+            del self._newest[key]
         self._outstanding[sweep] -= 1
         if not task.cancelled() and task.exception():
             log.error("a probe was lost to a fault in the monitor", exc_info=task.exception())
@@ -128,7 +150,7 @@ class Sweeper:
             del self._outstanding[sweep]
             self._recorder.end_sweep(sweep)
 
-    async def _probe(self, turn: Turn, sweep: int) -> None:
+    async def _probe(self, turn: Turn, sweep: int, before: asyncio.Task[None] | None) -> None:
         assert self._plan is not None
         began = self._clock.monotonic()
         cycled = await cycle(_Watched(turn.probe, self._glance), turn.target, self._plan, self._clock)
@@ -141,7 +163,7 @@ class Sweeper:
         if last.cert_expiry is not None:
             self._certificates[turn.key] = last.cert_expiry
         self._telemetry.result(turn.type, outcome, latency)
-        self._recorder.submit(sweep, self._result(turn.key, cycled, outcome, latency, reason))
+        await self._submit_after(before, sweep, self._result(turn.key, cycled, outcome, latency, reason))
 
     def _result(self, key: CheckKey, cycled: Cycle, outcome: Outcome, latency: int | None, reason: str) -> Result:
         at = self._timescale.at(cycled.attempts[0].at)
