@@ -173,8 +173,12 @@ def _nothing_is_lost_or_doubled(falls: list[Fall], outages: list[Outage], alive:
 
 
 def _first_sight_after(moment: int, alive: list[tuple[int, int]]) -> int:
-    """Until when a daemon must have seen what is true since ``moment``: it must work for long enough after it."""
-    return next(max(moment, since) + SEEN + WRITING for since, until in alive if until - max(moment, since) >= SEEN)
+    """Until when a daemon must have seen what is true since ``moment``: it must work for long enough after it.
+
+    The last one is awaited until it has seen everything, which may be sooner.
+    """
+    seen = (max(moment, since) + SEEN + WRITING for since, until in alive if until - max(moment, since) >= SEEN)
+    return next(seen, alive[-1][1])
 
 
 def _each_outage_is_told_once(books: Books, outages: list[Outage]) -> None:
