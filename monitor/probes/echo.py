@@ -5,8 +5,6 @@ icmplib builds and parses the packets; the socket's options, its filters and the
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import secrets
 import socket
 import struct
@@ -14,23 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from icmplib import ICMPSocketError, ICMPv4Socket, ICMPv6Socket
 
+from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER, only_ours
+
 if TYPE_CHECKING:
     from monitor.probes.resolve import Address
 
 # Linux's numbers that the socket module does not name
 SO_RCVBUFFORCE = 33
 SO_TIMESTAMPNS = 35
-SO_ATTACH_FILTER = 26
 SO_MEMINFO = 55
-SOL_RAW = 255
-ICMP_FILTER = 1
-ICMP6_FILTER = 1
 IP_RECVERR = 11
 IPV6_RECVERR = 25
-
-IPV4_HEADER = 20
-IPV6_HEADER = 40
-ICMP_HEADER = 8
 
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for both ways: the default keeps 256 replies and drops the rest without a word."""
@@ -142,7 +134,7 @@ class EchoSocket:
         self._sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         _enlarge(self._sock)
         if self.raw:
-            _only_ours(self._sock, self.id, v4=self._v4)
+            only_ours(self._sock, self.id, v4=self._v4)
         elif self._v4:
             self._sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         else:
@@ -248,53 +240,3 @@ def _enlarge(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
     except OSError:  # beyond the system's limit needs a privilege
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-
-
-def _only_ours(sock: socket.socket, ident: int, *, v4: bool) -> None:
-    """Keep the rest of the machine's ICMP out of a raw socket: by type, and by a packet filter on our id.
-
-    An answer carries the id at its own place, an error inside the request that it quotes.
-    """
-    passing = (0, 3, 11) if v4 else (129, 1, 3)
-    mask = bytearray(b"\xff" * (4 if v4 else 32))
-    for kind in passing:
-        word = struct.unpack_from("=I", mask, kind // 32 * 4)[0]
-        struct.pack_into("=I", mask, kind // 32 * 4, word & ~(1 << kind % 32))
-    level, option = (SOL_RAW, ICMP_FILTER) if v4 else (socket.IPPROTO_ICMPV6, ICMP6_FILTER)
-    sock.setsockopt(level, option, bytes(mask))
-    program = _program_v4(ident) if v4 else _program_v6(ident)
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
-    with contextlib.suppress(OSError):  # it only saves time: every packet is looked at again
-        sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code)))
-
-
-# classic BPF: (code, jump if true, jump if false, operand)
-_ACCEPT = (0x06, 0, 0, 0xFFFF)
-_DROP = (0x06, 0, 0, 0)
-
-
-def _program_v4(ident: int) -> list[tuple[int, int, int, int]]:
-    return [
-        (0xB1, 0, 0, 0),  # X = length of the IP header
-        (0x50, 0, 0, 0),  # A = type
-        (0x15, 0, 2, 0),  # an answer?
-        (0x48, 0, 0, 4),  # A = its id
-        (0x05, 0, 0, 1),
-        (0x48, 0, 0, ICMP_HEADER + IPV4_HEADER + 4),  # A = the id in the quoted request
-        (0x15, 0, 1, ident),
-        _ACCEPT,
-        _DROP,
-    ]
-
-
-def _program_v6(ident: int) -> list[tuple[int, int, int, int]]:
-    return [
-        (0x30, 0, 0, 0),  # A = type; the packet begins here
-        (0x15, 0, 2, 129),
-        (0x28, 0, 0, 4),
-        (0x05, 0, 0, 1),
-        (0x28, 0, 0, ICMP_HEADER + IPV6_HEADER + 4),
-        (0x15, 0, 1, ident),
-        _ACCEPT,
-        _DROP,
-    ]

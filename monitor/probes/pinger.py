@@ -15,9 +15,10 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
+from monitor.probes.arrival import Reading, arrival
 from monitor.probes.blame import TIMEOUT, NotOkError, local, ours
 from monitor.probes.echo import EchoSocket
 from monitor.probes.probe import Attempt, Step
@@ -44,28 +45,6 @@ SEQUENCES = 65536
 AT_ONCE = 0.0001
 """Seconds within which both clocks must be read."""
 NOT_PERMITTED = "icmp not permitted"
-
-
-class Reading(NamedTuple):
-    """Both of the machine's clocks at one moment."""
-
-    mono: float
-    real_ns: int
-
-
-def arrival(stamp_ns: int, before: Reading, after: Reading) -> float:
-    """Place the kernel's wall time of a packet on the monotonic clock; it came between the two readings.
-
-    If the wall clock stepped between them, the stamp fits one of the two only. Where it fits neither, the packet
-    counts as come just now: a latency is never made better than it can have been.
-    """
-    after_place = after.mono + (stamp_ns - after.real_ns) / 1_000_000_000
-    before_place = before.mono + (stamp_ns - before.real_ns) / 1_000_000_000
-    after_fits = before.mono <= after_place <= after.mono
-    before_fits = before.mono <= before_place <= after.mono
-    if after_fits:
-        return max(after_place, before_place) if before_fits else after_place
-    return before_place if before_fits else after.mono
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
+from monitor.probes.arrival import Reading, arrival
 from monitor.probes.echo import Heard, error_text
-from monitor.probes.pinger import RENEW, SEQUENCES, Pinger, Reading, _Line, arrival
+from monitor.probes.pinger import RENEW, SEQUENCES, Pinger, _Line
 from monitor.probes.resolve import Address, literal
 
 if TYPE_CHECKING:
