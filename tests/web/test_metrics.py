@@ -253,6 +253,7 @@ def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() ->
     cut = MetricsPage(board, telemetry, CollectorRegistry()).pieces(Format.OPENMETRICS)
     text = next(cut)
     board.replace_config(CHECKS, SUBSCRIPTIONS)
+    board.outage_opened(outage(1, SITE))
     text += "".join(cut)
     assert len(parsed(text, Format.OPENMETRICS)) > 5
     assert len(samples(text, "monitor_check_info")) == len(samples(text, "probe_success")) == PIECE
