@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import threading
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -146,3 +147,22 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def stays_on_the_line(tls: ssl.SSLContext, answer: bytes) -> Iterator[int]:
+    """Give a port where the first caller is answered over TLS, and then neither hung up on nor listened to."""
+    over = threading.Event()
+
+    def serve() -> None:
+        with listener.accept()[0] as plain, tls.wrap_socket(plain, server_side=True) as sock:
+            sock.recv(65536)
+            sock.sendall(answer)
+            over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        thread.join()

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from monitor.model import Outcome
-from tests.probes.servers import Server, Site, page, redirect, resets, says, says_and_hangs
+from tests.probes.servers import Server, Site, page, redirect, resets, says, says_and_hangs, stays_on_the_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.probes.conftest import Try
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -143,3 +143,20 @@ async def test_a_redirect_to_a_page_with_a_bad_certificate_is_a_fail(attempt: Tr
     ):
         seen = await attempt("http", url=plain.url())
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "certificate not trusted")
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [(page(), Outcome.OK), (b"HTTP/1.1 200", Outcome.FAIL)])
+async def test_a_server_that_stays_on_the_line_holds_no_descriptor_of_ours(
+    attempt: Try, authority: Authority, answer: bytes, outcome: Outcome
+) -> None:
+    with stays_on_the_line(authority.tls("127.0.0.1"), answer) as port:
+        before = descriptors()
+        seen = await attempt("https", 0.5, url=f"https://127.0.0.1:{port}/", ca_file=authority.file)
+        await asyncio.sleep(0)  # the loop closes sockets one turn later
+        after = descriptors()
+    assert seen.outcome is outcome
+    assert after - before == 1  # the server's end, which is a descriptor of this process too
