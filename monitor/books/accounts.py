@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from monitor.books.exclusions import known_exclusions
 from monitor.books.maintenance import known_windows
 from monitor.books.remaking import history_without
 from monitor.books.terms import versions
@@ -58,21 +59,24 @@ class Accounts:
 class Books:
     """The books as they stood at one moment, open for reading.
 
-    What was recorded later than ``at`` does not exist in them: results of a later time, windows announced and terms
-    that came into force afterwards. What is read once is kept for as long as the object lives: one question.
+    What was recorded later than ``at`` does not exist in them: results of a later time, windows announced, exclusions
+    recorded or withdrawn, and terms that came into force afterwards. What is read once is kept for as long as the
+    object lives: one question.
     """
 
     def __init__(self, db: Database, at: Millis, current: Terms) -> None:
         self._db = db
         self.at = at
         self.versions = versions(db, at, current)
-        self.windows = known_windows(db, at)
-        self.exclusions: tuple[Exclusion, ...] = tuple(
-            exclusion for window in self.windows for exclusion in rules.exclusions(window)
-        )
         self._numbers = results.numbers(db)
         self._late = rewriting.late_imports(db, at)
         self._rewritten = rewriting.touched_by(db, self._late) if self._late else frozenset()
+        self.windows = known_windows(db, at)
+        self.records = known_exclusions(db, at, self._rewritten)
+        self.exclusions: tuple[Exclusion, ...] = (
+            *(exclusion for window in self.windows for exclusion in rules.exclusions(window)),
+            *(record.exclusion(at) for record in self.records if record.withdrawn is None),
+        )
         self._histories: dict[tuple[CheckKey, Span], History] = {}
 
     @property
@@ -110,16 +114,13 @@ class Books:
             target=product.target,
             now=self.at,
         )
-        nominal = self._nominal(name, window)
-        budget = came_to.budget_ms(nominal.end - nominal.start)
+        # as if everything stayed as it is now; what a subscription was not in force for is not in it
+        whole = segments(self.versions, name, window, window.end)
+        nominal = Span(whole[0].span.start, whole[-1].span.end) if whole else window
+        budget = came_to.budget_ms(sum(part.span.end - part.span.start for part in whole))
         return SubscriptionAccount(
             subscription, terms, nominal, came_to, credit(product, came_to, subscription), budget
         )
-
-    def _nominal(self, name: str, window: Span) -> Span:
-        """Cut the window to the subscription's days, as if everything stayed as it is now."""
-        whole = segments(self.versions, name, window, window.end)
-        return Span(whole[0].span.start, whole[-1].span.end) if whole else window
 
     def _histories_of(self, parts: Sequence[Segment]) -> dict[CheckKey, History]:
         spans: dict[CheckKey, Span] = {}

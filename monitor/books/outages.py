@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.contract.intervals import Intervals
-from monitor.contract.timeline import Lengths, outage_down, outage_lengths
+from monitor.contract.availability import excluded_of
+from monitor.contract.timeline import Lengths, outage_lengths
 from monitor.model import Span
 
 if TYPE_CHECKING:
@@ -21,12 +21,5 @@ def lengths(books: Books, outage: Outage) -> tuple[Lengths, Millis]:
     end = outage.end if outage.end is not None else books.at
     history = books.history(outage.check, Span(outage.start, max(end, outage.start + 1)))
     stood = next((each for each in history.outages if each.id == outage.id), outage)
-    down = outage_down(stood, history, books.at)
-    excluded = Intervals(
-        exclusion.span
-        for exclusion in books.exclusions
-        if (exclusion.servers is None or outage.check.server in exclusion.servers)
-        and exclusion.check in (None, outage.check.name)
-        and exclusion.subscription is None
-    )
-    return outage_lengths(stood, history, books.at), (down & excluded).length
+    excluded = excluded_of(stood, history, books.exclusions, books.at)
+    return outage_lengths(stood, history, books.at), excluded

@@ -6,11 +6,12 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from monitor.books.numbering import told_until
 from monitor.contract.segments import terms_at
 from monitor.contract.timeline import History, extend
 from monitor.model import CheckKey, Outage, Result, Run
 from monitor.outage import Change, Standing, advance
-from monitor.store import outages, results, rewriting
+from monitor.store import results, rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,17 +71,13 @@ def history_without(
 ) -> History:
     """Make a check's past anew as it stood before some batches came, up to a moment.
 
-    The slow road, for questions of what the books said before an import. An outage has the number of the earliest that
-    it is part of today.
+    The slow road, for questions of what the books said before an import. Outages have the numbers that they had then.
     """
     number = results.numbers(db)[key]
     one = Remade(key, number, 0, Standing(), list(results.all_runs(db, number)))
     for result in rewriting.results_without(db, key, until, batches):
         one.take(result, one.hold(result.at, terms))
     one.finish()
-    today = outages.touching(db, number, 0, 1 << 62)
-    numbered = []
-    for outage in one.outages:
-        part_of = (each.id for each in today if each.start <= outage.last_fail and outage.start <= each.last_fail)
-        numbered.append(replace(outage, id=next(part_of, 0)))
+    then = {extent.start: extent.id for extent in told_until(db, until).values() if extent.check == key}
+    numbered = [replace(outage, id=then.get(outage.start, 0)) for outage in one.outages]
     return History(tuple(one.runs), tuple(numbered))

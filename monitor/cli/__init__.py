@@ -24,6 +24,7 @@ COMMANDS = {
     "check-config": "monitor.cli.check_config:check_config",
     "checks": "monitor.cli.checks:checks",
     "completion": "monitor.cli.completion:completion",
+    "exclude": "monitor.cli.exclude:exclude",
     "import": "monitor.cli.importing:import_",
     "mail": "monitor.cli.mail:mail",
     "maintenance": "monitor.cli.maintenance:maintenance",
