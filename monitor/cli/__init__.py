@@ -25,6 +25,7 @@ COMMANDS = {
     "checks": "monitor.cli.checks:checks",
     "completion": "monitor.cli.completion:completion",
     "exclude": "monitor.cli.exclude:exclude",
+    "explain": "monitor.cli.explain:explain",
     "import": "monitor.cli.importing:import_",
     "mail": "monitor.cli.mail:mail",
     "maintenance": "monitor.cli.maintenance:maintenance",

@@ -72,7 +72,7 @@ def listing(app: App, *, as_json: bool) -> None:
     with app.reading() as db:
         records = books.known_exclusions(db, app.now(db))
     if as_json:
-        print_json({"exclusions": [_document(record) for record in records]})
+        print_json({"exclusions": [document(record) for record in records]})
         return
     print_table(
         ["id", "clause", "server", "check", "subscription", "start", "end", "reason", "recorded", "withdrawn"],
@@ -126,12 +126,13 @@ def _say_why(reason: str) -> None:
 
 def _print(record: Record, *, as_json: bool) -> None:
     if as_json:
-        print_json(_document(record))
+        print_json(document(record))
     else:
         click.echo(record.id)
 
 
-def _document(record: Record) -> dict[str, Any]:
+def document(record: Record) -> dict[str, Any]:
+    """Give an exclusion as JSON shows it everywhere."""
     withdrawn = record.withdrawn
     return {
         "id": record.id,

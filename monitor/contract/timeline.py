@@ -116,6 +116,11 @@ def read(history: History, window: Span, reading: Reading, now: Millis) -> Timel
     return Timeline(Intervals(up) - possible, possible)
 
 
+def read_at(history: History, at: Millis) -> Run | None:
+    """Return the run that covers an instant; ``None`` where no result holds (reading.md 4.2)."""
+    return next((run for run, _ in _covers(history.runs, at, at + 1)), None)
+
+
 def together(timelines: Sequence[Timeline], excused: Sequence[Intervals] = ()) -> Timeline:
     """Combine several checks (reading.md 4.6): down if any is down, else unknown if any is unknown, else up.
 

@@ -36,7 +36,8 @@ def exclude_outage(db: Database, number: int, at: Millis, clause: str = "4.3") -
 @st.composite
 def asked(draw: st.DrawFn, outage_ids: list[int]) -> Asked:
     clause = draw(st.sampled_from(RECORDED_CLAUSES))
-    if outage_ids and draw(st.integers(0, 1)):
+    by_outage: bool = draw(st.booleans())
+    if outage_ids and by_outage:
         return Asked(clause, "why", outage=draw(st.sampled_from(outage_ids)))
     first, last = sorted(draw(st.lists(st.integers(-5, 70), min_size=2, max_size=2, unique=True)))
     return Asked(clause, "why", server="web-01", span=Span(START + first * STEP, START + last * STEP))
