@@ -24,6 +24,7 @@ COMMANDS = {
     "check-config": "monitor.cli.check_config:check_config",
     "checks": "monitor.cli.checks:checks",
     "completion": "monitor.cli.completion:completion",
+    "credits": "monitor.cli.credits:credits_",
     "exclude": "monitor.cli.exclude:exclude",
     "explain": "monitor.cli.explain:explain",
     "import": "monitor.cli.importing:import_",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.config.addresses import Listen
-    from monitor.model import Customer, Millis, Rounding, Server, Subscription
+    from monitor.model import CreditPolicy, Customer, Millis, Rounding, Server, Subscription
 
 TransportName: TypeAlias = Literal["file", "smtp"]
 Security: TypeAlias = Literal["starttls", "tls", "none"]
@@ -50,6 +50,7 @@ class ContractSettings:
     rounding: Rounding
     rolling_days: int
     operator_emails: tuple[str, ...]
+    credit: CreditPolicy = "on-claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +153,5 @@ class Config:
             },
             subscriptions=self.subscriptions_by_id,
             customers={customer.id: customer.name for customer in self.customers},
+            credit=self.contract.credit,
         )

@@ -47,6 +47,7 @@ def document(config: Config) -> dict[str, Any]:
             "timezone": config.contract.timezone,
             "rounding": config.contract.rounding,
             "rolling_days": config.contract.rolling_days,
+            "credit": config.contract.credit,
             "operator_emails": list(config.contract.operator_emails),
         },
         "web": {"listen": str(config.web.listen), "public_url": config.web.public_url},

@@ -28,7 +28,7 @@ from monitor.config.kinds import (
 )
 from monitor.config.settings import Security, TransportName
 from monitor.contract.levels import LEVELS
-from monitor.model import Language, Product, Rounding
+from monitor.model import CreditPolicy, Language, Product, Rounding
 
 MONITOR: Final = (
     Key("data_dir", path, "data"),
@@ -42,6 +42,7 @@ CONTRACT: Final = (
     Key("timezone", zone, "Europe/Istanbul"),
     Key("rounding", choice(*get_args(Rounding)), "down"),
     Key("rolling_days", whole(1, 366), 30),
+    Key("credit", choice(*get_args(CreditPolicy)), "on-claim"),
     Key("operator_emails", list_of(email, "e-mail addresses"), ()),
 )
 WEB: Final = (

@@ -35,6 +35,7 @@ def decisions(terms: Terms) -> tuple[Decision, ...]:
     return (
         Decision("rounding", terms.rounding, "5.1.2"),
         Decision("timezone", terms.timezone, "5.2.1"),
+        Decision("credit", terms.credit, "6.2"),
         Decision("rolling_days", str(terms.rolling_days), "7"),
         *FIXED,
     )

@@ -16,7 +16,7 @@ from monitor.model import PING, Subscription
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.model import Millis, Product, Rounding
+    from monitor.model import CreditPolicy, Millis, Product, Rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Terms:
     subscriptions: Mapping[str, Subscription]
     customers: Mapping[str, str]
     """Names by id."""
+    credit: CreditPolicy = "on-claim"
 
     @property
     def hold(self) -> Millis:
@@ -126,6 +127,7 @@ def terms_body(terms: Terms) -> dict[str, Any]:
         "rounding": terms.rounding,
         "rolling_days": terms.rolling_days,
         "interval": terms.interval,
+        "credit": terms.credit,
         "servers": {
             name: {"level": server.level, "checks": [[check.name, check.type] for check in server.checks]}
             for name, server in sorted(terms.servers.items())
@@ -149,6 +151,7 @@ def terms_from_body(in_force: Millis, body: Mapping[str, Any]) -> Terms:
         },
         subscriptions={name: _subscription_from_body(one) for name, one in body["subscriptions"].items()},
         customers=dict(body["customers"]),
+        credit=body.get("credit", "on-claim"),
     )
 
 

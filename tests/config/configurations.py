@@ -142,6 +142,7 @@ def configurations(draw: st.DrawFn) -> Config:
             rounding=draw(st.sampled_from(["down", "half-up"])),
             rolling_days=draw(st.integers(1, 366)),
             operator_emails=draw(several(EMAILS)),
+            credit=draw(st.sampled_from(["on-claim", "automatic"])),
         ),
         web=WebSettings(
             Listen(draw(st.sampled_from(["127.0.0.1", "::", "localhost"])), draw(PORTS)), "https://a.example/"

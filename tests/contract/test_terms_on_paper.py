@@ -160,6 +160,7 @@ def some_terms(draw: st.DrawFn) -> Terms:
         servers=draw(st.dictionaries(names, st.builds(ServerTerms, st.integers(1, 4), checks), max_size=3)),
         subscriptions=draw(st.dictionaries(names, subscriptions, max_size=3)),
         customers=draw(st.dictionaries(names, names, max_size=3)),
+        credit=draw(st.sampled_from(["on-claim", "automatic"])),
     )
 
 
@@ -170,6 +171,12 @@ def test_what_was_written_is_read_back_exactly(terms: Terms) -> None:
     assert read_back == terms
     fees_of = [[str(one.fee) for one in each.subscriptions.values()] for each in (terms, read_back)]
     assert sorted(fees_of[0]) == sorted(fees_of[1])
+
+
+def test_terms_written_before_credits_had_a_policy_are_those_of_the_agreement() -> None:
+    body = terms_body(TERMS)
+    del body["credit"]
+    assert terms_from_body(TERMS.in_force, body) == TERMS
 
 
 # --- what was decided where the agreement is silent ------------------------------------------------------------------

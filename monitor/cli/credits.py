@@ -1,0 +1,107 @@
+"""``monitor credits``: what is owed for a month (6.1 to 6.6)."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.books.accounts import Books
+from monitor.books.crediting import owed
+from monitor.cli.app import App, print_json, print_table
+from monitor.contract.calendar import month_text, parse_month
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from monitor.books.crediting import Owed
+
+COLUMNS = (
+    "month",
+    "subscription",
+    "customer",
+    "clause",
+    "percent",
+    "amount",
+    "currency",
+    "credited_in",
+    "claimed",
+    "due",
+    "certain",
+    "final",
+)
+
+
+@click.command("credits")
+@click.option("--month", metavar="YYYY-MM", required=True, help="A calendar month in the contract's zone.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), help="A table unless given.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.pass_obj
+def credits_(app: App, *, month: str, form: str | None, as_json: bool) -> None:
+    """List the credits of a month, by subscription, with the clause of each and whether it was claimed.
+
+    All credits of a subscription in one month together never exceed its monthly fee (6.6). Due is what was claimed in
+    time (6.2); with [contract] credit = "automatic" all of it.
+    """
+    if as_json and form not in (None, "json"):
+        raise InputError(f"--json and --format {form}: give one of them")
+    when = parse_month(month)
+    with app.reading() as db:
+        now = app.now(db)
+        found = owed(db, Books(db, now, app.config.terms(now)), *when)
+    label = month_text(*when)
+    records = [_record(each) for each in found]
+    if as_json or form == "json":
+        print_json({"month": label, "credits": records})
+    elif form == "csv":
+        _csv(label, records)
+    else:
+        _table(label, records)
+
+
+def _record(each: Owed) -> dict[str, Any]:
+    credit = each.credit
+    return {
+        "subscription": each.subscription.id,
+        "customer": each.subscription.customer,
+        "clause": credit.clause,
+        "percent": str(credit.percent),
+        "amount": None if credit.amount is None else str(credit.amount),
+        "currency": credit.currency,
+        "credited_in": each.credited_in,
+        "claimed": each.claimed,
+        "due": each.due,
+        "certain": credit.certain,
+        "final": each.final,
+    }
+
+
+def _csv(month: str, records: list[dict[str, Any]]) -> None:
+    """Write for the billing system: a header, then a line for each; true and false as words, nothing where nothing."""
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    for record in records:
+        cells = (({"month": month} | record)[column] for column in COLUMNS)
+        lines.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
+
+
+def _table(month: str, records: list[dict[str, Any]]) -> None:
+    print_table(
+        ["subscription", "customer", "clause", "rate", "amount", "credited in", "claimed", "due", "state"],
+        (
+            [
+                each["subscription"],
+                each["customer"],
+                each["clause"],
+                f"{each['percent']} %",
+                "-" if each["amount"] is None else f"{each['amount']} {each['currency']}",
+                each["credited_in"],
+                "yes" if each["claimed"] else "no",
+                "yes" if each["due"] else "no",
+                ("final" if each["final"] else "provisional") + ("" if each["certain"] else ", not certain"),
+            ]
+            for each in records
+        ),
+        empty=f"no credit is owed for {month}",
+    )
