@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Monitoring: TypeAlias = Literal["none", "ping", "ping + 2 services"]
+PhoneHours: TypeAlias = Literal["09-18", "24/7"]
 Cell: TypeAlias = str | int | Decimal | bool | None
 """True and False are the agreement's yes and dash; ``None`` is a dash where others have a value."""
 
@@ -75,14 +77,14 @@ class SupportLevel:
     """What the program needs of one column of the table; the rest is in ``CATALOGUE``."""
 
     level: int
-    monitoring: Literal["none", "ping", "ping + 2 services"]
+    monitoring: Monitoring
     services: int
     """How many services are monitored beside ping, at most."""
     ticket_hours: int
     """First response to a ticket, at most."""
     email_hours: int
     """First response to an e-mail, at most."""
-    phone: Literal["09-18", "24/7"] | None
+    phone: PhoneHours | None
     fee_usd: Decimal
     """A month."""
     reinstalls_per_year: int
@@ -94,9 +96,27 @@ class SupportLevel:
         return self.monitoring != "none"
 
 
-LEVELS: Final[Mapping[int, SupportLevel]] = {
-    1: SupportLevel(1, "none", 0, 24, 24, None, Decimal(0), 1, 4),
-    2: SupportLevel(2, "ping", 0, 8, 8, "09-18", Decimal("9.99"), 2, 8),
-    3: SupportLevel(3, "ping", 0, 4, 4, "09-18", Decimal("49.99"), 2, 12),
-    4: SupportLevel(4, "ping + 2 services", 2, 1, 1, "24/7", Decimal("99.99"), 4, 24),
-}
+def _level(number: int) -> SupportLevel:
+    cells = {row.key: row.cells[number - 1] for row in CATALOGUE}
+    monitoring, fee = cells["monitoring"] or "none", cells["fee_usd"]
+    assert isinstance(fee, Decimal)
+    return SupportLevel(
+        level=number,
+        monitoring=cast("Monitoring", monitoring),
+        services=2 if monitoring == "ping + 2 services" else 0,
+        ticket_hours=_whole(cells["ticket_response"]),
+        email_hours=_whole(cells["email_response"]),
+        phone=cast("PhoneHours | None", cells["phone"]),
+        fee_usd=fee,
+        reinstalls_per_year=_whole(cells["reinstalls"]),
+        kvm_hours_per_month=_whole(cells["kvm"]),
+    )
+
+
+def _whole(cell: Cell) -> int:
+    assert isinstance(cell, int)
+    return cell
+
+
+LEVELS: Final[Mapping[int, SupportLevel]] = {number: _level(number) for number in (1, 2, 3, 4)}
+"""The columns of the catalogue: there is one table, and this is read out of it."""

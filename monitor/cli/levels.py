@@ -1,0 +1,58 @@
+"""``monitor levels``: the catalogue of clause 8.1, from the table that everything else uses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.app import json_option, print_json, print_table
+from monitor.contract.levels import CATALOGUE, LEVELS
+
+if TYPE_CHECKING:
+    from monitor.contract.levels import Cell, SupportLevel
+
+
+@click.command()
+@json_option
+def levels(*, as_json: bool) -> None:
+    """Print what each support level includes (table 8.1 of the agreement)."""
+    if as_json:
+        print_json({"levels": [_document(level) for level in LEVELS.values()]})
+        return
+    print_table(
+        ["8.1", *(f"level {number}" for number in LEVELS)],
+        ([f"{row.en}, {row.unit}" if row.unit else row.en, *map(_shown, row.cells)] for row in CATALOGUE),
+        empty="",
+    )
+
+
+def _document(level: SupportLevel) -> dict[str, Any]:
+    """Give one column: what the program needs of it by name, and every row by its key with the agreement's words."""
+    return {
+        "level": level.level,
+        "monitoring": level.monitoring,
+        "services": level.services,
+        "ticket_hours": level.ticket_hours,
+        "email_hours": level.email_hours,
+        "phone": level.phone,
+        "fee": str(level.fee_usd),
+        "currency": "USD",
+        "reinstalls_per_year": level.reinstalls_per_year,
+        "kvm_hours_per_month": level.kvm_hours_per_month,
+        "rows": [
+            {"key": row.key, "tr": row.tr, "en": row.en, "unit": row.unit, "value": _plain(row.cells[level.level - 1])}
+            for row in CATALOGUE
+        ],
+    }
+
+
+def _plain(cell: Cell) -> Any:
+    return str(cell) if isinstance(cell, Decimal) else cell
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None or isinstance(cell, bool):
+        return "yes" if cell else "-"
+    return "free" if isinstance(cell, Decimal) and not cell else str(cell)
