@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
+from monitor.mail.claims import answer_sheet, answer_subject, refusal_sheet, refusal_subject
 from monitor.mail.english import ENGLISH
 from monitor.mail.letters import (
     Letter,
@@ -58,12 +60,17 @@ def compose(letter: AnyLetter) -> Letter:
 def _written(letter: AnyLetter, words: Words) -> tuple[str, Sheet]:
     match letter:
         case OutageLetter():
-            return outage_subject(letter, words), outage_sheet(letter, words)
+            written = outage_subject(letter, words), outage_sheet(letter, words)
         case MaintenanceLetter():
-            return maintenance_subject(letter, words), maintenance_sheet(letter, words)
+            written = maintenance_subject(letter, words), maintenance_sheet(letter, words)
         case OperatorLetter():
-            return operator_subject(letter, words), operator_sheet(letter, words)
+            written = operator_subject(letter, words), operator_sheet(letter, words)
         case ReportLetter():
-            return report_subject(letter, words), report_sheet(letter, words)
+            written = report_subject(letter, words), report_sheet(letter, words)
+        case AnswerLetter():
+            written = answer_subject(letter, words), answer_sheet(letter, words)
+        case RefusalLetter():
+            written = refusal_subject(letter, words), refusal_sheet(letter, words)
         case TestLetter():
-            return trial_subject(letter, words), trial_sheet(letter, words)
+            written = trial_subject(letter, words), trial_sheet(letter, words)
+    return written

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from monitor.mail.claim_english import CLAIM
 from monitor.mail.letters import OperatorNews
 from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
 from monitor.model import State
@@ -197,6 +198,7 @@ ENGLISH: Final = Words(
     outage=_OUTAGE,
     maintenance=_MAINTENANCE,
     notice=_NOTICE,
+    claim=CLAIM,
     look="Where to look",
     zone="Times are those of {zone}.",
     automatic="This mail was generated automatically.",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
+
 if TYPE_CHECKING:
     from monitor.model import Language, Millis, State
 
@@ -229,4 +231,6 @@ class TestLetter:
     """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
 
 
-AnyLetter: TypeAlias = OutageLetter | MaintenanceLetter | OperatorLetter | ReportLetter | TestLetter
+AnyLetter: TypeAlias = (
+    OutageLetter | MaintenanceLetter | OperatorLetter | ReportLetter | TestLetter | AnswerLetter | RefusalLetter
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from monitor.mail.claim_turkish import CLAIM
 from monitor.mail.letters import OperatorNews
 from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
 from monitor.model import State
@@ -234,6 +235,7 @@ TURKISH: Final = Words(
     outage=_OUTAGE,
     maintenance=_MAINTENANCE,
     notice=_NOTICE,
+    claim=CLAIM,
     look="Ayrıntılar için",
     zone="Zamanlar {zone} saat dilimindedir.",
     automatic="Bu e-posta otomatik olarak oluşturulmuştur.",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.mail.claim_words import ClaimWords
     from monitor.mail.letters import OperatorNews
     from monitor.model import State
 
@@ -146,6 +147,7 @@ class Words:
     outage: OutageWords
     maintenance: MaintenanceWords
     notice: NoticeWords
+    claim: ClaimWords
     look: str
     zone: str
     automatic: str
