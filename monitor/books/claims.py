@@ -6,7 +6,6 @@ which it must be answered are written down with it, as the calendar had them on 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.books.numbering import extents
@@ -15,11 +14,11 @@ from monitor.books.terms import versions
 from monitor.contract import claims as rules
 from monitor.contract.calendar import answer_due, claim_deadline
 from monitor.contract.claims import Claim, ClaimState, Refusal
-from monitor.contract.segments import segments
+from monitor.contract.segments import segments, terms_at
 from monitor.errors import InputError
 from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
-from monitor.store import journal, rewriting
+from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -33,18 +32,7 @@ OPENED, REFUSED, ANSWERED = KINDS = ("claim-opened", "claim-refused", "claim-ans
 
 def claims(db: Database, at: Millis) -> tuple[Claim, ...]:
     """Give the claims as the books stood at a moment, by their number; none recorded after it exists."""
-    found = rules.fold(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
-    if not found:
-        return ()
-    late = rewriting.late_imports(db, at)
-    rewritten = rewriting.touched_by(db, late) if late else frozenset()
-    covered = extents(db, {claim.outage for claim in found}, at, rewritten)
-    return tuple(_extended(claim, covered.get(claim.outage)) for claim in found)
-
-
-def _extended(claim: Claim, extent: Extent | None) -> Claim:
-    """Say where the claim's outage ends; one that an import took away was over when it began."""
-    return replace(claim, ended=claim.began + 1) if extent is None else replace(claim, ended=extent.end)
+    return rules.fold(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
 
 
 def _fact(entry: journal.Entry) -> rules.Fact:
@@ -160,3 +148,11 @@ def _refuse_repeated(db: Database, known: tuple[Claim, ...], subscription: str, 
                 f"outage {extent.id} was claimed for {subscription} already: claim {claim.id} is {claim.state};"
                 f" see `monitor claim show {claim.id}`"
             )
+
+
+def customer_of(db: Database, context: Context, claim: Claim, at: Millis) -> str | None:
+    """Give the customer whose claim it is: by the terms of the outage's beginning, or the first that know of it."""
+    known = versions(db, at, context.terms)
+    first = terms_at(known, claim.began).subscriptions.get(claim.subscription)
+    found = [terms.subscriptions[claim.subscription] for terms in known if claim.subscription in terms.subscriptions]
+    return (first or found[0]).customer if first or found else None

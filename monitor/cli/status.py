@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.books.claims import counts
 from monitor.books.standing import standings
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.contract.availability import percent_text
@@ -27,13 +28,15 @@ def status(app: App, *, as_json: bool) -> None:
     with app.reading() as db:
         now = app.now(db)
         found = standings(db, app.context(now), now)
+        _, overdue = counts(db, now)
         problems = notes.get(db, "problems") or {}
         dead = len(outbox.listing(db, "dead"))
         pending, _ = outbox.pending(db)
     running = lock.is_held(app.config.data_dir)
     if as_json:
         daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
-        print_json({"at": utc(now), "daemon": daemon, "servers": [_record(each) for each in found]})
+        servers = [_record(each) for each in found]
+        print_json({"at": utc(now), "daemon": daemon, "claims_overdue": len(overdue), "servers": servers})
         return
     if not running:
         click.secho("The daemon is not running: nothing is being watched.", fg="red")
@@ -41,6 +44,11 @@ def status(app: App, *, as_json: bool) -> None:
         click.secho(text, fg="yellow")
     if dead:
         click.secho(f"{dead} mails did not reach everybody: see `monitor mail list --state dead`.", fg="yellow")
+    if overdue:
+        told = "1 claim waits" if len(overdue) == 1 else f"{len(overdue)} claims wait"
+        numbers = ", ".join(str(claim.id) for claim in overdue)
+        late = "for an answer longer than 2 business days (6.3)"
+        click.secho(f"{told} {late}: {numbers}; see `monitor claim list`.", fg="red")
     days = app.config.contract.rolling_days
     print_table(
         ["server", "check", "state", "since", "latency", f"{days} days"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitor.model import CheckKey, Millis, Span
+    from monitor.model import CheckKey, Millis
 
 
 class ClaimState(StrEnum):
@@ -81,8 +81,6 @@ class Claim:
     check: CheckKey
     began: Millis
     """The outage's first fail as it was known when the claim was recorded: the deadline hangs on it."""
-    ended: Millis | None
-    """The first ok after the outage, as the books stand; None while it is open."""
     opened_at: Millis
     recorded_at: Millis
     recorded_by: str
@@ -113,15 +111,6 @@ class Claim:
         """Whether its answer should have been given by now (6.3); at 24:00 itself it is still in time."""
         return self.state is ClaimState.OPEN and now > self.answer_due
 
-    def asks_for(self, subscription: str, span: Span) -> bool:
-        """Whether it claims credit for a subscription's month: it was not refused, and its outage touches the month.
-
-        An outage that outlives its month is claimed once, and the claim stands for each month that it touches
-        [decision].
-        """
-        touches = self.began < span.end and (self.ended is None or self.ended > span.start)
-        return self.subscription == subscription and self.refused is None and touches
-
 
 def fold(facts: Iterable[Fact]) -> tuple[Claim, ...]:
     """Fold facts into claims by id, in any order; a fact of a claim that was never opened changes nothing."""
@@ -134,7 +123,6 @@ def fold(facts: Iterable[Fact]) -> tuple[Claim, ...]:
                 outage=fact.outage,
                 check=fact.check,
                 began=fact.began,
-                ended=None,
                 opened_at=fact.opened_at,
                 recorded_at=fact.at,
                 recorded_by=fact.by,

@@ -98,6 +98,8 @@ CLAIM: Final = ClaimWords(
             "rounding=down": "Percentages are rounded down to two decimals.",
             "rounding=half-up": "Percentages are rounded half up to two decimals.",
             "timezone": "Months, days and deadlines are those of {value}.",
+            "credit=on-claim": "Credit is given where it is claimed in time.",
+            "credit=automatic": "Credit is given without being asked for.",
             "prorate_fee": "The fee is not prorated where a service was there for a part of the month.",
             "unknown_time": "Time of which nothing is known counts neither as up nor as down.",
             "business_days": (

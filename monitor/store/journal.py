@@ -96,6 +96,12 @@ def last(db: Database, kind: str) -> Entry | None:
     return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
 
 
+def newest(db: Database) -> tuple[int, str]:
+    """Give the number and the hash of the newest entry: whoever keeps them can prove later what came before."""
+    row = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else (0, START)
+
+
 def length(db: Database) -> int:
     """Count the entries."""
     number: int | None = db.execute("SELECT max(number) FROM journal").fetchone()[0]

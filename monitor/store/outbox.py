@@ -26,7 +26,7 @@ class Mail:
 
     id: int
     kind: str
-    """``outages``, ``maintenance``, ``monitor`` or ``test``."""
+    """``outages``, ``maintenance``, ``claims``, ``monitor`` or ``test``."""
     customer: str | None
     recipients: tuple[str, ...]
     copies: tuple[str, ...]
