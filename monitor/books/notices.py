@@ -14,6 +14,7 @@ from monitor.books.wording import outage_letter
 from monitor.mail.compose import compose
 from monitor.mail.message import new_message_id, sender_domain
 from monitor.model import Outcome
+from monitor.outage import Notice
 from monitor.store import outages, outbox
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.books.context import Context
     from monitor.model import CheckKey, Millis
-    from monitor.outage import Alerting, Notice
+    from monitor.outage import Alerting
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,45 @@ class News:
         }
 
 
-def gather(db: Database, context: Context, news: News, until: int, at: Millis) -> None:
-    """Put news into the mail of everybody who is to be told; it may leave when the sweep ``until`` is over."""
-    for customer in context.told_of_check(news.check, at):
+def gather(db: Database, context: Context, news: News, sweep: int, at: Millis, *, waits: bool = False) -> None:
+    """Put news of a sweep into the mail of everybody who is to be told; it may leave when that sweep is over.
+
+    News that ``waits`` may leave one sweep later. A mail waits for no more than the sweep after its first news: however
+    many children fall, one after the other, they hold up nobody's mail.
+    """
+    for customer in _told(db, context, news, at):
         mail = outbox.gathering(db, customer)
+        until = sweep + 1 if waits else sweep
         if mail is not None:
             number = mail.id
             mail.body["news"].append(news.body(db))
-            outbox.gather(db, number, mail.body, max(until, mail.sweep or until))
+            until = min(max(until, mail.sweep or until), mail.body["sweep"] + 1)
+            outbox.gather(db, number, mail.body, until)
         else:
-            number = _begin(db, context, customer, {"news": [news.body(db)]}, until, at)
+            begun = _begin(db, context, customer, {"sweep": sweep, "news": [news.body(db)]}, until, at)
+            if begun is None:
+                continue
+            number = begun
         if news.outage is not None:
             outbox.link(db, news.outage, number)
 
 
-def _begin(db: Database, context: Context, customer: str | None, body: dict[str, Any], until: int, at: Millis) -> int:
+def _told(db: Database, context: Context, news: News, at: Millis) -> list[str | None]:
+    """Say who is told: of an end those who were told of the beginning, also where their subscription has ended."""
+    if news.notice is Notice.UP and news.outage is not None:
+        told = outbox.told_of(db, news.outage)
+        if known := [customer for customer in told if customer is None or customer in context.customers]:
+            return known
+    return context.told_of_check(news.check, at)
+
+
+def _begin(
+    db: Database, context: Context, customer: str | None, body: dict[str, Any], until: int, at: Millis
+) -> int | None:
+    """Queue a mail that gathers; None where there is nobody to send it to."""
     to, copies = context.recipients(customer)
+    if not to and not copies:
+        return None
     return outbox.put(
         db,
         "outages",
@@ -87,7 +111,15 @@ def release(db: Database, context: Context, sweep: int, at: Millis) -> int:
     gathered = outbox.gathered(db, sweep)
     for mail in gathered:
         letter = compose(outage_letter(db, context, mail, at))
-        told = [news["outage"] for news in mail.body["news"] if news["outage"] is not None]
+        told = [number for news in mail.body["news"] for number in _concerned(db, news)]
         thread = [message for message in outbox.thread_of(db, told, mail.customer) if message != mail.message_id]
         outbox.word(db, mail.id, subject=letter.subject, text=letter.text, html=letter.html, refers=thread, at=at)
     return len(gathered)
+
+
+def _concerned(db: Database, news: dict[str, Any]) -> list[int]:
+    """Give the numbers of the outages that news is about; what has settled is about all since it began to flap."""
+    if news["notice"] == Notice.SETTLED and news["flapping"] is not None:
+        found = outages.listing(db, server=news["server"], start=news["flapping"], end=news["changed"] + 1)
+        return [outage.id for outage in found if outage.check.name == news["check"]]
+    return [] if news["outage"] is None else [news["outage"]]

@@ -156,8 +156,7 @@ class Recording:
             told = books.alerting if notice is Notice.SETTLED else alerting
             news = notices.News(notice, result.check, outage, told, result.outcome)
             waits = notice is Notice.DOWN and self._parent_may_fall(result.check.server)
-            until = sweep + 1 if waits else sweep
-            notices.gather(db, self.context, news, until, at)
+            notices.gather(db, self.context, news, sweep, at, waits=waits)
         still_open = outage if standing.outage else None
         run = extend(books.run, result, self.context.hold)
         return replace(books, run=run, standing=standing, outage=still_open, alerting=alerting)

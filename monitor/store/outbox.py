@@ -202,6 +202,25 @@ def link(db: Database, outage: int, mail: int) -> None:
     db.execute("INSERT OR IGNORE INTO told (outage, mail) VALUES (?, ?)", [outage, mail])
 
 
+def told_of(db: Database, outage: int) -> list[str | None]:
+    """Give the customers (None: the operators) whom a mail told of an outage."""
+    rows = db.execute(
+        "SELECT m.customer FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? GROUP BY m.customer"
+        " ORDER BY min(m.id)",
+        [outage],
+    )
+    return [customer for (customer,) in rows]
+
+
+def overdue_claims_told(db: Database) -> frozenset[int]:
+    """Give the claims of which the operators were told that the answer is overdue."""
+    rows = db.execute(
+        "SELECT json_extract(body, '$.claim') FROM mail WHERE kind = 'monitor'"
+        " AND json_extract(body, '$.news') = 'overdue'"
+    )
+    return frozenset(number for (number,) in rows if number is not None)
+
+
 def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
     """Give the Message-IDs of the mails that told a customer of some outages, oldest first."""
     found: dict[str, None] = {}
