@@ -163,6 +163,9 @@ def _tell(
     """Queue one mail for each customer concerned; with no customer concerned, one for the operators."""
     customers: list[str | None] = [*context.customers_of(window.servers, at)] or [None]
     for customer in customers:
+        to, copies = context.recipients(customer)
+        if not to and not copies:
+            continue
         servers = window.servers
         if customer is not None:
             servers = tuple(s for s in servers if customer in context.customers_of((s,), at))
@@ -181,7 +184,6 @@ def _tell(
                 short_by=rules.short_by(window.parts[-1], window.kind),
             )
         )
-        to, copies = context.recipients(customer)
         outbox.put(
             db,
             "maintenance",
