@@ -2,14 +2,12 @@
 # make test    every test that this machine can run; what it cannot is skipped with its reason
 # make lint    ruff, mypy and the import rules
 # make docs    write the command line's --help into docs/cli.md again
-# make bench   the measurements of docs/performance.md
 # make clean   remove what the targets above built; ./data stays
 #
-# Nothing here needs root or asks a question. Variables: PYTHON (3.11 or later), PYTEST_ARGS, BENCH_ARGS.
+# Nothing here needs root or asks a question. Variables: PYTHON (3.11 or later) and PYTEST_ARGS.
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --dist loadfile
-BENCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 
-.PHONY: run test lint format docs bench constraints clean
+.PHONY: run test lint format docs constraints clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -38,9 +36,6 @@ format: $(TEST_READY)
 
 docs: $(TEST_READY)
 	$(BIN)/python -m tests.cli_help docs/cli.md
-
-bench: $(TEST_READY)
-	$(BIN)/python -m bench $(BENCH_ARGS)
 
 # names and versions of what is installed now, for a change of pyproject.toml or an upgrade
 constraints: $(TEST_READY)

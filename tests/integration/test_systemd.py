@@ -39,7 +39,6 @@ retries = 0
 transport = "smtp"
 from = "SLA <sla@example.com>"
 host = "127.0.0.1"
-security = "none"
 {LOGIN}
 [[server]]
 id = "itself"
