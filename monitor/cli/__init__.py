@@ -34,6 +34,7 @@ COMMANDS = {
     "maintenance": "monitor.cli.maintenance:maintenance",
     "outages": "monitor.cli.outages:outages",
     "probe": "monitor.cli.probe:probe",
+    "quota": "monitor.cli.quota:quota",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",
     "verify": "monitor.cli.verify:verify",

@@ -1,0 +1,56 @@
+"""What was agreed with a customer at a moment: the subscription and its level, by the terms in force then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.contract.segments import terms_at_end
+from monitor.errors import InputError
+from monitor.mail.wording import instant
+from monitor.model import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One subscription at one moment."""
+
+    terms: Terms
+    subscription: Subscription
+
+    @property
+    def level(self) -> int:
+        """The support level of its server (8.1)."""
+        return self.terms.servers[self.subscription.server].level
+
+    @property
+    def zone(self) -> str:
+        """The contract's zone."""
+        return self.terms.timezone
+
+
+def agreed_at(versions: Sequence[Terms], subscription: str, at: Millis) -> Agreed | None:
+    """Say what was agreed at a moment; None where the subscription was not in force then."""
+    found = terms_at_end(versions, subscription, Span(at, at + 1), at + 1)
+    return Agreed(*found) if found is not None else None
+
+
+def asked_for(versions: Sequence[Terms], subscription: str, at: Millis) -> Agreed:
+    """Say what was agreed, for a command that names a subscription. Raises InputError where nothing was."""
+    found = agreed_at(versions, subscription, at)
+    if found is not None:
+        return found
+    raise InputError(f"--subscription {subscription}: {why_not(versions, subscription, at)}")
+
+
+def why_not(versions: Sequence[Terms], subscription: str, at: Millis) -> str:
+    """Say why nothing was agreed: nobody knows the subscription, or it was not in force."""
+    if not any(subscription in terms.subscriptions for terms in versions):
+        return "no such subscription in the configuration or the records"
+    return f"was not in force at {instant(at, versions[-1].timezone, 'en')}"
