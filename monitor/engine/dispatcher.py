@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from monitor.errors import StoreError
@@ -68,6 +69,8 @@ class Dispatcher:
         self._telemetry = telemetry
         self._now = now
         self._post = post
+        self._unwritten: dict[int, Callable[[Database], object]] = {}
+        """By mail, what came of it and could not be written down yet: it must not leave once more for that."""
 
     async def run(self) -> None:
         """Send until cancelled; a database that refuses is tried again at the next look."""
@@ -80,12 +83,23 @@ class Dispatcher:
             await asyncio.sleep(LOOK)
 
     async def send_due(self) -> int:
-        """Try every mail that is due, once; gives how many there were."""
+        """Try every mail that is due, once; gives how many there were.
+
+        Raises StoreError where the database refuses; then what came of the mails is written down first next time.
+        """
+        for number, work in list(self._unwritten.items()):
+            await self._write_down(number, work)
         mails, waiting = await self._reader.run(lambda db: (outbox.due(db, self._now()), outbox.pending(db)))
         self._post.mails_wait(waiting)
         for mail in mails:
             await self._send(mail)
         return len(mails)
+
+    async def _write_down(self, number: int, work: Callable[[Database], object]) -> None:
+        """Write down what came of a mail; where the database refuses, it is remembered until it does not."""
+        self._unwritten[number] = work
+        await self._writer.write(work)
+        del self._unwritten[number]
 
     async def _send(self, mail: Mail) -> None:
         message = Message(
@@ -105,6 +119,10 @@ class Dispatcher:
         except TransportError as error:
             await self._failed(mail, error)
             return
+        except Exception as error:  # a fault of ours in one mail must not end the monitoring
+            log.exception("mail %d could not be handed over", mail.id)
+            await self._failed(mail, TransportError(permanent=False, text=f"error {type(error).__name__}"))
+            return
         self._telemetry.mail_sent()
         await self._accepted(mail, receipt.refused_temporarily, receipt.refused_permanently)
 
@@ -112,41 +130,50 @@ class Dispatcher:
         """Some or all have it: those who were refused are tried again, or are told to the operators."""
         if later:
             self._telemetry.mail_failed()
-            await self._again(mail, tuple(later), _replies(later))
+            await self._again(mail, tuple(later), _replies(later), never)
         elif never:
-            await self._bury(mail, tuple(never), _replies(never))
+            await self._bury(replace(mail, remaining=tuple(never)), _replies(never))
         else:
-            await self._writer.write(lambda db: outbox.sent(db, mail.id, self._now()))
+            now = self._now()
+            await self._write_down(mail.id, lambda db: outbox.sent(db, mail.id, now))
             log.info("mail %d sent: %s", mail.id, one_line(mail.subject))
 
     async def _failed(self, mail: Mail, error: TransportError) -> None:
         remaining = tuple(address for address in mail.remaining if address not in error.refused)
         if error.permanent or not remaining:
-            await self._bury(mail, mail.remaining, error.text)
+            await self._bury(mail, error.text)
         else:
             self._telemetry.mail_failed()
-            await self._again(mail, remaining, error.text)
+            await self._again(mail, remaining, error.text, error.refused)
 
-    async def _again(self, mail: Mail, remaining: tuple[str, ...], error: str) -> None:
+    async def _again(self, mail: Mail, remaining: tuple[str, ...], error: str, never: Mapping[str, str]) -> None:
+        """Keep the mail for those who may still get it; of those who ``never`` will, the operators are told now."""
         following = next_attempt(mail.attempts + 1, mail.since, self._now())
         if following is None:
-            await self._bury(mail, remaining, f"given up after days: {error}")
+            await self._bury(replace(mail, remaining=(*remaining, *never)), f"given up after days: {error}")
             return
         log.warning("mail %d did not leave (%s), it will be tried again", mail.id, one_line(error))
-        await self._writer.write(
-            lambda db: outbox.retry(db, mail.id, remaining=remaining, next_try=following, error=one_line(error))
-        )
+        lost = replace(mail, remaining=tuple(never))
+        tell = self._post.dead_letter(lost, one_line(_replies(never))) if never else None
 
-    async def _bury(self, mail: Mail, remaining: tuple[str, ...], error: str) -> None:
+        def work(db: Database) -> None:
+            outbox.retry(db, mail.id, remaining=remaining, next_try=following, error=one_line(error))
+            if tell is not None:
+                tell(db)
+
+        await self._write_down(mail.id, work)
+
+    async def _bury(self, mail: Mail, error: str) -> None:
+        """Put the mail into the dead letters for all who remain, and tell the operators in the same transaction."""
         self._telemetry.mail_failed()
         log.error("mail %d is dead (%s): monitor mail resend %d", mail.id, one_line(error), mail.id)
         tell = self._post.dead_letter(mail, one_line(error))
 
         def work(db: Database) -> None:
-            outbox.bury(db, mail.id, remaining=remaining, error=one_line(error))
+            outbox.bury(db, mail.id, remaining=mail.remaining, error=one_line(error))
             tell(db)
 
-        await self._writer.write(work)
+        await self._write_down(mail.id, work)
 
 
 def _replies(refused: Mapping[str, str]) -> str:
