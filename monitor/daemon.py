@@ -95,7 +95,7 @@ class Daemon:
         self._ask_permission(engine)
         site = Site(engine.board, engine.telemetry, self._clock)
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
-        keeping = Housekeeping(readers[2], file, engine.board, engine.telemetry, engine.timescale.now)
+        keeping = Housekeeping(readers[2], writer, file, engine.board, engine.telemetry, engine.timescale.now)
         keeping.start()
         stack.callback(keeping.stop)
         return engine

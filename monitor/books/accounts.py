@@ -61,12 +61,14 @@ class Books:
 
     What was recorded later than ``at`` does not exist in them: results of a later time, windows announced, exclusions
     recorded or withdrawn, and terms that came into force afterwards. What is read once is kept for as long as the
-    object lives: one question.
+    object lives: one question. ``measured`` leaves out results that are later still: those of the last moments may not
+    have been written yet.
     """
 
-    def __init__(self, db: Database, at: Millis, current: Terms) -> None:
+    def __init__(self, db: Database, at: Millis, current: Terms, measured: Millis | None = None) -> None:
         self._db = db
         self.at = at
+        self.measured = at if measured is None else measured
         self.versions = versions(db, at, current)
         self._numbers = results.numbers(db)
         self._late = rewriting.late_imports(db, at)
@@ -142,23 +144,24 @@ class Books:
         if number is None:
             return History()
         if number in self._rewritten:
-            return history_without(self._db, key, self.at, self._late, self.versions)
+            return history_without(self._db, key, self.measured, self._late, self.versions, self.at)
         # what follows the window still says when its last outage had its last fail, and when it ended
         found = outages.touching(self._db, number, span.start, span.end)
         until = max((each.end or self.at for each in found), default=span.end)
         start = min((each.start for each in found), default=span.start)
         stored = results.runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
-        runs = tuple(self._run_as_it_stood(number, run) for run in stored if run.first <= self.at)
-        return History(runs, tuple(self._outage_as_it_stood(each, runs) for each in found if each.start <= self.at))
+        runs = tuple(self._run_as_it_stood(number, run) for run in stored if run.first <= self.measured)
+        begun = (each for each in found if each.start <= self.measured)
+        return History(runs, tuple(self._outage_as_it_stood(each, runs) for each in begun))
 
     def _run_as_it_stood(self, number: int, run: Run) -> Run:
-        if run.last <= self.at:
+        if run.last <= self.measured:
             return run
-        return replace(run, last=results.last_at(self._db, number, run.first, self.at) or run.first)
+        return replace(run, last=results.last_at(self._db, number, run.first, self.measured) or run.first)
 
     def _outage_as_it_stood(self, outage: Outage, runs: Sequence[Run]) -> Outage:
-        end = outage.end if outage.end is not None and outage.end <= self.at else None
-        if outage.last_fail <= self.at:
+        end = outage.end if outage.end is not None and outage.end <= self.measured else None
+        if outage.last_fail <= self.measured:
             return replace(outage, end=end)
         fails = [run.last for run in runs if run.outcome is Outcome.FAIL and run.first >= outage.start]
         return replace(outage, end=end, last_fail=max(fails, default=outage.start))

@@ -12,8 +12,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor.books.batches import close_batch
+from monitor.books.correcting import put_into_force
 from monitor.books.remaking import Remade
-from monitor.books.terms import come_into_force, versions
+from monitor.books.signature import recorder
+from monitor.books.terms import versions
 from monitor.model import CheckKey, Outage, Result
 from monitor.outage import Alerting, Standing
 from monitor.store import journal, outages, results, rewriting, staging
@@ -41,7 +43,7 @@ def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], 
     waiting = staging.checks(db)
     if not waiting:
         return 0
-    come_into_force(db, current, at)
+    put_into_force(db, current, at, recorder())
     terms = versions(db, at, current)
     remade = {}
     for key, first in waiting:

@@ -67,9 +67,9 @@ class Remade:
 
 
 def history_without(
-    db: Database, key: CheckKey, until: Millis, batches: frozenset[int], terms: Sequence[Terms]
+    db: Database, key: CheckKey, until: Millis, batches: frozenset[int], terms: Sequence[Terms], at: Millis
 ) -> History:
-    """Make a check's past anew as it stood before some batches came, up to a moment.
+    """Make a check's past anew as it stood at ``at``, before some batches came, from its results until a moment.
 
     The slow road, for questions of what the books said before an import. Outages have the numbers that they had then.
     """
@@ -78,6 +78,6 @@ def history_without(
     for result in rewriting.results_without(db, key, until, batches):
         one.take(result, one.hold(result.at, terms))
     one.finish()
-    then = {extent.start: extent.id for extent in told_until(db, until).values() if extent.check == key}
+    then = {extent.start: extent.id for extent in told_until(db, at).values() if extent.check == key}
     numbered = [replace(outage, id=then.get(outage.start, 0)) for outage in one.outages]
     return History(tuple(one.runs), tuple(numbered))

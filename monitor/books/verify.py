@@ -2,7 +2,8 @@
 
 In this order: every entry follows the one before it and has the hash of what it says; the results of every sweep have
 the digest that the journal has of them; no result stands outside of a digest; every outage is the one that the results
-make, and the journal tells of it as the table does; every run is what its results say.
+make, and the journal tells of it as the table does; every run is what its results say; every month that was closed
+comes out as it was closed, and each of its corrections begins with what stood there before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from monitor.books.closing import replay
+from monitor.books.correcting import broken_correction
 from monitor.outage import Change, Standing, advance
 from monitor.store import journal, outages, results
 
@@ -45,6 +48,7 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
             progress(walk.entries)
         walk.nothing_outside()
         walk.recompute()
+        walk.closings()
     except _WrongError as wrong:
         return Verdict(walk.entries, walk.results, walk.outages, str(wrong))
     return Verdict(walk.entries, walk.results, walk.outages, None)
@@ -56,6 +60,7 @@ class _Walk:
     entries: int = 0
     results: int = 0
     outages: int = 0
+    _closed: list[str] = field(default_factory=list)
     _digested: dict[int, int] = field(default_factory=dict)
     _told: dict[int, dict[str, object]] = field(default_factory=dict)
     """What the journal says of each outage, entry after entry; of an open one not its last fail."""
@@ -66,6 +71,8 @@ class _Walk:
         self.entries = entry.number
         if entry.kind == "results":
             self._digest(entry)
+        elif entry.kind == "month-closed":
+            self._closed.append(entry.body["month"])
         elif entry.kind == "outage-joined":
             self._told.pop(entry.body["outage"], None)
         elif entry.kind.startswith("outage-"):
@@ -100,6 +107,12 @@ class _Walk:
                     raise _WrongError(f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}")
         if self._told:
             raise _WrongError(f"outage {min(self._told)}: the journal tells of it, and it is not stored any more")
+
+    def closings(self) -> None:
+        """Compute the closed months again, as of their closing, and follow their corrections."""
+        for month in self._closed:
+            if wrong := replay(self.db, month) or broken_correction(self.db, month):
+                raise _WrongError(f"month {month}, {wrong}")
 
     def recompute(self) -> None:
         """Make runs and outages again, from the results alone."""

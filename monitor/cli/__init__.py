@@ -24,6 +24,7 @@ COMMANDS = {
     "check-config": "monitor.cli.check_config:check_config",
     "checks": "monitor.cli.checks:checks",
     "claim": "monitor.cli.claim:claim",
+    "close": "monitor.cli.close:close",
     "completion": "monitor.cli.completion:completion",
     "credits": "monitor.cli.credits:credits_",
     "exclude": "monitor.cli.exclude:exclude",

@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.books.accounts import Books
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.books.closing import closing_of
+from monitor.books.correcting import corrections_of
+from monitor.books.outages import lengths
+from monitor.cli.app import App, human, json_option, print_json, print_table, utc
+from monitor.cli.figures import closed_document, correction_document, record_of, told
 from monitor.contract.availability import percent_text
 from monitor.contract.calendar import month_of, parse_month
 from monitor.errors import InputError
+from monitor.store import outages as store
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from monitor.books.accounts import Accounts, SubscriptionAccount
+    from monitor.books.closing import Closing
+    from monitor.books.correcting import Correction
     from monitor.contract.availability import Percent
+    from monitor.contract.timeline import Lengths
+    from monitor.model import Millis, Outage
 
 LONGEST_DAYS = 36_600
 
@@ -50,55 +61,31 @@ def availability(
             accounts = books.rolling(days, subscription)
         else:
             accounts = books.month(*(when or month_of(at, books.terms.timezone)), subscription)
+        label = accounts.label if days is None else None
+        closing = closing_of(db, label, at) if label is not None else None
+        corrections = corrections_of(db, closing.month, at) if closing is not None else []
+        corrections = [each for each in corrections if subscription is None or subscription in each.changes]
+        outages = _outages(books, db, accounts) if subscription is not None and not as_json else []
     if as_json:
-        print_json(_document(accounts))
-    else:
-        _table(app, accounts)
+        closed = [correction_document(each, subscription) for each in corrections]
+        print_json({**_document(accounts), "closed": closed_document(closing), "corrections": closed})
+        return
+    _table(app, accounts)
+    _details(app, accounts, outages)
+    if closing is not None:
+        _closed(app, closing, corrections, subscription)
 
 
 def _document(accounts: Accounts) -> dict[str, Any]:
     window = {"start": utc(accounts.window.start), "end": utc(accounts.window.end), "label": accounts.label}
-    subscriptions = [_record(each) for each in accounts.subscriptions]
+    subscriptions = [record_of(each) for each in accounts.subscriptions]
     return {"at": utc(accounts.at), "timezone": accounts.timezone, "window": window, "subscriptions": subscriptions}
 
 
-def _record(each: SubscriptionAccount) -> dict[str, Any]:
-    account, credit, subscription = each.account, each.credit, each.subscription
-    span = account.span or each.window
-    return {
-        "id": subscription.id,
-        "customer": subscription.customer,
-        "server": subscription.server,
-        "product": subscription.product,
-        "start": utc(span.start),
-        "end": utc(span.end),
-        "up_seconds": seconds(account.up),
-        "down_seconds": seconds(account.down),
-        "excluded_seconds": seconds(account.excluded),
-        "unknown_seconds": seconds(account.unknown),
-        "availability_percent": _percent(account.availability),
-        "lowest_percent": _percent(account.lowest),
-        "highest_percent": _percent(account.highest),
-        "experienced_percent": _percent(account.experienced),
-        "coverage_percent": _percent(account.coverage),
-        "target_percent": percent_text(account.target),
-        "target_met": account.target_met,
-        "rounding": account.rounding,
-        "credit_percent": str(credit.percent),
-        "credit_certain": credit.certain,
-        "credit_amount": None if credit.amount is None else str(credit.amount),
-        "credit_clause": credit.clause,
-        "currency": credit.currency,
-        "exclusions": [
-            {"clause": charge.clause, "seconds": seconds(charge.length), "reference": charge.reference}
-            for charge in account.exclusions
-        ],
-        "outages": list(account.outages),
-    }
-
-
-def _percent(figure: Percent | None) -> str | None:
-    return None if figure is None else percent_text(figure)
+def _outages(books: Books, db: Database, accounts: Accounts) -> list[tuple[Outage, Lengths, Millis]]:
+    """Measure the outages of the accounts, one by one: for a subscription that is asked for alone."""
+    found = (store.get(db, number) for each in accounts.subscriptions for number in each.account.outages)
+    return [(outage, *lengths(books, outage)) for outage in found if outage is not None]
 
 
 def _shown(figure: Percent | None) -> str:
@@ -140,6 +127,49 @@ def _table(app: App, accounts: Accounts) -> None:
         ),
         empty="no subscription has a day in this window",
     )
+
+
+def _details(app: App, accounts: Accounts, outages: list[tuple[Outage, Lengths, Millis]]) -> None:
+    charged = [(each, charge) for each in accounts.subscriptions for charge in each.account.exclusions]
+    if charged:
+        click.echo()
+        print_table(
+            ["subscription", "excluded by", "clause", "time"],
+            ([each.subscription.id, charge.reference, charge.clause, human(charge.length)] for each, charge in charged),
+            empty="",
+        )
+    if outages:
+        click.echo()
+        print_table(
+            ["outage", "check", "start", "end", "counted", "bounds", "of it excluded", "reason"],
+            (
+                [
+                    outage.id,
+                    outage.check.name,
+                    app.local(outage.start),
+                    app.local(outage.end) if outage.end is not None else "open",
+                    human(long.counted),
+                    f"{human(long.least)} - {human(long.most)}",
+                    human(excluded),
+                    outage.reason,
+                ]
+                for outage, long, excluded in outages
+            ),
+            empty="",
+        )
+
+
+def _closed(app: App, closing: Closing, corrections: list[Correction], only: str | None) -> None:
+    """Say when the month was closed, and what of it changed since, by whom and why."""
+    click.echo(f"\nclosed {app.local(closing.at)} by {closing.recorded_by} (journal entry {closing.entry})")
+    for each in corrections:
+        click.echo(
+            f"corrected {app.local(each.at)} by {each.recorded_by} because of {each.why} (journal entry {each.entry}):"
+        )
+        for name, changed in each.changes.items():
+            if only in (None, name):
+                for field, (before, after) in changed.items():
+                    click.echo(f"  {name}: {field} was {told(field, before)}, is {told(field, after)}")
 
 
 def _target(each: SubscriptionAccount) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.books import amending
 from monitor.books import exclusions as books
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
@@ -60,7 +61,7 @@ def add(
     )
     with app.writing() as db:
         at = app.now(db)
-        record = books.add(db, app.config.terms(at), asked, at)
+        record = amending.exclude(db, app.config.terms(at), asked, at)
     _print(record, as_json=as_json)
 
 
@@ -104,7 +105,7 @@ def withdraw(app: App, *, number: int, reason: str, as_json: bool) -> None:
     """Withdraw an exclusion: it is kept, and counts no more."""
     _say_why(reason)
     with app.writing() as db:
-        record = books.withdraw(db, number, reason, app.now(db))
+        record = amending.withdraw(db, number, reason, app.now(db))
     _print(record, as_json=as_json)
 
 

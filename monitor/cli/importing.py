@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from monitor.books.importing import take_in
+from monitor.books.amending import take_in
 from monitor.cli.app import App, json_option, moment, print_json
 from monitor.cli.progress import progress
 from monitor.errors import InputError

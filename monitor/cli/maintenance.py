@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.books import amending
 from monitor.books import maintenance as books
 from monitor.books.maintenance import Elsewhere
 from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
@@ -67,7 +68,7 @@ def announce(
     elsewhere = _elsewhere(app, announced_at, reference)
 
     def work(db: Database, context: Context, at: Millis) -> Window:
-        return books.announce(
+        return amending.announce(
             db,
             context,
             servers=tuple(dict.fromkeys(servers)),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from monitor.books.correcting import DAEMON, put_into_force
 from monitor.books.recording import Recording
-from monitor.books.terms import come_into_force
 from monitor.engine.board import Board, CheckEntry
 from monitor.engine.dispatcher import Dispatcher
 from monitor.engine.figures import FigureKeeper
@@ -126,13 +126,13 @@ class Engine:
     def _begin(self, db: Database) -> None:
         at = self.timescale.now()
         self.recording.take_over(db, at)
-        come_into_force(db, self._orders.context.terms, at)
+        put_into_force(db, self._orders.context.terms, at, DAEMON)
         journal.append(db, at, "daemon-started", {})
 
     async def give(self, orders: Orders) -> None:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
         at = self.timescale.now()
-        await self.recorder.write(lambda db: come_into_force(db, orders.context.terms, at))
+        await self.recorder.write(lambda db: put_into_force(db, orders.context.terms, at, DAEMON))
         self.recording.context = orders.context
         self._orders = orders
         self.sight.watch(self._canaries(orders))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from monitor.books.closing import close_recorded, months_due
+from monitor.books.correcting import DAEMON, last_month_drifts, settle_last_month
 from monitor.books.verify import verify
 from monitor.errors import StoreError
 
@@ -28,12 +31,13 @@ FIRST_LOOK = timedelta(seconds=5)
 
 
 class Housekeeping:
-    """Verifies the journal at the start and once a day, and measures the database every minute."""
+    """Verifies the journal, closes months that are over, and measures the database."""
 
     def __init__(
-        self, reader: Thread, file: Path, board: Board, telemetry: Telemetry, now: Callable[[], Millis]
+        self, reader: Thread, writer: Thread, file: Path, board: Board, telemetry: Telemetry, now: Callable[[], Millis]
     ) -> None:
         self._reader = reader
+        self._writer = writer
         self._file = file
         self._board = board
         self._telemetry = telemetry
@@ -44,6 +48,7 @@ class Housekeeping:
         """Begin, in the running loop."""
         soon = datetime.now(UTC) + FIRST_LOOK
         self._scheduler.add_job(self.verify, "interval", hours=24, next_run_time=soon)
+        self._scheduler.add_job(self.close_months, "interval", hours=1, next_run_time=soon)
         self._scheduler.add_job(self.measure, "interval", minutes=1, next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
@@ -65,6 +70,18 @@ class Housekeeping:
             return
         log.error("the journal does not hold: %s", verdict.wrong)
         self._board.problem("journal", f"The journal does not hold: {verdict.wrong}. See `monitor verify`.", ready=True)
+
+    async def close_months(self) -> None:
+        """Close the months that are over, each in a transaction; keep what later results changed as a correction."""
+        try:
+            due = await self._reader.run(lambda db: months_due(db, self._now()))
+            for month in due:
+                closing = await self._writer.run(partial(close_recorded, when=month, at=self._now(), by=DAEMON))
+                log.info("%s is closed: journal entry %d", closing.month, closing.entry)
+            if await self._reader.run(lambda db: last_month_drifts(db, self._now())):
+                await self._writer.run(lambda db: settle_last_month(db, self._now()))
+        except StoreError as error:
+            log.warning("a month that is over could not be closed, it will be tried again: %s", error)
 
     async def measure(self) -> None:
         """Measure the database on disk, with its write-ahead log."""

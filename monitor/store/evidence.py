@@ -47,3 +47,29 @@ def next_at(db: Database, key: CheckKey, after: Millis, until: Millis) -> Millis
         [after, until, *key],
     ).fetchone()
     return row[0] if row else None
+
+
+def any_result(db: Database, start: Millis, end: Millis) -> bool:
+    """Whether any check has a result in ``[start, end)``."""
+    return db.execute("SELECT 1 FROM result WHERE at >= ? AND at < ? LIMIT 1", [start, end]).fetchone() is not None
+
+
+def oks_around(db: Database, server: str, first: Millis, last: Millis) -> tuple[Millis, Millis | None]:
+    """Say between which ok results lies what results of a server from ``first`` to ``last`` may change.
+
+    From the last ok before (the beginning of time where a check has none) to the first ok after (None where a check
+    has none), of whichever check reaches further.
+    """
+    numbers = [row[0] for row in db.execute("SELECT id FROM probed WHERE server = ?", [server])]
+    before = "SELECT min(last, ?) FROM run WHERE probed = ? AND outcome = 0 AND first <= ? ORDER BY first DESC LIMIT 1"
+    after = "SELECT max(first, ?) FROM run WHERE probed = ? AND outcome = 0 AND last > ? ORDER BY first LIMIT 1"
+    begins = [db.execute(before, [first, number, first]).fetchone() for number in numbers]
+    ends = [db.execute(after, [last, number, last]).fetchone() for number in numbers]
+    begin = min((row[0] if row else 0 for row in begins), default=0)
+    return begin, max(row[0] for row in ends) if ends and all(ends) else None
+
+
+def last_batch(db: Database) -> int:
+    """Give the number of the newest batch; 0 where there is none."""
+    number: int | None = db.execute("SELECT max(id) FROM batch").fetchone()[0]
+    return number or 0

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlite_utils import Database
 
@@ -94,6 +94,45 @@ def last(db: Database, kind: str) -> Entry | None:
         "SELECT number, at, kind, body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]
     ).fetchone()
     return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+
+def of_month(db: Database, kind: Literal["month-closed", "month-corrected"], month: str) -> Iterator[Entry]:
+    """Give the facts about one month, ``YYYY-MM``, in the order in which they were recorded."""
+    rows = db.execute(
+        f"SELECT number, at, kind, body FROM journal WHERE kind = '{kind}' AND json_extract(body, '$.month') = ?"
+        " ORDER BY number",
+        [month],
+    )
+    for number, at, own, body in rows:
+        yield Entry(number, at, own, json.loads(body))
+
+
+def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
+    """Give the oldest month, ``YYYY-MM``, of which there is a fact of a kind."""
+    month: str | None = db.execute(
+        f"SELECT min(json_extract(body, '$.month')) FROM journal WHERE kind = '{kind}'"
+    ).fetchone()[0]
+    return month
+
+
+def first(db: Database) -> Entry | None:
+    """Give the first fact of all: when the books were opened."""
+    row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
+    return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
+
+
+def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) -> bool:
+    """Whether a fact of some kinds, recorded after entry number ``after``, bears a time that is not later than ``at``.
+
+    So it is where the clock was set back; results that were imported say so by the same token.
+    """
+    marks = ",".join("?" * len(kinds))
+    row = db.execute(
+        f"SELECT 1 FROM journal WHERE number > ? AND at <= ? AND (kind IN ({marks}) OR"
+        " (kind = 'results' AND json_extract(body, '$.source') = 'import')) LIMIT 1",
+        [after, at, *kinds],
+    ).fetchone()
+    return row is not None
 
 
 def newest(db: Database) -> tuple[int, str]:

@@ -132,6 +132,19 @@ def _first(db: Database) -> None:
         db.execute(statement)
 
 
+_MONTHS = """
+-- Months that were closed, and what corrected them, found by their name.
+CREATE INDEX journal_closed ON journal (json_extract(body, '$.month')) WHERE kind = 'month-closed';
+CREATE INDEX journal_corrected ON journal (json_extract(body, '$.month')) WHERE kind = 'month-corrected';
+"""
+
+
+@migrations(name="2026-11-months")
+def _months(db: Database) -> None:
+    for statement in _statements(_MONTHS):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into statements; a trigger's body ends with ``END``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.model import CheckKey, Outcome, Result
+from monitor.model import CheckKey, Outcome, Result, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,6 +73,12 @@ def checks(db: Database) -> list[tuple[CheckKey, Millis]]:
     """Give the checks of which something new waits, each with the time of the first of it."""
     rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW}) GROUP BY server, name ORDER BY server, name")
     return [(CheckKey(server, name), first) for server, name, first in rows]
+
+
+def extents(db: Database) -> dict[str, Span]:
+    """Give the first and the last time that lines tell of, by server, whether they are new or not."""
+    rows = db.execute("SELECT server, min(at), max(at) FROM staged GROUP BY server ORDER BY server")
+    return {server: Span(first, last) for server, first, last in rows}
 
 
 _NEW = """

@@ -12,8 +12,8 @@ from monitor.store import database, journal
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
 
-OCTOBER = int(dt.datetime(2026, 10, 5, 10, 0, tzinfo=dt.UTC).timestamp() * 1000)
-MONTH = ("--month", "2026-10")
+OCTOBER = int(dt.datetime(2024, 10, 5, 10, 0, tzinfo=dt.UTC).timestamp() * 1000)
+MONTH = ("--month", "2024-10")
 DOWN = "o" * 10 + "x" * 5 + "o" * 10
 
 
@@ -34,7 +34,7 @@ def fact(site: Installation, kind: str, at: int, **body: object) -> None:
 def test_what_is_owed_is_listed_with_its_clause_amount_and_the_month_of_crediting(site: Installation) -> None:
     site.record("ping", OCTOBER, DOWN)
     assert site.run("credits", *MONTH, "--json").json == {
-        "month": "2026-10",
+        "month": "2024-10",
         "credits": [
             {
                 "subscription": "acme-web-01",
@@ -43,7 +43,7 @@ def test_what_is_owed_is_listed_with_its_clause_amount_and_the_month_of_creditin
                 "percent": "25",
                 "amount": "12.48",
                 "currency": "USD",
-                "credited_in": "2026-11",
+                "credited_in": "2024-11",
                 "claimed": False,
                 "due": False,
                 "certain": True,
@@ -56,7 +56,7 @@ def test_what_is_owed_is_listed_with_its_clause_amount_and_the_month_of_creditin
 def test_a_rate_of_nothing_is_not_listed(site: Installation) -> None:
     site.record("ping", OCTOBER, "o" * 25)
     assert credits_of(site) == []
-    assert "no credit is owed for 2026-10" in site.run("credits", *MONTH).out
+    assert "no credit is owed for 2024-10" in site.run("credits", *MONTH).out
 
 
 def test_a_claim_made_in_time_makes_the_credit_due(site: Installation) -> None:
@@ -105,14 +105,14 @@ def test_the_billing_system_gets_a_header_and_a_line_for_each(site: Installation
     assert "\r" not in said
     (line,) = csv.DictReader(io.StringIO(said))
     assert line == {
-        "month": "2026-10",
+        "month": "2024-10",
         "subscription": "acme-web-01",
         "customer": "acme",
         "clause": "5.2.2",
         "percent": "25",
         "amount": "12.48",
         "currency": "USD",
-        "credited_in": "2026-11",
+        "credited_in": "2024-11",
         "claimed": "false",
         "due": "false",
         "certain": "true",
@@ -130,7 +130,7 @@ def test_a_credit_without_a_fee_has_no_amount(site: Installation) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--month", "2026-13"), "2026-13"),
+        (("--month", "2024-13"), "2024-13"),
         ((), "--month"),
         ((*MONTH, "--format", "xml"), "--format"),
         ((*MONTH, "--format", "csv", "--json"), "--json"),

@@ -9,9 +9,9 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
 
-OCTOBER = int(dt.datetime(2026, 10, 5, 10, 0, tzinfo=dt.UTC).timestamp() * 1000)
-MONTH = ("--month", "2026-10")
-INTERVAL = ("--server", "web-01", "--start", "2026-10-05T10:10Z", "--end", "2026-10-05T10:12Z")
+OCTOBER = int(dt.datetime(2024, 10, 5, 10, 0, tzinfo=dt.UTC).timestamp() * 1000)
+MONTH = ("--month", "2024-10")
+INTERVAL = ("--server", "web-01", "--start", "2024-10-05T10:10Z", "--end", "2024-10-05T10:12Z")
 WHY = ("--clause", "4.3", "--reason", "Wrong firewall rule")
 
 
@@ -39,7 +39,7 @@ def test_an_exclusion_of_an_interval_is_taken_out_and_named_by_its_clause_and_id
 def test_an_exclusion_of_an_outage_runs_from_its_first_fail_to_its_end(site: Installation) -> None:
     site.record("ping", OCTOBER, "o" * 10 + "x" * 5 + "o" * 10)
     record = site.run("exclude", "add", "--outage", "1", *WHY, "--json").json
-    assert (record["start"], record["end"]) == ("2026-10-05T10:10:00Z", "2026-10-05T10:15:00Z")
+    assert (record["start"], record["end"]) == ("2024-10-05T10:10:00Z", "2024-10-05T10:15:00Z")
     assert (record["server"], record["check"], record["outage"]) == ("web-01", "ping", 1)
     assert record["recorded_by"] == getpass.getuser()
     assert (account(site)["down_seconds"], account(site)["excluded_seconds"]) == (0, 300)
@@ -75,7 +75,7 @@ def test_a_withdrawn_exclusion_is_kept_and_counts_no_more(site: Installation) ->
 def test_the_books_before_an_exclusion_was_recorded_do_not_know_it(site: Installation) -> None:
     site.record("ping", OCTOBER, "o" * 10 + "x" * 5 + "o" * 10)
     site.run("exclude", "add", "--outage", "1", *WHY)
-    assert account(site, "--at", "2026-11-01T00:00Z")["down_seconds"] == 300
+    assert account(site, "--at", "2024-11-01T00:00Z")["down_seconds"] == 300
     assert account(site)["down_seconds"] == 0
 
 
@@ -113,7 +113,7 @@ CSV = "server,check,time,outcome,latency_ms\n"
 
 def imported(site: Installation, **outcomes: str) -> None:
     file = site.config.with_name("more.csv")
-    lines = (f"web-01,ping,2026-10-05T10:{minute[1:]}:00Z,{outcome},\n" for minute, outcome in outcomes.items())
+    lines = (f"web-01,ping,2024-10-05T10:{minute[1:]}:00Z,{outcome},\n" for minute, outcome in outcomes.items())
     file.write_text(CSV + "".join(lines))
     assert site.run("import", "csv", str(file)).status == 0
 
@@ -123,9 +123,9 @@ def test_an_exclusion_follows_its_outage_where_an_import_lengthens_it(site: Inst
     assert [each["id"] for each in site.run("outages", "list", "--json").json["outages"]] == [1, 2]
     site.run("exclude", "add", "--outage", "2", *WHY)
     file = site.config.with_name("more.csv")
-    file.write_text(CSV + "web-01,ping,2026-10-05T10:03:30Z,fail,\n")
+    file.write_text(CSV + "web-01,ping,2024-10-05T10:03:30Z,fail,\n")
     site.run("import", "csv", str(file))
-    assert [(each["outage"], each["start"]) for each in exclusions(site)] == [(2, "2026-10-05T10:03:30Z")]
+    assert [(each["outage"], each["start"]) for each in exclusions(site)] == [(2, "2024-10-05T10:03:30Z")]
 
 
 def test_the_table_lists_what_was_excluded_and_by_whom(site: Installation) -> None:
@@ -144,9 +144,9 @@ def test_the_table_lists_what_was_excluded_and_by_whom(site: Installation) -> No
         ((*INTERVAL, "--check", "mail", *WHY), "it has ping, site"),
         ((*INTERVAL, "--subscription", "nobody", *WHY), "nobody"),
         ((*INTERVAL, "--subscription", "acme-free", *WHY), "not on server web-01 but on free-01"),
-        (("--server", "web-01", "--start", "2026-10-05", "--end", "2026-10-05", *WHY), "--end"),
-        (("--server", "web-01", "--start", "2026-10-05", *WHY), "--end"),
-        (("--server", "web-01", "--start", "soon", "--end", "2026-10-05", *WHY), "--start"),
+        (("--server", "web-01", "--start", "2024-10-05", "--end", "2024-10-05", *WHY), "--end"),
+        (("--server", "web-01", "--start", "2024-10-05", *WHY), "--end"),
+        (("--server", "web-01", "--start", "soon", "--end", "2024-10-05", *WHY), "--start"),
         ((*INTERVAL, "--outage", "1", *WHY), "--outage stands alone"),
         ((*WHY,), "--outage"),
         ((*INTERVAL, "--clause", "4.1", "--reason", "x"), "4.2, 4.3, 4.4, 4.6, 4.7, 4.8, 4.9, 4.10"),

@@ -1,0 +1,115 @@
+"""Facts that may reach into a closed month, each recorded together with the correction that it causes.
+
+First what has drifted already is settled under its own name, so that a correction never lays it to the fact after it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from monitor.books import exclusions, importing, maintenance
+from monitor.books.correcting import DAEMON, LATER_RESULTS, Scope, settle
+from monitor.books.numbering import extents
+from monitor.books.signature import recorder
+from monitor.model import Span
+from monitor.store import evidence, journal, staging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.books.context import Context
+    from monitor.books.exclusions import Asked, Record
+    from monitor.books.maintenance import Elsewhere
+    from monitor.contract.maintenance import Window
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis
+
+
+class _Why:
+    """What a correction is laid to; known only when the fact is recorded."""
+
+    text = ""
+
+
+@contextmanager
+def _correcting(db: Database, at: Millis, scopes: Sequence[Scope]) -> Iterator[_Why]:
+    for scope in scopes:
+        settle(db, at, scope, LATER_RESULTS, DAEMON)
+    why = _Why()
+    yield why
+    for scope in scopes:
+        settle(db, at, scope, why.text, recorder())
+
+
+def exclude(db: Database, current: Terms, asked: Asked, at: Millis) -> Record:
+    """Record an exclusion; see ``exclusions.add``."""
+    span, server = asked.span, asked.server
+    if asked.outage is not None and (extent := extents(db, [asked.outage], at, ()).get(asked.outage)) is not None:
+        span, server = Span(extent.start, at if extent.end is None else extent.end), extent.check.server
+    scopes = [Scope(span, servers=(server,))] if span is not None and server is not None else []
+    with _correcting(db, at, scopes) as why:
+        record = exclusions.add(db, current, asked, at)
+        why.text = record.reference
+    return record
+
+
+def withdraw(db: Database, number: int, reason: str, at: Millis) -> Record:
+    """Withdraw an exclusion; see ``exclusions.withdraw``."""
+    known = next((one for one in exclusions.known_exclusions(db, at) if one.id == number), None)
+    scopes = [Scope(known.exclusion(at).span, servers=(known.server,))] if known is not None else []
+    with _correcting(db, at, scopes) as why:
+        record = exclusions.withdraw(db, number, reason, at)
+        why.text = f"{record.reference}, withdrawn"
+    return record
+
+
+def announce(
+    db: Database,
+    context: Context,
+    *,
+    servers: tuple[str, ...],
+    start: Millis,
+    end: Millis,
+    reason: str,
+    emergency: str | None,
+    elsewhere: Elsewhere | None,
+    at: Millis,
+) -> Window:
+    """Announce a window; see ``maintenance.announce``. Later changes of a window never reach back."""
+    with _correcting(db, at, [Scope(Span(start, end), servers=servers)]) as why:
+        window = maintenance.announce(
+            db,
+            context,
+            servers=servers,
+            start=start,
+            end=end,
+            reason=reason,
+            emergency=emergency,
+            elsewhere=elsewhere,
+            at=at,
+        )
+        why.text = window.reference
+    return window
+
+
+def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Take in what waits in the staging table; see ``importing.take_in``."""
+    closed = journal.oldest_month(db, "month-closed") is not None
+    scopes = [_reach(db, server, span) for server, span in staging.extents(db).items()] if closed else []
+    with _correcting(db, at, scopes) as why:
+        before = evidence.last_batch(db)
+        count = importing.take_in(db, current, at, progress)
+        why.text = _batches(before + 1, evidence.last_batch(db))
+    return count
+
+
+def _batches(first: int, last: int) -> str:
+    return f"import batch {first}" if first == last else f"import batches {first} to {last}"
+
+
+def _reach(db: Database, server: str, span: Span) -> Scope:
+    begin, end = evidence.oks_around(db, server, span.start, span.end)
+    return Scope(Span(begin, 1 << 62 if end is None else end), servers=(server,))
