@@ -14,6 +14,7 @@ from monitor.clock import SystemClock
 from monitor.config import load, summary
 from monitor.config.context import context_of
 from monitor.config.transport import transport_of
+from monitor.engine.claims import ClaimKeeper
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.systemd import Notifier
@@ -97,6 +98,14 @@ class Daemon:
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
         keeping = Housekeeping(readers[2], writer, file, engine.board, engine.telemetry, engine.timescale.now)
         keeping.start()
+        claims = ClaimKeeper(
+            readers[2],
+            engine.recorder.write,
+            engine.telemetry,
+            now=engine.timescale.now,
+            context=lambda: engine.recording.context,
+        )
+        keeping.each_minute(claims.look)
         stack.callback(keeping.stop)
         return engine
 

@@ -138,10 +138,19 @@ def _months(db: Database, books: Books, claim: Claim) -> list[tuple[int, int]]:
 
 
 def _mail(db: Database, context: Context, claim: Claim, letter: Letter, what: str, at: Millis) -> dict[str, Any]:
-    """Queue a letter, in the thread of its outage; gives what the journal keeps of it."""
+    """Queue a letter, in the thread of its outage; gives what the journal keeps of it, also where nobody gets it."""
     customer = customer_of(db, context, claim, at)
     to, copies = context.recipients(customer)
     message_id = new_message_id(sender_domain(context.sender))
+    kept = {
+        "message_id": message_id,
+        "language": context.language(customer),
+        "subject": letter.subject,
+        "text": letter.text,
+        "html_sha256": hashlib.sha256(letter.html.encode()).hexdigest(),
+    }
+    if not to and not copies:
+        return kept | {"mail": None}
     mail = outbox.put(
         db,
         "claims",
@@ -158,11 +167,4 @@ def _mail(db: Database, context: Context, claim: Claim, letter: Letter, what: st
         refers=outbox.thread_of(db, [claim.outage], customer),
     )
     outbox.link(db, claim.outage, mail)
-    return {
-        "mail": mail,
-        "message_id": message_id,
-        "language": context.language(customer),
-        "subject": letter.subject,
-        "text": letter.text,
-        "html_sha256": hashlib.sha256(letter.html.encode()).hexdigest(),
-    }
+    return kept | {"mail": mail}

@@ -6,7 +6,7 @@ which it must be answered are written down with it, as the calendar had them on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.books.numbering import extents
 from monitor.books.signature import recorder
@@ -64,10 +64,21 @@ def claim_of(db: Database, number: int, at: Millis) -> Claim:
     raise InputError(f"claim {number}: there is none; `monitor claim list` shows them")
 
 
-def counts(db: Database, at: Millis) -> tuple[int, tuple[Claim, ...]]:
-    """Count the claims that are open, and give those of them whose answer is overdue (6.3)."""
-    still_open = [claim for claim in claims(db, at) if claim.state is ClaimState.OPEN]
-    return len(still_open), tuple(claim for claim in still_open if claim.overdue(at))
+class Waiting(NamedTuple):
+    """The claims that wait for their answer."""
+
+    open: tuple[Claim, ...]
+    overdue: tuple[Claim, ...]
+    """Those of them whose answer should have been given by now (6.3)."""
+    next_due: Millis | None
+    """After this moment one more is overdue."""
+
+
+def waiting(db: Database, at: Millis) -> Waiting:
+    """Give the claims that wait for their answer."""
+    still_open = tuple(claim for claim in claims(db, at) if claim.state is ClaimState.OPEN)
+    due = (claim.answer_due for claim in still_open if not claim.overdue(at))
+    return Waiting(still_open, tuple(claim for claim in still_open if claim.overdue(at)), min(due, default=None))
 
 
 def open_claim(

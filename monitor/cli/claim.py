@@ -133,9 +133,8 @@ def show(app: App, *, number: int, as_json: bool) -> None:
     print_table(["", ""], shown.items(), empty="")
     for entry in letters:
         said = entry.body["letter"]
-        click.echo(
-            f"\n--- {app.local(entry.at)}, by {entry.body['recorded_by']}, mail {said['mail']}, entry {entry.number}"
-        )
+        mail = "mailed to nobody" if said["mail"] is None else f"mail {said['mail']}"
+        click.echo(f"\n--- {app.local(entry.at)}, by {entry.body['recorded_by']}, {mail}, entry {entry.number}")
         click.echo(f"Subject: {said['subject']}\n\n{said['text']}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.claims import counts
+from monitor.books.claims import waiting
 from monitor.books.standing import standings
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.contract.availability import percent_text
@@ -28,7 +28,7 @@ def status(app: App, *, as_json: bool) -> None:
     with app.reading() as db:
         now = app.now(db)
         found = standings(db, app.context(now), now)
-        _, overdue = counts(db, now)
+        overdue = waiting(db, now).overdue
         problems = notes.get(db, "problems") or {}
         dead = len(outbox.listing(db, "dead"))
         pending, _ = outbox.pending(db)

@@ -15,7 +15,7 @@ from monitor.books.verify import verify
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from monitor.engine.board import Board
@@ -51,6 +51,10 @@ class Housekeeping:
         self._scheduler.add_job(self.close_months, "interval", hours=1, next_run_time=soon)
         self._scheduler.add_job(self.measure, "interval", minutes=1, next_run_time=datetime.now(UTC))
         self._scheduler.start()
+
+    def each_minute(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something else done every minute, from now on."""
+        self._scheduler.add_job(work, "interval", minutes=1, next_run_time=datetime.now(UTC))
 
     def stop(self) -> None:
         """Stop asking for anything more."""

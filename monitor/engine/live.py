@@ -14,7 +14,7 @@ from monitor.model import Outcome, State
 from monitor.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlite_utils import Database
 
@@ -164,12 +164,23 @@ class Live:
 
 
 def tell_operators(
-    db: Database, context: Context, news: OperatorNews, lines: tuple[str, ...], at: Millis
+    db: Database,
+    context: Context,
+    news: OperatorNews,
+    lines: tuple[str, ...],
+    at: Millis,
+    *,
+    since: Millis | None = None,
+    about: Mapping[str, int] | None = None,
 ) -> int | None:
-    """Queue a mail to the operators of what concerns the monitor itself; None where there are no operators."""
+    """Queue a mail to the operators of what concerns the monitor itself; None where there are no operators.
+
+    ``at`` is now; ``since`` is the time that the letter names, where it is another. ``about`` is kept with the mail, by
+    which it can be found again.
+    """
     if not context.operators:
         return None
-    letter = compose(OperatorLetter(context.reader(None), news, at, lines))
+    letter = compose(OperatorLetter(context.reader(None), news, at if since is None else since, lines))
     return outbox.put(
         db,
         "monitor",
@@ -179,7 +190,7 @@ def tell_operators(
         copies=(),
         language=context.language(None),
         message_id=new_message_id(sender_domain(context.sender)),
-        body={"news": str(news)},
+        body={"news": str(news), **(about or {})},
         subject=letter.subject,
         text=letter.text,
         html=letter.html,

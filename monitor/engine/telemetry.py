@@ -76,6 +76,8 @@ class Telemetry:
         self.writes = Histogram(WRITE_BOUNDS)
         self.database_errors = 0
         self.database_size: int | None = None
+        self.claims_open: int | None = None
+        self.claims_overdue: int | None = None
         self.journal_entries: int | None = None
         self.journal_verified: Millis | None = None
         self.reload_succeeded: bool | None = None
@@ -135,6 +137,11 @@ class Telemetry:
     def database_measured(self, size: int) -> None:
         """Note the bytes that the database takes on disk, its write-ahead log included."""
         self.database_size = size
+
+    def claims(self, still_open: int, overdue: int) -> None:
+        """Note how many claims wait for their answer, and for how many of them it is overdue."""
+        self.claims_open = still_open
+        self.claims_overdue = overdue
 
     def journaled(self, entries: int) -> None:
         """Note how many entries the journal holds."""

@@ -94,6 +94,8 @@ METRICS: tuple[tuple[Family, Source], ...] = (
         "Since when the oldest of them waits.",
         lambda scene: sample("monitor_email_oldest_pending_timestamp_seconds", _seconds(scene.board.oldest_pending)),
     ),
+    _own("monitor_claims_open", "Claims that wait for their answer.", lambda t: t.claims_open),
+    _own("monitor_claims_overdue", "Claims that should have been answered by now.", lambda t: t.claims_overdue),
     _own("monitor_journal_entries", "Entries of the journal.", lambda t: t.journal_entries),
     _own(
         "monitor_journal_verified_timestamp_seconds",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.books import answers
-from monitor.books.claims import claims, counts, open_claim
+from monitor.books.claims import claims, open_claim, waiting
 from monitor.contract.calendar import claim_deadline
 from monitor.contract.claims import ClaimState, Refusal
 from monitor.errors import InputError
@@ -143,10 +143,11 @@ def test_an_answer_is_overdue_once_24_00_of_the_second_business_day_has_passed()
     desk = a_desk()
     down(desk, "oxo")
     due = make(desk, START + HOUR).answer_due
-    assert counts(desk.db, due) == (1, ())
-    assert [claim.id for claim in counts(desk.db, due + 1)[1]] == [1]
+    (claim,) = claims(desk.db, due)
+    assert waiting(desk.db, due) == ((claim,), (), due)
+    assert waiting(desk.db, due + 1) == ((claim,), (claim,), None)
     give(desk, due + 2)
-    assert counts(desk.db, due + 3) == (0, ())
+    assert waiting(desk.db, due + 3) == ((), (), None)
 
 
 # --- what cannot be claimed ------------------------------------------------------------------------------------------

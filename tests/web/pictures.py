@@ -75,6 +75,7 @@ def full() -> tuple[Board, Telemetry]:
     telemetry.canary("192.0.2.1", ok=True)
     telemetry.written(0.002)
     telemetry.database_measured(4096)
+    telemetry.claims(3, 1)
     telemetry.verified(812, NOW)
     telemetry.reloaded(ok=True, at=NOW)
     return board, telemetry

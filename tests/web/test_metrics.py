@@ -58,6 +58,8 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
     "monitor_emails_failed_total": ("counter", []),
     "monitor_emails_pending": ("gauge", []),
     "monitor_email_oldest_pending_timestamp_seconds": ("gauge", []),
+    "monitor_claims_open": ("gauge", []),
+    "monitor_claims_overdue": ("gauge", []),
     "monitor_journal_entries": ("gauge", []),
     "monitor_journal_verified_timestamp_seconds": ("gauge", []),
     "monitor_config_last_reload_successful": ("gauge", []),
