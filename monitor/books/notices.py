@@ -60,7 +60,7 @@ def gather(db: Database, context: Context, news: News, sweep: int, at: Millis, *
     many children fall, one after the other, they hold up nobody's mail.
     """
     for customer in _told(db, context, news, at):
-        mail = outbox.gathering(db, customer)
+        mail = outbox.gathering(db, customer, sweep)
         until = sweep + 1 if waits else sweep
         if mail is not None:
             number = mail.id

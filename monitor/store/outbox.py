@@ -102,11 +102,15 @@ def put(
     return int(cursor.lastrowid or 0)
 
 
-def gathering(db: Database, customer: str | None) -> Mail | None:
-    """Give the mail that still gathers a customer's outages (None: the operators'), if there is one."""
+def gathering(db: Database, customer: str | None, sweep: int) -> Mail | None:
+    """Give the mail that gathers a customer's outages (None: the operators') of a sweep, if there is one.
+
+    Sweeps overlap: while a slow cycle still keeps the mail of one here, the next has begun one of its own.
+    """
     row = db.execute(
-        f"SELECT {_FIELDS} FROM mail WHERE sweep IS NOT NULL AND customer IS ? AND state = 'pending'",
-        [customer],
+        f"SELECT {_FIELDS} FROM mail WHERE sweep >= ? AND json_extract(body, '$.sweep') <= ? AND customer IS ?"
+        " AND state = 'pending' ORDER BY id",
+        [sweep, sweep, customer],
     ).fetchone()
     return _mail(row) if row else None
 

@@ -17,7 +17,20 @@ from monitor.model import State
 from monitor.outage import CALM
 from monitor.store import outbox
 from tests.books.desk import Desk
-from tests.fakes import DAY, FAIL, HOUR, MINUTE, START, a_context, a_customer, a_result, a_server, a_subscription, told
+from tests.fakes import (
+    DAY,
+    FAIL,
+    HOUR,
+    MINUTE,
+    OK,
+    START,
+    a_context,
+    a_customer,
+    a_result,
+    a_server,
+    a_subscription,
+    told,
+)
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
@@ -201,6 +214,23 @@ def test_news_of_a_later_sweep_is_another_mail() -> None:
     desk = many(2)
     desk.tell(web_00="oxx", web_01="oox")
     assert [len(told) for told in desk.told("acme")] == [1, 1]
+
+
+def test_sweeps_that_overlap_keep_a_mail_each_whichever_is_written_first() -> None:
+    """A cycle that fails to its last attempt is slower than one of the next sweep that succeeds at once."""
+    desk = many(4)
+    keys = [desk.context.servers[f"web-{number:02d}"].checks[0].key for number in range(4)]
+
+    desk.record(1, [a_result(keys[0], START, FAIL)], START)
+    desk.record(2, [a_result(keys[0], START + MINUTE, OK), a_result(keys[1], START + MINUTE, FAIL)], START + MINUTE)
+    desk.record(1, [a_result(keys[2], START + 50_000, FAIL)], START + MINUTE + 9_000)
+    desk.end(1, START + MINUTE + 10_000)
+    desk.record(2, [a_result(keys[3], START + MINUTE, FAIL)], START + MINUTE + 11_000)
+    desk.end(2, START + 2 * MINUTE)
+    assert desk.told("acme") == [
+        [("down", "web-00", "ping"), ("down", "web-02", "ping")],
+        [("up", "web-00", "ping"), ("down", "web-01", "ping"), ("down", "web-03", "ping")],
+    ]
 
 
 def test_an_outage_that_begins_and_ends_in_the_same_mail_is_told_once_as_over() -> None:
