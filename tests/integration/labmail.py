@@ -1,0 +1,60 @@
+"""What a mail about outages says, read as its reader reads it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitor.mail.compose import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from email.message import EmailMessage
+
+    from monitor.model import Language
+
+_TITLE = re.compile(r"\s*([\w-]+)")
+_ENTRY = re.compile(r"\s*(\w+): ([\w-]+)")
+
+
+class News(NamedTuple):
+    """One line of it."""
+
+    server: str
+    check: str
+    notice: str
+    """``down``, ``up``, ``flapping`` or ``settled``."""
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Give its text part."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    text: str = part.get_content()
+    return text
+
+
+def news_of(mail: EmailMessage) -> frozenset[News]:
+    """Read its news, each under the name of its server; empty where it is not about outages."""
+    language: Language = "tr" if mail["Content-Language"] == "tr" else "en"
+    words = WORDS[language].outage
+    notices = {words.down: "down", words.up: "up", words.flapping: "flapping", words.settled: "settled"}
+    found: set[News] = set()
+    server = ""
+    for line in text_of(mail).splitlines():
+        if title := _TITLE.fullmatch(line):
+            server = title[1]
+        elif (entry := _ENTRY.fullmatch(line)) and entry[1] in notices:
+            found.add(News(server, entry[2], notices[entry[1]]))
+    return frozenset(found)
+
+
+def counted(mails: Iterable[EmailMessage]) -> Counter[frozenset[News]]:
+    """Count mails by what they tell."""
+    return Counter(news_of(mail) for mail in mails)
+
+
+def answers(mail: EmailMessage) -> list[str]:
+    """Give the Message-IDs of the mails that it continues."""
+    return str(mail["References"] or "").split()

@@ -1,0 +1,425 @@
+"""A hundred servers that fall and rise at known times, a real relay, real web servers: every outage is found and told.
+
+One run of the daemon, forty seconds of its life; what is expected is written down before it begins.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from monitor.model import CheckKey, Outcome
+from tests.integration import postfix as relays
+from tests.integration.labbooks import Books
+from tests.integration.labconfig import INTERVAL, LONGEST, OPERATORS, Customer, Server, Setting
+from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, page, samples
+from tests.integration.labdoors import Moment
+from tests.integration.labfaults import Faults
+from tests.integration.labmail import News, answers, counted, news_of, text_of
+from tests.integration.labnginx import Nginx
+from tests.integration.labplan import BETWEEN_SWEEPS, LATE, SURELY_SEEN, Plan, in_mid_sweep, sweep_of
+from tests.integration.netlab import lab as network
+from tests.integration.netlab import why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from monitor.model import Outage, Result
+    from tests.integration.netlab import Lab as Network
+
+REASON = why_not("nginx") or relays.why_not()
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(bool(REASON), reason=REASON or "can run"),
+]
+
+SEED = 8_2
+PORT = 9809
+COUNT = 100
+NOBODY = "198.18.254.2"
+"""A canary that never answers: one of several is enough."""
+LONERS = [f"s-{number}" for number in range(60)]
+"""Fall and rise at random, once or twice."""
+CROWD = in_mid_sweep("crowd", 6)
+"""Fall together; one customer's."""
+SWITCH, *BEHIND = in_mid_sweep("rack", 9)
+"""A switch, and what hangs on it: four of its own customer, one of a guest, three of nobody."""
+[MAINTAINED] = in_mid_sweep("maintained", 1)
+FLAPPING, HOLED, LONG, HEALED = "flapping", "holed", "long", "healed"
+PAGES, STOPPED = "pages", "stopped"
+CHECKS = COUNT + 4
+QUIET = [f"quiet-{number}" for number in range(18)]
+"""Never fall: 60 + 6 + 9 + 1 + 4 + 2 + 18 make a hundred."""
+WINDOW = (5, 12)
+"""Seconds: the emergency maintenance in which MAINTAINED falls, and which it outlives."""
+BLIND = (24 + BETWEEN_SWEEPS, 28 + BETWEEN_SWEEPS)
+UNPLUGGED = (29.5 + BETWEEN_SWEEPS, 33 + BETWEEN_SWEEPS)
+
+
+def ping(server: str) -> CheckKey:
+    return CheckKey(server, "ping")
+
+
+def services(server: str) -> tuple[CheckKey, ...]:
+    return CheckKey(server, "http"), CheckKey(server, "https")
+
+
+@dataclass
+class Lab:
+    """What stands there, and what was seen of it in the end."""
+
+    net: Network
+    plan: Plan
+    daemon: Daemon
+    books: Books
+    postfix: relays.Postfix
+    servers: dict[str, Server]
+    setting: Setting
+
+
+def _servers(net: Network, ca_file: Path) -> list[Server]:
+    chosen = [Server(name, "", f"c{number % 12}") for number, name in enumerate(LONERS)]
+    chosen += [Server(name, "", "crowd") for name in CROWD]
+    chosen += [Server(SWITCH, "", "rack")]
+    owners = ["rack"] * 4 + ["guest"] + [None] * 3
+    chosen += [Server(name, "", owner, parent=SWITCH) for name, owner in zip(BEHIND, owners, strict=True)]
+    chosen += [Server(name, "", name) for name in (MAINTAINED, FLAPPING, HOLED, LONG, HEALED)]
+    chosen += [Server(name, "", name, level=4, product="web-hosting") for name in (PAGES, STOPPED)]
+    chosen += [Server(name, "", "quiet") for name in QUIET]
+    for number, server in enumerate(chosen):
+        server.address = net.address(number)
+        if server.level == 4:
+            server.services = {
+                "http": {"type": '"http"', "url": f'"http://{server.address}/"'},
+                "https": {"type": '"https"', "url": f'"https://{server.address}/"', "ca_file": f'"{ca_file}"'},
+            }
+    return chosen
+
+
+def _customers(servers: list[Server]) -> list[Customer]:
+    names = dict.fromkeys(server.customer for server in servers if server.customer is not None)
+    return [Customer(name, "tr" if name in {"c0", "guest"} else "en") for name in names]
+
+
+def _setting(servers: list[Server], canary: str) -> Setting:
+    email = f"""
+from = "SLA <sla@lab.test>"
+transport = "smtp"
+host = "127.0.0.1"
+port = 587
+security = "starttls"
+username = "{relays.USER}"
+password_file = "password"
+"""
+    return Setting(PORT, servers, _customers(servers), [canary, NOBODY], email)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab in which everything has happened already, and the daemon has stopped."""
+    folder = tmp_path_factory.mktemp("lab")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    (folder / "password").write_text(relays.PASSWORD)
+    with ExitStack() as stack:
+        net = stack.enter_context(network(servers=COUNT + 1))
+        faults = Faults(net)
+        servers = _servers(net, folder / "ca.pem")
+        setting = _setting(servers, net.address(COUNT))
+        config = setting.write(folder)
+        addresses = {server.id: server.address for server in servers}
+        postfix = stack.enter_context(relays.Postfix(net.monitor, "127.0.0.1"))
+        nginx = {
+            name: stack.enter_context(Nginx(net, addresses[name], folder / name, authority))
+            for name in (PAGES, STOPPED)
+        }
+        faults.drop_every_third(addresses[HOLED])
+        daemon = stack.enter_context(Daemon(config, tuple(net.command())))
+        books = Books(folder / "data")
+        plan = _plan(faults, addresses, nginx)
+        announced = _announce_when_it_begins(plan, daemon)
+        awaited("everything is up", lambda: books.everything_is(Outcome.OK, CHECKS))
+        plan.live()
+        assert announced[0].wait(30) == 0
+        awaited("everything is up again", lambda: books.everything_is(Outcome.OK, CHECKS))
+        awaited("the flapping has settled", lambda: "settled" in {told.notice for told in books.told()})
+        awaited("all mail has left", lambda: books.pending() == 0)
+        _see_the_metrics(net, books)
+        assert daemon.stop() < STOPS_WITHIN
+        postfix.delivered(OPERATORS.partition("@")[0], count=len(books.mails()))
+        yield Lab(net, plan, daemon, books, postfix, {server.id: server for server in servers}, setting)
+
+
+def _plan(faults: Faults, addresses: dict[str, str], nginx: dict[str, Nginx]) -> Plan:
+    plan = Plan()
+
+    def fall(begin: float, end: float, *names: str) -> None:
+        where = [addresses[name] for name in names]
+        plan.fall(
+            begin, end, tuple(map(ping, names)), (partial(faults.take_down, *where), partial(faults.bring_up, *where))
+        )
+
+    chance = random.Random(SEED)
+    shortest = SURELY_SEEN / 1000 + 0.1
+    for name in LONERS:
+        begin = 1 + chance.uniform(0, 12)
+        end = begin + chance.uniform(shortest, 5)
+        fall(begin, end, name)
+        if chance.random() < 0.5:
+            begin = end + chance.uniform(shortest, 3)
+            fall(begin, begin + shortest, name)
+    fall(2 + BETWEEN_SWEEPS, 6 + BETWEEN_SWEEPS, *CROWD)
+    fall(4 + BETWEEN_SWEEPS, 10 + BETWEEN_SWEEPS, SWITCH, *BEHIND)
+    fall(6 + BETWEEN_SWEEPS, 16 + BETWEEN_SWEEPS, MAINTAINED)
+    for begin in (1, 6, 11, 16):
+        fall(begin, begin + 2.4, FLAPPING)
+    site, stopped = nginx[PAGES], nginx[STOPPED]
+    plan.fall(4, 9, services(PAGES), (site.break_down, site.recover), "status 500")
+    plan.fall(6, 12, services(STOPPED), (stopped.stop, stopped.start), "connection refused")
+    fall(20.5, UNPLUGGED[1] + 1, LONG)
+    # it is mended while the monitor sees nothing, so what can be seen of that begins when it sees again
+    plan.fall(20, BLIND[1], (ping(HEALED),), (partial(faults.take_down, addresses[HEALED]), faults.mend_all))
+    plan.at(BLIND[0], faults.cut_all)
+    plan.at(BLIND[0] + 1.5, partial(faults.bring_up, addresses[HEALED]))
+    plan.at(UNPLUGGED[0], faults.unplug)
+    plan.at(UNPLUGGED[1], faults.plug)
+    return plan
+
+
+def _announce_when_it_begins(plan: Plan, daemon: Daemon) -> list[subprocess.Popen[bytes]]:
+    """Announce an emergency maintenance while the daemon works, without waiting for the command."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def announce() -> None:
+        begin, end = (datetime.fromtimestamp(plan.origin / 1000 + second, UTC).isoformat() for second in WINDOW)
+        command = [sys.executable, "-m", "monitor", "--config", str(daemon.config), "maintenance", "announce"]
+        which = ["--server", MAINTAINED, "--start", begin, "--end", end]
+        why = ["--reason", "a fan", "--emergency", "it burns"]
+        started.append(subprocess.Popen([*command, *which, *why], stdout=subprocess.DEVNULL))
+
+    plan.at(0, announce)
+    return started
+
+
+def _see_the_metrics(net: Network, books: Books) -> None:
+    async def look() -> str:
+        answer = page(PORT, "/metrics")
+        assert answer is not None
+        return answer.text
+
+    shown = samples(net.inside(look()))
+    assert shown["monitor_emails_sent_total"] == len(books.mails())
+    assert shown["monitor_emails_pending"] == 0
+    assert sum(value for series, value in shown.items() if series.startswith("probe_success{")) == CHECKS
+    assert sum(value for series, value in shown.items() if series.startswith("monitor_outages_open{")) == 0
+
+
+def test_every_outage_is_in_the_books_within_one_interval_of_the_truth_and_no_other(lab: Lab) -> None:
+    assert "\n".join(lab.plan.unmatched(lab.books.outages())) == ""
+
+
+def test_retries_hide_a_line_that_drops_every_third_packet(lab: Lab) -> None:
+    results = _outside_of_blindness(lab, lab.books.results(ping(HOLED)))
+    assert {result.outcome for result in results} == {Outcome.OK}
+    assert max(result.attempts for result in results) > 1, "not a single packet was dropped"
+
+
+def _outside_of_blindness(lab: Lab, results: list[Result]) -> list[Result]:
+    until = [lab.plan.origin + 1000 * second for second in (*BLIND, *UNPLUGGED)]
+    around = LONGEST + LATE
+    return [
+        result
+        for result in results
+        if not (until[0] - around < result.at < until[1] + around or until[2] - around < result.at < until[3] + around)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("between", "reasons"),
+    [
+        (BLIND, {"the monitor could not see out"}),
+        (UNPLUGGED, {"no route", "network down", "the monitor could not see out"}),
+    ],
+)
+def test_while_the_monitor_cannot_see_out_nobody_is_accused(
+    lab: Lab, between: tuple[float, float], reasons: set[str]
+) -> None:
+    begin, end = (lab.plan.origin + 1000 * second for second in between)
+    seen = [each for each in lab.books.results() if begin + LATE < each.at < end - LONGEST - LATE]
+    assert len({each.check for each in seen}) == CHECKS
+    assert {each.outcome for each in seen} == {Outcome.UNKNOWN}
+    assert {each.reason for each in seen} <= reasons
+
+
+def test_an_outage_goes_on_behind_the_monitors_own_blindness(lab: Lab) -> None:
+    for server in (LONG, HEALED):
+        [outage] = [each for each in lab.books.outages() if each.check == ping(server)]
+        assert outage.start < lab.plan.origin + 1000 * BLIND[0]
+        assert outage.end is not None
+        assert outage.end > lab.plan.origin + 1000 * BLIND[1] - LONGEST
+
+
+def _letters(lab: Lab) -> dict[str, Counter[frozenset[News]]]:
+    """What is due, by mailbox: for each customer one mail a sweep, whatever has happened in it."""
+    due: dict[tuple[str, int], set[News]] = defaultdict(set)
+    for outage in lab.books.outages():
+        server, check = outage.check
+        mailbox = lab.servers[server].customer or OPERATORS.partition("@")[0]
+        notices = _notices(lab, outage)
+        for notice, at in notices.items():
+            due[mailbox, sweep_of(server, at)].add(News(server, check, notice))
+    letters: dict[str, Counter[frozenset[News]]] = defaultdict(Counter)
+    for (mailbox, _), news in due.items():
+        letters[mailbox][frozenset(news)] += 1
+    letters[FLAPPING][frozenset({News(FLAPPING, "ping", "settled")})] += 1
+    return letters
+
+
+def _notices(lab: Lab, outage: Outage) -> dict[str, int]:
+    """When the beginning and the end of an outage are told; both have been validated against the truth."""
+    assert outage.end is not None
+    both = {"down": outage.start, "up": outage.end}
+    if outage.check.server == FLAPPING:
+        number = [each.start for each in lab.books.outages() if each.check == outage.check].index(outage.start)
+        return (both, both, {"flapping": outage.start}, {})[number]
+    if outage.check.server == MAINTAINED:
+        end = lab.plan.origin + 1000 * WINDOW[1]
+        told = next(each.at for each in lab.books.results(outage.check) if each.at >= end)
+        assert told - end < INTERVAL + LATE
+        return {"down": told, "up": outage.end}
+    return both
+
+
+def test_every_customer_gets_the_mails_that_are_due_and_no_other(lab: Lab) -> None:
+    due = _letters(lab)
+    operators = due.pop(OPERATORS.partition("@")[0])
+    for mailbox in {customer.id for customer in lab.setting.customers}:
+        came = lab.postfix.delivered(mailbox)
+        about_maintenance = [mail for mail in came if not news_of(mail)]
+        assert len(about_maintenance) == (mailbox == MAINTAINED)
+        assert counted(mail for mail in came if news_of(mail)) == due.get(mailbox, Counter())
+        assert {mail["To"] for mail in came} <= {f"{mailbox}@lab.test"}
+        assert all(mail["Auto-Submitted"] == "auto-generated" and mail["Bcc"] is None for mail in came)
+    alone = [mail for mail in lab.postfix.delivered("noc") if mail["To"] == OPERATORS]
+    assert counted(mail for mail in alone if news_of(mail)) == operators
+    [about_the_monitor] = [mail for mail in alone if not news_of(mail)]
+    assert str(about_the_monitor["Subject"]).startswith("BLIND")
+
+
+def test_the_operators_get_a_copy_of_every_mail(lab: Lab) -> None:
+    copies = Counter(str(mail["Message-ID"]) for mail in lab.postfix.delivered("noc"))
+    assert copies == Counter(mail.message_id for mail in lab.books.mails())
+    mailboxes = lab.postfix.mailboxes()
+    alone = [mail for mail in lab.books.mails() if mail.customer is None]
+    assert sum(mailboxes.values()) == 2 * len(copies) - len(alone)
+
+
+def test_the_mails_say_in_their_subject_what_has_happened(lab: Lab) -> None:
+    for server in (LONG, HEALED):
+        down, up = lab.postfix.delivered(server)
+        assert down["Subject"] == f"DOWN {server} (ping)"
+        assert str(up["Subject"]).startswith(f"UP {server} (ping) after ")
+    maintenance, down, up = lab.postfix.delivered(MAINTAINED)
+    assert str(maintenance["Subject"]).startswith("EMERGENCY MAINTENANCE")
+    assert down["Subject"] == f"DOWN {MAINTAINED} (ping)"
+    assert str(up["Subject"]).startswith(f"UP {MAINTAINED} (ping) after ")
+
+
+def test_children_of_a_fallen_parent_stand_under_it_in_one_mail(lab: Lab) -> None:
+    owner, guest, nobody = BEHIND[:4], BEHIND[4], BEHIND[5:]
+    down, up = lab.postfix.delivered("rack")
+    assert news_of(down) == {News(server, "ping", "down") for server in (SWITCH, *owner)}
+    assert news_of(up) == {News(server, "ping", "up") for server in (SWITCH, *owner)}
+    assert str(down["Subject"]).startswith("DOWN")
+    for mail, children in ((down, owner), (lab.postfix.delivered("guest")[0], [guest])):
+        lines = text_of(mail).splitlines()
+        place = lines.index(SWITCH)
+        for child in children:
+            [line] = [line for line in lines[place:] if line.strip() == child]
+            assert line.startswith(" "), f"{child} does not stand under {SWITCH}"
+    alone = [mail for mail in lab.postfix.delivered("noc") if mail["To"] == OPERATORS and news_of(mail)]
+    assert [{news.server for news in news_of(mail)} for mail in alone] == [set(nobody), set(nobody)]
+
+
+def test_the_end_of_an_outage_is_told_in_the_thread_of_its_beginning(lab: Lab) -> None:
+    threads = 0
+    for mailbox in {customer.id for customer in lab.setting.customers} | {"noc"}:
+        told: dict[tuple[str, str], str] = {}
+        for mail in _in_order(lab.postfix.delivered(mailbox)):
+            news = news_of(mail)
+            for server, check, notice in news:
+                if notice == "up":
+                    assert told[server, check] in answers(mail)
+                    threads += 1
+            told.update({(server, check): str(mail["Message-ID"]) for server, check, notice in news if notice != "up"})
+    assert threads > 2 * len(LONERS)
+
+
+def _in_order(mails: list[EmailMessage]) -> list[EmailMessage]:
+    return sorted(mails, key=lambda mail: mail["Date"].datetime)
+
+
+def test_an_emergency_maintenance_excludes_its_time_and_silences_what_falls_in_it(lab: Lab) -> None:
+    [account] = [each for each in _accounts(lab) if each["id"] == MAINTAINED]
+    assert account["excluded_seconds"] == WINDOW[1] - WINDOW[0]
+    assert [(each["clause"], each["seconds"]) for each in account["exclusions"]] == [("4.9", WINDOW[1] - WINDOW[0])]
+    [outage] = [each for each in lab.books.outages() if each.check == ping(MAINTAINED)]
+    assert outage.end is not None
+    down = outage.end - (lab.plan.origin + 1000 * WINDOW[1])
+    assert 1000 * account["down_seconds"] == down, "downtime after the window's end counts"
+
+
+def _accounts(lab: Lab) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lab.daemon.told("availability", "--days", "1")["subscriptions"]
+    return found
+
+
+def test_the_books_balance_and_say_how_long_each_server_was_down(lab: Lab) -> None:
+    down: dict[str, int] = defaultdict(int)
+    slack: dict[str, int] = defaultdict(int)
+    for fall in lab.plan.falls:
+        for server in {check.server for check in fall.checks}:
+            down[server] += fall.rose.after - fall.fell.before
+            slack[server] += INTERVAL + LONGEST + 2 * LATE
+    for account in lab.daemon.told("availability", "--days", "1")["subscriptions"]:
+        parts = ("up_seconds", "down_seconds", "excluded_seconds", "unknown_seconds")
+        assert sum(account[part] for part in parts) == 86_400
+        if account["id"] not in {MAINTAINED, LONG, HEALED}:  # part of their downtime is excluded, or unknown
+            assert abs(1000 * account["down_seconds"] - down[account["server"]]) <= slack[account["server"]]
+        assert account["excluded_seconds"] == 0 or account["id"] == MAINTAINED
+
+
+def test_the_journal_holds(lab: Lab) -> None:
+    lab.daemon.verified()
+
+
+def test_everything_is_shown_as_up_in_the_end(lab: Lab) -> None:
+    shown = lab.daemon.told("status")
+    assert shown["daemon"]["running"] is False
+    assert len(shown["servers"]) == 100
+
+
+def test_the_truth_is_compared_strictly(lab: Lab) -> None:
+    """What the first test would say if an outage were missing, doubled, or off by more than an interval."""
+    outages = lab.books.outages()
+    assert lab.plan.unmatched(outages[1:])
+    assert lab.plan.unmatched([*outages, outages[0]])
+    fell = lab.plan.falls[0].fell
+    lab.plan.falls[0].fell = Moment(fell.before - 2 * INTERVAL, fell.after - 2 * INTERVAL)
+    try:
+        assert lab.plan.unmatched(outages)
+    finally:
+        lab.plan.falls[0].fell = fell
