@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+CONNECTIONS = 8
+"""Mails under way at once: a relay that thinks for seconds about each must not hold up a hundred customers."""
 LOOK = 1.0
 """Seconds between looks into the outbox: other processes put mail into it too."""
 
@@ -49,7 +51,7 @@ class Post(Protocol):
 
 
 class Dispatcher:
-    """Sends what is due, one mail after the other."""
+    """Sends what is due, the mails of one customer one after the other."""
 
     def __init__(
         self,
@@ -91,8 +93,16 @@ class Dispatcher:
             await self._write_down(number, work)
         mails, waiting = await self._reader.run(lambda db: (outbox.due(db, self._now()), outbox.pending(db)))
         self._post.mails_wait(waiting)
+        by_customer: dict[str | None, list[Mail]] = {}
         for mail in mails:
-            await self._send(mail)
+            by_customer.setdefault(mail.customer, []).append(mail)
+        lines = asyncio.Semaphore(CONNECTIONS)
+        ended = await asyncio.gather(
+            *(self._send_in_order(each, lines) for each in by_customer.values()), return_exceptions=True
+        )
+        for error in ended:
+            if error is not None:
+                raise error
         return len(mails)
 
     async def _write_down(self, number: int, work: Callable[[Database], object]) -> None:
@@ -100,6 +110,12 @@ class Dispatcher:
         self._unwritten[number] = work
         await self._writer.write(work)
         del self._unwritten[number]
+
+    async def _send_in_order(self, mails: list[Mail], lines: asyncio.Semaphore) -> None:
+        """Send one customer's mails one after the other, so that an end never overtakes its beginning."""
+        async with lines:
+            for mail in mails:
+                await self._send(mail)
 
     async def _send(self, mail: Mail) -> None:
         message = Message(

@@ -1,0 +1,124 @@
+"""A day's run, compressed: 100 servers on loopback at a 1 s interval, each pinged, each with a TCP port.
+
+Reports slots missed, memory at the start and at the end, and the processor time of the daemon.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PORT = 19_870
+PAGE = 19_871
+CLOCK_TICKS = 100
+WARM = 10
+"""Seconds until the memory at the start is read: everything is loaded and the first sweeps are written."""
+
+
+def configuration(servers: int) -> str:
+    """Give the configuration: one customer, a subscription on each server."""
+    parts = [
+        "[monitor]\ninterval = 1\ntimeout = 0.25\nretries = 2\nretry_wait = 0.1\n",
+        f'[web]\nlisten = "127.0.0.1:{PAGE}"\n',
+        '[[customer]]\nid = "c"\nname = "C"\nemails = ["c@example.com"]\n',
+    ]
+    parts += [
+        f'[[server]]\nid = "s{number}"\naddress = "127.0.1.{number}"\nlevel = 4\n'
+        f'[[server.service]]\nname = "port"\ntype = "tcp"\nport = {PORT}\n'
+        f'[[subscription]]\nid = "s{number}"\ncustomer = "c"\nserver = "s{number}"\nproduct = "server"\n'
+        for number in range(1, servers + 1)
+    ]
+    return "\n".join(parts)
+
+
+def metrics() -> dict[str, float]:
+    """Read the metrics without labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=10) as page:
+        text = page.read().decode()
+    return {name: float(value) for name, value in re.findall(r"^([a-z_]+) (\S+)$", text, re.MULTILINE)}
+
+
+def resident(pid: int) -> int:
+    """Give the resident memory of a process, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) if found else 0
+
+
+def processor(pid: int) -> float:
+    """Give the processor time of a process, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+class _Hangup(socketserver.BaseRequestHandler):
+    """Takes a connection, and that is all."""
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Take connections on every loopback address."""
+    with socketserver.ThreadingTCPServer(("0.0.0.0", PORT), _Hangup) as server:  # noqa: S104 - 127.0.1.x are probed
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def measure(servers: int, seconds: int) -> dict[str, float]:
+    """Run the daemon for so long, and give what was seen."""
+    with listening(), tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "config.toml")
+        config.write_text(configuration(servers))
+        command = [sys.executable, "-m", "monitor", "--config", str(config), "run"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:  # noqa: S603 - our own program
+            try:
+                time.sleep(WARM)
+                began, spent, memory = time.monotonic(), processor(daemon.pid), resident(daemon.pid)
+                time.sleep(seconds)
+                seen = metrics()
+                passed = time.monotonic() - began
+                used = processor(daemon.pid) - spent
+                at_end = resident(daemon.pid)
+            finally:
+                daemon.terminate()
+    return {
+        "servers": servers,
+        "checks": 2 * servers,
+        "seconds": round(passed, 1),
+        "probes_left": seen["monitor_probe_lag_seconds_count"],
+        "slots_missed": seen["monitor_slots_missed_total"],
+        "mean_lag_ms": round(1000 * seen["monitor_probe_lag_seconds_sum"] / seen["monitor_probe_lag_seconds_count"], 2),
+        "memory_at_start_kib": memory,
+        "memory_at_end_kib": at_end,
+        "cpu_percent_of_a_core": round(100 * used / passed, 1),
+        "cpu_us_per_probe": round(1e6 * used / (2 * servers * passed)),
+        "database_errors": seen["monitor_database_errors_total"],
+    }
+
+
+@click.command()
+@click.option("--servers", default=100, show_default=True, type=click.IntRange(1, 250))
+@click.option("--seconds", default=300, show_default=True, type=click.IntRange(1))
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there too.")
+def main(servers: int, seconds: int, file: Path | None) -> None:
+    """Measure a day's run, compressed."""
+    figures = measure(servers, seconds)
+    for name, figure in figures.items():
+        click.echo(f"{name:<24} {figure:>12}")
+    if file:
+        file.write_text(json.dumps(figures, indent=2) + "\n")
