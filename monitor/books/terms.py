@@ -28,9 +28,11 @@ def versions(db: Database, at: Millis, current: Terms) -> tuple[Terms, ...]:
     """Give every version of the terms recorded until ``at``, oldest first.
 
     The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
-    now may have history already, and is read with the terms as configured now.
+    now may have history already, and is read with the terms as configured now. One that came into force after ``at``
+    does not exist in the books as they stood.
     """
     recorded = [terms_from_body(entry.at, entry.body) for entry in journal.entries(db, "terms", until=at)]
-    if not recorded or terms_body(recorded[-1]) != terms_body(current):
-        recorded.append(terms_from_body(at, terms_body(current)))
+    newest, body = journal.last(db, "terms"), terms_body(current)
+    if not recorded or newest is None or newest.body != body:
+        recorded.append(terms_from_body(at, body))
     return tuple(recorded)
