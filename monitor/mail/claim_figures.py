@@ -62,7 +62,10 @@ def _accounts(each: ClaimMonth, language: Language, words: Words) -> Iterator[Fa
     met = {True: words.outage.met, False: words.outage.missed, None: words.outage.open}[each.target_met]
     yield Fact(claim.availability.format(clause=each.clause), _bounded(each, language, words))
     yield Fact(claim.target.format(clause=each.clause), f"{percent(each.target, language)}: {met}")
-    yield Fact(claim.experienced, _shown(each.experienced, language, words))
+    experienced = _shown(each.experienced, language, words)
+    if each.experienced is not None:
+        experienced = claim.nothing_taken_out.format(figure=experienced)
+    yield Fact(claim.experienced, experienced)
     yield Fact(claim.coverage, _shown(each.coverage, language, words))
     yield Fact(claim.down.format(clause=each.clause), duration(each.down, language))
     yield Fact(claim.excluded, duration(each.excluded, language))

@@ -46,6 +46,7 @@ class ClaimWords:
     bounds: str
     none: str
     experienced: str
+    nothing_taken_out: str
     coverage: str
     target: str
     down: str
