@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from monitor.books.hardware import broken_in
 from monitor.books.numbering import extents
 from monitor.contract.calendar import month_after, month_text
-from monitor.contract.credits import Credit, capped
+from monitor.contract.credits import Credit, capped, hardware_credit
+from monitor.contract.hardware import OWNED
+from monitor.contract.terms import PRODUCTS
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.accounts import Books, SubscriptionAccount
+    from monitor.contract.hardware import Case
     from monitor.model import Millis, Subscription
 
 
@@ -29,6 +33,8 @@ class Cause:
     credit: Credit
     claimed: bool
     """Whether it was claimed in time (6.2)."""
+    name: str = "availability"
+    """What it is for: ``availability``, or the record that it comes from, ``hardware 3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Owed:
     """The month after, ``YYYY-MM`` (6.4)."""
     final: bool
     """The month is over."""
+    cause: str
+    """What it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Month:
     books: Books
     claims: frozenset[tuple[str, int]]
     """Subscription and outage of each claim made in time."""
+    hardware: tuple[Case, ...] = ()
+    """Replacements that took too long, of all subscriptions."""
 
 
 Source: TypeAlias = "Callable[[Month, SubscriptionAccount], Iterable[Cause]]"
@@ -66,7 +76,16 @@ def _by_availability(month: Month, each: SubscriptionAccount) -> Iterable[Cause]
     yield Cause(each.credit, claimed)
 
 
-SOURCES: tuple[Source, ...] = (_by_availability,)
+def _by_hardware(month: Month, each: SubscriptionAccount) -> Iterable[Cause]:
+    """5.2.2: the customer's ticket that a case names is its claim; it came before the 12 h had passed."""
+    for case in month.hardware:
+        if case.subscription == each.subscription.id:
+            until = month.books.at if case.replaced_at is None else case.replaced_at
+            credit = hardware_credit(PRODUCTS[OWNED], each.subscription, case.opened_at, until)
+            yield Cause(credit, case.reference is not None, case.name)
+
+
+SOURCES: tuple[Source, ...] = (_by_availability, _by_hardware)
 
 
 def causes(month: Month, each: SubscriptionAccount) -> list[Cause]:
@@ -77,10 +96,11 @@ def causes(month: Month, each: SubscriptionAccount) -> list[Cause]:
 def owed(db: Database, books: Books, year: int, month: int, only: str | None = None) -> tuple[Owed, ...]:
     """Give what is owed for a month, by subscription, what is not due too."""
     accounts = books.month(year, month, only)
-    looked_at = Month(db, books, in_time_claims(db, books.at))
+    broken = broken_in(db, books.versions, books.at, accounts.window)
+    looked_at = Month(db, books, in_time_claims(db, books.at), broken)
     credited_in, final = month_text(*month_after(year, month)), accounts.window.end <= books.at
     return tuple(
-        Owed(each.subscription, credit, cause.claimed, due, credited_in, final)
+        Owed(each.subscription, credit, cause.claimed, due, credited_in, final, cause.name)
         for each in accounts.subscriptions
         for cause, due, credit in _under_the_cap(causes(looked_at, each), each)
     )

@@ -29,6 +29,7 @@ COMMANDS = {
     "credits": "monitor.cli.credits:credits_",
     "exclude": "monitor.cli.exclude:exclude",
     "explain": "monitor.cli.explain:explain",
+    "hardware": "monitor.cli.hardware:hardware",
     "import": "monitor.cli.importing:import_",
     "levels": "monitor.cli.levels:levels",
     "mail": "monitor.cli.mail:mail",

@@ -22,6 +22,7 @@ COLUMNS = (
     "subscription",
     "customer",
     "clause",
+    "cause",
     "percent",
     "amount",
     "currency",
@@ -66,6 +67,7 @@ def _record(each: Owed) -> dict[str, Any]:
         "subscription": each.subscription.id,
         "customer": each.subscription.customer,
         "clause": credit.clause,
+        "cause": each.cause,
         "percent": str(credit.percent),
         "amount": None if credit.amount is None else str(credit.amount),
         "currency": credit.currency,
@@ -88,12 +90,13 @@ def _csv(month: str, records: list[dict[str, Any]]) -> None:
 
 def _table(month: str, records: list[dict[str, Any]]) -> None:
     print_table(
-        ["subscription", "customer", "clause", "rate", "amount", "credited in", "claimed", "due", "state"],
+        ["subscription", "customer", "clause", "for", "rate", "amount", "credited in", "claimed", "due", "state"],
         (
             [
                 each["subscription"],
                 each["customer"],
                 each["clause"],
+                each["cause"],
                 f"{each['percent']} %",
                 "-" if each["amount"] is None else f"{each['amount']} {each['currency']}",
                 each["credited_in"],

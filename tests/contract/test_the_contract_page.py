@@ -13,7 +13,7 @@ from tests.contract.test_terms_on_paper import TERMS
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "contract.md").read_text(encoding="utf-8")
-NAMED = sorted(set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)))
+NAMED = sorted(set(re.findall(r"`((?:\.\./\w+/)?test_\w+\.py)::(test_\w+)`", PAGE)))
 
 
 def test_the_page_names_tests() -> None:

@@ -1,0 +1,130 @@
+"""``monitor hardware``: parts that failed, and their replacement within 12 hours (5.2.1, 5.2.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.books import hardware as books
+from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.contract.hardware import CLAUSE, OWNED
+from monitor.contract.terms import PRODUCTS
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from monitor.contract.hardware import Case
+    from monitor.model import Millis
+
+
+@click.group()
+def hardware() -> None:
+    """Record failed hardware and its replacement, and list both.
+
+    On product server, where the hardware is the provider's: 8 hours are the goal, 12 the guarantee (5.2.2).
+    """
+
+
+@hardware.command("open")
+@click.option("--subscription", metavar="ID", required=True)
+@click.option("--part", metavar="TEXT", required=True, help="What failed.")
+@click.option("--at", metavar="T", help="When it failed; now unless given.")
+@click.option("--reference", metavar="TEXT", help="The customer's ticket; it is the claim for the credit, too (6.1).")
+@json_option
+@click.pass_obj
+def open_(app: App, *, subscription: str, part: str, at: str | None, reference: str | None, as_json: bool) -> None:
+    """Record that a part failed. Prints the case's id."""
+    for option, text in (("--part", part), ("--reference", reference)):
+        if text is not None and not text.strip():
+            raise InputError(f"{option}: say more than nothing")
+    opened_at = app.time(at, "--at") if at is not None else None
+    with app.writing() as db:
+        now = app.now(db)
+        case = books.open_case(db, app.config.terms(now), subscription, part, reference, opened_at, now)
+    _print(case, now, as_json=as_json)
+
+
+@hardware.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--at", metavar="T", help="When it was replaced; now unless given.")
+@json_option
+@click.pass_obj
+def replaced(app: App, *, number: int, at: str | None, as_json: bool) -> None:
+    """Record that the part was replaced. Prints the case's id.
+
+    Exactly 12 hours is in time; after more, 10 % of the monthly fee are owed, which `monitor credits` lists.
+    """
+    replaced_at = app.time(at, "--at") if at is not None else None
+    with app.writing() as db:
+        now = app.now(db)
+        case = books.replaced(db, app.zone, number, replaced_at, now)
+    _print(case, now, as_json=as_json)
+
+
+@hardware.command("list")
+@json_option
+@click.pass_obj
+def listing(app: App, *, as_json: bool) -> None:
+    """List the cases, with goal, guarantee, and whether they were kept."""
+    with app.reading() as db:
+        now, found = app.now(db), books.cases(db)
+    if as_json:
+        print_json({"hardware": [_document(case, now) for case in found]})
+        return
+    print_table(
+        ["id", "subscription", "part", "failed", "goal", "due", "replaced", "state"],
+        (
+            [
+                case.id,
+                case.subscription,
+                case.part,
+                app.local(case.opened_at),
+                app.local(case.goal),
+                app.local(case.due),
+                app.local(case.replaced_at),
+                _standing(case, now),
+            ]
+            for case in found
+        ),
+        empty="no hardware failed",
+    )
+
+
+def _standing(case: Case, now: Millis) -> str:
+    if case.overdue(now):
+        return f"overdue by {human((now - case.due) // 1000 * 1000)}"
+    if case.due_soon(now):
+        return f"open, due in {human((case.due - now) // 1000 * 1000)}"
+    if case.replaced_at is None:
+        return "open"
+    return f"replaced, {human(case.replaced_at - case.due)} late" if case.broken(now) else "replaced in time"
+
+
+def _print(case: Case, now: Millis, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(case, now))
+    else:
+        click.echo(case.id)
+
+
+def _document(case: Case, now: Millis) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "subscription": case.subscription,
+        "server": case.server,
+        "part": case.part,
+        "reference": case.reference,
+        "state": str(case.state),
+        "opened_at": utc(case.opened_at),
+        "goal": utc(case.goal),
+        "due": utc(case.due),
+        "replaced_at": utc(case.replaced_at),
+        "took_seconds": seconds(case.took(now)),
+        "in_time": case.in_time(now),
+        "overdue": case.overdue(now),
+        "due_soon": case.due_soon(now),
+        "clause": CLAUSE,
+        "credit_percent": str(PRODUCTS[OWNED].hardware_percent) if case.broken(now) else "0",
+        "recorded_at": utc(case.recorded_at),
+        "recorded_by": case.recorded_by,
+    }
