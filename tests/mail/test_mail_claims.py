@@ -185,7 +185,7 @@ def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Reade
     ],
 )
 def test_what_a_month_comes_to_is_said_in_both_languages(change: dict[str, object], english: str, turkish: str) -> None:
-    month = replace(MONTH, **change)
+    month = replace(MONTH, **change)  # type: ignore[arg-type]
     final = bool(change.get("final", True))
     for reader, told in ((ENGLISH, english), (TURKISH, turkish)):
         text, seen = both(answered(reader, month, positive=month.percent != "0", final=final))
