@@ -1,0 +1,179 @@
+"""SIGHUP: servers come and go, faults change nothing, and what is known of those that stay is kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.model import CheckKey, Outcome
+from tests.integration.labbooks import Books
+from tests.integration.labconfig import INTERVAL, Customer, Server, Setting
+from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics, page
+from tests.integration.labdoors import PORT, Doors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.integration
+
+SUCCESSFUL, SUCCESS_AT = (
+    "monitor_config_last_reload_successful",
+    "monitor_config_last_reload_success_timestamp_seconds",
+)
+_SERVER = re.compile(r'server="([^"]+)"')
+
+
+def address(number: int) -> str:
+    return f"127.0.2.{number}"
+
+
+def ping(name: str) -> CheckKey:
+    return CheckKey(name, "ping")
+
+
+@dataclass
+class Scene:
+    """A daemon on three servers: two of a customer, one of nobody."""
+
+    folder: Path
+    setting: Setting
+    doors: Doors
+    daemon: Daemon
+    books: Books
+
+    def reload(self) -> None:
+        """Write the configuration as it is meant now, and have it taken."""
+        self.setting.write(self.folder)
+        before = metrics(self.setting.port)[SUCCESS_AT]
+        self.daemon.reload()
+        awaited("the configuration is taken", lambda: metrics(self.setting.port)[SUCCESS_AT] > before)
+        assert metrics(self.setting.port)[SUCCESSFUL] == 1
+
+    def shown(self) -> set[str]:
+        """The servers that the metrics know of."""
+        found = (_SERVER.search(series) for series in metrics(self.setting.port) if "server=" in series)
+        return {match[1] for match in found if match}
+
+    def remove(self, name: str) -> None:
+        """Take a server out of what is meant."""
+        self.setting.servers = [server for server in self.setting.servers if server.id != name]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    servers = [
+        Server("one", address(1), "acme", reach=f"tcp:{PORT}"),
+        Server("two", address(2), "acme", reach=f"tcp:{PORT}"),
+        Server("three", address(3), reach=f"tcp:{PORT}"),
+    ]
+    setting = Setting(free_port(), servers, [Customer("acme")])
+    config = setting.write(tmp_path)
+    with Doors(tuple(address(number) for number in range(1, 5))) as doors, Daemon(config) as daemon:
+        books = Books(tmp_path / "data")
+        awaited("everything is up", lambda: books.everything_is(Outcome.OK, 3))
+        yield Scene(tmp_path, setting, doors, daemon, books)
+        assert daemon.stop() < STOPS_WITHIN
+        daemon.verified()
+
+
+def test_a_server_that_comes_is_watched_and_one_that_leaves_is_gone_from_the_metrics(scene: Scene) -> None:
+    assert scene.shown() == {"one", "two", "three"}
+    scene.setting.servers.append(Server("four", address(4), "acme", reach=f"tcp:{PORT}"))
+    scene.remove("three")
+    scene.reload()
+    awaited("the new one is up", lambda: scene.books.last().get(ping("four")) is Outcome.OK)
+    awaited("the metrics show it", lambda: 'probe_success{check="ping",server="four"}' in _plain(scene))
+    assert scene.shown() == {"one", "two", "four"}
+    last = scene.books.results(ping("three"))[-1].at
+    awaited("two sweeps have passed", lambda: scene.books.newest() > last + 3 * INTERVAL)
+    assert scene.books.results(ping("three"))[-1].at == last, "a server that has left is probed no more"
+    assert {each["id"] for each in scene.daemon.told("status")["servers"]} == {"one", "two", "four"}
+
+
+def _plain(scene: Scene) -> set[str]:
+    """The series with their labels in the order of the alphabet."""
+    return {
+        series.partition("{")[0] + "{" + ",".join(sorted(series.partition("{")[2].rstrip("}").split(","))) + "}"
+        for series in metrics(scene.setting.port)
+    }
+
+
+def test_a_configuration_with_faults_leaves_the_running_one_in_force(scene: Scene) -> None:
+    good = scene.setting.text()
+    path = scene.folder / "config.toml"
+    path.write_text(good.replace("level = 2", "level = 7"))
+    scene.daemon.reload()
+    awaited("the refusal is shown", lambda: metrics(scene.setting.port)[SUCCESSFUL] == 0)
+    assert "level = 7" in scene.daemon.said()
+    ready = page(scene.setting.port, "/readyz")
+    assert ready is not None
+    assert ready.status == 200, "it does its duty, by the old configuration"
+    assert "The last reload was refused" in _front(scene)
+    newest = scene.books.newest()
+    awaited("the old ones are probed on", lambda: scene.books.newest() > newest + 2 * INTERVAL)
+    assert set(scene.books.last()) == {ping("one"), ping("two"), ping("three")}
+
+    scene.reload()
+    assert "The last reload was refused" not in _front(scene)
+
+
+def _front(scene: Scene) -> str:
+    """The operators' page."""
+    answer = page(scene.setting.port, "/")
+    assert answer is not None
+    assert answer.status == 200
+    return answer.text
+
+
+def test_an_outage_stays_open_over_a_reload_and_is_told_once(scene: Scene) -> None:
+    scene.doors.close(address(1))
+    awaited("the fall is in the books", scene.books.outages)
+    awaited("it is told", lambda: scene.books.told() and not scene.books.pending())
+    for name in ("two", "three"):
+        scene.remove(name)
+        scene.reload()
+    scene.setting.servers.append(Server("four", address(4), "acme", reach=f"tcp:{PORT}"))
+    scene.reload()
+    awaited("the new one is up", lambda: scene.books.last().get(ping("four")) is Outcome.OK)
+    newest = scene.books.newest()
+    awaited("some sweeps have passed", lambda: scene.books.newest() > newest + 3 * INTERVAL)
+    [outage] = scene.books.outages()
+    assert (outage.check, outage.end) == (ping("one"), None)
+    assert outage.last_fail > newest
+    assert [told.notice for told in scene.books.told()] == ["down"]
+
+    scene.doors.open(address(1))
+    awaited("the end is told", lambda: [told.notice for told in scene.books.told()] == ["down", "up"])
+    awaited("it has left", lambda: not scene.books.pending())
+    down, up = scene.books.mails()
+    assert up.refers == (down.message_id,)
+    [outage] = scene.books.outages()
+    assert outage.end is not None
+
+
+def test_slots_are_kept_over_a_reload(scene: Scene) -> None:
+    """Reload after reload neither stops nor doubles the probes of those that stay."""
+    began = scene.books.newest()
+    for _ in range(10):
+        scene.reload()
+    awaited("some sweeps have passed", lambda: scene.books.newest() > began + 5 * INTERVAL)
+    for name in ("one", "two", "three"):
+        times = [each.at for each in scene.books.results(ping(name))]
+        distances = [later - earlier for earlier, later in pairwise(times)]
+        assert all(abs(distance - INTERVAL) < INTERVAL / 2 for distance in distances), distances
+
+
+def test_the_data_folder_and_the_port_cannot_move_under_a_running_daemon(scene: Scene) -> None:
+    port = scene.setting.port
+    scene.setting.port = free_port()
+    scene.setting.write(scene.folder)
+    scene.daemon.reload()
+    awaited("the refusal is shown", lambda: metrics(port)[SUCCESSFUL] == 0)
+    assert "restart it" in scene.daemon.said()
+    scene.setting.port = port
+    scene.reload()
