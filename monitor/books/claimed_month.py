@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.books.closing import closing_of
+from monitor.books.correcting import corrections_of
 from monitor.books.outages import lengths
 from monitor.contract.availability import percent_text
 from monitor.contract.calendar import month_after, month_text
@@ -12,7 +14,14 @@ from monitor.contract.decisions import decisions
 from monitor.contract.maintenance import short_by
 from monitor.contract.segments import segments
 from monitor.contract.terms import PRODUCTS
-from monitor.mail.claim_letters import ClaimDecision, ClaimExclusion, ClaimMonth, ClaimOutage
+from monitor.mail.claim_letters import (
+    ClaimClosing,
+    ClaimCorrection,
+    ClaimDecision,
+    ClaimExclusion,
+    ClaimMonth,
+    ClaimOutage,
+)
 from monitor.store import outages
 
 if TYPE_CHECKING:
@@ -43,7 +52,7 @@ def claimed_month(db: Database, books: Books, year: int, month: int, subscriptio
         end=accounts.window.end,
         until=min(accounts.window.end, books.at),
         final=accounts.window.end <= books.at,
-        closed=False,
+        closed=_closing(db, accounts.label, subscription, books.at),
         product=each.subscription.product,
         clause=product.credit_clause,
         up=came_to.up,
@@ -77,6 +86,19 @@ def claimed_month(db: Database, books: Books, year: int, month: int, subscriptio
             if one.setting not in NOT_OF_A_MONTH
         ),
     )
+
+
+def _closing(db: Database, month: str, subscription: str, at: Millis) -> ClaimClosing | None:
+    """Give the month's closing and what corrected the subscription's figures since; today's are both together."""
+    closing = closing_of(db, month, at)
+    if closing is None:
+        return None
+    corrections = tuple(
+        ClaimCorrection(one.entry, one.at, one.why)
+        for one in corrections_of(db, month, at)
+        if subscription in one.changes
+    )
+    return ClaimClosing(closing.entry, closing.at, corrections)
 
 
 def _text(figure: Percent | None) -> str | None:

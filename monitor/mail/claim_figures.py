@@ -52,9 +52,20 @@ def verdict(each: ClaimMonth, reader: Reader, words: Words) -> Iterator[str]:
 
 def month_card(each: ClaimMonth, reader: Reader, words: Words) -> Card:
     """Return the month's accounts and its credit, every figure with its clause."""
-    remarks = (words.claim.closed,) if each.closed else ()
     facts = (*_accounts(each, reader.language, words), *_credit(each, reader.language, words))
-    return Card(title=_label(each, reader.language, words), facts=facts, remarks=remarks)
+    return Card(title=_label(each, reader.language, words), facts=facts, remarks=tuple(_closing(each, reader, words)))
+
+
+def _closing(each: ClaimMonth, reader: Reader, words: Words) -> Iterator[str]:
+    if each.closed is None:
+        return
+
+    def at(moment: int) -> str:
+        return instant(moment, reader.timezone, reader.language)
+
+    yield words.claim.closed.format(at=at(each.closed.at), entry=each.closed.entry)
+    for one in each.closed.corrections:
+        yield words.claim.corrected.format(at=at(one.at), entry=one.entry, why=one_line(one.why))
 
 
 def _accounts(each: ClaimMonth, language: Language, words: Words) -> Iterator[Fact]:

@@ -74,6 +74,26 @@ class ClaimDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimCorrection:
+    """What changed figures of this subscription after its month was closed; they are those after it."""
+
+    entry: int
+    """The journal's number of it."""
+    at: Millis
+    why: str
+    """``exclusion 3``, as the journal names its cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimClosing:
+    """That the month was closed: its figures are those of the closing, but for the corrections since."""
+
+    entry: int
+    at: Millis
+    corrections: tuple[ClaimCorrection, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimMonth:
     """One month that the claimed outage touches: its accounts, and the credit that follows."""
 
@@ -85,8 +105,8 @@ class ClaimMonth:
     until: Millis
     """Where the accounts end: the month's end, or the moment of the answer."""
     final: bool
-    closed: bool
-    """Whether these are the figures at which the month was closed."""
+    closed: ClaimClosing | None
+    """None where the month was not closed when the answer was given."""
     product: str
     clause: str
     """The clause of target and credit: ``5.1.2``, ``5.2.2``, ``5.3.2``."""

@@ -67,6 +67,7 @@ class ClaimWords:
     readings: str
     credited_in: str
     closed: str
+    corrected: str
     outages: str
     outage_word: str
     claimed: str

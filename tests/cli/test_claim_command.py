@@ -159,3 +159,21 @@ def test_the_books_hold_after_a_claim_and_its_answer(down: Installation) -> None
     make(down, "--at", IN_TIME)
     down.run("claim", "answer", "1")
     assert down.run("verify").status == 0
+
+
+def test_an_answer_names_the_closing_of_its_month_and_what_was_corrected_since(down: Installation) -> None:
+    make(down, "--at", IN_TIME)
+    closed = down.run("close", "--month", "2025-10", "--json").json["closed"]["entry"]
+    down.run("exclude", "add", "--outage", "1", "--clause", "4.3", "--reason", "Wrong firewall rule")
+    (said,) = down.run("claim", "answer", "1", "--json").json["letters"]
+    (month,) = said["answer"]["months"]
+    assert month["closed"]["entry"] == closed
+    assert [one["why"] for one in month["closed"]["corrections"]] == ["exclusion 1"]
+    (account,) = [
+        each
+        for each in down.run("availability", "--month", "2025-10", "--json").json["subscriptions"]
+        if each["id"] == "acme-web-01"
+    ]
+    assert (month["availability"], month["amount"]) == (account["availability_percent"], account["credit_amount"])
+    assert said["answer"]["positive"] is False
+    assert f"kayıt defteri girdisi {closed}" in said["text"]

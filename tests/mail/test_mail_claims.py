@@ -13,6 +13,8 @@ from monitor.contract.decisions import decisions
 from monitor.mail.claim_letters import (
     AnswerLetter,
     ClaimAnswer,
+    ClaimClosing,
+    ClaimCorrection,
     ClaimDecision,
     ClaimExclusion,
     ClaimFacts,
@@ -37,7 +39,7 @@ MONTH = ClaimMonth(
     end=START + 29 * DAY,
     until=START + 29 * DAY,
     final=True,
-    closed=False,
+    closed=None,
     product="server",
     clause="5.2.2",
     up=29 * DAY,
@@ -165,7 +167,11 @@ def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Reade
             "en düşük okuması %10, en yüksek okuması %0",
         ),
         ({"final": False}, "October 2026 is not over: this answer is provisional", "bu yanıt geçicidir"),
-        ({"closed": True}, "figures at which the month was closed", "ayın kapatıldığı değerlerdir"),
+        (
+            {"closed": ClaimClosing(900, START, (ClaimCorrection(950, START + DAY, "exclusion 3"),))},
+            "(journal entry 900). Corrected since, at 2026-10-03 13:00:00 +03:00 (journal entry 950): exclusion 3.",
+            "girdisi 900). Sonradan düzeltme: 03.10.2026 13:00:00 +03:00 (kayıt defteri girdisi 950): exclusion 3.",
+        ),
         (
             {"fee": None, "amount": None, "currency": None},
             "10 % of the monthly fee, by your invoice",
