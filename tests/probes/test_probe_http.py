@@ -204,7 +204,7 @@ async def test_headers_may_be_long(attempt: Try) -> None:
         (b"all is ill", "", False),
         (b"", "", False),
         ("doğru: all is well".encode(), "", True),
-        (gzip.compress(b"all is well"), "Content-Encoding: gzip\r\n", True),
+        (gzip.compress(b"all is well", mtime=0), "Content-Encoding: gzip\r\n", True),
         (b"-" * (MOST_BODY - 11) + b"all is well" + b"-" * 10, "", True),
         (b"-" * MOST_BODY + b"all is well", "", False),
     ],
