@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.books.hardware import broken_in
 from monitor.books.numbering import extents
+from monitor.books.tickets import missed_in
 from monitor.contract.calendar import month_after, month_text
-from monitor.contract.credits import Credit, capped, hardware_credit
+from monitor.contract.credits import Credit, amount, capped, hardware_credit
 from monitor.contract.hardware import OWNED
 from monitor.contract.terms import PRODUCTS
+from monitor.contract.tickets import CREDIT_CLAUSE
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from monitor.books.accounts import Books, SubscriptionAccount
     from monitor.contract.hardware import Case
+    from monitor.contract.tickets import Clock
     from monitor.model import Millis, Subscription
 
 
@@ -65,6 +68,8 @@ class Month:
     """Subscription and outage of each claim made in time."""
     hardware: tuple[Case, ...] = ()
     """Replacements that took too long, of all subscriptions."""
+    missed: tuple[Clock, ...] = ()
+    """First responses that came too late, of all subscriptions."""
 
 
 Source: TypeAlias = "Callable[[Month, SubscriptionAccount], Iterable[Cause]]"
@@ -85,7 +90,16 @@ def _by_hardware(month: Month, each: SubscriptionAccount) -> Iterable[Cause]:
             yield Cause(credit, case.reference is not None, case.name)
 
 
-SOURCES: tuple[Source, ...] = (_by_availability, _by_hardware)
+def _by_response(month: Month, each: SubscriptionAccount) -> Iterable[Cause]:
+    """5.4.5, where its rate is set: the ticket itself is the claim; it was made in time."""
+    percent, one = each.terms.support_credit, each.subscription
+    for clock in month.missed:
+        if percent is not None and clock.ticket.subscription == one.id:
+            credit = Credit(percent, True, amount(one, percent), one.currency, CREDIT_CLAUSE)  # noqa: FBT003
+            yield Cause(credit, claimed=True, name=clock.ticket.name)
+
+
+SOURCES: tuple[Source, ...] = (_by_availability, _by_hardware, _by_response)
 
 
 def causes(month: Month, each: SubscriptionAccount) -> list[Cause]:
@@ -97,7 +111,9 @@ def owed(db: Database, books: Books, year: int, month: int, only: str | None = N
     """Give what is owed for a month, by subscription, what is not due too."""
     accounts = books.month(year, month, only)
     broken = broken_in(db, books.versions, books.at, accounts.window)
-    looked_at = Month(db, books, in_time_claims(db, books.at), broken)
+    paid = any(terms.support_credit is not None for terms in books.versions)
+    missed = missed_in(db, books, accounts.window) if paid else ()
+    looked_at = Month(db, books, in_time_claims(db, books.at), broken, missed)
     credited_in, final = month_text(*month_after(year, month)), accounts.window.end <= books.at
     return tuple(
         Owed(each.subscription, credit, cause.claimed, due, credited_in, final, cause.name)

@@ -39,6 +39,7 @@ COMMANDS = {
     "quota": "monitor.cli.quota:quota",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",
+    "ticket": "monitor.cli.ticket:ticket",
     "verify": "monitor.cli.verify:verify",
 }
 PLACES = ("config.toml", "/etc/monitor/config.toml")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
@@ -13,8 +10,8 @@ import click
 
 from monitor.books.amending import take_in
 from monitor.cli.app import App, json_option, moment, print_json
+from monitor.cli.lines import MOST_FAULTS, BadLines, opened, rows
 from monitor.cli.progress import progress
-from monitor.errors import InputError
 from monitor.model import Outcome
 from monitor.store import staging
 from monitor.store.staging import Line
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 HEADER = ["server", "check", "time", "outcome", "latency_ms"]
 OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
-MOST_FAULTS = 20
 CHUNK = 10_000
 LONGEST_LATENCY = Decimal(86_400_000)
 """Milliseconds: a day."""
@@ -51,7 +47,7 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     is nothing new. A file is taken whole or not at all.
     """
     app.config  # noqa: B018 - a faulty configuration is told before anything is read
-    with _opened(file) as stream, app.writing() as db:
+    with opened(file) as stream, app.writing() as db:
         now = app.now(db)
         staging.prepare(db)
         lines = _stage(app, db, stream, now)
@@ -64,43 +60,9 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
         click.echo(f"{count} new results of {lines} lines")
 
 
-@contextmanager
-def _opened(file: str) -> Iterator[TextIO]:
-    """Open the file as CSV is to be read. Raises InputError where it cannot be."""
-    if file == "-":
-        sys.stdin.reconfigure(encoding="utf-8-sig", newline="")  # type: ignore[union-attr]
-        yield sys.stdin
-        return
-    try:
-        stream = open(file, encoding="utf-8-sig", newline="")  # noqa: PTH123, SIM115 - closed below
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
-    with stream:
-        yield stream
-
-
-class _Faults:
-    """The bad lines: the first of them with their reasons, and how many there are."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.count = 0
-
-    def add(self, number: int, text: str) -> None:
-        self.count += 1
-        if len(self.lines) < MOST_FAULTS:
-            self.lines.append(f"line {number}: {text}")
-
-    def raise_any(self) -> None:
-        if self.count > len(self.lines):
-            self.lines.append(f"and {self.count - len(self.lines)} more bad lines")
-        if self.lines:
-            raise InputError("\n".join([*self.lines, "nothing was imported"]))
-
-
 def _stage(app: App, db: Database, stream: TextIO, now: Millis) -> int:
     """Read every line into the waiting room. Raises InputError with the bad ones."""
-    faults, count = _Faults(), 0
+    faults, count = BadLines(), 0
     lines = _lines(app, stream, now, faults)
     with progress("reading", 0) as step:
         while chunk := list(islice(lines, CHUNK)):
@@ -111,28 +73,16 @@ def _stage(app: App, db: Database, stream: TextIO, now: Millis) -> int:
     return count
 
 
-def _lines(app: App, stream: TextIO, now: Millis, faults: _Faults) -> Iterator[Line]:
+def _lines(app: App, stream: TextIO, now: Millis, faults: BadLines) -> Iterator[Line]:
     """Read line after line; bad ones are noted and left out."""
     known = {(server.id, check.key.name) for server in app.config.servers for check in server.checks}
     servers = {server.id for server in app.config.servers}
     times: dict[str, Millis] = {}
-    rows = csv.reader(stream, strict=True)
-    try:
-        header = next(rows, None)
-        if header != HEADER:
-            shown = "nothing" if header is None else ",".join(header)
-            raise InputError(f"line 1: the header must be {','.join(HEADER)}, and is {shown[:120]!r}")
-        for row in rows:
-            if not row:
-                continue
-            try:
-                yield _line(rows.line_num, row, known, servers, now, times)
-            except ValueError as fault:
-                faults.add(rows.line_num, str(fault))
-    except csv.Error as error:
-        faults.add(rows.line_num, f"not CSV: {error}")
-    except UnicodeDecodeError:
-        faults.add(rows.line_num + 1, "not UTF-8 text from here on")
+    for number, row in rows(stream, HEADER, faults):
+        try:
+            yield _line(number, row, known, servers, now, times)
+        except ValueError as fault:
+            faults.add(number, str(fault))
 
 
 def _line(
@@ -144,8 +94,6 @@ def _line(
     times: dict[str, Millis],
 ) -> Line:
     """Read one line. Raises ValueError with the column, the value and the reason."""
-    if len(row) != len(HEADER):
-        raise ValueError(f"{len(row)} columns instead of {len(HEADER)}: {','.join(row)[:120]!r}")
     server, name, when, outcome, latency = row
     if (server, name) not in known:
         if server not in servers:
@@ -186,7 +134,7 @@ def _latency(text: str) -> int | None:
 def _refuse_clashes(db: Database) -> None:
     """Raise InputError where a line contradicts another one or the records."""
     found, count = staging.clashes(db, MOST_FAULTS)
-    faults = _Faults()
+    faults = BadLines()
     for clash in found:
         where = "the records say" if clash.other is None else f"line {clash.other} says"
         faults.add(clash.number, f"outcome: {where} {clash.outcome.name.lower()} for the same moment")

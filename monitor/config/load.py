@@ -45,7 +45,8 @@ def load(path: Path, check_types: Mapping[str, CheckType] = CHECK_TYPES) -> Conf
         _check_monitor(single["monitor"], main.path.parent, faults)
         _check_login(single["email"], faults)
     entries = read_entries(sources.files, check_types, faults)
-    check_references(entries, faults, complete=sources.complete)
+    if main:
+        check_references(single["contract"], entries, faults, complete=sources.complete)
     faults.raise_any(source.name for source in sources.files)
     return _config(sources, single, entries, check_types)
 

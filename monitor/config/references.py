@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from monitor.config.entries import Entries, Entry
     from monitor.config.faults import Faults
+    from monitor.config.keys import Values
 
 
-def check_references(entries: Entries, faults: Faults, *, complete: bool) -> None:
+def check_references(contract: Values, entries: Entries, faults: Faults, *, complete: bool) -> None:
     """Note what hangs on something that is not there, or not fit for it.
 
     Where the files are not ``complete``, what is not there may stand in the one that could not be read: nothing is
@@ -25,6 +26,7 @@ def check_references(entries: Entries, faults: Faults, *, complete: bool) -> Non
         _check_known(entries.subscriptions, "customer", entries.customers, "customer", faults)
         _check_known(entries.subscriptions, "server", entries.servers, "server", faults)
         _check_known(entries.servers, "parent", entries.servers, "server", faults)
+        _check_ticket_area(contract, entries.servers, faults)
     _check_circles(entries.servers, faults)
     _check_measured(entries, faults)
 
@@ -37,6 +39,13 @@ def _check_known(entries: Iterable[Entry], key: str, known: Iterable[Entry], kin
         if given is not None and given not in there:
             others = (known_id for known_id in ids if known_id != entry.given_id)
             faults.add(entry.place, key, shown(given), nearest(given, others, kind))
+
+
+def _check_ticket_area(contract: Values, servers: Iterable[Entry], faults: Faults) -> None:
+    ids = [entry.given_id for entry in servers if isinstance(entry.given_id, str)]
+    given = contract.get("ticket_area")
+    if given is not None and given not in ids:
+        faults.add(contract.place, "ticket_area", shown(given), nearest(given, ids, "server"))
 
 
 def _check_circles(servers: Sequence[Entry], faults: Faults) -> None:

@@ -51,6 +51,10 @@ class ContractSettings:
     rolling_days: int
     operator_emails: tuple[str, ...]
     credit: CreditPolicy = "on-claim"
+    support_credit: int | None = None
+    """Percent of the monthly fee for each first response that came too late (5.4.5); None: nothing."""
+    ticket_area: str | None = None
+    """The server that tickets are opened on (5.4.3); None: none that is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +158,6 @@ class Config:
             subscriptions=self.subscriptions_by_id,
             customers={customer.id: customer.name for customer in self.customers},
             credit=self.contract.credit,
+            support_credit=self.contract.support_credit,
+            ticket_area=self.contract.ticket_area,
         )

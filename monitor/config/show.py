@@ -48,6 +48,8 @@ def document(config: Config) -> dict[str, Any]:
             "rounding": config.contract.rounding,
             "rolling_days": config.contract.rolling_days,
             "credit": config.contract.credit,
+            "support_credit": config.contract.support_credit,
+            "ticket_area": config.contract.ticket_area,
             "operator_emails": list(config.contract.operator_emails),
         },
         "web": {"listen": str(config.web.listen), "public_url": config.web.public_url},

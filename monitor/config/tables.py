@@ -43,6 +43,8 @@ CONTRACT: Final = (
     Key("rounding", choice(*get_args(Rounding)), "down"),
     Key("rolling_days", whole(1, 366), 30),
     Key("credit", choice(*get_args(CreditPolicy)), "on-claim"),
+    Key("support_credit", whole(1, 100), None),
+    Key("ticket_area", reference, None),
     Key("operator_emails", list_of(email, "e-mail addresses"), ()),
 )
 WEB: Final = (

@@ -45,6 +45,11 @@ def date_of(at: Millis, zone: str) -> dt.date:
     return (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(zone)).date()
 
 
+def hour_of(at: Millis, zone: str) -> int:
+    """Return the local hour of an instant, 0 to 23."""
+    return (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(zone)).hour
+
+
 def month_span(year: int, month: int, zone: str) -> Span:
     """Return the calendar month in the zone: its own length, never 30 x 24 h."""
     return Span(midnight(dt.date(year, month, 1), zone), midnight(dt.date(*month_after(year, month), 1), zone))

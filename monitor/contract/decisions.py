@@ -25,7 +25,6 @@ FIXED = (
     Decision("credit_cap", "the monthly fee, all credits of one service in one month together", "6.6"),
     Decision("exclusion_of_one_check", "excuses that check; the instant stays down while another is down", "4.5"),
     Decision("changed_product", "product, fee and target of the last day in the window apply to it whole", "5.2.1"),
-    Decision("support_credit", "none", "5.4.5"),
 )
 """Those that no configuration changes."""
 
@@ -36,6 +35,12 @@ def decisions(terms: Terms) -> tuple[Decision, ...]:
         Decision("rounding", terms.rounding, "5.1.2"),
         Decision("timezone", terms.timezone, "5.2.1"),
         Decision("credit", terms.credit, "6.2"),
+        Decision("support_credit", _share(terms.support_credit), "5.4.5"),
+        Decision("ticket_area", terms.ticket_area or "none that is watched", "5.4.3"),
         Decision("rolling_days", str(terms.rolling_days), "7"),
         *FIXED,
     )
+
+
+def _share(percent: int | None) -> str:
+    return "none" if percent is None else f"{percent} % of the monthly fee for each"

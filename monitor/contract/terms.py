@@ -99,6 +99,10 @@ class Terms:
     customers: Mapping[str, str]
     """Names by id."""
     credit: CreditPolicy = "on-claim"
+    support_credit: int | None = None
+    """Percent of the monthly fee for each first response that came too late (5.4.5); None pays nothing."""
+    ticket_area: str | None = None
+    """The server on which tickets are opened (5.4.3)."""
 
     @property
     def hold(self) -> Millis:
@@ -128,6 +132,8 @@ def terms_body(terms: Terms) -> dict[str, Any]:
         "rolling_days": terms.rolling_days,
         "interval": terms.interval,
         "credit": terms.credit,
+        "support_credit": terms.support_credit,
+        "ticket_area": terms.ticket_area,
         "servers": {
             name: {"level": server.level, "checks": [[check.name, check.type] for check in server.checks]}
             for name, server in sorted(terms.servers.items())
@@ -152,6 +158,8 @@ def terms_from_body(in_force: Millis, body: Mapping[str, Any]) -> Terms:
         subscriptions={name: _subscription_from_body(one) for name, one in body["subscriptions"].items()},
         customers=dict(body["customers"]),
         credit=body.get("credit", "on-claim"),
+        support_credit=body.get("support_credit"),
+        ticket_area=body.get("ticket_area"),
     )
 
 

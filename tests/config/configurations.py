@@ -143,6 +143,8 @@ def configurations(draw: st.DrawFn) -> Config:
             rolling_days=draw(st.integers(1, 366)),
             operator_emails=draw(several(EMAILS)),
             credit=draw(st.sampled_from(["on-claim", "automatic"])),
+            support_credit=draw(st.none() | st.integers(1, 100)),
+            ticket_area=draw(st.sampled_from([None, *(one.id for one in machines)])),
         ),
         web=WebSettings(
             Listen(draw(st.sampled_from(["127.0.0.1", "::", "localhost"])), draw(PORTS)), "https://a.example/"

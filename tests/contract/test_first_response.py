@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.contract.intervals import Intervals
-from monitor.contract.tickets import missed, response_due, response_time
+from monitor.contract.tickets import missed, promised, reachable, response_due, response_time
 from tests.contract.worlds import HOUR, QUICK, at
 
 NEVER = Intervals()
@@ -33,7 +33,7 @@ def test_time_in_which_the_ticket_area_was_away_does_not_count() -> None:
     [
         ((-2, -1), 4),
         ((-1, 0), 4),
-        ((4, 9), 4),  # the limit is reached as it begins
+        ((4, 9), 9),  # the limit is reached as it begins, and no more than the limit counts in it
         ((3, 9), 10),
         ((0, 9), 13),
         ((5, 9), 4),
@@ -52,6 +52,19 @@ def test_an_answer_is_missed_exactly_when_it_comes_after_it_is_due(
     away = Intervals((start * HOUR, end * HOUR) for start, end in absences)
     due = response_due(0, level, away)
     assert not missed(0, due, level, away)
-    answered = took * HOUR // 2
-    if answered not in away and answered - 1 not in away:
+    for answered in (took * HOUR // 2, due, due + 1):
         assert missed(0, answered, level, away) == (answered > due)
+
+
+@pytest.mark.parametrize(("level", "hours"), [(1, 24), (2, 8), (3, 4), (4, 1)])
+def test_an_email_is_answered_as_soon_as_a_ticket_and_by_phone_hours_are_promised(level: int, hours: int) -> None:
+    assert promised(level, "ticket") == promised(level, "email") == hours * HOUR
+    assert promised(level, "phone") is None
+
+
+@pytest.mark.parametrize(("level", "taken"), [(1, [False] * 4), (2, [False, True, True, False]), (4, [True] * 4)])
+def test_a_call_is_taken_from_9_to_before_18_local_time_or_always_by_the_level(level: int, taken: list[bool]) -> None:
+    times = ("08:59:59", "09:00", "17:59:59", "18:00")
+    calls = [at(f"2026-10-11T{time}+03:00") for time in times]
+    assert [reachable(level, "phone", call, "Europe/Istanbul") for call in calls] == taken
+    assert all(reachable(level, "ticket", call, "Europe/Istanbul") for call in calls)

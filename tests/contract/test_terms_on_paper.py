@@ -161,6 +161,8 @@ def some_terms(draw: st.DrawFn) -> Terms:
         subscriptions=draw(st.dictionaries(names, subscriptions, max_size=3)),
         customers=draw(st.dictionaries(names, names, max_size=3)),
         credit=draw(st.sampled_from(["on-claim", "automatic"])),
+        support_credit=draw(st.none() | st.integers(1, 100)),
+        ticket_area=draw(st.none() | names),
     )
 
 
@@ -173,9 +175,9 @@ def test_what_was_written_is_read_back_exactly(terms: Terms) -> None:
     assert sorted(fees_of[0]) == sorted(fees_of[1])
 
 
-def test_terms_written_before_credits_had_a_policy_are_those_of_the_agreement() -> None:
+def test_terms_written_before_the_newer_keys_are_those_of_the_agreement() -> None:
     body = terms_body(TERMS)
-    del body["credit"]
+    del body["credit"], body["support_credit"], body["ticket_area"]
     assert terms_from_body(TERMS.in_force, body) == TERMS
 
 

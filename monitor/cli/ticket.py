@@ -1,0 +1,183 @@
+"""``monitor ticket``: requests for support, and how soon somebody answered first (5.4.3, 5.4.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.books import tickets as books
+from monitor.books.accounts import Books
+from monitor.books.terms import versions
+from monitor.books.ticket_import import Clashes, take_in
+from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.lines import BadLines, opened
+from monitor.cli.ticket_file import CHANNELS, lines
+from monitor.contract.segments import terms_at
+from monitor.contract.tickets import CLAUSE, Channel, reachable
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.contract.tickets import Clock, Ticket
+    from monitor.model import Millis
+
+
+@click.group()
+def ticket() -> None:
+    """Record tickets and their first answers, and list both.
+
+    How soon the first answer comes at the latest hangs on the support level (8.1) and is counted at all hours of the
+    day. Time in which the ticket area was away does not count (5.4.3).
+    """
+
+
+@ticket.command("open")
+@click.option("--subscription", metavar="ID", required=True)
+@click.option("--channel", type=click.Choice(CHANNELS), required=True)
+@click.option("--at", metavar="T", help="When it was opened; now unless given.")
+@click.option("--reference", metavar="TEXT", help="What the ticket system calls it; each ticket its own.")
+@json_option
+@click.pass_obj
+def open_(
+    app: App, *, subscription: str, channel: Channel, at: str | None, reference: str | None, as_json: bool
+) -> None:
+    """Record that a ticket was opened. Prints its id."""
+    if reference is not None and not reference.strip():
+        raise InputError("--reference: say more than nothing")
+    opened_at = app.time(at, "--at") if at is not None else None
+    with app.writing() as db:
+        now = app.now(db)
+        known = versions(db, now, app.config.terms(now))
+        made = books.open_ticket(db, known, subscription, channel, reference, opened_at, now)
+        shown = _document(*_clock(app, db, made, now)) if as_json else None
+    _print(made, shown)
+
+
+@ticket.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--at", metavar="T", help="When somebody answered first; now unless given.")
+@json_option
+@click.pass_obj
+def responded(app: App, *, number: int, at: str | None, as_json: bool) -> None:
+    """Record the first answer of a human. Prints the ticket's id. Exactly at the limit is in time."""
+    responded_at = app.time(at, "--at") if at is not None else None
+    with app.writing() as db:
+        now = app.now(db)
+        made = books.responded(db, app.zone, number, responded_at, now)
+        shown = _document(*_clock(app, db, made, now)) if as_json else None
+    _print(made, shown)
+
+
+@ticket.command("list")
+@click.option("--open", "only_open", is_flag=True, help="Those that nobody has answered yet.")
+@json_option
+@click.pass_obj
+def listing(app: App, *, only_open: bool, as_json: bool) -> None:
+    """List tickets, with the time that counts, until when an answer is due, and whether it came in time."""
+    with app.reading() as db:
+        now = app.now(db)
+        asked = [each for each in books.tickets(db) if not only_open or each.responded_at is None]
+        known = Books(db, now, app.config.terms(now))
+        found = books.clocks(known, asked)
+    if as_json:
+        print_json({"tickets": [_document(known, clock) for clock in found]})
+        return
+    print_table(
+        ["id", "reference", "subscription", "level", "channel", "opened", "due", "answered", "counted", "state"],
+        (
+            [
+                clock.ticket.id,
+                clock.ticket.reference,
+                clock.ticket.subscription,
+                clock.ticket.level,
+                clock.ticket.channel,
+                app.local(clock.ticket.opened_at),
+                app.local(clock.due),
+                app.local(clock.ticket.responded_at),
+                human(clock.took // 1000 * 1000),
+                _standing(clock),
+            ]
+            for clock in found
+        ),
+        empty="no tickets" if not only_open else "no ticket waits for an answer",
+    )
+
+
+@ticket.command("import")
+@click.argument("file", metavar="FILE")
+@json_option
+@click.pass_obj
+def import_(app: App, *, file: str, as_json: bool) -> None:
+    """Take in a CSV file of tickets; - reads standard input. Prints what was new.
+
+    Header and columns: ticket,subscription,channel,opened,responded. Times are ISO 8601 with an offset, at most
+    milliseconds, none in the future; responded may be empty, and come with a later file. A ticket that is known already
+    is nothing new; one that says something else is a fault. A file is taken whole or not at all.
+    """
+    bad, current = BadLines(), app.config.terms
+    with opened(file) as stream, app.writing() as db:
+        now = app.now(db)
+        read = list(lines(stream, versions(db, now, current(now)), now, bad))
+        bad.raise_any()
+        try:
+            new, answered = take_in(db, read, now)
+        except Clashes as clashes:
+            for number, why in clashes.found:
+                bad.add(number, why)
+            bad.raise_any()
+            raise
+    if as_json:
+        print_json({"lines": len(read), "new": new, "responded": answered})
+    else:
+        click.echo(f"{new} new tickets and {answered} new answers of {len(read)} lines")
+
+
+def _standing(clock: Clock) -> str:
+    if clock.ticket.promise is None:
+        return f"{clock.ticket.state}, nothing is promised by {clock.ticket.channel}"
+    if clock.ticket.responded_at is not None:
+        return f"missed ({CLAUSE})" if clock.missed else "in time"
+    if clock.overdue:
+        return f"overdue ({CLAUSE})"
+    return "open, due soon" if clock.due_soon else "open"
+
+
+def _clock(app: App, db: Database, made: Ticket, now: Millis) -> tuple[Books, Clock]:
+    known = Books(db, now, app.config.terms(now))
+    return known, books.clocks(known, [made])[0]
+
+
+def _print(made: Ticket, shown: dict[str, Any] | None) -> None:
+    if shown is None:
+        click.echo(made.id)
+    else:
+        print_json(shown)
+
+
+def _document(known: Books, clock: Clock) -> dict[str, Any]:
+    one = clock.ticket
+    zone = terms_at(known.versions, one.opened_at).timezone
+    return {
+        "id": one.id,
+        "reference": one.reference,
+        "subscription": one.subscription,
+        "channel": one.channel,
+        "level": one.level,
+        "state": str(one.state),
+        "opened_at": utc(one.opened_at),
+        "responded_at": utc(one.responded_at),
+        "limit_seconds": None if one.promise is None else seconds(one.promise),
+        "due": utc(clock.due),
+        "took_seconds": seconds(clock.took),
+        "not_counted_seconds": seconds(clock.paused),
+        "in_time": clock.in_time,
+        "overdue": clock.overdue,
+        "due_soon": clock.due_soon,
+        "within_hours": reachable(one.level, one.channel, one.opened_at, zone),
+        "clause": CLAUSE,
+        "imported": one.imported,
+        "recorded_at": utc(one.recorded_at),
+        "recorded_by": one.recorded_by,
+    }
