@@ -17,6 +17,7 @@ from monitor.config.transport import transport_of
 from monitor.engine.claims import ClaimKeeper
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.engine.housekeeping import Housekeeping
+from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.probes import Plan, open_instruments
@@ -106,6 +107,13 @@ class Daemon:
             context=lambda: engine.recording.context,
         )
         keeping.each_minute(claims.look)
+        promises = PromiseKeeper(
+            readers[2],
+            engine.telemetry,
+            now=engine.timescale.now,
+            terms=lambda: engine.recording.context.terms,
+        )
+        keeping.each_minute(promises.look)
         stack.callback(keeping.stop)
         return engine
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Span
 
-NOT_OF_A_MONTH = frozenset({"rolling_days", "support_credit"})
+NOT_OF_A_MONTH = frozenset({"rolling_days", "support_credit", "ticket_area"})
 """Decisions on which no availability credit hangs."""
 
 

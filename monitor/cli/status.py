@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.books.claims import waiting
+from monitor.books.promises import promises
 from monitor.books.standing import standings
+from monitor.cli import waiting as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.contract.availability import percent_text
 from monitor.store import lock, notes, outbox
@@ -29,6 +31,7 @@ def status(app: App, *, as_json: bool) -> None:
         now = app.now(db)
         found = standings(db, app.context(now), now)
         overdue = waiting(db, now).overdue
+        promised = promises(db, app.config.terms(now), now)
         problems = notes.get(db, "problems") or {}
         dead = len(outbox.listing(db, "dead"))
         pending, _ = outbox.pending(db)
@@ -36,7 +39,8 @@ def status(app: App, *, as_json: bool) -> None:
     if as_json:
         daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
         servers = [_record(each) for each in found]
-        print_json({"at": utc(now), "daemon": daemon, "claims_overdue": len(overdue), "servers": servers})
+        late = {"claims_overdue": len(overdue), **deadlines.document(promised)}
+        print_json({"at": utc(now), "daemon": daemon, **late, "servers": servers})
         return
     if not running:
         click.secho("The daemon is not running: nothing is being watched.", fg="red")
@@ -47,8 +51,9 @@ def status(app: App, *, as_json: bool) -> None:
     if overdue:
         told = "1 claim waits" if len(overdue) == 1 else f"{len(overdue)} claims wait"
         numbers = ", ".join(str(claim.id) for claim in overdue)
-        late = "for an answer longer than 2 business days (6.3)"
-        click.secho(f"{told} {late}: {numbers}; see `monitor claim list`.", fg="red")
+        so_long = "for an answer longer than 2 business days (6.3)"
+        click.secho(f"{told} {so_long}: {numbers}; see `monitor claim list`.", fg="red")
+    deadlines.tell(app, promised)
     days = app.config.contract.rolling_days
     print_table(
         ["server", "check", "state", "since", "latency", f"{days} days"],

@@ -15,6 +15,7 @@ from monitor.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from monitor.books.promises import Promises
     from monitor.model import Millis
 
 LATENCY_BOUNDS = (
@@ -78,6 +79,8 @@ class Telemetry:
         self.database_size: int | None = None
         self.claims_open: int | None = None
         self.claims_overdue: int | None = None
+        self.promises: Promises | None = None
+        """Hardware and tickets that wait; None before the first look."""
         self.journal_entries: int | None = None
         self.journal_verified: Millis | None = None
         self.reload_succeeded: bool | None = None
@@ -142,6 +145,10 @@ class Telemetry:
         """Note how many claims wait for their answer, and for how many of them it is overdue."""
         self.claims_open = still_open
         self.claims_overdue = overdue
+
+    def promised(self, promises: Promises) -> None:
+        """Note what waits of hardware and tickets, and until when."""
+        self.promises = promises
 
     def journaled(self, entries: int) -> None:
         """Note how many entries the journal holds."""

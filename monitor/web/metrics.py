@@ -20,6 +20,7 @@ from monitor.web.series import Labelled, Scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from monitor.books.promises import Promises, Waits
     from monitor.engine.board import Board, Figures
     from monitor.engine.telemetry import ProberCounts, Telemetry
     from monitor.model import Millis
@@ -49,6 +50,22 @@ def _prober_counter(name: str, text: str, value: Callable[[ProberCounts], int]) 
 def _own(name: str, text: str, value: Callable[[Telemetry], float | None]) -> tuple[Family, Source]:
     """Describe a metric of one sample without labels, a counter where its name says so."""
     return Family(name, "counter" if name.endswith("_total") else "gauge", text), _telling(name, value)
+
+
+def _waits(name: str, what: str, waits: Callable[[Promises], Waits]) -> tuple[tuple[Family, Source], ...]:
+    """Describe what waits of one kind: all of it, what is due soon, what is overdue, and when the next is due."""
+
+    def count(value: Callable[[Waits], float | None]) -> Callable[[Telemetry], float | None]:
+        return lambda telemetry: None if telemetry.promises is None else value(waits(telemetry.promises))
+
+    return (
+        _own(f"{name}_open", f"{what}.", count(lambda each: len(each.open))),
+        _own(f"{name}_due_soon", f"{what}, in the last third of the time.", count(lambda each: len(each.due_soon))),
+        _own(f"{name}_overdue", f"{what}, longer than was promised.", count(lambda each: len(each.overdue))),
+        _own(
+            f"{name}_next_due_timestamp_seconds", "When the next is due.", count(lambda each: _seconds(each.next_due))
+        ),
+    )
 
 
 METRICS: tuple[tuple[Family, Source], ...] = (
@@ -96,6 +113,8 @@ METRICS: tuple[tuple[Family, Source], ...] = (
     ),
     _own("monitor_claims_open", "Claims that wait for their answer.", lambda t: t.claims_open),
     _own("monitor_claims_overdue", "Claims that should have been answered by now.", lambda t: t.claims_overdue),
+    *_waits("monitor_hardware", "Parts that wait for their replacement", lambda promises: promises.hardware),
+    *_waits("monitor_tickets", "Tickets that wait for their first answer", lambda promises: promises.tickets),
     _own("monitor_journal_entries", "Entries of the journal.", lambda t: t.journal_entries),
     _own(
         "monitor_journal_verified_timestamp_seconds",

@@ -87,7 +87,7 @@ def test_closing_and_corrections_are_today_s_figures_and_the_closing_replays(
     frozen = dict(closing.subscriptions)
     assert frozen == today(db, OPENED + 1)
     at = OPENED + 1
-    added = 0
+    added, held = 0, []
     for step in data.draw(st.lists(st.sampled_from(["exclude", "withdraw", "import"]), max_size=4)):
         at += 60_000
         if step == "import":
@@ -96,10 +96,10 @@ def test_closing_and_corrections_are_today_s_figures_and_the_closing_replays(
             with database.transaction(db):
                 amending.exclude(db, TERMS, data.draw(some_fact([one.id for one in outages.listing(db)])), at)
             added += 1
-        elif added:
+            held.append(added)
+        elif held:
             with database.transaction(db):
-                amending.withdraw(db, added, "why not", at)
-            added = 0
+                amending.withdraw(db, held.pop(), "why not", at)
         known = closing_of(db, MONTH)
         assert known is not None
         assert known.subscriptions == frozen

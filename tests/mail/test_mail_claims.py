@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from monitor.books.claimed_month import NOT_OF_A_MONTH
 from monitor.contract.decisions import decisions
 from monitor.mail.claim_letters import (
     AnswerLetter,
@@ -218,7 +219,7 @@ def test_every_decision_of_an_answer_has_its_sentence_in_both_languages() -> Non
         told = words.claim.decisions
         for rounding in ("down", "half-up"):
             for one in decisions(replace(TERMS, rounding=rounding)):
-                if one.setting not in ("rolling_days", "support_credit"):
+                if one.setting not in NOT_OF_A_MONTH:
                     assert one.setting in told or f"{one.setting}={one.value}" in told
 
 

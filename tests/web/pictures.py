@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
+from monitor.books.promises import Promises, Waits
 from monitor.engine.board import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.engine.telemetry import Telemetry
 from monitor.model import CheckKey, Outage, Outcome, Result, State
@@ -76,6 +77,7 @@ def full() -> tuple[Board, Telemetry]:
     telemetry.written(0.002)
     telemetry.database_measured(4096)
     telemetry.claims(3, 1)
+    telemetry.promised(Promises(Waits((1, 2), (2,), (), NOW), Waits((7, 8, 9), (9,), (7,), NOW + MINUTE)))
     telemetry.verified(812, NOW)
     telemetry.reloaded(ok=True, at=NOW)
     return board, telemetry
