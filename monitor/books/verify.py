@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from monitor.books.closing import replay
 from monitor.books.correcting import broken_correction
+from monitor.contract.timeline import extend
+from monitor.mail.message import one_line
 from monitor.outage import Change, Standing, advance
 from monitor.store import journal, outages, results
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.model import CheckKey, Outage, Result, Run
+    from monitor.model import CheckKey, Millis, Outage, Result, Run
+
+SWEEPS_AT_ONCE = 10
+"""Of so many sweeps at most the results may still come in: a batch that is older and not closed is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class _WrongError(Exception):
 
 def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Verdict:
     """Check everything, inside one snapshot of the books; ``progress`` hears how many entries were walked."""
-    walk = _Walk(db)
+    walk = _Walk(db, results.all_batches(db))
     try:
         for entry in journal.walk(db):
             walk.take(entry)
@@ -50,18 +55,29 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
         walk.recompute()
         walk.closings()
     except _WrongError as wrong:
-        return Verdict(walk.entries, walk.results, walk.outages, str(wrong))
+        return Verdict(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # nothing that the program wrote reads like this
+        why = (
+            f"after journal entry {walk.entries} something stands that cannot be read: {type(error).__name__}: {error}"
+        )
+        return Verdict(walk.entries, walk.results, walk.outages, one_line(why))
     return Verdict(walk.entries, walk.results, walk.outages, None)
 
 
 @dataclass
 class _Walk:
     db: Database
+    _batches: dict[int, tuple[str, Millis, int | None]]
     entries: int = 0
     results: int = 0
     outages: int = 0
     _closed: list[str] = field(default_factory=list)
     _digested: dict[int, int] = field(default_factory=dict)
+    _probed: list[int] = field(default_factory=list)
+    """The batches of sweeps, in the order in which these were over."""
+    _holds: list[tuple[Millis, Millis]] = field(default_factory=list)
+    """From when on results held how long, by the terms."""
     _told: dict[int, dict[str, object]] = field(default_factory=dict)
     """What the journal says of each outage, entry after entry; of an open one not its last fail."""
 
@@ -71,6 +87,8 @@ class _Walk:
         self.entries = entry.number
         if entry.kind == "results":
             self._digest(entry)
+        elif entry.kind == "terms":
+            self._holds.append((entry.at, 2 * entry.body["interval"]))
         elif entry.kind == "month-closed":
             self._closed.append(entry.body["month"])
         elif entry.kind == "outage-joined":
@@ -87,12 +105,18 @@ class _Walk:
             raise _WrongError(f"{place}: {body['count']} were recorded, {found.count if found else 0} are stored")
         if found.sha256 != body["sha256"]:
             raise _WrongError(f"{place}: a result was changed, the digest is not the one that was recorded")
+        source, opened, noted = self._batches.get(body["batch"], (None, None, None))
+        if (source, noted) != (body["source"], entry.number) or (source == "import" and opened != entry.at):
+            raise _WrongError(f"{place}: when it came, or from where, was changed")
+        if source == "probe":
+            self._probed.append(body["batch"])
         self._digested[body["batch"]] = body["count"]
         self.results += body["count"]
 
     def nothing_outside(self) -> None:
         """No result without a digest, but those of sweeps that are not over."""
-        still_open = {number for number, _, _ in results.open_batches(self.db)}
+        long_over = max(sorted(self._probed)[:-SWEEPS_AT_ONCE], default=0)
+        still_open = {number for number, (_, _, entry) in self._batches.items() if entry is None and number > long_over}
         for batch, count in results.count_by_batch(self.db).items():
             if batch not in still_open and self._digested.get(batch) != count:
                 recorded = self._digested.get(batch, 0)
@@ -117,12 +141,10 @@ class _Walk:
     def recompute(self) -> None:
         """Make runs and outages again, from the results alone."""
         checks: dict[CheckKey, _CheckAgain] = {}
-        numbers = results.numbers(self.db)
+        for key, number in results.numbers(self.db).items():
+            known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
+            checks[key] = _CheckAgain(results.all_runs(self.db, number), known, self._holds)
         for result in results.read_all(self.db):
-            if result.check not in checks:
-                number = numbers[result.check]
-                known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
-                checks[result.check] = _CheckAgain(results.all_runs(self.db, number), known)
             checks[result.check].take(result)
         for key, again in checks.items():
             again.finish(key)
@@ -134,6 +156,7 @@ class _CheckAgain:
 
     runs: Iterator[Run]
     stored: Iterator[Outage]
+    holds: list[tuple[Millis, Millis]]
     standing: Standing = field(default_factory=Standing)
     run: Run | None = None
     last: Result | None = None
@@ -152,9 +175,14 @@ class _CheckAgain:
         if run is None or last is None or result.at > run.last:
             if run is not None and (last is None or last.at != run.last):
                 raise _WrongError(f"{result.check}: the run from {run.first} ends where no result stands")
-            self.run = run = next(self.runs, None)
+            before, self.run = run, next(self.runs, None)
+            run = self.run
             if run is None or run.first != result.at or run.outcome is not result.outcome:
                 raise _WrongError(f"{result.check}: no run begins with the result at {result.at}")
+            if before is not None and extend(before, result, run.hold).first == before.first:
+                raise _WrongError(f"{result.check}: the runs from {before.first} and from {run.first} are one")
+            if self.holds and run.hold not in _in_force(self.holds, run.first):
+                raise _WrongError(f"{result.check}: the hold of the run from {run.first} is not that of the terms")
         elif run.outcome is not result.outcome or result.at - last.at > run.hold:
             raise _WrongError(f"{result.check}: the run from {run.first} does not say what its results say")
 
@@ -174,6 +202,12 @@ class _CheckAgain:
         if found != made:
             name = f"outage {stored.id}" if stored else "an outage that is not stored"
             raise _WrongError(f"{key}: {name} is not what its results make: {found} instead of {made}")
+
+
+def _in_force(holds: list[tuple[Millis, Millis]], at: Millis) -> set[Millis]:
+    """Give the holds of the terms that were in force at a moment or came later: results may wait to be written."""
+    ends = [since for since, _ in holds[1:]]
+    return {hold for (_, hold), end in zip(holds, [*ends, None], strict=True) if end is None or end > at}
 
 
 def _as_body(outage: Outage) -> dict[str, object]:

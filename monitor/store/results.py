@@ -160,6 +160,14 @@ def open_batches(db: Database) -> list[tuple[int, str, Millis]]:
     return list(db.execute("SELECT id, source, opened FROM batch WHERE entry IS NULL ORDER BY id"))
 
 
+def all_batches(db: Database) -> dict[int, tuple[str, Millis, int | None]]:
+    """Give every batch: where it came from, when it was opened, which entry of the journal has its digest."""
+    return {
+        number: (source, opened, entry)
+        for number, *(source, opened, entry) in db.execute("SELECT id, source, opened, entry FROM batch")
+    }
+
+
 def count_by_batch(db: Database) -> dict[int, int]:
     """Count what is stored of each batch."""
     return dict(db.execute("SELECT batch, count(*) FROM result GROUP BY batch"))
