@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 NOTABLE = 1_000
 """Milliseconds: a smaller step is the ordinary correction of a clock, and nobody is told."""
+TOGETHER = 2
+"""Milliseconds within which both clocks must be read."""
+TRIES = 5
+"""So often, before a machine that is too busy for that is believed."""
 
 
 class Timescale:
@@ -24,10 +28,20 @@ class Timescale:
     def __init__(self, clock: Clock, newest: Millis | None) -> None:
         """Begin at the wall clock's time, or just after the newest result there is, whichever is later."""
         self._clock = clock
-        self._offset = clock.now() - self._monotonic()
-        if newest is not None and newest >= clock.now():
+        self._told = self._offset = self._measured()
+        if newest is not None and newest >= self.now():
             self._offset = newest + 1 - self._monotonic()
-        self._told = clock.now() - self._monotonic()
+
+    def _measured(self) -> Millis:
+        """Read how far the wall clock is from the monotonic one; again where the process was held up in between.
+
+        Else that hold-up would look like a step of the wall clock, and be followed.
+        """
+        for _ in range(TRIES):
+            before, wall, after = self._monotonic(), self._clock.now(), self._monotonic()
+            if after - before <= TOGETHER:
+                break
+        return wall - after
 
     def _monotonic(self) -> Millis:
         return int(self._clock.monotonic() * 1000)
@@ -46,7 +60,7 @@ class Timescale:
         Gives by how much the wall clock was stepped since the last call: milliseconds, negative for backwards, 0 where
         it was not stepped notably. To be called at least once an interval.
         """
-        offset = self._clock.now() - self._monotonic()
+        offset = self._measured()
         if offset - self._offset > -interval // 2:
             self._offset = offset
         step, self._told = offset - self._told, offset

@@ -36,6 +36,37 @@ def test_a_reading_of_the_past_is_given_its_own_time() -> None:
     assert scale.at(clock.monotonic()) == scale.now()
 
 
+class HeldUpClock(FakeClock):
+    """The process stands still right after its next ``times`` looks at the wall clock."""
+
+    times = 0
+
+    def now(self) -> int:
+        wall = super().now()
+        if self.times > 0:
+            self.times -= 1
+            self.advance(3)
+        return wall
+
+
+def test_a_process_that_is_held_up_between_the_two_clocks_sees_no_step() -> None:
+    clock = HeldUpClock(START)
+    clock.times = 1
+    scale = Timescale(clock, None)
+    assert scale.now() == clock.now()
+    for times in (1, 2, 4):
+        clock.times = times
+        assert scale.follow(MINUTE) == 0
+        assert scale.now() == clock.now()
+
+
+def test_a_machine_on_which_the_clocks_are_never_read_together_is_believed_in_the_end() -> None:
+    clock = HeldUpClock(START)
+    clock.times = 1_000
+    scale = Timescale(clock, None)
+    assert abs(scale.now() - START) < MINUTE
+
+
 def test_a_step_is_not_followed_before_it_is_looked_for() -> None:
     clock, scale = begun()
     clock.step(HOUR)
