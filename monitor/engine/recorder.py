@@ -57,6 +57,7 @@ class _SweepEnd:
 
 
 _Item: TypeAlias = "tuple[int, Result] | _SweepEnd"
+_Work: TypeAlias = "Callable[[Database], Callable[[], None]]"
 
 
 class Recorder:
@@ -82,6 +83,8 @@ class Recorder:
         self._telemetry = telemetry
         self._audience = audience
         self._waiting: deque[_Item] = deque()
+        self._under_way: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
+        """The transaction that the writer was asked for and has not answered, after what is in it."""
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -132,15 +135,13 @@ class Recorder:
     async def flush(self) -> None:
         """Write everything that waits, in order, as few transactions as there are sweeps in it."""
         while self._waiting:
-            items, work = self._next()
-            await self._written(work)
-            done = {id(item) for item in items}
+            done = {id(item) for item in await self._written()}
             while self._waiting and id(self._waiting[0]) in done:  # some may have been dropped meanwhile
                 self._waiting.popleft()
         self._something.clear()
         self._idle.set()
 
-    def _next(self) -> tuple[list[_Item], Callable[[Database], Callable[[], None]]]:
+    def _next(self) -> tuple[list[_Item], _Work]:
         """Take what belongs into the next transaction; it stays in the queue until that is committed."""
         head = self._waiting[0]
         if isinstance(head, _SweepEnd):
@@ -164,13 +165,22 @@ class Recorder:
         waiting = outbox.pending(db)
         return lambda: self._audience.sweep_closed(sweep, entries, waiting)
 
-    async def _written(self, work: Callable[[Database], Callable[[], None]]) -> None:
-        """Do one transaction, again and again until it is committed, then tell the audience."""
+    async def _written(self) -> list[_Item]:
+        """Do one transaction, again and again until it is committed, then tell the audience; gives what was in it.
+
+        Whoever is cancelled meanwhile leaves the transaction to the next: it is not done twice.
+        """
+        again: tuple[list[_Item], _Work] | None = None
         while True:
             began = self._clock.monotonic()
+            if self._under_way is None:
+                items, work = again or self._next()
+                self._under_way = items, work, asyncio.ensure_future(self._writer.run(work))
+            items, work, writing = self._under_way
             try:
-                tell = await self._writer.run(work)
+                tell = await asyncio.shield(writing)
             except StoreError as error:
+                self._under_way, again = None, (items, work)
                 self._answered = self._clock.monotonic()
                 self._recording.forget()
                 self._telemetry.write_failed()
@@ -178,11 +188,14 @@ class Recorder:
                 log.error("%s; %d results wait", error, len(self._waiting))  # noqa: TRY400 - no traceback for users
                 await asyncio.sleep(PATIENCE)
                 continue
+            if self._under_way is None or self._under_way[2] is not writing:
+                return items  # somebody else who waited for it has told already
+            self._under_way = None
             self._answered = self._clock.monotonic()
             self._telemetry.written(self._answered - began)
             self._audience.store_state(None)
             tell()
-            return
+            return items
 
     async def write(self, work: Callable[[Database], T]) -> T:
         """Do other work in the writer's thread. Raises StoreError where the database refuses."""

@@ -487,6 +487,7 @@ def test_a_stop_between_a_commit_and_word_of_it_doubles_nothing(tmp_path: Path) 
 
     scene.run(act)
     assert [outcome for _, outcome in scene.stored()] == [OK, FAIL, FAIL]
+    assert [len(heard.refused) for heard in scene.audience.heard] == [0], "the same transaction was done twice"
     assert len(list(outages.listing(scene.db))) == 1
     assert verify(scene.db).wrong is None
 
