@@ -1,0 +1,195 @@
+"""The wall clock is stepped under a running daemon: probing neither stops nor doubles, and latencies stay true."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.model import CheckKey, Outcome
+from tests.integration.labbooks import Books
+from tests.integration.labconfig import INTERVAL, TIMEOUT, Customer, Server, Setting
+from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
+from tests.integration.labdoors import PORT, Doors, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.model import Result
+
+HOUR = 3_600_000
+COUNT = 10
+LATE = 300
+"""Milliseconds by which a probe may leave after its slot on a machine that is busy."""
+
+
+def _library() -> Path | None:
+    """Where libfaketime is: Debian keeps it out of the loader's way."""
+    folders = Path("/usr/lib").glob("*-linux-gnu/faketime")
+    found = [folder / "libfaketime.so.1" for folder in folders if (folder / "libfaketime.so.1").exists()]
+    return found[0] if found else None
+
+
+LIBRARY = _library()
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(LIBRARY is None, reason="needs libfaketime: apt-get install faketime"),
+]
+
+
+def address(number: int) -> str:
+    return f"127.0.3.{number + 1}"
+
+
+def key(number: int) -> CheckKey:
+    return CheckKey(f"s{number}", "ping")
+
+
+@dataclass
+class Scene:
+    """A daemon that takes its wall clock from a file."""
+
+    clock: Path
+    port: int
+    daemon: Daemon
+    books: Books
+    doors: Doors
+
+    def step(self, offset: str) -> None:
+        """Set the daemon's wall clock so much beside the machine's."""
+        unfinished = self.clock.with_suffix(".unfinished")
+        unfinished.write_text(f"{offset}\n")
+        unfinished.replace(self.clock)
+
+    def live(self, seconds: float) -> None:
+        """Let the daemon work for some seconds."""
+        time.sleep(seconds)  # what is tested is that time passes
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    port = free_port()
+    servers = [Server(key(n).server, address(n), "acme", "icmp" if n < 3 else f"tcp:{PORT}") for n in range(COUNT)]
+    config = Setting(port, servers, [Customer("acme")]).write(tmp_path)
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    environment = {
+        "LD_PRELOAD": f"{LIBRARY}",
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DONT_RESET": "1",
+        # else every wait of one thread for another ends at once and is begun again, and nothing else gets done
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+    }
+    with (
+        Doors(tuple(address(number) for number in range(COUNT))) as doors,
+        Daemon(config, environment=environment) as daemon,
+    ):
+        books = Books(tmp_path / "data")
+        awaited("everything has results", lambda: len(books.last()) == COUNT)
+        yield Scene(clock, port, daemon, books, doors)
+
+
+def _neither_stopped_nor_doubled(scene: Scene, before: dict[CheckKey, int], seconds: float) -> None:
+    """So many results more than ``before`` as there were intervals, each check in a rhythm of its own."""
+    assert metrics(scene.port)["monitor_slots_missed_total"] == 0
+    for number in range(COUNT):
+        results = scene.books.results(key(number))
+        more = len(results) - before[key(number)]
+        assert abs(more - 1000 * seconds / INTERVAL) <= 2, f"{more} results in {seconds} s"
+        steps = [later.at - earlier.at for earlier, later in pairwise(results)]
+        assert sum(abs(step - INTERVAL) > LATE for step in steps) <= 2, f"out of step more often than stepped: {steps}"
+
+
+def _counts(scene: Scene) -> dict[CheckKey, int]:
+    return {key(number): len(scene.books.results(key(number))) for number in range(COUNT)}
+
+
+def _true(results: list[Result]) -> None:
+    assert {result.outcome for result in results} <= {Outcome.OK}
+    for result in results:
+        assert result.latency is not None
+        assert 0 <= result.latency < 1000 * TIMEOUT
+
+
+def test_a_step_of_an_hour_forwards_leaves_an_hour_of_unknown_time_and_no_gap_in_the_probing(scene: Scene) -> None:
+    before, began = _counts(scene), time.monotonic()
+    scene.live(3)
+    scene.step("+1h")
+    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    scene.live(4)
+    _neither_stopped_nor_doubled(scene, before, time.monotonic() - began)
+    for number in range(COUNT):
+        results = scene.books.results(key(number))
+        _true(results)
+        [leap] = [later.at - earlier.at for earlier, later in pairwise(results) if later.at - earlier.at > HOUR // 2]
+        assert abs(leap - HOUR) < 3 * INTERVAL
+    assert "the wall clock was stepped by 36000" in scene.daemon.said()
+    _ended_well(scene)
+    for account in scene.daemon.told("availability", "--days", "1")["subscriptions"]:
+        assert account["down_seconds"] == 0
+        assert 1000 * account["up_seconds"] <= 1000 * (time.monotonic() - began) + 3 * INTERVAL
+
+
+def _ended_well(scene: Scene) -> None:
+    assert not scene.books.outages()
+    assert scene.daemon.stop() < STOPS_WITHIN
+    assert "clock ran backwards" not in scene.daemon.said()
+    scene.daemon.verified()
+
+
+def test_a_step_of_an_hour_backwards_is_followed_only_when_its_hour_has_passed(scene: Scene) -> None:
+    before, began = _counts(scene), time.monotonic()
+    scene.live(3)
+    scene.step("-1h")
+    awaited("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.said())
+    scene.live(4)
+    _neither_stopped_nor_doubled(scene, before, time.monotonic() - began)
+    for number in range(COUNT):
+        results = scene.books.results(key(number))
+        _true(results)
+        assert all(abs(later.at - earlier.at - INTERVAL) <= LATE for earlier, later in pairwise(results))
+    _ended_well(scene)
+
+
+def test_a_daemon_that_starts_on_books_which_are_ahead_of_its_clock_goes_on_after_them(scene: Scene) -> None:
+    scene.step("+1h")
+    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    scene.doors.close(address(COUNT - 1))
+    awaited("the fall is in the books", scene.books.outages)
+    assert scene.daemon.stop() < STOPS_WITHIN
+    scene.step("+0")
+    ahead = scene.books.newest()
+    scene.daemon.start()
+    began = time.monotonic()
+    awaited("it goes on", lambda: scene.books.newest() > ahead + 3 * INTERVAL)
+    scene.doors.open(address(COUNT - 1))
+    awaited("the end is in the books", lambda: scene.books.outages()[0].end is not None)
+    # the scale of the books runs as fast as time does
+    assert scene.books.newest() - ahead <= 1000 * (time.monotonic() - began) + 2 * INTERVAL
+    [outage] = scene.books.outages()
+    assert outage.check == key(COUNT - 1)
+    awaited("both mails have left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending())
+    [record] = scene.daemon.told("outages", "list")["outages"]
+    assert 0 < record["counted_seconds"] < 60
+    assert scene.daemon.stop() < STOPS_WITHIN
+    assert "clock ran backwards" not in scene.daemon.said()
+    scene.daemon.verified()
+
+
+def test_mail_leaves_in_time_whatever_the_clock_does(scene: Scene) -> None:
+    scene.step("-1h")
+    awaited("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.said())
+    scene.doors.close(address(COUNT - 1))
+    awaited("the mail has left", lambda: scene.books.mails() and not scene.books.pending(), 10)
+    scene.step("+1h")
+    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    scene.doors.open(address(COUNT - 1))
+    awaited("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending(), 10)
+    [outage] = scene.books.outages()
+    assert outage.end is not None
