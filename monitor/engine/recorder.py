@@ -188,14 +188,17 @@ class Recorder:
                 log.error("%s; %d results wait", error, len(self._waiting))  # noqa: TRY400 - no traceback for users
                 await asyncio.sleep(PATIENCE)
                 continue
-            if self._under_way is None or self._under_way[2] is not writing:
-                return items  # somebody else who waited for it has told already
+            if self._told(writing):
+                return items  # by somebody else who waited for it
             self._under_way = None
             self._answered = self._clock.monotonic()
             self._telemetry.written(self._answered - began)
             self._audience.store_state(None)
             tell()
             return items
+
+    def _told(self, writing: asyncio.Future[Callable[[], None]]) -> bool:
+        return self._under_way is None or self._under_way[2] is not writing
 
     async def write(self, work: Callable[[Database], T]) -> T:
         """Do other work in the writer's thread. Raises StoreError where the database refuses."""
