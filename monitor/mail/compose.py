@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
 from monitor.mail.claims import answer_sheet, answer_subject, refusal_sheet, refusal_subject
@@ -35,10 +35,13 @@ from monitor.mail.turkish import TURKISH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.mail.letters import AnyLetter
     from monitor.mail.sheet import Sheet
     from monitor.mail.words import Words
     from monitor.model import Language
+
+AnyLetter: TypeAlias = (
+    OutageLetter | MaintenanceLetter | OperatorLetter | ReportLetter | TestLetter | AnswerLetter | RefusalLetter
+)
 
 WORDS: Final[Mapping[Language, Words]] = MappingProxyType({"en": ENGLISH, "tr": TURKISH})
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
-
 if TYPE_CHECKING:
     from monitor.model import Language, Millis, State
 
@@ -229,8 +227,3 @@ class TestLetter:
     at: Millis
     transport: str
     """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
-
-
-AnyLetter: TypeAlias = (
-    OutageLetter | MaintenanceLetter | OperatorLetter | ReportLetter | TestLetter | AnswerLetter | RefusalLetter
-)

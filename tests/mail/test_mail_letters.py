@@ -7,9 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.mail.compose import compose
+from monitor.mail.compose import AnyLetter, compose
 from monitor.mail.letters import (
-    AnyLetter,
     Event,
     Fell,
     FlappingBegan,
