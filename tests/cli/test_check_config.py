@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.cli import cli
 from monitor.cli.check_config import check_config
 from monitor.config import load
 
@@ -53,7 +54,7 @@ class Asked:
 
 
 def run(file: Path, *options: str) -> Result:
-    return CliRunner().invoke(check_config, list(options), obj=Asked(file))
+    return CliRunner().invoke(check_config, list(options), obj=Asked(file), **cli.context_settings)
 
 
 @pytest.fixture

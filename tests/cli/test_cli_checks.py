@@ -5,13 +5,14 @@ import json
 
 from click.testing import CliRunner
 
+from monitor.cli import cli
 from monitor.cli.checks import checks
 from monitor.probes import CHECK_TYPES
 from monitor.probes.presets import PRESETS
 
 
 def test_every_type_key_and_preset_is_in_the_tables() -> None:
-    said = CliRunner().invoke(checks)
+    said = CliRunner().invoke(checks, **cli.context_settings)
     assert said.exit_code == 0
     rows = {tuple(line.split()[:2]) for line in said.output.splitlines() if line}
     keys = {(name, field.name) for name, each in CHECK_TYPES.items() for field in dataclasses.fields(each.settings)}
@@ -20,7 +21,7 @@ def test_every_type_key_and_preset_is_in_the_tables() -> None:
 
 
 def test_json_tells_which_keys_are_required_and_what_the_others_are_by_default() -> None:
-    said = json.loads(CliRunner().invoke(checks, ["--json"]).output)
+    said = json.loads(CliRunner().invoke(checks, ["--json"], **cli.context_settings).output)
     assert [each["type"] for each in said["checks"]] == ["icmp", "tcp", "http", "https"]
     keys = {each["type"]: {key["key"]: key for key in each["keys"]} for each in said["checks"]}
     assert [key for key, each in keys["https"].items() if each["required"]] == ["url"]
