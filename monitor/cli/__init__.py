@@ -12,12 +12,15 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.app import App
-from monitor.errors import MonitorError
+from monitor.errors import InputError, MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "availability": "monitor.cli.availability:availability",
@@ -42,6 +45,8 @@ COMMANDS = {
     "ticket": "monitor.cli.ticket:ticket",
     "verify": "monitor.cli.verify:verify",
 }
+LONGEST_QUOTED = 120
+"""Characters of what was given that a message repeats."""
 PLACES = ("config.toml", "/etc/monitor/config.toml")
 
 
@@ -93,16 +98,19 @@ def main(args: list[str] | None = None) -> None:
 
 def status_of(args: list[str] | None = None) -> int:
     """Run a command and give its exit status; what went wrong is said on stderr."""
+    given = sys.argv[1:] if args is None else args
     try:
+        _refuse_bytes(given)
         result: Any = cli.main(args, prog_name="monitor", standalone_mode=False)
     except MonitorError as error:
-        click.echo(f"monitor: {error}", err=True)
+        click.echo(f"monitor: {_shown(str(error), given)}", err=True)
         return 2
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2
     except click.ClickException as error:
-        click.echo(f"monitor: {' '.join(error.format_message().split()).rstrip('.')}{_see_help(error)}", err=True)
+        said = " ".join(_shown(error.format_message(), given).split()).rstrip(".")
+        click.echo(f"monitor: {said}{_see_help(error)}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
@@ -111,6 +119,26 @@ def status_of(args: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _refuse_bytes(given: Sequence[str]) -> None:
+    """Raise InputError for a word that is no text: nothing of it could be written down or printed."""
+    for word in given:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{word!a} is not UTF-8 text") from None
+
+
+def _shown(said: str, given: Sequence[str]) -> str:
+    """Quote what was given so that the message stays one line that can be read, whatever that was."""
+    for word in given:
+        short = word if len(word) <= LONGEST_QUOTED else f"{word[:LONGEST_QUOTED]}..."
+        if not short.isprintable():
+            short = ascii(short)[1:-1]
+        if short != word:
+            said = said.replace(word, short)
+    return said
 
 
 def _see_help(error: click.ClickException) -> str:

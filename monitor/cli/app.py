@@ -16,6 +16,7 @@ import click
 from monitor.clock import SystemClock
 from monitor.config import load
 from monitor.config.context import context_of
+from monitor.contract.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.errors import InputError
 from monitor.store import database, results
 
@@ -31,9 +32,26 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,3}0*)?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,3}0*)?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
+_FIRST = (dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
+_LAST = (dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
+
+
+class _Number(click.ParamType[int]):
+    """The number of a record, as listings show it."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; one with more digits than the books could ever count is refused like a word."""
+        if not re.fullmatch(r"[0-9]{1,18}", str(value)):
+            self.fail(f"{value!r} is not the number of a record, such as 12", param, ctx)
+        return int(value)
+
+
+NUMBER = _Number()
 
 
 @dataclass
@@ -94,9 +112,9 @@ class App:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(self.zone))
         try:
-            return (moment - _EPOCH) // _MILLISECOND
-        except OverflowError:
-            raise InputError(f"{option} {text}: beyond what a calendar holds") from None
+            return _millis(moment)
+        except ValueError as error:
+            raise InputError(f"{option} {text}: {error}") from None
 
     def local(self, at: Millis | None) -> str:
         """Write a time for people: in the contract's zone, with its offset."""
@@ -112,9 +130,17 @@ def moment(text: str) -> Millis:
         raise ValueError("must be ISO 8601 with an offset, at most milliseconds, such as 2026-10-02T13:15:00+03:00")
     try:
         found = dt.datetime.fromisoformat(text)
-        return (found - _EPOCH) // _MILLISECOND
-    except (ValueError, OverflowError):
+    except ValueError:
         raise ValueError("is no moment of any calendar day") from None
+    return _millis(found)
+
+
+def _millis(moment: dt.datetime) -> Millis:
+    """Give the milliseconds of a moment. Raises ValueError for one of a year that books do not reach."""
+    at = (moment - _EPOCH) // _MILLISECOND
+    if not _FIRST <= at < _LAST:
+        raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return at
 
 
 def utc(at: Millis | None) -> str | None:

@@ -8,7 +8,7 @@ import click
 
 from monitor.books import answers
 from monitor.books import claims as books
-from monitor.cli.app import App, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, seconds, utc
 from monitor.contract.claims import Refusal
 from monitor.mail.wording import deadline
 from monitor.store import journal
@@ -34,7 +34,7 @@ def claim() -> None:
 
 @claim.command("open")
 @click.option("--subscription", metavar="ID", required=True)
-@click.option("--outage", metavar="ID", type=int, required=True)
+@click.option("--outage", metavar="ID", type=NUMBER, required=True)
 @click.option("--at", metavar="T", help="When the customer's ticket came; else now.")
 @json_option
 @click.pass_obj
@@ -62,7 +62,7 @@ def open_(app: App, *, subscription: str, outage: int, at: str | None, as_json: 
 
 
 @claim.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @click.option("--note", metavar="TEXT", default="", help="What the letter says besides.")
 @json_option
 @click.pass_obj
@@ -108,7 +108,7 @@ def listing(app: App, *, as_json: bool) -> None:
 
 
 @claim.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from monitor.books import amending
 from monitor.books import exclusions as books
-from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
 from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 from monitor.errors import InputError
 from monitor.model import Span
@@ -26,7 +26,7 @@ def exclude() -> None:
 
 
 @exclude.command()
-@click.option("--outage", type=int, metavar="ID", help="An outage: from its first fail to its end, also while open.")
+@click.option("--outage", type=NUMBER, metavar="ID", help="An outage: from its first fail to its end, also while open.")
 @click.option("--server", metavar="ID", help="Instead of an outage: an interval of this server.")
 @click.option("--start", metavar="T", help="Of the interval.")
 @click.option("--end", metavar="T", help="Of the interval.")
@@ -97,7 +97,7 @@ def listing(app: App, *, as_json: bool) -> None:
 
 
 @exclude.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @click.option("--reason", metavar="TEXT", required=True)
 @json_option
 @click.pass_obj

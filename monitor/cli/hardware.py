@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.books import hardware as books
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.contract.hardware import CLAUSE, OWNED
 from monitor.contract.terms import PRODUCTS
 from monitor.errors import InputError
@@ -45,7 +45,7 @@ def open_(app: App, *, subscription: str, part: str, at: str | None, reference: 
 
 
 @hardware.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @click.option("--at", metavar="T", help="When it was replaced; now unless given.")
 @json_option
 @click.pass_obj

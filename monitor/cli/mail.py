@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
 from monitor.errors import InputError
 from monitor.store import outbox
 
@@ -54,7 +54,7 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
 
 
 @mail.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:
@@ -72,7 +72,7 @@ def show(app: App, *, number: int, as_json: bool) -> None:
 
 
 @mail.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @click.pass_obj
 def resend(app: App, *, number: int, as_json: bool) -> None:

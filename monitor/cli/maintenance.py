@@ -9,7 +9,7 @@ import click
 from monitor.books import amending
 from monitor.books import maintenance as books
 from monitor.books.maintenance import Elsewhere
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.contract.maintenance import qualifies, short_by, state
 from monitor.errors import InputError
 
@@ -84,7 +84,7 @@ def announce(
 
 
 @maintenance.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @click.option("--end", metavar="T", required=True, help="The new end; an earlier one shortens the window at once.")
 @_elsewhere_options
 @json_option
@@ -99,7 +99,7 @@ def extend(app: App, *, number: int, end: str, announced_at: str | None, referen
 
 
 @maintenance.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @click.pass_obj
 def cancel(app: App, *, number: int, as_json: bool) -> None:

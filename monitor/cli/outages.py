@@ -8,7 +8,7 @@ import click
 
 from monitor.books.accounts import Books
 from monitor.books.outages import lengths
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.contract.calendar import parse_month
 from monitor.contract.segments import month_window
 from monitor.errors import InputError
@@ -50,7 +50,7 @@ def listing(app: App, *, server: str | None, month: str | None, as_json: bool) -
 
 
 @outages.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from monitor.books import tickets as books
 from monitor.books.accounts import Books
 from monitor.books.terms import versions
 from monitor.books.ticket_import import Clashes, take_in
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.cli.lines import BadLines, opened
 from monitor.cli.ticket_file import CHANNELS, lines
 from monitor.contract.segments import terms_at
@@ -56,7 +56,7 @@ def open_(
 
 
 @ticket.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=NUMBER)
 @click.option("--at", metavar="T", help="When somebody answered first; now unless given.")
 @json_option
 @click.pass_obj

@@ -25,6 +25,10 @@ _ONE_DAY = dt.timedelta(days=1)
 _SUNDAYS_EVE = 5
 _MONTHS = 12
 
+FIRST_YEAR = 1970
+LAST_YEAR = 9998
+"""What lies outside of these years is no time of the books: a calendar ends, and so would what is added to it."""
+
 
 @lru_cache(maxsize=8192)
 def midnight(day: dt.date, zone: str) -> Millis:
@@ -67,9 +71,9 @@ def month_after(year: int, month: int) -> tuple[int, int]:
 
 
 def parse_month(text: str) -> tuple[int, int]:
-    """Read ``YYYY-MM``; raises ``InputError`` for anything else."""
+    """Read ``YYYY-MM``, 1970 to 9998; raises ``InputError`` for anything else."""
     found = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
-    if not found or not 1 <= int(found[1]) < dt.MAXYEAR:
+    if not found or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise InputError(f"{text!r} is not a month: write YYYY-MM, such as 2026-10")
     return int(found[1]), int(found[2])
 

@@ -122,3 +122,26 @@ def test_listings_on_empty_books_are_empty_and_not_errors(site: Installation) ->
 
 def test_the_group_lists_every_command() -> None:
     assert "verify" in cli.list_commands(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("outages", "show", "9" * 20), "is not the number of a record"),
+        (("outages", "show", "-1"), "-1"),
+        (("claim", "answer", "1e5"), "'1e5' is not the number of a record"),
+        (("availability", "--at", "0001-01-01"), "must lie in the years 1970 to 9998"),
+        (("explain", "web-01", "--at", "9999-12-31T23:59-14:00"), "must lie in the years 1970 to 9998"),
+        (("availability", "--month", "1969-12"), "is not a month"),
+        (("availability", "--at", "a\n\nb"), r"--at a\n\nb: not a time"),
+        (("availability", "--subscription", "x" * 1000), "x" * 120 + "...: no such subscription"),
+        (("levels", "\udcff"), "is not UTF-8 text"),
+    ],
+)
+def test_whatever_is_given_a_refusal_is_one_line_that_can_be_read(
+    site: Installation, words: tuple[str, ...], named: str
+) -> None:
+    answer = site.run(*words)
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert named in answer.err
+    assert len(answer.err) < 400

@@ -134,7 +134,7 @@ def test_the_rolling_month_is_so_many_times_24_hours_to_now() -> None:
     assert rolling_span(now, 30) == Span(now - 720 * HOUR, now)
 
 
-@pytest.mark.parametrize(("text", "month"), [("2026-10", (2026, 10)), ("0001-01", (1, 1)), ("9998-12", (9998, 12))])
+@pytest.mark.parametrize(("text", "month"), [("2026-10", (2026, 10)), ("1970-01", (1970, 1)), ("9998-12", (9998, 12))])
 def test_a_month_is_read_and_written_as_yyyy_mm(text: str, month: tuple[int, int]) -> None:
     assert parse_month(text) == month
     assert month_text(*month) == text
