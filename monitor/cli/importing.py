@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,7 +11,7 @@ import click
 
 from monitor.books.amending import take_in
 from monitor.cli.app import App, json_option, moment, print_json
-from monitor.cli.lines import MOST_FAULTS, BadLines, opened, rows
+from monitor.cli.lines import MOST_FAULTS, BadLines, opened, quoted, rows
 from monitor.cli.progress import progress
 from monitor.model import Outcome
 from monitor.store import staging
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
+    from monitor.store.staging import Clash
 
 HEADER = ["server", "check", "time", "outcome", "latency_ms"]
 OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
 CHUNK = 10_000
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
 LONGEST_LATENCY = Decimal(86_400_000)
 """Milliseconds: a day."""
 
@@ -50,8 +53,10 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     with opened(file) as stream, app.writing() as db:
         now = app.now(db)
         staging.prepare(db)
-        lines = _stage(app, db, stream, now)
-        _refuse_clashes(db)
+        faults = BadLines()
+        lines = _stage(app, db, stream, now, faults)
+        _note_clashes(db, faults)
+        faults.raise_any()
         with progress("recording", lines) as step:
             count = take_in(db, app.config.terms(now), now, step)
     if as_json:
@@ -60,16 +65,15 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
         click.echo(f"{count} new results of {lines} lines")
 
 
-def _stage(app: App, db: Database, stream: TextIO, now: Millis) -> int:
-    """Read every line into the waiting room. Raises InputError with the bad ones."""
-    faults, count = BadLines(), 0
+def _stage(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines) -> int:
+    """Read every good line into the waiting room; gives how many there are."""
+    count = 0
     lines = _lines(app, stream, now, faults)
     with progress("reading", 0) as step:
         while chunk := list(islice(lines, CHUNK)):
             staging.put(db, chunk)
             count += len(chunk)
             step(count)
-    faults.raise_any()
     return count
 
 
@@ -97,17 +101,17 @@ def _line(
     server, name, when, outcome, latency = row
     if (server, name) not in known:
         if server not in servers:
-            raise ValueError(f"server {server!r}: not in the configuration")
-        raise ValueError(f"check {name!r}: server {server} has no such check in the configuration")
+            raise ValueError(f"server {quoted(server)}: not in the configuration")
+        raise ValueError(f"check {quoted(name)}: server {server} has no such check in the configuration")
     at = times.get(when)
     if at is None:
         if len(times) > CHUNK:
             times.clear()
         at = times[when] = _time(when)
     if at > now:
-        raise ValueError(f"time {when!r}: lies in the future")
+        raise ValueError(f"time {quoted(when)}: lies in the future")
     if outcome not in OUTCOMES:
-        raise ValueError(f"outcome {outcome!r}: must be ok, fail or unknown")
+        raise ValueError(f"outcome {quoted(outcome)}: must be ok, fail or unknown")
     return Line(number, server, name, at, OUTCOMES[outcome], _latency(latency))
 
 
@@ -115,28 +119,25 @@ def _time(text: str) -> Millis:
     try:
         return moment(text)
     except ValueError as error:
-        raise ValueError(f"time {text!r}: {error}") from None
+        raise ValueError(f"time {quoted(text)}: {error}") from None
 
 
 def _latency(text: str) -> int | None:
     """Read milliseconds, whole or decimal, as microseconds rounded half up; empty is none."""
     if not text:
         return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or not 0 <= value <= LONGEST_LATENCY:
-        raise ValueError(f"latency_ms {text!r}: must be a number of milliseconds from 0 to a day, or empty")
+    value = Decimal(text) if _NUMBER.fullmatch(text) else None
+    if value is None or value > LONGEST_LATENCY:
+        raise ValueError(f"latency_ms {quoted(text)}: must be a number of milliseconds from 0 to a day, or empty")
     return int((value * 2000 + 1) // 2)
 
 
-def _refuse_clashes(db: Database) -> None:
-    """Raise InputError where a line contradicts another one or the records."""
+def _note_clashes(db: Database, faults: BadLines) -> None:
+    """Note the lines that contradict another one or the records."""
     found, count = staging.clashes(db, MOST_FAULTS)
-    faults = BadLines()
-    for clash in found:
-        where = "the records say" if clash.other is None else f"line {clash.other} says"
-        faults.add(clash.number, f"outcome: {where} {clash.outcome.name.lower()} for the same moment")
-    faults.count = count
-    faults.raise_any()
+    faults.add_all(((clash.number, _contradiction(clash)) for clash in found), count)
+
+
+def _contradiction(clash: Clash) -> str:
+    where = "the records say" if clash.other is None else f"line {clash.other} says"
+    return f"outcome {clash.said.name.lower()!r}: {where} {clash.outcome.name.lower()} for the same moment"

@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, TextIO
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MOST_FAULTS = 20
+LONGEST_QUOTED = 120
+"""Characters of a bad value that are shown."""
 
 
 @contextmanager
 def opened(file: str) -> Iterator[TextIO]:
-    """Open a file as CSV is to be read; - is standard input. Raises InputError where it cannot be."""
+    """Open a file as CSV is to be read; - is standard input. Raises InputError where it cannot be.
+
+    What is no UTF-8 comes through as surrogates, so that it can be told of which line it is.
+    """
     if file == "-":
-        sys.stdin.reconfigure(encoding="utf-8-sig", newline="")  # type: ignore[union-attr]
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[union-attr]
         yield sys.stdin
         return
     try:
-        stream = open(file, encoding="utf-8-sig", newline="")  # noqa: PTH123, SIM115 - closed below
+        stream = open(file, encoding="utf-8-sig", errors="surrogateescape", newline="")  # noqa: PTH123, SIM115 - below
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
     with stream:
@@ -33,41 +38,66 @@ def opened(file: str) -> Iterator[TextIO]:
 def rows(stream: TextIO, header: list[str], bad: BadLines) -> Iterator[tuple[int, list[str]]]:
     """Give each line below the header with its number; one that is no CSV or has other columns is a bad one.
 
-    Raises InputError where the header is another.
+    What is quoted may hold line breaks: then the number is that of the first of its lines. Raises InputError where the
+    header is another.
     """
     lines = csv.reader(stream, strict=True)
+    _check_header(lines, header)
+    while True:
+        number = lines.line_num + 1
+        try:
+            row = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            bad.add(number, f"not CSV: {error}")
+            continue
+        text = "".join(row)
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            bad.add(number, f"not UTF-8 text: {quoted(','.join(row))}")
+        elif len(row) == len(header):
+            yield number, row
+        elif row:
+            bad.add(number, f"{len(row)} columns instead of {len(header)}: {quoted(','.join(row))}")
+
+
+def _check_header(lines: Iterator[list[str]], header: list[str]) -> None:
     try:
         first = next(lines, None)
-        if first != header:
-            shown = "nothing" if first is None else ",".join(first)
-            raise InputError(f"line 1: the header must be {','.join(header)}, and is {shown[:120]!r}")
-        for row in lines:
-            if len(row) == len(header):
-                yield lines.line_num, row
-            elif row:
-                bad.add(lines.line_num, f"{len(row)} columns instead of {len(header)}: {','.join(row)[:120]!r}")
     except csv.Error as error:
-        bad.add(lines.line_num, f"not CSV: {error}")
-    except UnicodeDecodeError:
-        bad.add(lines.line_num + 1, "not UTF-8 text from here on")
+        raise InputError(f"line 1: not CSV: {error}") from None
+    if first != header:
+        found = "the file is empty" if first is None else f"is {quoted(','.join(first))}"
+        raise InputError(f"line 1: the header must be {','.join(header)}, and {found}")
+
+
+def quoted(text: str) -> str:
+    """Show a bad value in a message: in quotes, escaped, the beginning of a long one."""
+    return repr(text if len(text) <= LONGEST_QUOTED else f"{text[:LONGEST_QUOTED]}...")
 
 
 class BadLines:
     """The bad lines: the first of them with their reasons, and how many there are."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines: list[tuple[int, str]] = []
         self.count = 0
 
     def add(self, number: int, text: str) -> None:
         """Note one, by its number."""
         self.count += 1
         if len(self.lines) < MOST_FAULTS:
-            self.lines.append(f"line {number}: {text}")
+            self.lines.append((number, text))
+
+    def add_all(self, found: Iterable[tuple[int, str]], count: int) -> None:
+        """Note the first of some that were found by other means, of ``count``; lines are told in their order."""
+        self.lines = sorted([*self.lines, *found])[:MOST_FAULTS]
+        self.count += count
 
     def raise_any(self) -> None:
         """Raise InputError that names them, where there is any."""
-        if self.count > len(self.lines):
-            self.lines.append(f"and {self.count - len(self.lines)} more bad lines")
-        if self.lines:
-            raise InputError("\n".join([*self.lines, "nothing was imported"]))
+        told = [f"line {number}: {text}" for number, text in self.lines]
+        if self.count > len(told):
+            told.append(f"and {self.count - len(told)} more bad lines")
+        if told:
+            raise InputError("\n".join([*told, "nothing was imported"]))

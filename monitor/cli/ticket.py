@@ -120,14 +120,11 @@ def import_(app: App, *, file: str, as_json: bool) -> None:
     with opened(file) as stream, app.writing() as db:
         now = app.now(db)
         read = list(lines(stream, versions(db, now, current(now)), now, bad))
-        bad.raise_any()
         try:
             new, answered = take_in(db, read, now)
         except Clashes as clashes:
-            for number, why in clashes.found:
-                bad.add(number, why)
-            bad.raise_any()
-            raise
+            bad.add_all(clashes.found, len(clashes.found))
+        bad.raise_any()
     if as_json:
         print_json({"lines": len(read), "new": new, "responded": answered})
     else:

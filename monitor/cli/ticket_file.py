@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO, get_args
 from monitor.books.subscribed import agreed_at, why_not
 from monitor.books.ticket_import import Line
 from monitor.cli.app import moment
-from monitor.cli.lines import BadLines, rows
+from monitor.cli.lines import BadLines, quoted, rows
 from monitor.contract.tickets import Channel
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ def _line(number: int, row: list[str], known: Sequence[Terms], now: Millis) -> L
     ticket, subscription, name, opened, responded = row
     ticket = ticket.strip()
     if not ticket or not ticket.isprintable() or len(ticket) > LONGEST:
-        raise ValueError(f"ticket {ticket[:120]!r}: must be one line of text, 1 to {LONGEST} characters")
+        raise ValueError(f"ticket {quoted(ticket)}: must be one line of text, 1 to {LONGEST} characters")
     channel = next((each for each in CHANNELS if each == name), None)
     if channel is None:
-        raise ValueError(f"channel {name!r}: must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}")
+        raise ValueError(f"channel {quoted(name)}: must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}")
     opened_at = _time("opened", opened, now)
     agreed = agreed_at(known, subscription, opened_at)
     if agreed is None:
-        raise ValueError(f"subscription {subscription!r}: {why_not(known, subscription, opened_at)}")
+        raise ValueError(f"subscription {quoted(subscription)}: {why_not(known, subscription, opened_at)}")
     responded_at = _time("responded", responded, now) if responded else None
     if responded_at is not None and responded_at < opened_at:
-        raise ValueError(f"responded {responded!r}: lies before it was opened")
+        raise ValueError(f"responded {quoted(responded)}: lies before it was opened")
     return Line(number, ticket, subscription, channel, agreed.level, opened_at, responded_at)
 
 
@@ -54,7 +54,7 @@ def _time(column: str, text: str, now: Millis) -> Millis:
     try:
         at = moment(text)
     except ValueError as error:
-        raise ValueError(f"{column} {text!r}: {error}") from None
+        raise ValueError(f"{column} {quoted(text)}: {error}") from None
     if at > now:
-        raise ValueError(f"{column} {text!r}: lies in the future")
+        raise ValueError(f"{column} {quoted(text)}: lies in the future")
     return at

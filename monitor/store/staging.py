@@ -30,6 +30,7 @@ class Clash(NamedTuple):
     """A line that says of a moment something else than another line, or than the records."""
 
     number: int
+    said: Outcome
     other: int | None
     """The number of the other line; None: the records."""
     outcome: Outcome
@@ -54,19 +55,20 @@ def put(db: Database, lines: Iterable[Line]) -> None:
 def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
     """Find the lines that contradict an earlier line or the records: the first of them, and how many there are."""
     db.execute("CREATE INDEX temp.staged_moment ON staged (server, name, at)")
-    found = """
-        SELECT s.line, f.line, f.outcome FROM (
+    # of several that a line contradicts another line is named: min() leaves out what is null
+    found = """SELECT line, said, min(other), outcome FROM (
+        SELECT s.line, s.outcome AS said, f.line AS other, f.outcome FROM (
             SELECT server, name, at, min(line) AS line FROM staged
             GROUP BY server, name, at HAVING min(outcome) < max(outcome)
         ) g JOIN staged f ON f.line = g.line
             JOIN staged s ON s.server = g.server AND s.name = g.name AND s.at = g.at AND s.outcome <> f.outcome
         UNION ALL
-        SELECT s.line, NULL, r.outcome FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name
+        SELECT s.line, s.outcome, NULL, r.outcome FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name
             JOIN result r ON r.at = s.at AND r.probed = p.id WHERE r.outcome <> s.outcome
-    """
+    ) GROUP BY line"""
     count: int = db.execute(f"SELECT count(*) FROM ({found})").fetchone()[0]
     rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [most]) if count else ()
-    return [Clash(line, other, Outcome(outcome)) for line, other, outcome in rows], count
+    return [Clash(line, Outcome(said), other, Outcome(outcome)) for line, said, other, outcome in rows], count
 
 
 def checks(db: Database) -> list[tuple[CheckKey, Millis]]:

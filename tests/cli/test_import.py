@@ -70,6 +70,9 @@ def test_the_file_may_come_by_standard_input(site: Installation) -> None:
         ("web-01,ping,2026-10-05T10:00:00Z,ok,fast", "latency_ms 'fast'"),
         ("web-01,ping,2026-10-05T10:00:00Z,ok,-1", "latency_ms '-1'"),
         ("web-01,ping,2026-10-05T10:00:00Z,ok,NaN", "latency_ms 'NaN'"),
+        ("web-01,ping,2026-10-05T10:00:00Z,ok,1_000", "latency_ms '1_000'"),
+        ("web-01,ping,2026-10-05T10:00:00Z,ok,\u0663", "latency_ms '\u0663'"),
+        ("web-01,ping,0001-01-01T00:00:00Z,ok,", "1970"),
         ("web-01,ping,2026-10-05T10:00:00Z,ok", "4 columns"),
         ("web-01,ping,2026-10-05T10:00:00Z,ok,1,2", "6 columns"),
         ('web-01,"ping,2026-10-05T10:00:00Z,ok,', "not CSV"),
@@ -91,10 +94,48 @@ def test_twenty_bad_lines_are_told_and_the_rest_is_counted(site: Installation) -
 
 def test_two_outcomes_for_one_moment_are_an_error(site: Installation) -> None:
     answer = take(site, GOOD + "web-01,ping,2026-10-05T13:00:00+03:00,fail,\n")
-    assert (answer.status, "line 5: outcome: line 2 says ok" in answer.err) == (2, True)
+    assert (answer.status, "line 5: outcome 'fail': line 2 says ok" in answer.err) == (2, True)
     take(site, GOOD)
     answer = take(site, "web-01,ping,2026-10-05T10:00:00Z,unknown,\n")
-    assert (answer.status, "line 2: outcome: the records say ok" in answer.err) == (2, True)
+    assert (answer.status, "line 2: outcome 'unknown': the records say ok" in answer.err) == (2, True)
+
+
+def test_all_kinds_of_bad_lines_are_told_in_one_go_in_their_order(site: Installation, tmp_path: Path) -> None:
+    take(site, GOOD)
+    file = tmp_path / "bad.csv"
+    good = b"".join(b"web-01,ping,2026-10-06T10:%02d:00Z,ok,\n" % minute for minute in range(60))
+    file.write_bytes(
+        HEADER.encode()
+        + b"web-01,ping,2026-10-05T10:00:00Z,fail,\n"  # line 2
+        + good
+        + b'"web-01"x,ping,2026-10-05T10:00:00Z,ok,\n'  # line 63
+        + b"web-01,ping,2026-10-05T10:0\x004:00Z,ok,\n"
+        + b"web-01,p\xffng,2026-10-05T10:00:00Z,ok,\n"
+        + b"web-01,ping," + b"9" * 200_000 + b",ok,\n"
+        + b"web-01,ping," + b"9" * 2_000 + b",ok,\n"
+        + b'"web-01\n",ping,2026-10-05T10:00:00Z,ok,\n'  # lines 68 and 69
+        + b"web-01,ping,2026-10-06T10:07:00.000Z,fail,\n"
+        + b'"web-01,ping,2026-10-05T10:00:00Z,ok,\n',
+    )  # fmt: skip
+    answer = site.run("import", "csv", str(file))
+    told = answer.err.splitlines()
+    assert (answer.status, told[-1], max(map(len, told)) < 300) == (2, "nothing was imported", True)
+    for line, (number, named) in zip(
+        told[:-1],
+        [
+            (2, "outcome 'fail': the records say ok for the same moment"),
+            (63, "not CSV"),
+            (64, "time '2026-10-05T10:0\\x004:00Z'"),
+            (65, "not UTF-8"),
+            (66, "not CSV: field larger"),
+            (67, "time '9999"),
+            (68, "server 'web-01\\n'"),
+            (70, "outcome 'fail': line 10 says ok for the same moment"),
+            (71, "not CSV"),
+        ],
+        strict=True,
+    ):
+        assert f"line {number}: {named}" in line
 
 
 @pytest.mark.parametrize("header", ["", "server,check,time,outcome\n", "a,b,c,d,e\n", GOOD])
