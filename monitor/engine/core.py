@@ -80,6 +80,7 @@ class Engine:
     def __init__(self, orders: Orders, clock: Clock, instruments: Instruments, threads: Threads) -> None:
         self.board = Board()
         self.telemetry = Telemetry()
+        self.telemetry.pings = instruments.pinger.counts
         self.recording = Recording(orders.context)
         self._orders = orders
         self._clock = clock

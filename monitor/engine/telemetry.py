@@ -11,6 +11,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
+from monitor.probes import PingCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,6 +69,8 @@ class Telemetry:
         self.probers: dict[str, ProberCounts] = {}
         self.lag = Histogram(LAG_BOUNDS)
         self.slots_missed = 0
+        self.pings = PingCounts()
+        """The pinger's own counts."""
         self.last_sweep: Millis | None = None
         self.last_sweep_monotonic: float | None = None
         self.canaries: dict[str, bool | None] = {}

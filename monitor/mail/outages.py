@@ -227,5 +227,8 @@ def reason(text: str, words: OutageWords) -> str:
     """Return what was seen in the reader's language, with the result's own phrase, by which it is found again."""
     text = one_line(text)
     kind, _, code = text.partition(" ")
-    known = words.status.format(code=code) if kind == "status" else words.reasons.get(text, text)
-    return known if known == text else f"{known} ({text})"
+    phrase, by, router = text.partition(" (from ")
+    known = words.status.format(code=code) if kind == "status" else words.reasons.get(phrase, phrase)
+    if known == phrase:
+        return text
+    return f"{known} ({phrase} from {router}" if by else f"{known} ({phrase})"

@@ -1,18 +1,19 @@
-"""One ICMP socket that many pings share: it builds echo requests and reads what comes back.
+"""One ICMP socket that many pings share: it sends echo requests and reads what comes back, stamped by the kernel.
 
-icmplib builds and parses the packets; the socket's options, its filters and the kernel's receive stamps are ours.
+Linux's own options make it what it is: receive stamps, a count of what was dropped, the error queue, a packet filter.
+Elsewhere ``portable.py`` pings.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from icmplib import ICMPSocketError, ICMPv4Socket, ICMPv6Socket
-
-from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER, only_ours
+from monitor.probes.icmp_errors import error_text, queued_report, quoted_request
+from monitor.probes.icmp_filter import ICMP_HEADER, only_ours
 
 if TYPE_CHECKING:
     from monitor.probes.resolve import Address
@@ -27,36 +28,21 @@ IPV6_RECVERR = 25
 BUFFER = 4 * 1024 * 1024
 """Bytes asked for both ways: the default keeps 256 replies and drops the rest without a word."""
 LARGEST = 1024
-MOST_AT_ONCE = 20_000
-"""Packets taken in one round at most, so that a flood cannot hold the event loop."""
+MOST_AT_ONCE = 2_000
+"""Packets taken in one round at most, so that a flood cannot hold the event loop: some 20 ms of work."""
 
+SEQUENCES = 65536
+
+_HEADER = struct.Struct("!BBHHH")
+"""Type, code, checksum, id, sequence."""
+_PACKET = struct.Struct("!BBHHH8sQ40s")
+"""A header, then 56 bytes of payload, as everyone's ping has: the socket's token, the request's number, padding."""
+_PADDING = bytes(40)
 _TIMESPEC = struct.Struct("@ll")
-_REPORT = struct.Struct("@IBBBBII")
-_FROM_NETWORK = (2, 3)
 _MEMINFO = struct.Struct("@9I")
 _DROPS = 8
-_ANCILLARY = 512
-
-_UNREACHABLE_V4 = {
-    0: "network unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    5: "network unreachable",
-    6: "network unreachable",
-    9: "administratively prohibited",
-    10: "administratively prohibited",
-    11: "network unreachable",
-    13: "administratively prohibited",
-}
-_UNREACHABLE_V6 = {
-    0: "network unreachable",
-    1: "administratively prohibited",
-    4: "port unreachable",
-    5: "administratively prohibited",
-    6: "administratively prohibited",
-}
-_FRAGMENTATION_NEEDED = 4
-_EXPIRED = "time to live exceeded"
+_STAMP_SPACE = socket.CMSG_SPACE(_TIMESPEC.size)
+_REPORT_SPACE = 512
 
 
 class Heard(NamedTuple):
@@ -65,59 +51,30 @@ class Heard(NamedTuple):
     host: str
     """The address that was pinged, without scope."""
     sequence: int
-    payload: bytes
-    """Of a reply, what it echoes; of an error, nothing."""
+    number: int | None
+    """Of a reply, which request it echoes; an error tells no more than the sequence."""
     error: str
     """Empty for a reply, else what the network says."""
     stamp_ns: int | None
     """Wall time at which the kernel received it, in nanoseconds."""
+    router: str = ""
+    """Who reported an error, where that is known."""
 
 
-def error_text(version: int, kind: int, code: int) -> str | None:
-    """Word an ICMP error; None for one that does not end a ping."""
-    if version == 4:  # noqa: PLR2004
-        if kind == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
-            return _UNREACHABLE_V4.get(code, "host unreachable")
-        return _EXPIRED if kind == 11 else None  # noqa: PLR2004
-    if kind == 1:
-        return _UNREACHABLE_V6.get(code, "host unreachable")
-    return _EXPIRED if kind == 3 else None  # noqa: PLR2004
-
-
-class _Checksum:
-    """The Internet checksum, without a Python step for every two bytes."""
-
-    def _checksum(self, data: bytes) -> int:
-        if len(data) % 2:
-            data += b"\0"
-        # a sum of 16-bit words with the carry put back is the number itself modulo 0xFFFF
-        return ~(int.from_bytes(data) % 0xFFFF) & 0xFFFF
-
-
-class _EchoV4(_Checksum, ICMPv4Socket):  # type: ignore[misc] # icmplib has no types
-    """Type 8 and 0."""
-
-
-class _EchoV6(_Checksum, ICMPv6Socket):  # type: ignore[misc] # icmplib has no types
-    """Type 128 and 129."""
-
-
-def _open(kind: type[_EchoV4 | _EchoV6]) -> _EchoV4 | _EchoV6:
-    """Open a datagram socket, else a raw one; raises the ``OSError`` that icmplib hides."""
+def _open(family: socket.AddressFamily, protocol: int) -> tuple[socket.socket, bool]:
+    """Open a datagram socket, else a raw one, and say whether it is raw."""
     errors: list[OSError] = []
-    for privileged in (False, True):
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
         try:
-            return kind(privileged=privileged)
-        except ICMPSocketError as error:
-            if not isinstance(error.__context__, OSError):
-                raise
-            errors.append(error.__context__)
+            return socket.socket(family, kind, protocol), kind == socket.SOCK_RAW
+        except OSError as error:
+            errors.append(error)
     # out of descriptors is the truer answer than "not permitted", whichever came first
     raise next((error for error in errors if not isinstance(error, PermissionError)), errors[-1])
 
 
 class EchoSocket:
-    """A non-blocking ICMP socket of one family, with an id of its own where it is raw."""
+    """A non-blocking ICMP socket of one family, with an id of its own."""
 
     def __init__(self, family: socket.AddressFamily) -> None:
         """Open it: as a datagram socket where the system permits that, else raw.
@@ -125,10 +82,17 @@ class EchoSocket:
         Raises ``PermissionError`` where neither is permitted, another ``OSError`` for anything else.
         """
         self._v4 = family == socket.AF_INET
-        self._icmp = _open(_EchoV4 if self._v4 else _EchoV6)
-        self._sock: socket.socket = self._icmp.sock
-        self.raw: bool = self._icmp.is_privileged
+        self._request, self._reply = (8, 0) if self._v4 else (128, 129)
+        self._sock, self.raw = _open(family, socket.IPPROTO_ICMP if self._v4 else socket.IPPROTO_ICMPV6)
+        self._headed = self.raw and self._v4
+        """Whether what is received begins with its IP header."""
         self.id = secrets.randbelow(0xFFFF) + 1
+        """The id of a raw socket's requests; that of a datagram socket is the kernel's choice."""
+        self._token = os.urandom(8)
+        # a sum of 16-bit words with the carry put back is the number itself modulo 0xFFFF
+        self._sum = int.from_bytes(_PACKET.pack(self._request, 0, 0, self.id, 0, self._token, 0, _PADDING)) % 0xFFFF
+        self.emptied = True
+        """Whether the last ``receive`` took all that there was."""
         self._early: list[Heard] = []
         self._sock.settimeout(0)
         self._sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -142,7 +106,12 @@ class EchoSocket:
 
     def close(self) -> None:
         """Close it; more than once does no harm."""
-        self._icmp.close()
+        self._sock.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._sock.fileno() < 0
 
     @property
     def dropped(self) -> int:
@@ -150,48 +119,60 @@ class EchoSocket:
         info = self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
         return int(_MEMINFO.unpack(info)[_DROPS]) if len(info) == _MEMINFO.size else 0
 
-    def send(self, address: Address, sequence: int, payload: bytes) -> None:
-        """Send one echo request; raises ``OSError`` where this machine does not take it."""
-        packet = self._icmp._create_packet(self.id, sequence, payload)  # noqa: SLF001 - icmplib builds packets only so
-        destination = address.sockaddr(0)
+    def send(self, address: Address, number: int) -> None:
+        """Send an echo request, its sequence the number's lower 16 bits; raises ``OSError`` where it is not taken."""
+        sequence = number % SEQUENCES
+        # the kernel reckons the checksum itself, except for raw sockets of IPv4
+        checksum = ~((self._sum + sequence + number) % 0xFFFF) & 0xFFFF
+        packet = _PACKET.pack(self._request, 0, checksum, self.id, sequence, self._token, number, _PADDING)
         try:
-            self._sock.sendto(packet, destination)
+            self._sock.sendto(packet, address.sockaddr(0))
         except OSError:
             if self.raw:
                 raise
             # with error reports on, a send can fail with what an earlier request met; the report itself is queued
             self._early.extend(self._reports())
-            self._sock.sendto(packet, destination)
+            self._sock.sendto(packet, address.sockaddr(0))
 
     def receive(self) -> list[Heard]:
-        """Take all that has come since last time, without waiting."""
+        """Take what has come since last time, without waiting: all of it, or ``MOST_AT_ONCE`` packets."""
         heard, self._early = self._early, []
+        receive, read = self._sock.recvmsg, self._read
+        self.emptied = False
         for _ in range(MOST_AT_ONCE):
             try:
-                data, ancillary, _flags, source = self._sock.recvmsg(LARGEST, _ANCILLARY)
+                data, ancillary, _flags, source = receive(LARGEST, _STAMP_SPACE)
             except BlockingIOError:
+                self.emptied = True
                 break
             except OSError:  # what a report tells of, said once and no more: the report is read below
                 continue
-            if said := self._read(data, str(source[0]).partition("%")[0], _stamp(ancillary)):
+            if said := read(data, source[0], _stamp(ancillary)):
                 heard.append(said)
         if not self.raw:
             heard.extend(self._reports())
         return heard
 
     def _read(self, data: bytes, source: str, stamp: int | None) -> Heard | None:
-        if self.raw and self._v4:
-            # icmplib expects an IP header without options
-            data = data[max(0, (data[0] & 0x0F) * 4 - IPV4_HEADER) :]
-        reply = self._icmp._parse_reply(data, source, 0)  # noqa: SLF001 - icmplib parses packets only so
-        if reply is None or (self.raw and reply.id != self.id):
+        start = (data[0] & 0x0F) * 4 if self._headed else 0
+        if len(data) == start + _PACKET.size and data[start] == self._reply:
+            _, _, _, ident, sequence, token, number, padding = _PACKET.unpack_from(data, start)
+            ours = token == self._token and padding == _PADDING and (ident == self.id or not self.raw)
+            return Heard(source.partition("%")[0], sequence, number, "", stamp) if ours else None
+        return self._error(data, start, source, stamp)
+
+    def _error(self, data: bytes, start: int, source: str, stamp: int | None) -> Heard | None:
+        """Read an error that reached a raw socket: its sender reports, and quotes our request."""
+        body = start + ICMP_HEADER
+        error = error_text(4 if self._v4 else 6, data[start], data[start + 1]) if len(data) >= body else None
+        quoted = quoted_request(data[body:], v4=self._v4) if error else None
+        if error is None or quoted is None:
             return None
-        start = IPV4_HEADER if self.raw and self._v4 else 0
-        if reply.type == self._icmp._ICMP_ECHO_REPLY:  # noqa: SLF001 - the family's own number
-            return Heard(source, reply.sequence, data[start + ICMP_HEADER :], "", stamp)
-        error = error_text(4 if self._v4 else 6, reply.type, reply.code)
-        host = _quoted_host(data[start + ICMP_HEADER :], v4=self._v4)
-        return Heard(host, reply.sequence, b"", error, stamp) if error and host else None
+        host, header = quoted
+        *_, ident, sequence = _HEADER.unpack(header)
+        if self.raw and ident != self.id:
+            return None
+        return Heard(host, sequence, None, error, stamp, source.partition("%")[0])
 
     def _reports(self) -> list[Heard]:
         """Read what the network says about earlier requests of a datagram socket."""
@@ -199,36 +180,21 @@ class EchoSocket:
         for _ in range(MOST_AT_ONCE):
             try:
                 quoted, ancillary, _flags, destination = self._sock.recvmsg(
-                    LARGEST, _ANCILLARY, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT
+                    LARGEST, _REPORT_SPACE, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT
                 )
             except OSError:
                 break
-            for level, _kind, data in ancillary:
-                if level not in (socket.IPPROTO_IP, socket.IPPROTO_IPV6) or len(data) < _REPORT.size:
-                    continue
-                _, origin, kind, code, *_ = _REPORT.unpack_from(data)
-                error = error_text(4 if self._v4 else 6, kind, code) if origin in _FROM_NETWORK else None
-                if error and len(quoted) >= ICMP_HEADER:
-                    (sequence,) = struct.unpack_from("!H", quoted, 6)
-                    host = str(destination[0]).partition("%")[0]
-                    heard.append(Heard(host, sequence, b"", error, _stamp(ancillary)))
+            report = queued_report(ancillary, v4=self._v4)
+            if report and len(quoted) >= ICMP_HEADER:
+                *_, sequence = _HEADER.unpack_from(quoted)
+                host = str(destination[0]).partition("%")[0]
+                heard.append(Heard(host, sequence, None, report.text, _stamp(ancillary), report.router))
         return heard
-
-
-def _quoted_host(quoted: bytes, *, v4: bool) -> str | None:
-    """Read to whom the quoted packet went; None where it was no echo request."""
-    if v4:
-        if len(quoted) <= IPV4_HEADER or quoted[9] != socket.IPPROTO_ICMP or quoted[IPV4_HEADER] != 8:  # noqa: PLR2004
-            return None
-        return socket.inet_ntop(socket.AF_INET, quoted[16:20])
-    if len(quoted) <= IPV6_HEADER or quoted[6] != socket.IPPROTO_ICMPV6 or quoted[IPV6_HEADER] != 128:  # noqa: PLR2004
-        return None
-    return socket.inet_ntop(socket.AF_INET6, quoted[24:40])
 
 
 def _stamp(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+        if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             return int(seconds) * 1_000_000_000 + int(nanoseconds)
     return None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from monitor.probes.blame import NotOkError
 from monitor.probes.echo import EchoSocket
+from monitor.probes.probe import Step
 from monitor.probes.resolve import literal
 from monitor.probes.settings import host_key
-from monitor.probes.trail import RESOLVE, follow
+from monitor.probes.trail import FIRST_BYTE, RESOLVE, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,8 @@ class IcmpProbe:
         left = timeout - (self._clock.monotonic() - started)
         self._pinger.ping(found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt))
         attempt = await landed
-        return replace(attempt, steps=(*resolved.steps, *attempt.steps))
+        steps = attempt.steps or (Step(FIRST_BYTE, attempt.latency_us or 0, str(found[0])),)
+        return replace(attempt, steps=(*resolved.steps, *steps))
 
 
 def icmp_permission() -> str | None:

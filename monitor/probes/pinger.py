@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import logging
-import os
 import socket
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.arrival import Reading, arrival
+from monitor.probes.arrival import Reading, placing
 from monitor.probes.blame import TIMEOUT, NotOkError, local, ours
 from monitor.probes.echo import EchoSocket
+from monitor.probes.flights import Line, PingCounts
 from monitor.probes.probe import Attempt, Step
 from monitor.probes.trail import FIRST_BYTE, SEND, microseconds
 
@@ -29,98 +27,34 @@ if TYPE_CHECKING:
 
     from monitor.clock import Clock
     from monitor.probes.echo import Heard
+    from monitor.probes.flights import Flight
     from monitor.probes.resolve import Address
 
 _log = logging.getLogger(__name__)
 
 TICK = 0.02
 """Seconds from one look at the sockets to the next, where a ping that leaves gives the occasion."""
-QUIET = 0.03
-"""Seconds after which they are looked at without occasion, while anything is in flight."""
+QUIET = 0.05
+"""Seconds after which they are looked at without occasion, while anything is in flight.
+
+Longer than the schedule's tick: where pings leave on each of those, they give the occasion, and no wake-up is spent.
+"""
 RENEW = 3600.0
 """Seconds after which a socket, and so its id, is replaced: stateful firewalls remember ids."""
-PADDING = bytes(40)
-"""Makes a request as long as everyone's ping: 56 bytes of payload."""
-SEQUENCES = 65536
 AT_ONCE = 0.0001
 """Seconds within which both clocks must be read."""
 NOT_PERMITTED = "icmp not permitted"
-
-
-@dataclass(slots=True)
-class _Flight:
-    """One request that is on its way."""
-
-    address: Address
-    payload: bytes
-    sent: float
-    deadline: float
-    done: Callable[[Attempt], None]
-
-
-class _Line:
-    """One socket with its requests in flight, by sequence."""
-
-    def __init__(self, family: socket.AddressFamily, opened: float) -> None:
-        self.echo = EchoSocket(family)
-        self.opened = opened
-        self.flights: dict[int, _Flight] = {}
-        self._deadlines: list[tuple[float, int, int]] = []
-        self._token = os.urandom(8)
-        self._number = 0
-        self._dropped = 0
-        self._dropped_at = float("-inf")
-
-    def send(self, address: Address, clock: Clock, timeout: float, done: Callable[[Attempt], None]) -> None:
-        """Send a request and note it. Raises ``OSError`` or ``NotOkError`` where it could not."""
-        if len(self.flights) >= SEQUENCES:
-            raise ours("too many pings in flight")
-        self._number += 1
-        while self._number % SEQUENCES in self.flights:
-            self._number += 1
-        sequence = self._number % SEQUENCES
-        payload = self._token + self._number.to_bytes(8) + PADDING
-        sent = clock.monotonic()
-        self.echo.send(address, sequence, payload)
-        self.flights[sequence] = _Flight(address, payload, sent, sent + timeout, done)
-        heapq.heappush(self._deadlines, (sent + timeout, self._number, sequence))
-
-    def match(self, heard: Heard) -> _Flight | None:
-        """Take the request that ``heard`` answers out of flight; None where it answers none, or did so before."""
-        flight = self.flights.get(heard.sequence)
-        if flight is None or flight.address.host != heard.host or not (heard.error or heard.payload == flight.payload):
-            return None
-        return self.flights.pop(heard.sequence)
-
-    def overdue(self, now: float) -> list[_Flight]:
-        """Take the requests whose deadline has passed out of flight."""
-        late = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, sequence = heapq.heappop(self._deadlines)
-            flight = self.flights.get(sequence)
-            if flight is not None and flight.deadline == deadline:
-                late.append(self.flights.pop(sequence))
-        return late
-
-    def count_dropped(self, now: float) -> None:
-        """Note whether the kernel threw packets away since last time."""
-        dropped = self.echo.dropped
-        if dropped != self._dropped:
-            _log.warning("the receive buffer for pings overflowed, %d packets lost", dropped - self._dropped)
-            self._dropped, self._dropped_at = dropped, now
-
-    def may_have_lost(self, flight: _Flight) -> bool:
-        """Whether the answer may be among what was thrown away here."""
-        return flight.sent <= self._dropped_at
+BUFFER_FULL = "receive buffer full"
 
 
 class Pinger:
     """Sends echo requests for everyone; to be used inside one running loop."""
 
     def __init__(self, clock: Clock) -> None:
+        self.counts = PingCounts()
         self._clock = clock
-        self._lines: dict[int, _Line] = {}
-        self._retired: list[_Line] = []
+        self._lines: dict[int, Line] = {}
+        self._retired: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
         self._last = self._read_clocks()
 
@@ -131,22 +65,21 @@ class Pinger:
         """
         for family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(NotOkError):
-                self._line(family)
+                self._line(family, self._clock.monotonic())
 
     def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
         """Send one request; ``done`` is called once: at the answer, at the network's error, after ``timeout`` seconds.
 
-        Where the request cannot leave this machine, ``done`` is called before this returns.
+        Where the request cannot leave this machine, ``done`` is called before this returns. An attempt that went well
+        has no steps: there is one, and it took as long as the attempt.
         """
         at = self._clock.monotonic()
         if self._timer is None:
             self._last = self._read_clocks()
         elif at - self._last.mono >= TICK:
             self._look()
-            at = self._clock.monotonic()
         try:
-            line = self._line(address.family)
-            line.send(address, self._clock, timeout, done)
+            self._line(address.family, at).send(address, self._clock, timeout, done)
         except NotOkError as error:
             done(_not_sent(at, error))
         except OSError as error:
@@ -155,13 +88,12 @@ class Pinger:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(QUIET, self._look)
 
-    def _line(self, family: socket.AddressFamily) -> _Line:
-        now = self._clock.monotonic()
+    def _line(self, family: socket.AddressFamily, now: float) -> Line:
         line = self._lines.get(family)
         if line is not None and now - line.opened < RENEW:
             return line
         try:
-            fresh = _Line(family, now)
+            fresh = Line(EchoSocket(family), now, self.counts)
         except OSError as error:
             if line is not None:
                 return line
@@ -174,23 +106,28 @@ class Pinger:
     def _look(self) -> None:
         before, now = self._last, self._read_clocks()
         self._last = now
-        landed: list[tuple[_Flight, Attempt]] = []
-        # after a stall, what came in time is taken before anything is declared late
+        landed: list[tuple[Flight, Attempt]] = []
+        emptied, flying, place = True, False, placing(before, now)
         for line in (*self._lines.values(), *self._retired):
             line.count_dropped(now.mono)
             for heard in line.echo.receive():
-                flight = line.match(heard)
+                flight = line.take(heard)
                 if flight is not None:
-                    came = now.mono if heard.stamp_ns is None else arrival(heard.stamp_ns, before, now)
-                    landed.append((flight, _landed(flight, heard, max(came, flight.sent))))
-            landed.extend(
-                (flight, _lost(flight, ours_lost=line.may_have_lost(flight))) for flight in line.overdue(now.mono)
-            )
-        self._close_retired()
-        flying = any(line.flights for line in (*self._lines.values(), *self._retired))
+                    came = now.mono if heard.stamp_ns is None else place(heard.stamp_ns)
+                    landed.append((flight, _landed(line, flight, heard, max(came, flight.sent))))
+            # what came in time is taken before anything is declared late, also after a stall or in a flood
+            if line.echo.emptied:
+                late = line.overdue(now.mono)
+                landed.extend((flight, _lost(flight, ours_lost=line.may_have_lost(flight))) for flight in late)
+            else:
+                emptied = False
+            flying = flying or bool(line.flights)
+        if self._retired:
+            self._close_retired()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(QUIET, self._look) if flying else None
+        wait = QUIET if emptied else 0.0
+        self._timer = asyncio.get_running_loop().call_later(wait, self._look) if flying or not emptied else None
         for flight, attempt in landed:
             _tell(flight, attempt)
 
@@ -227,22 +164,26 @@ def _not_sent(at: float, error: NotOkError) -> Attempt:
     return Attempt(error.outcome, at, None, error.reason, (Step(SEND, 0, error.reason),))
 
 
-def _landed(flight: _Flight, heard: Heard, came: float) -> Attempt:
-    took = microseconds(came - flight.sent)
+def _landed(line: Line, flight: Flight, heard: Heard, came: float) -> Attempt:
     if heard.error:
-        return Attempt(Outcome.FAIL, flight.sent, None, heard.error, (Step(FIRST_BYTE, took, heard.error),))
+        # routers are few, so reasons stay few: the server's own word goes without its address
+        by = heard.router and heard.router != flight.address.host
+        reason = f"{heard.error} (from {heard.router})" if by else heard.error
+        step = Step(FIRST_BYTE, microseconds(came - flight.sent), reason)
+        return Attempt(Outcome.FAIL, flight.sent, None, reason, (step,))
     if came > flight.deadline:
+        line.came_late()
         return _lost(flight, ours_lost=False)
-    return Attempt(Outcome.OK, flight.sent, took, "", (Step(FIRST_BYTE, took, str(flight.address)),))
+    return Attempt(Outcome.OK, flight.sent, microseconds(came - flight.sent), "")
 
 
-def _lost(flight: _Flight, *, ours_lost: bool) -> Attempt:
-    outcome, reason = (Outcome.UNKNOWN, "receive buffer full") if ours_lost else (Outcome.FAIL, TIMEOUT)
+def _lost(flight: Flight, *, ours_lost: bool) -> Attempt:
+    outcome, reason = (Outcome.UNKNOWN, BUFFER_FULL) if ours_lost else (Outcome.FAIL, TIMEOUT)
     waited = microseconds(flight.deadline - flight.sent)
     return Attempt(outcome, flight.sent, None, reason, (Step(FIRST_BYTE, waited, reason),))
 
 
-def _tell(flight: _Flight, attempt: Attempt) -> None:
+def _tell(flight: Flight, attempt: Attempt) -> None:
     try:
         flight.done(attempt)
     except Exception:  # noqa: BLE001 - one listener's fault must not lose the others' answers

@@ -10,10 +10,9 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Cycle, Instruments, Plan, Target, cycle, open_instruments
-from monitor.probes.echo import EchoSocket
-from monitor.probes.pinger import SEQUENCES
+from monitor.probes.echo import SEQUENCES, EchoSocket
 from monitor.probes.resolve import Address, literal
-from tests.integration.netlab import PATIENCE, Lab, lab, prober, why_not
+from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +108,25 @@ def test_what_one_server_meets_is_not_told_of_another_that_shares_the_socket(net
 def test_an_address_of_this_network_that_nobody_has_is_the_servers_fault(net: Lab) -> None:
     nobody = "198.18.200.200"
     seen = attempts(net, ping(nobody), tcp(nobody), page(nobody), timeout=30.0)
-    assert set(seen) == {(Outcome.FAIL, "host unreachable")}
+    by_us = f"host unreachable (from {MONITOR_V4})"  # nobody answers to the question who has the address
+    assert set(seen) == {(Outcome.FAIL, by_us), (Outcome.FAIL, "host unreachable")}
+
+
+def test_the_router_that_says_so_is_named(net: Lab) -> None:
+    router, router6 = net.address(0), net.address6(0)
+    for target, by in (("198.19.0.0/16", router), ("fd78::/64", router6)):
+        run("ip", "-n", net.monitor, "route", "add", target, "via", by)
+        run("ip", "-n", net.servers, "route", "add", "unreachable", target)
+    run(*net.server_command("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"))
+    seen = attempts(net, ping("198.19.1.1"), ping("fd78::1"), timeout=30.0)
+    for target in ("198.19.0.0/16", "fd78::/64"):
+        run("ip", "-n", net.monitor, "route", "delete", target)
+        run("ip", "-n", net.servers, "route", "delete", "unreachable", target)
+    assert {outcome for outcome, _ in seen} == {Outcome.FAIL}
+    (_, said), (_, said6) = seen
+    assert said == f"host unreachable (from {router})"
+    # a router of IPv6 speaks from whichever of its addresses it likes
+    assert said6 in {f"network unreachable (from {net.address6(n)})" for n in range(net.count)}
 
 
 def test_having_no_route_is_the_monitors_fault(net: Lab) -> None:
@@ -161,8 +178,8 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Lab) ->
 def test_a_raw_socket_hears_its_own_answers_only(net: Lab) -> None:
     async def heard_by_two(address: Address) -> tuple[set[int], set[int]]:
         first, second = EchoSocket(address.family), EchoSocket(address.family)
-        first.send(address, 1, b"first")
-        second.send(address, 2, b"second")
+        first.send(address, 1)
+        second.send(address, 2)
         heard: tuple[set[int], set[int]] = (set(), set())
         async with asyncio.timeout(PATIENCE):
             while not (1 in heard[0] and 2 in heard[1]):

@@ -456,6 +456,11 @@ def test_a_reason_that_has_no_turkish_is_shown_as_it_is() -> None:
     assert "    Gözlenen: error EWEIRD\n" in compose(fell).text
 
 
+def test_a_reason_with_the_router_that_said_so_has_its_turkish() -> None:
+    fell = OutageLetter(TURKISH, (ServerNews("web-01", (replace(FELL, reason="host unreachable (from 198.18.0.1)"),)),))
+    assert "    Gözlenen: sunucuya ulaşılamıyor (host unreachable from 198.18.0.1)\n" in compose(fell).text
+
+
 def test_without_an_address_to_look_at_none_is_named() -> None:
     letter = compose(fall(replace(ENGLISH, url=""), "web-01"))
     assert "Where to look" not in letter.text + letter.html

@@ -14,13 +14,12 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
 from monitor.probes.arrival import Reading, arrival
-from monitor.probes.echo import Heard, error_text
-from monitor.probes.pinger import RENEW, SEQUENCES, Pinger, _Line
+from monitor.probes.echo import EchoSocket
+from monitor.probes.icmp_errors import error_text
+from monitor.probes.pinger import RENEW, Pinger
 from monitor.probes.resolve import Address, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.probes.conftest import Try
 
 permitted = pytest.mark.skipif(icmp.icmp_permission() is not None, reason="ICMP is not permitted here")
@@ -146,66 +145,6 @@ async def test_having_no_file_descriptor_left_is_the_monitors_fault() -> None:
     assert seen[0].reason in {"no file descriptor", "icmp not permitted"}
 
 
-@pytest.fixture
-def line() -> Iterator[_Line]:
-    opened = _Line(socket.AF_INET, 0.0)
-    yield opened
-    opened.echo.close()
-
-
-def fly(line: _Line, number: int = 1) -> tuple[int, bytes]:
-    """Send a request and give its sequence and payload."""
-    line._number = number - 1
-    line.send(HERE, SystemClock(), 5.0, lambda _: None)
-    sequence = next(reversed(line.flights))
-    return sequence, line.flights[sequence].payload
-
-
-@permitted
-def test_an_answer_counts_once(line: _Line) -> None:
-    sequence, payload = fly(line)
-    answer = Heard("127.0.0.1", sequence, payload, "", None)
-    assert line.match(answer) is not None
-    assert line.match(answer) is None
-
-
-@permitted
-@pytest.mark.parametrize("wrong", ["host", "sequence", "payload"])
-def test_what_answers_another_request_is_not_taken(line: _Line, wrong: str) -> None:
-    sequence, payload = fly(line)
-    answer = Heard(
-        "127.0.0.2" if wrong == "host" else "127.0.0.1",
-        sequence + 1 if wrong == "sequence" else sequence,
-        bytes(56) if wrong == "payload" else payload,
-        "",
-        None,
-    )
-    assert line.match(answer) is None
-    assert line.flights
-
-
-@permitted
-def test_an_answer_to_an_earlier_request_of_the_same_sequence_is_not_taken(line: _Line) -> None:
-    sequence, old = fly(line, number=7)
-    line.overdue(time.monotonic() + 60)
-    again, _ = fly(line, number=7 + SEQUENCES)
-    assert again == sequence
-    assert line.match(Heard("127.0.0.1", sequence, old, "", None)) is None
-
-
-@permitted
-def test_a_sequence_that_is_in_flight_is_not_given_again(line: _Line) -> None:
-    first, _ = fly(line, number=7)
-    second, _ = fly(line, number=7 + SEQUENCES)
-    assert (first, second, len(line.flights)) == (7, 8, 2)
-
-
-@permitted
-def test_the_error_of_a_request_ends_it(line: _Line) -> None:
-    sequence, _ = fly(line)
-    assert line.match(Heard("127.0.0.1", sequence, b"", "host unreachable", None)) is not None
-
-
 @pytest.mark.parametrize(
     ("version", "kind", "code", "text"),
     [
@@ -259,13 +198,16 @@ def test_an_ipv4_address_is_spelt_as_the_kernel_spells_it(octets: list[int]) -> 
 async def test_answers_that_this_machine_threw_away_are_not_the_servers_fault(
     instruments: Instruments, caplog: pytest.LogCaptureFixture
 ) -> None:
-    line = instruments.pinger._lines[socket.AF_INET]
-    line.echo._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    echo = instruments.pinger._lines[socket.AF_INET].echo
+    assert isinstance(echo, EchoSocket)
+    echo._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     listener = Listener(300)
     for n in range(300):
         instruments.pinger.ping(Address(socket.AF_INET, f"127.2.0.{n % 250 + 1}"), 0.2, listener)
     reasons = {(each.outcome, each.reason) for each in await listener.all()}
     assert reasons == {(Outcome.OK, ""), (Outcome.UNKNOWN, "receive buffer full")}
+    unknown = sum(each.outcome is Outcome.UNKNOWN for each in listener.seen)
+    assert instruments.pinger.counts.dropped >= unknown  # some kernels count those of a raw socket twice
     assert "receive buffer" in caplog.text
 
 
@@ -285,10 +227,11 @@ async def test_the_socket_and_its_id_are_replaced_now_and_then() -> None:
     before, after = Listener(), Listener()
     pinger.ping(HERE, 5.0, before)
     old = pinger._lines[socket.AF_INET].echo
+    assert isinstance(old, EchoSocket)
     await before.all()
     clock.ahead = RENEW
     pinger.ping(HERE, 5.0, after)
     assert pinger._lines[socket.AF_INET].echo is not old
     assert [each.outcome for each in await after.all()] == [Outcome.OK]
-    assert old._icmp.is_closed
+    assert old.closed
     pinger.close()

@@ -16,7 +16,7 @@ from monitor.books.accounts import Books
 from monitor.books.verify import verify
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.model import Check, CheckKey, Outcome, Server
-from monitor.probes import Attempt, Instruments, Plan
+from monitor.probes import Attempt, Instruments, PingCounts, Plan
 from monitor.probes.icmp import IcmpSettings
 from monitor.store import database, outages, outbox, results
 from tests.fakes import (
@@ -67,6 +67,8 @@ STEPS = ((_at(8), 600), (_at(9), -600))
 
 class ScriptedNetwork:
     """Stands where the pinger and the resolver do: each server is down when the script says so."""
+
+    counts = PingCounts()
 
     def __init__(self, clock: FakeClock, now: Callable[[], Millis]) -> None:
         self._clock = clock

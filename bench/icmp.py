@@ -1,0 +1,185 @@
+"""``python -m bench icmp``: what a ping costs, of the pinger alone, of the whole daemon that records, and of others.
+
+Each road pings the same loopback addresses at the same pace, one after the other in one run. The cost is user and
+system time of the process that pings, by the kernel's account of it, over the pings that it sent meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from bench.pacing import addresses
+
+PAGE = 19_873
+PATIENCE = 120.0
+"""Seconds until the daemon must have swept once."""
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one road cost at one pace."""
+
+    road: str
+    rate: int
+    """Pings a second that were asked for."""
+    pings: int
+    answered: int
+    seconds: float
+    microseconds_per_ping: float
+    """User and system time."""
+    note: str = ""
+
+
+def processor(pid: int) -> float:
+    """Give the processor time of a process, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+def pinger_alone(rate: int, seconds: int) -> Cost:
+    """Ping from a process that does nothing else, see ``bench.pacing``."""
+    command = [sys.executable, "-m", "bench.pacing", str(rate), str(seconds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
+    seen = json.loads(done.stdout)
+    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, _each(seen["cpu"], seen["pings"]))
+
+
+def _each(cpu: float, pings: int) -> float:
+    return round(1e6 * cpu / max(1, pings), 1)
+
+
+def fping(rate: int, seconds: int) -> Cost | None:
+    """Ping by fping, which must run as root; None where it is not there."""
+    program = shutil.which("fping")
+    if program is None:
+        return None
+    period = 1 + seconds // 3
+    targets, rounds = rate * period, max(1, seconds // period)
+    command = [program, "-q", "-c", str(rounds), "-p", str(1000 * period), "-i", f"{1000 / rate:.3f}", "-t", "500"]
+    began = os.times()
+    start = time.monotonic()
+    done = subprocess.run(  # noqa: S603 - the program that was found
+        command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
+    )
+    passed, ended = time.monotonic() - start, os.times()
+    cpu = ended.children_user - began.children_user + ended.children_system - began.children_system
+    received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
+    pings = targets * rounds
+    return Cost("fping", rate, pings, received, round(passed, 1), _each(cpu, pings))
+
+
+def configuration(servers: int, interval: int) -> str:
+    """Give the configuration of the daemon: one customer, every server pinged."""
+    parts = [
+        f"[monitor]\ninterval = {interval}\ntimeout = 0.5\nretries = 2\nretry_wait = 0.1\n",
+        f'[web]\nlisten = "127.0.0.1:{PAGE}"\n',
+        '[[customer]]\nid = "c"\nname = "C"\nemails = ["c@example.com"]\n',
+    ]
+    parts += [
+        f'[[server]]\nid = "s{number}"\naddress = "{address}"\nlevel = 2\n'
+        f'[[subscription]]\nid = "s{number}"\ncustomer = "c"\nserver = "s{number}"\nproduct = "server"\n'
+        for number, address in enumerate(addresses(servers))
+    ]
+    return "\n".join(parts)
+
+
+def metrics() -> dict[str, float]:
+    """Read the daemon's metrics that are not of single servers."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=30) as page:
+        text = page.read().decode()
+    wanted = r'^(monitor_[a-z_]+(?:\{(?:prober="icmp"|le="[^"]+")\})?) (\S+)$'
+    return {name: float(value) for name, value in re.findall(wanted, text, re.MULTILINE)}
+
+
+def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
+    """Run the daemon on ``rate * interval`` servers: storing, journal, accounts and page included."""
+    servers = rate * interval
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "config.toml")
+        config.write_text(configuration(servers, interval))
+        command = [sys.executable, "-m", "monitor", "--config", str(config), "run"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:  # noqa: S603 - our own program
+            try:
+                before = _settled(servers)
+                cpu, start = processor(daemon.pid), time.monotonic()
+                time.sleep(seconds)
+                cpu, passed = processor(daemon.pid) - cpu, time.monotonic() - start
+                after = metrics()
+            finally:
+                daemon.terminate()
+    results = 'monitor_results_total{prober="icmp"}'
+    pings = round(after[results] - before[results])
+    bad = sum(after[f'monitor_results_{what}_total{{prober="icmp"}}'] for what in ("failed", "unknown"))
+    return Cost("whole daemon", rate, pings, round(pings - bad), round(passed, 1), _each(cpu, pings), _lags(after))
+
+
+def _settled(servers: int) -> dict[str, float]:
+    """Wait until the first sweep is over; what the daemon does at its start is not what a ping costs."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        time.sleep(1)
+        try:
+            seen = metrics()
+        except OSError:
+            continue
+        if seen.get('monitor_results_total{prober="icmp"}', 0) >= 2 * servers:
+            return seen
+    raise click.ClickException("the daemon did not sweep in time")
+
+
+def _lags(seen: dict[str, float]) -> str:
+    """Word how late probes left: the smallest bound that 99 of 100 kept, and slots missed."""
+    count = seen["monitor_probe_lag_seconds_count"]
+    bounds = {
+        float(name.split('"')[1]): value
+        for name, value in seen.items()
+        if name.startswith("monitor_probe_lag_seconds_bucket") and "Inf" not in name
+    }
+    p99 = next((bound for bound in sorted(bounds) if bounds[bound] >= 0.99 * count), None)
+    return f"lag p99 <= {p99} s, {seen['monitor_slots_missed_total']:.0f} slots missed"
+
+
+def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
+    """Take every road at every pace, in turn."""
+    costs: list[Cost | None] = []
+    for rate in rates:
+        costs += [fping(rate, seconds), pinger_alone(rate, seconds), whole_daemon(rate, seconds, interval)]
+    return [cost for cost in costs if cost is not None]
+
+
+@click.command()
+@click.option(
+    "--rate", "rates", multiple=True, default=(167, 833, 5000), show_default=True, type=click.IntRange(1, 20_000)
+)
+@click.option("--seconds", default=20, show_default=True, type=click.IntRange(3))
+@click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there too.")
+def main(rates: tuple[int, ...], seconds: int, interval: int, file: Path | None) -> None:
+    """Measure what a ping costs."""
+    costs = measure(rates, seconds, interval)
+    for cost in costs:
+        click.echo(
+            f"{cost.road:<14} {cost.rate:>6}/s {cost.microseconds_per_ping:>8} us/ping "
+            f"{cost.answered:>8} of {cost.pings:>8} answered  {cost.note}"
+        )
+    if not shutil.which("fping"):
+        click.echo("fping is not installed: not compared")
+    if file:
+        file.write_text(json.dumps([asdict(cost) for cost in costs], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Pings at a pace from a process that does nothing else: ``python -m bench.pacing RATE SECONDS`` says what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from monitor.clock import SystemClock
+from monitor.engine.schedule import BATCH
+from monitor.model import Outcome
+from monitor.probes.pinger import Pinger
+from monitor.probes.resolve import literal
+
+if TYPE_CHECKING:
+    from monitor.probes import Attempt
+
+
+def addresses(count: int) -> list[str]:
+    """Give so many loopback addresses, none of them 127.0.0.1."""
+    return [f"127.{1 + n // 62_500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)]
+
+
+async def pace(rate: int, seconds: float) -> dict[str, float]:
+    """Send in batches of a tick, as the schedule does."""
+    pinger = Pinger(SystemClock())
+    pinger.warm_up()
+    await asyncio.sleep(0.1)
+    targets = [literal(address) for address in addresses(10_000)]
+    outcomes = dict.fromkeys(Outcome, 0)
+
+    def landed(attempt: Attempt) -> None:
+        outcomes[attempt.outcome] += 1
+
+    sent, start, cpu = 0, time.monotonic(), time.process_time()
+    while (passed := time.monotonic() - start) < seconds:
+        for number in range(sent, int(passed * rate)):
+            address = targets[number % len(targets)]
+            assert address is not None
+            pinger.ping(address, 0.5, landed)
+        sent = int(passed * rate)
+        await asyncio.sleep(BATCH / 1000)
+    await asyncio.sleep(1)
+    cpu = time.process_time() - cpu
+    pinger.close()
+    return {"pings": sent, "answered": outcomes[Outcome.OK], "cpu": cpu}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(pace(int(sys.argv[1]), float(sys.argv[2])))))

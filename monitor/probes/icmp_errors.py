@@ -1,0 +1,84 @@
+"""What the network says of a request: ICMP errors, in words, with who said it; from a raw packet or the error queue."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER
+
+_UNREACHABLE_V4 = {
+    0: "network unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    5: "network unreachable",
+    6: "network unreachable",
+    9: "administratively prohibited",
+    10: "administratively prohibited",
+    11: "network unreachable",
+    13: "administratively prohibited",
+}
+_UNREACHABLE_V6 = {
+    0: "network unreachable",
+    1: "administratively prohibited",
+    4: "port unreachable",
+    5: "administratively prohibited",
+    6: "administratively prohibited",
+}
+_FRAGMENTATION_NEEDED = 4
+_EXPIRED = "time to live exceeded"
+
+_REPORT = struct.Struct("@IBBBBII")
+"""Linux's ``sock_extended_err``; the address of who reported follows it."""
+_FROM_NETWORK = (2, 3)
+_OFFENDER_V4 = slice(_REPORT.size + 4, _REPORT.size + 8)
+_OFFENDER_V6 = slice(_REPORT.size + 8, _REPORT.size + 24)
+
+
+class Report(NamedTuple):
+    """One ICMP error that ends a ping."""
+
+    text: str
+    router: str
+    """Who reported it: a router on the road, the server itself, or this machine; empty where that is not known."""
+
+
+def error_text(version: int, kind: int, code: int) -> str | None:
+    """Word an ICMP error; None for one that does not end a ping."""
+    if version == 4:  # noqa: PLR2004
+        if kind == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
+            return _UNREACHABLE_V4.get(code, "host unreachable")
+        return _EXPIRED if kind == 11 else None  # noqa: PLR2004
+    if kind == 1:
+        return _UNREACHABLE_V6.get(code, "host unreachable")
+    return _EXPIRED if kind == 3 else None  # noqa: PLR2004
+
+
+def queued_report(ancillary: list[tuple[int, int, bytes]], *, v4: bool) -> Report | None:
+    """Read the report that came with a request out of a socket's error queue; None where it is none of the network."""
+    for level, _kind, data in ancillary:
+        if level not in (socket.IPPROTO_IP, socket.IPPROTO_IPV6) or len(data) < _REPORT.size:
+            continue
+        _, origin, kind, code, *_ = _REPORT.unpack_from(data)
+        text = error_text(4 if v4 else 6, kind, code) if origin in _FROM_NETWORK else None
+        if text:
+            return Report(text, _spelt(data[_OFFENDER_V4 if v4 else _OFFENDER_V6], v4=v4))
+    return None
+
+
+def quoted_request(quoted: bytes, *, v4: bool) -> tuple[str, bytes] | None:
+    """Read to whom the packet went that an error quotes, and its ICMP header; None where it was no echo request."""
+    header = IPV4_HEADER if v4 else IPV6_HEADER
+    if v4 and quoted:
+        header = (quoted[0] & 0x0F) * 4
+    protocol, kind = (socket.IPPROTO_ICMP, 8) if v4 else (socket.IPPROTO_ICMPV6, 128)
+    if len(quoted) < header + ICMP_HEADER or quoted[9 if v4 else 6] != protocol or quoted[header] != kind:
+        return None
+    return _spelt(quoted[16:20] if v4 else quoted[24:40], v4=v4), quoted[header : header + ICMP_HEADER]
+
+
+def _spelt(packed: bytes, *, v4: bool) -> str:
+    if len(packed) != (4 if v4 else 16) or not any(packed):
+        return ""
+    return socket.inet_ntop(socket.AF_INET if v4 else socket.AF_INET6, packed)
