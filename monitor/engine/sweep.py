@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.probes.cycle import cycle
+from monitor.probes import Swift, cycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from typing import TypeAlias
 
     from monitor.clock import Clock
     from monitor.engine.recorder import Recorder
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
     from monitor.model import Millis
-    from monitor.probes.cycle import Cycle, Plan
-    from monitor.probes.probe import Attempt, Probe, Target
+    from monitor.probes import Attempt, Plan, Probe, Target
+
+    _Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,11 @@ class Turn:
     type: str
     probe: Probe
     target: Target
+    begin: _Begin | None = field(init=False, compare=False, repr=False)
+    """The first attempt without a task, where the probe can do that; see ``Swift``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "begin", self.probe.begin if isinstance(self.probe, Swift) else None)
 
 
 class _Watched:
@@ -59,7 +67,10 @@ class _Watched:
 
 
 class Sweeper:
-    """Does the work of every slot, and knows when a sweep is complete."""
+    """Does the work of every slot, and knows when a sweep is complete.
+
+    A check that is ok at the first attempt of a swift probe costs a callback; whatever else happens is a task.
+    """
 
     def __init__(
         self, clock: Clock, timescale: Timescale, sight: Sight, recorder: Recorder, telemetry: Telemetry
@@ -72,13 +83,18 @@ class Sweeper:
         self._turns: Mapping[str, tuple[Turn, ...]] = {}
         self._plan: Plan | None = None
         self._interval: Millis = 0
+        self._flying: dict[CheckKey, asyncio.Future[None] | None] = {}
+        """First attempts without a task, with what somebody waits by for the end of their cycle."""
         self._under_way: set[asyncio.Task[None]] = set()
         self._looks: set[asyncio.Task[None]] = set()
+        self._about_to_look = False
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
         self._certificates: dict[CheckKey, int] = {}
         self._newest: dict[CheckKey, asyncio.Task[None]] = {}
-        """The cycle of each check that began last, while it is under way."""
+        """The cycle of each check that began last, while it is under way as a task."""
+        self._drained: asyncio.Event | None = None
+        self._stopped = False
 
     def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
@@ -89,7 +105,7 @@ class Sweeper:
     @property
     def under_way(self) -> int:
         """How many cycles have begun and not ended."""
-        return len(self._under_way)
+        return len(self._under_way) + len(self._flying)
 
     def certificate(self, key: CheckKey) -> int | None:
         """When the certificate that a check saw last expires, in Unix seconds; None where it never saw one."""
@@ -97,16 +113,63 @@ class Sweeper:
 
     def launch(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""
+        assert self._plan is not None
         for turn in self._turns.get(slot.server, ()):
             self._telemetry.slot_left(late / 1000)
-            self._begin(turn.key, slot.sweep, self._probe(turn, slot.sweep, self._newest.get(turn.key)))
+            if not self._fly(turn, slot.sweep, self._plan):
+                work = self._probe(turn, slot.sweep, self._plan, self._before(turn.key))
+                self._newest[turn.key] = self._begin(turn.key, slot.sweep, work)
 
-    def _begin(self, key: CheckKey, sweep: int, work: Coroutine[Any, Any, None]) -> None:
+    def _fly(self, turn: Turn, sweep: int, plan: Plan) -> bool:
+        """Begin a cycle without a task, if that can be: not while one of the same check is under way."""
+        key = turn.key
+        if turn.begin is None or key in self._flying or key in self._newest:
+            return False
+        self._flying[key] = None
+        self._outstanding[sweep] += 1
+        try:
+            flies = turn.begin(turn.target, plan.timeout, partial(self._landed, turn, sweep, plan))
+        except Exception:  # a fault of ours must not end the pacing; the attempt that follows says what it is
+            log.exception("the code of %s failed on %s", type(turn.probe).__name__, turn.target.host)
+            flies = False
+        if not flies:
+            del self._flying[key]
+            self._outstanding[sweep] -= 1
+        return flies
+
+    def _landed(self, turn: Turn, sweep: int, plan: Plan, attempt: Attempt) -> None:
+        """Take the first attempt of a cycle: ok ends it, anything else goes on in a task."""
+        if self._stopped:
+            return
+        waiting = self._flying.pop(turn.key)
+        if attempt.outcome is Outcome.OK:
+            self._recorder.submit(sweep, self._result(turn, (attempt,), Outcome.OK, ""))
+            if waiting is not None:
+                _wake(waiting)
+            self._done(sweep)
+            return
+        if attempt.outcome is Outcome.FAIL:
+            self._glance()
+        self._outstanding[sweep] -= 1
+        task = self._begin(turn.key, sweep, self._probe(turn, sweep, plan, None, attempt))
+        if waiting is None:
+            self._newest[turn.key] = task
+        else:
+            task.add_done_callback(lambda _: _wake(waiting))
+
+    def _begin(self, key: CheckKey, sweep: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self._outstanding[sweep] += 1
         task = asyncio.create_task(work, name=f"probe {key}")
         self._under_way.add(task)
-        self._newest[key] = task
         task.add_done_callback(partial(self._ended, key, sweep))
+        return task
+
+    def _before(self, key: CheckKey) -> asyncio.Future[None] | None:
+        """Give what ends with the cycle of a check that began last; None where none is under way."""
+        if key in self._newest or key not in self._flying:
+            return self._newest.get(key)
+        waiting = self._flying[key] = self._flying[key] or asyncio.get_running_loop().create_future()
+        return waiting
 
     def missed(self, slot: Slot, count: int) -> None:
         """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
@@ -115,13 +178,14 @@ class Sweeper:
             self._telemetry.slot_missed(count)
             self._telemetry.result(turn.type, Outcome.UNKNOWN, None)
             result = Result(turn.key, at, Outcome.UNKNOWN, 0, None, MISSED)
-            before = self._newest.get(turn.key)
+            before = self._before(turn.key)
             if before is None:
                 self._recorder.submit(slot.sweep, result)
             else:
-                self._begin(turn.key, slot.sweep, self._submit_after(before, slot.sweep, result))
+                work = self._submit_after(before, slot.sweep, result)
+                self._newest[turn.key] = self._begin(turn.key, slot.sweep, work)
 
-    async def _submit_after(self, before: asyncio.Task[None] | None, sweep: int, result: Result) -> None:
+    async def _submit_after(self, before: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
         """Submit a result when that of the cycle ``before`` is: those of one check come in the order of their times.
 
         A cycle can outlast its interval by what it takes to ask the canaries, or by a stall.
@@ -139,10 +203,16 @@ class Sweeper:
         self._under_way.discard(task)
         if self._newest.get(key) is task:
             del self._newest[key]
-        self._outstanding[sweep] -= 1
         if not task.cancelled() and task.exception():
             log.error("a probe was lost to a fault in the monitor", exc_info=task.exception())
-        self._close(sweep)
+        self._done(sweep)
+
+    def _done(self, sweep: int) -> None:
+        self._outstanding[sweep] -= 1
+        if self._over:
+            self._close(sweep)
+        if self._drained is not None and not self.under_way:
+            self._drained.set()
 
     def _close(self, sweep: int) -> None:
         if sweep in self._over and self._outstanding[sweep] == 0:
@@ -150,35 +220,59 @@ class Sweeper:
             del self._outstanding[sweep]
             self._recorder.end_sweep(sweep)
 
-    async def _probe(self, turn: Turn, sweep: int, before: asyncio.Task[None] | None) -> None:
-        assert self._plan is not None
-        began = self._clock.monotonic()
-        cycled = await cycle(_Watched(turn.probe, self._glance), turn.target, self._plan, self._clock)
-        outcome, last = cycled.outcome, cycled.attempts[-1]
-        reason, latency = last.reason, last.latency_us
+    async def _probe(
+        self,
+        turn: Turn,
+        sweep: int,
+        plan: Plan,
+        before: asyncio.Future[None] | None,
+        first: Attempt | None = None,
+    ) -> None:
+        """Make a cycle, or what is left of it after its ``first`` attempt, and submit what it gave."""
+        began = self._clock.monotonic() if first is None else first.at
+        cycled = await cycle(_Watched(turn.probe, self._glance), turn.target, plan, self._clock, first)
+        outcome, reason = cycled.outcome, cycled.attempts[-1].reason
         if outcome is Outcome.FAIL and not await self._sight.confirms(began):
             outcome, reason = Outcome.UNKNOWN, BLIND
-        if outcome is not Outcome.OK:
-            latency = None
+        await self._submit_after(before, sweep, self._result(turn, cycled.attempts, outcome, reason))
+
+    def _result(self, turn: Turn, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str) -> Result:
+        last = attempts[-1]
+        ok = outcome is Outcome.OK
+        latency = last.latency_us if ok else None
         if last.cert_expiry is not None:
             self._certificates[turn.key] = last.cert_expiry
         self._telemetry.result(turn.type, outcome, latency)
-        await self._submit_after(before, sweep, self._result(turn.key, cycled, outcome, latency, reason))
-
-    def _result(self, key: CheckKey, cycled: Cycle, outcome: Outcome, latency: int | None, reason: str) -> Result:
-        at = self._timescale.at(cycled.attempts[0].at)
-        return Result(key, at, outcome, len(cycled.attempts), latency, "" if outcome is Outcome.OK else reason)
+        at = self._timescale.at(attempts[0].at)
+        return Result(turn.key, at, outcome, len(attempts), latency, "" if ok else reason)
 
     def _glance(self) -> None:
-        """Look at the canaries without waiting for them."""
-        task = asyncio.create_task(self._sight.look())
+        """Look at the canaries without waiting for them; those who ask at once share a look."""
+        if self._about_to_look:
+            return
+        self._about_to_look = True
+        task = asyncio.create_task(self._look())
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
 
+    async def _look(self) -> None:
+        self._about_to_look = False
+        await self._sight.look()
+
     async def drain(self, patience: float) -> None:
         """Let the cycles under way end for ``patience`` seconds, then drop the rest: their slots were never taken."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=patience)
+        self._drained = asyncio.Event()
+        if self.under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._drained.wait()
+        self._stopped = True
+        self._flying.clear()
         for task in [*self._under_way, *self._looks]:
             task.cancel()
         await asyncio.gather(*self._under_way, *self._looks, return_exceptions=True)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
