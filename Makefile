@@ -1,6 +1,7 @@
 # make run     the daemon on the shipped config.toml
 # make test    every test that this machine can run; what it cannot is skipped with its reason
 # make lint    ruff, mypy and the import rules
+# make bench   measure, beside fping and blackbox_exporter where they are installed; takes half an hour
 # make docs    write the command line's --help into docs/cli.md again
 # make clean   remove what the targets above built; ./data stays
 #
@@ -15,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 
-.PHONY: run test lint format docs constraints clean
+.PHONY: run test lint format bench docs constraints clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -33,6 +34,9 @@ lint: $(TEST_READY)
 format: $(TEST_READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(TEST_READY)
+	$(BIN)/python -m bench all
 
 docs: $(TEST_READY)
 	$(BIN)/python -m tests.cli_help docs/cli.md

@@ -1,6 +1,90 @@
-"""``python -m bench``: the day's run, compressed."""
+"""``python -m bench``: one part, or all of them in one run."""
 
-from bench.day import main
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.report import headline, surroundings, table, write
+
+if TYPE_CHECKING:
+    from bench.report import Row
+
+PARTS = ("icmp", "services", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
+"""The parts in the order in which ``all`` runs them."""
+ALONE = ("day", "soak")
+"""Parts that take long and have no peer: ``all`` leaves them out."""
+RESULTS = Path("bench-results.json")
+
+
+def part(name: str) -> click.Command:
+    """Load the command of a part."""
+    main: click.Command = import_module(f"bench.{name}").main
+    return main
+
+
+class _Parts(click.Group):
+    """The parts, loaded when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give every part that is there."""
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in PARTS if find_spec(f"bench.{name}"))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find one."""
+        if cmd_name in PARTS and find_spec(f"bench.{cmd_name}"):
+            return part(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Parts, no_args_is_help=True)
+@click.option("--json", "file", type=click.Path(path_type=Path), help=f"Write the rows there; of `all`: {RESULTS}.")
+@click.pass_context
+def main(ctx: click.Context, file: Path | None) -> None:
+    """Measure the monitor, beside what else there is; every load stays on 127.0.0.0/8.
+
+    `python -m bench all` runs every part and prints one table; `python -m bench NAME` runs one, and
+    `python -m bench NAME --help` says what it measures. fping and blackbox_exporter are compared with where they are
+    installed; fping has to be run by root.
+    """
+    ctx.obj = {"file": file, "where": surroundings()}
+
+
+@main.command("all")
+@click.option("--seconds", type=click.IntRange(1), help="How long each measurement lasts; each part has its default.")
+@click.option("--skip", multiple=True, type=click.Choice(PARTS), help="Leave a part out; may be repeated.")
+@click.pass_context
+def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...]) -> dict[str, list[Row]]:
+    """Run every part but those that take long and have no peer."""
+    found: dict[str, list[Row]] = {}
+    for name in PARTS:
+        if name in (*ALONE, *skip) or not find_spec(f"bench.{name}"):
+            continue
+        click.echo(f"{name} ...", err=True)
+        command = part(name)
+        takes = {each.name for each in command.params}
+        options: dict[str, Any] = {"seconds": seconds} if seconds and "seconds" in takes else {}
+        found[name] = ctx.invoke(command, **options)
+    return found
+
+
+@main.result_callback()
+@click.pass_obj
+def tell(obj: dict[str, Any], /, found: dict[str, list[Row]] | list[Row], **_: object) -> None:
+    """Print the table, and write the JSON."""
+    every = isinstance(found, dict)
+    parts = found if isinstance(found, dict) else {str(click.get_current_context().invoked_subcommand): found}
+    click.echo(headline(obj["where"]) + "\n")
+    click.echo(table(row for rows in parts.values() for row in rows))
+    if file := obj["file"] or (RESULTS if every else None):
+        write(file, obj["where"], parts)
+        click.echo(f"\nwritten to {file}")
+
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m bench")

@@ -5,7 +5,6 @@ Reports slots missed, memory at the start and at the end, and the processor time
 
 from __future__ import annotations
 
-import json
 import re
 import socketserver
 import subprocess
@@ -20,12 +19,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.processes import processor, resident
+from bench.report import Row
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PORT = 19_870
 PAGE = 19_871
-CLOCK_TICKS = 100
 WARM = 10
 """Seconds until the memory at the start is read: everything is loaded and the first sweeps are written."""
 
@@ -51,19 +52,6 @@ def metrics() -> dict[str, float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=10) as page:
         text = page.read().decode()
     return {name: float(value) for name, value in re.findall(r"^([a-z_]+) (\S+)$", text, re.MULTILINE)}
-
-
-def resident(pid: int) -> int:
-    """Give the resident memory of a process, in KiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) if found else 0
-
-
-def processor(pid: int) -> float:
-    """Give the processor time of a process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
 class _Hangup(socketserver.BaseRequestHandler):
@@ -114,11 +102,13 @@ def measure(servers: int, seconds: int) -> dict[str, float]:
 @click.command()
 @click.option("--servers", default=100, show_default=True, type=click.IntRange(1, 250))
 @click.option("--seconds", default=300, show_default=True, type=click.IntRange(1))
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there too.")
-def main(servers: int, seconds: int, file: Path | None) -> None:
-    """Measure a day's run, compressed."""
-    figures = measure(servers, seconds)
-    for name, figure in figures.items():
-        click.echo(f"{name:<24} {figure:>12}")
-    if file:
-        file.write_text(json.dumps(figures, indent=2) + "\n")
+def main(servers: int, seconds: int) -> list[Row]:
+    """Measure a day's run, compressed: every server each second, by a ping and a port."""
+    seen = measure(servers, seconds)
+    load = f"{servers} servers each second for {seconds} s"
+    grown = seen["memory_at_end_kib"] - seen["memory_at_start_kib"]
+    return [
+        Row(f"{load}: processor time", seen["cpu_us_per_probe"], "us/probe", more=seen),
+        Row(f"{load}: slots missed", seen["slots_missed"], "slots", at_most=0),
+        Row(f"{load}: memory grown", round(grown / 1024, 1), "MiB"),
+    ]

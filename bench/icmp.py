@@ -20,12 +20,13 @@ from pathlib import Path
 
 import click
 
-from bench.pacing import addresses
+from bench.loopback import addresses
+from bench.processes import processor
+from bench.report import Row
 
 PAGE = 19_873
 PATIENCE = 120.0
 """Seconds until the daemon must have swept once."""
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,6 @@ class Cost:
     microseconds_per_ping: float
     """User and system time."""
     note: str = ""
-
-
-def processor(pid: int) -> float:
-    """Give the processor time of a process, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
 def pinger_alone(rate: int, seconds: int) -> Cost:
@@ -160,26 +155,33 @@ def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
     return [cost for cost in costs if cost is not None]
 
 
+def rows(costs: list[Cost]) -> list[Row]:
+    """Put every road beside fping at the same pace, against the goals of the paced ones."""
+    peers = {cost.rate: cost.microseconds_per_ping for cost in costs if cost.road == "fping"}
+    goals = {("pinger alone", 833): 0.5, ("whole daemon", 833): 1.0}
+    return [
+        Row(
+            f"ICMP, {cost.road}, {cost.rate}/s",
+            cost.microseconds_per_ping,
+            "us/ping",
+            peers.get(cost.rate),
+            "fping",
+            goals.get((cost.road, cost.rate)),
+            of_peer=True,
+            note=cost.note or ("" if cost.rate in peers else "fping is not installed"),
+            more=asdict(cost),
+        )
+        for cost in costs
+        if cost.road != "fping"
+    ]
+
+
 @click.command()
 @click.option(
     "--rate", "rates", multiple=True, default=(167, 833, 5000), show_default=True, type=click.IntRange(1, 20_000)
 )
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the figures there too.")
-def main(rates: tuple[int, ...], seconds: int, interval: int, file: Path | None) -> None:
-    """Measure what a ping costs."""
-    costs = measure(rates, seconds, interval)
-    for cost in costs:
-        click.echo(
-            f"{cost.road:<14} {cost.rate:>6}/s {cost.microseconds_per_ping:>8} us/ping "
-            f"{cost.answered:>8} of {cost.pings:>8} answered  {cost.note}"
-        )
-    if not shutil.which("fping"):
-        click.echo("fping is not installed: not compared")
-    if file:
-        file.write_text(json.dumps([asdict(cost) for cost in costs], indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def main(rates: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
+    """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping."""
+    return rows(measure(rates, seconds, interval))

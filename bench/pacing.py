@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.engine.schedule import BATCH
 from monitor.model import Outcome
@@ -16,11 +17,6 @@ from monitor.probes.resolve import literal
 
 if TYPE_CHECKING:
     from monitor.probes import Attempt
-
-
-def addresses(count: int) -> list[str]:
-    """Give so many loopback addresses, none of them 127.0.0.1."""
-    return [f"127.{1 + n // 62_500}.{n // 250 % 250}.{1 + n % 250}" for n in range(count)]
 
 
 async def pace(rate: int, seconds: float) -> dict[str, float]:
