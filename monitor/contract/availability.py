@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from monitor.contract.timeline import Timeline
     from monitor.model import Millis, Outage, Rounding
 
-__all__ = ["Account", "Charge", "Exclusion", "Percent", "account", "excluded_of", "percent", "percent_text"]
+__all__ = [
+    "Account",
+    "Charge",
+    "Exclusion",
+    "Percent",
+    "account",
+    "budget",
+    "excluded_of",
+    "percent",
+    "percent_text",
+]
 
 Percent: TypeAlias = int
 """Hundredths of a percent: 9973 is 99.73 %."""
@@ -70,11 +80,15 @@ class Account:
         ``nominal`` is the length of the subscription's window to its end, past ``now``; what is not known to be down
         is taken as up. Exact: the target is met as long as it is not negative.
         """
-        short = WHOLE - self.target
-        counted = nominal - self.excluded
-        if self.rounding == "down":
-            return counted * short // WHOLE - self.down
-        return counted * (2 * short + 1) // (2 * WHOLE) - self.down
+        return budget(nominal - self.excluded, self.down, self.target, self.rounding)
+
+
+def budget(counted: Millis, down: Millis, target: Percent, rounding: Rounding) -> Millis:
+    """Return the downtime left of ``counted`` milliseconds before the target is missed; see ``Account.budget_ms``."""
+    short = WHOLE - target
+    if rounding == "down":
+        return counted * short // WHOLE - down
+    return counted * (2 * short + 1) // (2 * WHOLE) - down
 
 
 def percent(part: Millis, whole: Millis, rounding: Rounding) -> Percent | None:

@@ -31,6 +31,15 @@ class Segment:
     subscription: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of one subscription under one version of the terms."""
+
+    span: Span
+    terms: Terms
+    subscription: Subscription
+
+
 def terms_at(versions: Sequence[Terms], at: Millis) -> Terms:
     """Return the terms in force at an instant, of versions ordered by ``in_force``; the first extends back."""
     return versions[max(bisect_right(versions, at, key=_IN_FORCE) - 1, 0)]
@@ -79,6 +88,11 @@ def terms_at_end(
     for terms, one, _ in _stretches(versions, subscription, Span(window.start, min(window.end, now))):
         last = terms, one
     return last
+
+
+def stretches(versions: Sequence[Terms], subscription: str, window: Span) -> tuple[Stretch, ...]:
+    """Return what a subscription was promised in ``window``, version by version; see ``segments``."""
+    return tuple(Stretch(span, terms, one) for terms, one, span in _stretches(versions, subscription, window))
 
 
 def _stretches(

@@ -8,8 +8,9 @@ database. It holds nothing that the configuration does not: what leaves the one 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
+from monitor.contract.outlook import Figures, WindowName
 from monitor.model import PING, CheckKey, Outcome, State
 
 if TYPE_CHECKING:
@@ -17,8 +18,17 @@ if TYPE_CHECKING:
 
     from monitor.model import Millis, Outage, Result
 
-WindowName: TypeAlias = Literal["rolling", "month"]
-"""The two windows that are kept up to date: the rolling month of operations, the calendar month of credits."""
+__all__ = [
+    "ActiveWindow",
+    "Board",
+    "CheckEntry",
+    "CheckView",
+    "Figures",
+    "Problem",
+    "SubscriptionEntry",
+    "SubscriptionView",
+    "WindowName",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +59,6 @@ class SubscriptionEntry:
     level: int
     target: int
     """The promised availability, in hundredths of a percent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The accounts of one subscription over one window, so far. Lengths are milliseconds, exclusions taken out."""
-
-    up: Millis
-    down: Millis
-    unknown: Millis
-    availability: int | None
-    """Hundredths of a percent, rounded as the contract is read; None where nothing was measured."""
-    budget: Millis
-    """Downtime left over the whole window before the target is missed; negative after."""
-    credit: int | None = None
-    """The percent of the fee that would be owed if the window ended now; None for a window without credits."""
 
 
 @dataclass(slots=True)
@@ -191,11 +186,13 @@ class Board:
             view.state = state
             view.since = since
 
-    def figures(self, subscription: str, window: WindowName, figures: Figures) -> None:
-        """Take the accounts of one window, up to date; those of a subscription that left are ignored."""
+    def figures(self, subscription: str, window: WindowName, figures: Figures | None) -> None:
+        """Take the accounts of one window, up to date, or that there are none; a subscription that left is ignored."""
         view = self.subscriptions.get(subscription)
-        if view is not None:
+        if view is not None and figures is not None:
             view.figures[window] = figures
+        elif view is not None:
+            view.figures.pop(window, None)
 
     def maintenance(self, windows: Iterable[ActiveWindow]) -> None:
         """Take the windows that are active now, all of them."""

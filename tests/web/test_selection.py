@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -54,7 +53,7 @@ def test_a_missed_target_comes_before_one_that_is_met() -> None:
     board.figures("s", "month", FIGURES)
     assert FIGURES.budget < 0
     assert shown(board) == "ba"
-    board.figures("s", "month", replace(FIGURES, budget=0))
+    board.figures("s", "month", FIGURES._replace(budget=0))
     assert shown(board) == "ab"
 
 
