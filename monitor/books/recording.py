@@ -65,6 +65,8 @@ class Recorded:
     """Those that began and are still open."""
     ended: tuple[int, ...] = ()
     """The numbers of those that ended."""
+    began: frozenset[CheckKey] = frozenset()
+    """The checks of which a run began: every other result repeated what its check had given before."""
 
 
 @dataclass
@@ -130,7 +132,8 @@ class Recording:
         latest = {(books.number, books.run.first): books.run for books, _ in taken if books.run}
         results.put_runs(db, ((number, run) for (number, _), run in latest.items()))
         written = tuple(result for _, result in taken)
-        return Recorded(written, tuple(refused), tuple(opened.values()), tuple(ended))
+        began = frozenset(result.check for books, result in taken if books.run and books.run.first == result.at)
+        return Recorded(written, tuple(refused), tuple(opened.values()), tuple(ended), began)
 
     def _batch(self, db: Database, sweep: int, first: Millis, last: Millis, at: Millis) -> int:
         batch = self._batches.get(sweep)

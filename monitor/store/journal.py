@@ -163,3 +163,14 @@ def walk(db: Database) -> Iterator[Entry | Broken]:
             return
         yield Entry(number, at, kind, json.loads(body))
         expected, previous = number + 1, own
+
+
+def after(db: Database, number: int, *kinds: str) -> Iterator[Entry]:
+    """Give the facts of some kinds that were recorded after entry number ``number``, in order."""
+    marks = ",".join("?" * len(kinds))
+    rows = db.execute(
+        f"SELECT number, at, kind, body FROM journal WHERE number > ? AND kind IN ({marks}) ORDER BY number",
+        [number, *kinds],
+    )
+    for own, at, kind, body in rows:
+        yield Entry(own, at, kind, json.loads(body))

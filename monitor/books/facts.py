@@ -1,0 +1,49 @@
+"""What figures hang on besides results, as it stands at one moment: versions of the terms, and what does not count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.contract import maintenance as rules
+from monitor.contract.course import FAR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from monitor.books.accounts import Books
+    from monitor.contract.exclusions import Exclusion
+    from monitor.contract.segments import Segment
+    from monitor.contract.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of the books, in a form that holds beyond the moment that they were read at."""
+
+    current: Terms
+    """The configuration that they were read under."""
+    versions: tuple[Terms, ...]
+    exclusions: frozenset[Exclusion]
+    """Those of an outage that is still open go to ``FAR``."""
+    growing: frozenset[int]
+    """The numbers of those outages."""
+    _by_server: Mapping[str | None, list[Exclusion]]
+
+    @classmethod
+    def of(cls, books: Books, current: Terms) -> Facts:
+        """Take them out of books that are open."""
+        valid = [record for record in books.records if record.withdrawn is None]
+        found = [one for window in books.windows for one in rules.exclusions(window)]
+        found += [record.exclusion(FAR) for record in valid]
+        growing = frozenset(record.outage for record in valid if record.end is None and record.outage is not None)
+        by_server: dict[str | None, list[Exclusion]] = {}
+        for one in found:
+            for server in one.servers or (None,):
+                by_server.setdefault(server, []).append(one)
+        return cls(current, books.versions, frozenset(found), growing, by_server)
+
+    def concerning(self, parts: Iterable[Segment]) -> list[Exclusion]:
+        """Give the exclusions that may concern the servers of some segments."""
+        servers = dict.fromkeys(part.server for part in parts)
+        return [one for server in (None, *servers) for one in self._by_server.get(server, ())]

@@ -1,0 +1,249 @@
+"""The figures of every subscription, kept: advanced by what is new in the books, not computed again.
+
+What each instant counts as is kept for every subscription (``contract/course.py``), and how the figures of both windows
+go on (``contract/outlook.py``). Only what a new run, a silent check or a recorded fact touches is read again, and of
+the results only those that came after what is settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from monitor.books import exclusions, maintenance
+from monitor.books.accounts import Books
+from monitor.books.facts import Facts
+from monitor.contract.calendar import month_of, rolling_span
+from monitor.contract.course import FAR, keep, resume
+from monitor.contract.outlook import calendar_outlook, rolling_outlook
+from monitor.contract.segments import month_window, segments, stretches
+from monitor.model import CheckKey, Span
+from monitor.store import journal, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.contract.course import Course, Kept
+    from monitor.contract.exclusions import Exclusion
+    from monitor.contract.outlook import Figures, Outlook, WindowName
+    from monitor.contract.segments import Segment, Stretch
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis, Run
+
+FACTS: Final = ("terms", *maintenance.KINDS, *exclusions.KINDS)
+"""What figures hang on, besides results."""
+MARGIN: Final = 86_400_000
+"""Milliseconds that are kept before the windows' start, for a clock that is set back."""
+
+
+class Change(NamedTuple):
+    """The figures of one subscription's window as they are now; None: it is not in that window."""
+
+    subscription: str
+    window: WindowName
+    figures: Figures | None
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is kept of one subscription."""
+
+    since: Millis
+    """Where its segments begin."""
+    segments: tuple[Segment, ...]
+    stretches: tuple[Stretch, ...]
+    kept: Kept
+    sure: Millis
+    """As of the last look at the newest results."""
+    month: Outlook | None = None
+    rolling: Outlook | None = None
+
+
+class Keeping:
+    """The kept figures; empty until they first catch up. No two of its methods may be called at the same time."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._measured: dict[CheckKey, list[str]] = {}
+        """Which subscriptions each check is measured for."""
+        self._facts: Facts | None = None
+        """As of the last time that they were read; None before."""
+        self._stale = True
+        """Whether everything has to be read again."""
+        self._numbers: dict[CheckKey, int] = {}
+        self._seen = 0
+        """The number of the newest entry of the journal that was looked at."""
+        self.now: Millis = 0
+        """The moment that the figures are as of."""
+        self._latest: Millis = 0
+        """The latest moment that was ever seen."""
+        self._month = self._rolling = Span(0, 0)
+
+    @property
+    def current(self) -> Terms | None:
+        """The configuration that the figures were read under; None before the first time."""
+        return self._facts.current if self._facts else None
+
+    @property
+    def names(self) -> list[str]:
+        """Every subscription that is kept."""
+        return [*self._entries]
+
+    def silent(self, now: Millis, newest: Callable[[CheckKey], Millis | None]) -> set[str]:
+        """Give the subscriptions of which some check's newest result holds no more; for ``newest`` see ``Kept.sure``.
+
+        Those with a check of which a run began are not looked at in earnest: they are caught up with anyway.
+        """
+        found: set[str] = set()
+        for name, entry in self._entries.items():
+            if entry.sure < now:
+                entry.sure = entry.kept.sure(newest)
+                if entry.sure < now:
+                    found.add(name)
+        return found
+
+    def catch_up(
+        self, db: Database, now: Millis, current: Terms, began: Collection[CheckKey] = (), silent: Iterable[str] = ()
+    ) -> None:
+        """Take in what is new as of now: facts, the checks of which a run began, the subscriptions that went silent."""
+        facts, imported = self._news(db)
+        self._latest = max(self._latest, now)
+        # a clock that was set back leaves facts, and imports, that have not happened yet
+        behind = now < self._latest
+        due = {name for key in began for name in self._measured.get(key, ())}.union(silent)
+        self.now = now
+        if self._facts is None or self._stale or behind or facts or self._facts.current is not current:
+            self._take_facts(db, current, due, everything=self._stale or behind or imported)
+        else:
+            self._set_windows(self._facts)
+            for name in due & self._entries.keys():
+                self._resume(db, self._entries[name], self._facts)
+        self._stale = behind
+
+    def _news(self, db: Database) -> tuple[bool, bool]:
+        """Look through the journal: whether there are new facts, and whether results were imported."""
+        growing = self._facts.growing if self._facts else frozenset()
+        facts = imported = False
+        for entry in journal.after(db, self._seen, *FACTS, "outage-ended", "results"):
+            self._seen = entry.number
+            if entry.kind == "results" and entry.body["source"] != "import":
+                continue
+            if entry.kind == "outage-ended" and entry.body["outage"] not in growing:
+                continue
+            facts = True
+            imported = imported or entry.kind == "results"
+            self._latest = max(self._latest, entry.at)
+        return facts, imported
+
+    def _set_windows(self, facts: Facts) -> Millis:
+        """Give the first instant that any window has."""
+        zone, days = facts.current.timezone, facts.current.rolling_days
+        self._month = month_window(facts.versions, *month_of(self.now, zone))
+        self._rolling = rolling_span(self.now, days)
+        return min(self._month.start, self._rolling.start)
+
+    def _take_facts(self, db: Database, current: Terms, due: set[str], *, everything: bool) -> None:
+        """Read every fact, and again whatever subscription they touch."""
+        books = Books(db, self.now, current)
+        before, facts = self._facts, Facts.of(books, current)
+        self._facts = facts
+        start = self._set_windows(facts)
+        anew = everything or before is None
+        changed = before.exclusions ^ facts.exclusions if before else frozenset()
+        kept, self._entries = self._entries, {}
+        for name in dict.fromkeys(name for terms in facts.versions for name in terms.subscriptions):
+            entry = kept.get(name)
+            if entry is None or anew or not self._still_true(name, entry, facts, start, changed):
+                entry = self._read(books, name, facts, start - MARGIN)
+            else:
+                entry.stretches = stretches(facts.versions, name, Span(entry.since, FAR))
+                entry.month = entry.rolling = None
+                if name in due:
+                    self._resume(db, entry, facts)
+            self._entries[name] = entry
+        self._measured = {}
+        for name, entry in self._entries.items():
+            for key in _measured(entry.segments):
+                self._measured.setdefault(key, []).append(name)
+
+    @staticmethod
+    def _still_true(name: str, entry: _Entry, facts: Facts, start: Millis, changed: Collection[Exclusion]) -> bool:
+        """Whether what is kept of a subscription is true by these facts too."""
+        return (
+            entry.kept.course.starts[0] <= start
+            and not any(one.concerns(part.server) for one in changed for part in entry.segments)
+            and segments(facts.versions, name, Span(entry.since, FAR), FAR) == entry.segments
+        )
+
+    def _read(self, books: Books, name: str, facts: Facts, since: Millis) -> _Entry:
+        """Read all of one subscription from the books."""
+        window = Span(since, FAR)
+        parts = segments(facts.versions, name, window, FAR)
+        records = {key: books.history(key, window).runs for key in _measured(parts)}
+        kept = keep(parts, records, facts.concerning(parts), since, self.now)
+        return _Entry(since, parts, stretches(facts.versions, name, window), kept, kept.sure(_nobody))
+
+    def _resume(self, db: Database, entry: _Entry, facts: Facts) -> None:
+        """Read what came to one subscription since it was last read."""
+        since = min(self._month.start, self._rolling.start) - MARGIN
+        records = {key: self._runs(db, key, entry.kept.settled) for key in _measured(entry.segments)}
+        entry.kept = resume(entry.kept, entry.segments, records, facts.concerning(entry.segments), self.now, since)
+        entry.sure = entry.kept.sure(_nobody)
+        entry.month = entry.rolling = None
+
+    def _runs(self, db: Database, key: CheckKey, since: Millis) -> Sequence[Run]:
+        if key not in self._numbers:
+            self._numbers = results.numbers(db)
+        number = self._numbers.get(key)
+        return () if number is None else results.runs_between(db, number, since, FAR)
+
+    def advance(self, names: Iterable[str]) -> list[Change]:
+        """Bring the figures of some subscriptions to the moment that was caught up with; give those that changed."""
+        now, changes = self.now, []
+        for name in names:
+            entry = self._entries[name]
+            outlook = entry.rolling
+            if outlook is None or not outlook.at <= now < outlook.until:
+                outlook = self._look_rolling(entry)
+                changes.append(Change(name, "rolling", outlook.figures(now)))
+            elif not outlook.stands:
+                changes.append(Change(name, "rolling", outlook.figures(now)))
+            outlook = entry.month
+            if outlook is None or not outlook.at <= now < outlook.until:
+                outlook = self._look_month(entry)
+                changes.append(Change(name, "month", outlook.figures(now)))
+            elif not outlook.stands:
+                changes.append(Change(name, "month", outlook.figures(now)))
+        return changes
+
+    def _look_rolling(self, entry: _Entry) -> Outlook:
+        entry.rolling = rolling_outlook(entry.kept.course, entry.stretches, self._rolling.start, self.now)
+        return entry.rolling
+
+    def _look_month(self, entry: _Entry) -> Outlook:
+        entry.month = calendar_outlook(entry.kept.course, entry.stretches, self._month, self.now)
+        return entry.month
+
+    def figures(self, name: str) -> tuple[Figures | None, Figures | None]:
+        """Give a month's and a rolling window's figures of one subscription as of ``now``."""
+        entry = self._entries[name]
+        month, rolling = entry.month or self._look_month(entry), entry.rolling or self._look_rolling(entry)
+        return month.figures(self.now), rolling.figures(self.now)
+
+    def course(self, name: str) -> Course:
+        """Give what every instant of one subscription counts as."""
+        return self._entries[name].kept.course
+
+    def forget(self) -> None:
+        """Read everything from the beginning when next catching up."""
+        self._stale = True
+
+
+def _measured(parts: Iterable[Segment]) -> set[CheckKey]:
+    return {CheckKey(part.server, name) for part in parts for name in part.checks}
+
+
+def _nobody(_: CheckKey) -> None:
+    """Know of no newer result than those that were read."""
