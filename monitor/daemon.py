@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.clock import SystemClock
@@ -20,6 +21,7 @@ from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
+from monitor.mail.letters import OperatorNews
 from monitor.probes import Plan, open_instruments
 from monitor.probes.icmp import icmp_permission
 from monitor.store import database
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_FAULTS = 20
+"""Faults of a refused configuration that a mail names."""
 STATUS = 5.0
 """Seconds between two status lines for the service manager."""
 
@@ -95,9 +99,12 @@ class Daemon:
         engine = Engine(orders, self._clock, instruments, Threads(writer, readers[0], readers[1]))
         await engine.prepare()
         self._ask_permission(engine)
+        engine.live.over(OperatorNews.RELOAD)
         site = Site(engine.board, engine.telemetry, self._clock)
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
-        keeping = Housekeeping(readers[2], writer, file, engine.board, engine.telemetry, engine.timescale.now)
+        keeping = Housekeeping(
+            readers[2], writer, file, engine.board, engine.telemetry, engine.live, engine.timescale.now
+        )
         keeping.start()
         claims = ClaimKeeper(
             readers[2],
@@ -114,8 +121,13 @@ class Daemon:
             terms=lambda: engine.recording.context.terms,
         )
         keeping.each_minute(promises.look)
+        keeping.each_minute(partial(self._look_for_permission, engine))
         stack.callback(keeping.stop)
         return engine
+
+    async def _look_for_permission(self, engine: Engine) -> None:
+        """Notice a permission that is given, or taken away, while the daemon runs."""
+        self._ask_permission(engine)
 
     def _ask_permission(self, engine: Engine) -> None:
         """Where pings are configured and the system permits none, say so once and go on: those pings are unknown."""
@@ -123,10 +135,12 @@ class Daemon:
         remedy = icmp_permission() if pings or self._config.canaries else None
         if remedy is None:
             engine.board.solved("icmp")
+            engine.live.over(OperatorNews.ICMP)
             return
         if "icmp" not in engine.board.problems:
             log.error("%s", remedy)
         engine.board.problem("icmp", remedy)
+        engine.live.trouble(OperatorNews.ICMP, (remedy,))
 
     async def _work(self, engine: Engine) -> None:
         """Let the engine run until somebody asks to stop, or a part of it fails."""
@@ -183,9 +197,11 @@ class Daemon:
             log.error("reload: refused, the running configuration stays in force")  # noqa: TRY400
             engine.board.problem("reload", f"The last reload was refused: {str(error).splitlines()[0]}", ready=True)
             engine.telemetry.reloaded(ok=False, at=now)
+            engine.live.trouble(OperatorNews.RELOAD, str(error).splitlines()[:MOST_FAULTS])
             return
         self._config = config
         engine.board.solved("reload")
+        engine.live.over(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)
         self._ask_permission(engine)
         log.info("reload: %s", "; ".join(self._watched()))

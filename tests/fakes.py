@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from monitor.mail.letters import OperatorNews
     from monitor.mail.message import Message
     from monitor.mail.transport import TransportError
     from monitor.model import Language, Millis, Product, Rounding
@@ -263,6 +264,20 @@ class FakeTransport:
         refused = {**answer.refused_permanently, **answer.refused_temporarily}
         self.delivered.append((message, tuple(each for each in recipients if each not in refused)))
         return answer
+
+
+class FakeMessenger:
+    """Keeps what the operators would be told: the troubles in order, and which were said to be over."""
+
+    def __init__(self) -> None:
+        self.troubles: list[tuple[OperatorNews, tuple[str, ...]]] = []
+        self.overs: list[OperatorNews] = []
+
+    def trouble(self, news: OperatorNews, lines: Iterable[str]) -> None:
+        self.troubles.append((news, tuple(lines)))
+
+    def over(self, news: OperatorNews) -> None:
+        self.overs.append(news)
 
 
 # --- one configuration -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.books.claims import KINDS, waiting
-from monitor.engine.live import tell_operators
+from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
 from monitor.mail.letters import OperatorNews
 from monitor.mail.wording import instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -13,9 +13,10 @@ from monitor.books.closing import close_recorded, months_due
 from monitor.books.correcting import DAEMON, last_month_drifts, settle_last_month
 from monitor.books.verify import verify
 from monitor.errors import StoreError
+from monitor.mail.letters import OperatorNews
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from monitor.engine.board import Board
@@ -30,17 +31,35 @@ GRACE = 3600
 FIRST_LOOK = timedelta(seconds=5)
 
 
+class Messenger(Protocol):
+    """Who tells the operators."""
+
+    def trouble(self, news: OperatorNews, lines: Iterable[str]) -> None:
+        """Tell of a trouble that lasts, once."""
+
+    def over(self, news: OperatorNews) -> None:
+        """Take note that it is over."""
+
+
 class Housekeeping:
     """Verifies the journal, closes months that are over, and measures the database."""
 
     def __init__(
-        self, reader: Thread, writer: Thread, file: Path, board: Board, telemetry: Telemetry, now: Callable[[], Millis]
+        self,
+        reader: Thread,
+        writer: Thread,
+        file: Path,
+        board: Board,
+        telemetry: Telemetry,
+        messenger: Messenger,
+        now: Callable[[], Millis],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._file = file
         self._board = board
         self._telemetry = telemetry
+        self._messenger = messenger
         self._now = now
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": GRACE, "coalesce": True})
 
@@ -71,9 +90,11 @@ class Housekeeping:
         if verdict.wrong is None:
             self._telemetry.verified(verdict.entries, self._now())
             self._board.solved("journal")
+            self._messenger.over(OperatorNews.JOURNAL)
             return
         log.error("the journal does not hold: %s", verdict.wrong)
         self._board.problem("journal", f"The journal does not hold: {verdict.wrong}. See `monitor verify`.", ready=True)
+        self._messenger.trouble(OperatorNews.JOURNAL, (verdict.wrong, "monitor verify"))
 
     async def close_months(self) -> None:
         """Close the months that are over, each in a transaction; keep what later results changed as a correction."""

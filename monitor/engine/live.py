@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from monitor.contract.terms import PRODUCTS
 from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
-from monitor.mail.compose import compose
-from monitor.mail.letters import OperatorLetter, OperatorNews
-from monitor.mail.message import new_message_id, sender_domain
+from monitor.engine.telling import over, tell_operators, trouble
+from monitor.mail.letters import OperatorNews
 from monitor.model import Outcome, State
-from monitor.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from sqlite_utils import Database
 
@@ -56,6 +54,8 @@ class Live:
         self._certificate = certificate
         self._write_later = write_later
         self._sweep_written = sweep_written
+        self._refusal: tuple[Millis, str] | None = None
+        """Since when the database refuses, and what it said first."""
 
     @property
     def _context(self) -> Context:
@@ -121,8 +121,30 @@ class Live:
         """Take note of whether the database can be written."""
         if error is None:
             self._board.solved("store")
+            self._tell_of_refusal()
         else:
+            self._refusal = self._refusal or (self._clock()[0], error)
             self._board.problem("store", f"{error}: results wait in memory; free the disk or mend its permissions")
+
+    def _tell_of_refusal(self) -> None:
+        """Tell the operators of a database that refused, now that a mail can be written down again."""
+        if self._refusal is None:
+            return
+        (since, error), self._refusal = self._refusal, None
+        now, _ = self._clock()
+        seconds = (f"{(now - since) // 1000} s",)
+        self._write_later(
+            lambda db: tell_operators(db, self._context, OperatorNews.STORE, (error, *seconds), now, since=since)
+        )
+
+    def trouble(self, news: OperatorNews, lines: Iterable[str]) -> None:
+        """Tell the operators of a trouble of the monitor itself that lasts: once."""
+        (now, _), told = self._clock(), tuple(lines)
+        self._write_later(lambda db: trouble(db, self._context, news, told, now))
+
+    def over(self, news: OperatorNews) -> None:
+        """Take note that such a trouble is over: when it comes again it is told again."""
+        self._write_later(lambda db: over(db, news))
 
     def pulse(self) -> None:
         """Bring up to date what changes by time alone; to be called every second or so."""
@@ -161,37 +183,3 @@ class Live:
     def mails_wait(self, pending: tuple[int, Millis | None]) -> None:
         """Take note of what has not left the outbox."""
         self._board.mail(*pending)
-
-
-def tell_operators(
-    db: Database,
-    context: Context,
-    news: OperatorNews,
-    lines: tuple[str, ...],
-    at: Millis,
-    *,
-    since: Millis | None = None,
-    about: Mapping[str, int] | None = None,
-) -> int | None:
-    """Queue a mail to the operators of what concerns the monitor itself; None where there are no operators.
-
-    ``at`` is now; ``since`` is the time that the letter names, where it is another. ``about`` is kept with the mail, by
-    which it can be found again.
-    """
-    if not context.operators:
-        return None
-    letter = compose(OperatorLetter(context.reader(None), news, at if since is None else since, lines))
-    return outbox.put(
-        db,
-        "monitor",
-        at=at,
-        customer=None,
-        recipients=context.operators,
-        copies=(),
-        language=context.language(None),
-        message_id=new_message_id(sender_domain(context.sender)),
-        body={"news": str(news), **(about or {})},
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-    )

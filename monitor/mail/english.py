@@ -121,11 +121,6 @@ _NOTICE = NoticeWords(
                 "All canaries have failed since {at}. Until one answers, failures are recorded as unknown, no outage "
                 "opens or ends, and no mail goes to a customer.",
             ),
-            OperatorNews.SIGHTED: News(
-                "SEES AGAIN",
-                "The monitor sees out again",
-                "A canary answers since {at}. Failures count again from here; the time in between stays unknown.",
-            ),
             OperatorNews.ICMP: News(
                 "NO ICMP",
                 "ICMP is not permitted",
@@ -137,21 +132,11 @@ _NOTICE = NoticeWords(
                 "A mail went to the dead letters at {at} and is not tried again. Nothing is lost: "
                 '"monitor mail list" shows it, "monitor mail resend" sends it again.',
             ),
-            OperatorNews.CLOCK: News(
-                "CLOCK STEPPED",
-                "The clock stepped",
-                "The wall clock of the monitor stepped at {at}. Probing went on by the monotonic clock; times written "
-                "down around the step may be off. Please look at this machine's time synchronisation.",
-            ),
-            OperatorNews.SWEEPS: News(
-                "SWEEPS MISSED",
-                "Sweeps were missed",
-                "Since {at} probes did not leave in their slots. Those slots are unknown time.",
-            ),
             OperatorNews.STORE: News(
                 "DATABASE FAULT",
-                "The database cannot be written",
-                "Writing to the database has failed since {at}. Results that cannot be kept are unknown time.",
+                "The database could not be written",
+                "The database refused what was written since {at}, and takes it again. Results waited in memory; those "
+                "that did not fit are unknown time.",
             ),
             OperatorNews.RELOAD: News(
                 "RELOAD REFUSED",

@@ -156,12 +156,6 @@ _NOTICE = NoticeWords(
                 "{at} anından beri hiçbir kanarya (canary) yanıt vermiyor. Biri yanıt verene kadar başarısızlıklar "
                 "bilinmiyor olarak kaydedilir, kesinti başlamaz ve bitmez, müşterilere e-posta gönderilmez.",
             ),
-            OperatorNews.SIGHTED: News(
-                "YENİDEN GÖRÜYOR",
-                "İzleme sistemi dışarıyı yeniden görüyor",
-                "{at} anından beri bir kanarya yanıt veriyor. Başarısızlıklar bundan sonra yeniden sayılır; aradaki "
-                "süre bilinmiyor olarak kalır.",
-            ),
             OperatorNews.ICMP: News(
                 "ICMP YOK",
                 "ICMP izni yok",
@@ -174,21 +168,11 @@ _NOTICE = NoticeWords(
                 "Bir e-posta {at} anında teslim edilemeyenlere taşındı ve artık denenmiyor. Hiçbir şey kaybolmadı: "
                 '"monitor mail list" gösterir, "monitor mail resend" yeniden gönderir.',
             ),
-            OperatorNews.CLOCK: News(
-                "SAAT SIÇRADI",
-                "Sistem saati sıçradı",
-                "İzleme makinesinin saati {at} anında sıçradı. Ölçümler monoton saatle sürdü; sıçrama sırasında "
-                "yazılan zamanlar hatalı olabilir. Lütfen makinenin zaman eşitlemesini kontrol edin.",
-            ),
-            OperatorNews.SWEEPS: News(
-                "ÖLÇÜM KAÇTI",
-                "Ölçüm turları kaçırıldı",
-                "{at} anından beri bazı ölçümler zamanında çıkamadı. Bu aralıklar bilinmeyen süredir.",
-            ),
             OperatorNews.STORE: News(
                 "VERİTABANI HATASI",
-                "Veritabanına yazılamıyor",
-                "{at} anından beri veritabanına yazılamıyor. Saklanamayan sonuçlar bilinmeyen süre olur.",
+                "Veritabanına yazılamadı",
+                "{at} anından beri veritabanına yazılamıyordu, şimdi yeniden yazılıyor. Sonuçlar bellekte bekledi; "
+                "sığmayanlar bilinmeyen süredir.",
             ),
             OperatorNews.RELOAD: News(
                 "YAPILANDIRMA REDDEDİLDİ",

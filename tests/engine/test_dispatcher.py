@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.engine.dispatcher import LOOK, Dispatcher
-from monitor.engine.live import tell_operators
 from monitor.engine.telemetry import Telemetry
+from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
 from monitor.mail.letters import OperatorNews
 from monitor.mail.transport import FIRST_DELAY, LIFETIME, LONGEST_DELAY, Receipt, TransportError

@@ -15,10 +15,11 @@ from monitor.books.terms import come_into_force
 from monitor.engine.board import Board
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.telemetry import Telemetry
+from monitor.mail.letters import OperatorNews
 from monitor.model import Outcome, Result
 from monitor.store import database
 from tests.books.test_importing import KEY, STEP, TERMS
-from tests.fakes import a_context
+from tests.fakes import FakeMessenger, a_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +38,10 @@ class Daemon:
         self.writer = database.Writer(file)
         self.reader = database.Reader(file)
         self.recording = Recording(replace(a_context(), terms=TERMS))
-        self.keeping = Housekeeping(self.reader, self.writer, file, Board(), Telemetry(), lambda: self.now)
+        self.board, self.messenger = Board(), FakeMessenger()
+        self.keeping = Housekeeping(
+            self.reader, self.writer, file, self.board, Telemetry(), self.messenger, lambda: self.now
+        )
 
     async def probe(self, slot: int, outcome: Outcome) -> None:
         """Record a result, ``slot`` minutes after the month's end."""
@@ -93,3 +97,14 @@ async def test_what_results_change_that_come_after_the_closing_is_written_down_a
 async def test_empty_books_close_nothing(daemon: Daemon) -> None:
     await daemon.keeping.close_months()
     assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is None
+
+
+async def test_a_journal_that_does_not_hold_is_told_to_the_operators_and_so_is_one_that_holds(daemon: Daemon) -> None:
+    await daemon.probe(-20, Outcome.OK)
+    await daemon.keeping.verify()
+    assert (daemon.messenger.troubles, daemon.messenger.overs) == ([], [OperatorNews.JOURNAL])
+    await daemon.writer.run(lambda db: db.execute("DELETE FROM result"))
+    await daemon.keeping.verify()
+    ((news, lines),) = daemon.messenger.troubles
+    assert (news, lines[-1]) == (OperatorNews.JOURNAL, "monitor verify")
+    assert lines[0] in daemon.board.problems["journal"].text

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.model import CheckKey, Outcome
 from tests.integration.labbooks import Books
-from tests.integration.labconfig import INTERVAL, Customer, Server, Setting
+from tests.integration.labconfig import INTERVAL, OPERATORS, Customer, Server, Setting
 from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics, page
 from tests.integration.labdoors import PORT, Doors
 
@@ -117,6 +117,14 @@ def test_a_configuration_with_faults_leaves_the_running_one_in_force(scene: Scen
     newest = scene.books.newest()
     awaited("the old ones are probed on", lambda: scene.books.newest() > newest + 2 * INTERVAL)
     assert set(scene.books.last()) == {ping("one"), ping("two"), ping("three")}
+
+    refused = metrics(scene.setting.port)[SUCCESS_AT]
+    scene.daemon.reload()
+    awaited("it is refused again", lambda: scene.daemon.said().count("reload: refused") == 2)
+    awaited("the operators are told", scene.books.mails)
+    [mail] = scene.books.mails()
+    assert (mail.body, mail.recipients, "level = 7" in mail.text) == ({"news": "reload"}, (OPERATORS,), True)
+    assert metrics(scene.setting.port)[SUCCESS_AT] == refused
 
     scene.reload()
     assert "The last reload was refused" not in _front(scene)

@@ -407,7 +407,7 @@ def test_operators_are_told_that_the_monitor_is_blind() -> None:
 
 
 def test_news_without_particulars_has_no_empty_list() -> None:
-    assert "Details" not in compose(OperatorLetter(OPERATORS, OperatorNews.SIGHTED, START)).text
+    assert "Details" not in compose(OperatorLetter(OPERATORS, OperatorNews.ICMP, START)).text
 
 
 def test_a_report_gives_each_subscription_its_figures() -> None:
