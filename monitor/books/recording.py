@@ -7,15 +7,17 @@ transaction failed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.books import notices
 from monitor.books.batches import close_batch
 from monitor.books.maintenance import known_windows
+from monitor.books.remembered import Batch, CheckBooks, OpenBatch, open_outage, run_on
 from monitor.contract.maintenance import active
 from monitor.contract.timeline import extend
-from monitor.model import Outage
+from monitor.model import Run
 from monitor.outage import Alerting, Change, Notice, Standing, advance, decide
 from monitor.store import journal, outages, results
 
@@ -25,48 +27,14 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
+    from monitor.books.remembered import Recorded
     from monitor.contract.maintenance import Window
-    from monitor.model import CheckKey, Millis, Result, Run
+    from monitor.model import CheckKey, Millis, Outage, Result
     from monitor.outage import OpenOutage
 
+_AT = attrgetter("at")
 DAY = 86_400_000
 """Milliseconds: a batch that was left open has no result older than this before it was opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckBooks:
-    """What is remembered of one check."""
-
-    number: int
-    run: Run | None = None
-    standing: Standing = field(default_factory=Standing)
-    outage: int | None = None
-    """The number of the open outage."""
-    alerting: Alerting = field(default_factory=Alerting)
-
-
-@dataclass(slots=True)
-class OpenBatch:
-    """A sweep whose digest is not in the journal yet, and within which times its results lie."""
-
-    number: int
-    first: Millis
-    last: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What came of some results: they are in the books."""
-
-    results: tuple[Result, ...]
-    refused: tuple[Result, ...]
-    """Results for a time that their check has been accounted for already (the clock ran backwards)."""
-    opened: tuple[Outage, ...] = ()
-    """Those that began and are still open."""
-    ended: tuple[int, ...] = ()
-    """The numbers of those that ended."""
-    began: frozenset[CheckKey] = frozenset()
-    """The checks of which a run began: every other result repeated what its check had given before."""
 
 
 @dataclass
@@ -109,31 +77,27 @@ class Recording:
     def record(self, db: Database, sweep: int, came: Iterable[Result], at: Millis) -> Recorded:
         """Write down the results of one sweep, or a part of them, in time order; ``at`` is now."""
         self.refresh(db)
-        taken: list[tuple[CheckBooks, Result]] = []
-        refused: list[Result] = []
-        opened: dict[int, Outage] = {}
-        ended: list[int] = []
-        for result in sorted(came, key=lambda each: each.at):
-            books = self._books(db, result.check)
-            if books.run and result.at <= books.run.last:
-                refused.append(result)
+        batch = Batch(sorted(came, key=_AT))
+        hold = self.context.hold
+        for result in batch.came:
+            books = self._checks.get(result.check) or self._books(db, result.check)
+            run = books.run
+            if run is not None and result.at <= run.last:
+                batch.refused.append(result)
                 continue
-            before, books = books, self._take(db, sweep, books, result, at)
-            self._checks[result.check] = books
-            taken.append((books, result))
-            if before.outage is not None and books.outage is None:
-                opened.pop(before.outage, None)
-                ended.append(before.outage)
-            elif (outage := _open_outage(result.check, books)) and before.outage is None:
-                opened[outage.id] = outage
-        if taken:
-            batch = self._batch(db, sweep, taken[0][1].at, taken[-1][1].at, at)
-            results.add(db, batch, ((books.number, result) for books, result in taken))
-        latest = {(books.number, books.run.first): books.run for books, _ in taken if books.run}
-        results.put_runs(db, ((number, run) for (number, _), run in latest.items()))
-        written = tuple(result for _, result in taken)
-        began = frozenset(result.check for books, result in taken if books.run and books.run.first == result.at)
-        return Recorded(written, tuple(refused), tuple(opened.values()), tuple(ended), began)
+            if result.outcome is run_on(books, hold, result.at):
+                assert run is not None
+                books.run = Run(run.first, result.at, run.outcome, hold)
+                batch.grown[books.number, run.first] = result.at
+            else:
+                self._take(db, sweep, books, result, batch, at)
+            batch.taken.append((books.number, result))
+        if batch.taken:
+            number = self._batch(db, sweep, batch.taken[0][1].at, batch.taken[-1][1].at, at)
+            results.add(db, number, batch.taken)
+        results.put_runs(db, batch.begun.values())
+        results.grow_runs(db, batch.grown)
+        return batch.recorded()
 
     def _batch(self, db: Database, sweep: int, first: Millis, last: Millis, at: Millis) -> int:
         batch = self._batches.get(sweep)
@@ -147,36 +111,48 @@ class Recording:
             self._checks[key] = CheckBooks(results.number_of(db, key))
         return self._checks[key]
 
-    def _take(self, db: Database, sweep: int, books: CheckBooks, result: Result, at: Millis) -> CheckBooks:
-        standing, change = advance(books.standing, result)
-        outage = self._keep(db, books, standing, change, result, at)
+    def _take(self, db: Database, sweep: int, books: CheckBooks, result: Result, batch: Batch, at: Millis) -> None:
+        """Take a result that may change more than its check's run."""
+        before, was_open = books.caught_up(), books.outage
+        books.standing, change = advance(before, result)
+        outage = self._keep(db, books, before, change, result, at)
         silent = any(active(window, result.check.server, result.at) for window in self._windows)
-        alerting, notice = decide(books.alerting, change, result, silent=silent, interval=self.context.interval)
-        if alerting != books.alerting:
-            outages.put_alerting(db, books.number, alerting)
+        told = books.alerting
+        books.alerting, notice = decide(told, change, result, silent=silent, interval=self.context.interval)
+        if books.alerting != told:
+            outages.put_alerting(db, books.number, books.alerting)
         if notice:
             # what has settled is told with the beginning of its flapping, which is forgotten from now on
-            told = books.alerting if notice is Notice.SETTLED else alerting
-            news = notices.News(notice, result.check, outage, told, result.outcome)
+            known = told if notice is Notice.SETTLED else books.alerting
+            news = notices.News(notice, result.check, outage, known, result.outcome)
             waits = notice is Notice.DOWN and self._parent_may_fall(result.check.server)
             notices.gather(db, self.context, news, sweep, at, waits=waits)
-        still_open = outage if standing.outage else None
-        run = extend(books.run, result, self.context.hold)
-        return replace(books, run=run, standing=standing, outage=still_open, alerting=alerting)
+        books.outage = outage if books.standing.outage else None
+        books.run = extend(books.run, result, self.context.hold)
+        if books.run.first == result.at:
+            batch.begun[books.number, result.at] = books.number, books.run
+            batch.began.add(result.check)
+        else:
+            batch.grown[books.number, books.run.first] = result.at
+        if was_open is not None and books.outage is None:
+            batch.opened.pop(was_open, None)
+            batch.ended.append(was_open)
+        elif was_open is None and (opened := open_outage(result.check, books)):
+            batch.opened[opened.id] = opened
 
     def _keep(
-        self, db: Database, books: CheckBooks, standing: Standing, change: Change, result: Result, at: Millis
+        self, db: Database, books: CheckBooks, before: Standing, change: Change, result: Result, at: Millis
     ) -> int | None:
         """Write down what a result did to the outages; gives the number of the outage that it concerns."""
         number = books.outage
-        if change is Change.OPENED and standing.outage:
-            number = outages.begin(db, books.number, standing.outage)
-            journal.append(db, at, "outage-opened", _opened(number, result.check, standing.outage))
+        if change is Change.OPENED and books.standing.outage:
+            number = outages.begin(db, books.number, books.standing.outage)
+            journal.append(db, at, "outage-opened", _opened(number, result.check, books.standing.outage))
         elif change is Change.CONTINUED and number is not None:
             outages.grow(db, number, result.at)
-        elif change is Change.ENDED and number is not None and books.standing.outage:
+        elif change is Change.ENDED and number is not None and before.outage:
             outages.finish(db, number, result.at)
-            ended = {"outage": number, "end": result.at, "last_fail": books.standing.outage.last_fail}
+            ended = {"outage": number, "end": result.at, "last_fail": before.outage.last_fail}
             journal.append(db, at, "outage-ended", ended)
         return number
 
@@ -214,14 +190,7 @@ class Recording:
 
     def standings(self) -> list[tuple[CheckKey, Run | None, Outage | None]]:
         """Give what is known of every check that ever was, as last read or written: its last run, its open outage."""
-        return [(key, books.run, _open_outage(key, books)) for key, books in self._checks.items()]
-
-
-def _open_outage(key: CheckKey, books: CheckBooks) -> Outage | None:
-    outage = books.standing.outage
-    if outage is None or books.outage is None:
-        return None
-    return Outage(books.outage, key, outage.start, outage.last_fail, None, outage.last_ok, outage.reason)
+        return [(key, books.run, open_outage(key, books)) for key, books in self._checks.items()]
 
 
 def _opened(number: int, key: CheckKey, outage: OpenOutage) -> dict[str, object]:

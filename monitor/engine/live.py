@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.books.recording import Recorded, Recording
+    from monitor.books.recording import Recording
+    from monitor.books.remembered import Recorded
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import CheckKey, Millis, Outage, Run

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.recording import Recorded, Recording
+    from monitor.books.recording import Recording
+    from monitor.books.remembered import Recorded
     from monitor.clock import Clock
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale

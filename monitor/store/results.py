@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from monitor.model import CheckKey, Outcome, Result, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlite_utils import Database
 
@@ -188,6 +188,14 @@ def put_runs(db: Database, runs: Iterable[tuple[int, Run]]) -> None:
         "INSERT INTO run (probed, first, last, outcome, hold) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (probed, first) DO UPDATE SET last = excluded.last",
         ((probed, run.first, run.last, int(run.outcome), run.hold) for probed, run in runs),
+    )
+
+
+def grow_runs(db: Database, grown: Mapping[tuple[int, Millis], Millis]) -> None:
+    """Write down until when runs last now, by check's number and beginning."""
+    db.conn.executemany(
+        "UPDATE run SET last = ? WHERE probed = ? AND first = ?",
+        ((last, probed, first) for (probed, first), last in grown.items()),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from monitor.books.context import Context
     from monitor.books.maintenance import Elsewhere
-    from monitor.books.recording import Recorded
+    from monitor.books.remembered import Recorded
     from monitor.contract.maintenance import Window
     from monitor.model import Millis, Outage, Result
     from monitor.store.outbox import Mail

@@ -357,7 +357,7 @@ def test_a_crash_at_any_write_of_any_transaction_leaves_all_or_nothing_and_tryin
 
 def rejoin(desk: Desk, sweep: int) -> None:
     """Go on with the batch that is open, as only this test may: a new process would close it first."""
-    from monitor.books.recording import OpenBatch
+    from monitor.books.remembered import OpenBatch
 
     for number, _, _ in results.open_batches(desk.db):
         bounds = results.bounds(desk.db, number, 0)

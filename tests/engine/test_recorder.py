@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.recording import Recorded
+    from monitor.books.remembered import Recorded
     from monitor.model import Millis, Result
 
 T = TypeVar("T")
