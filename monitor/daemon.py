@@ -122,6 +122,7 @@ class Daemon:
         )
         keeping.each_minute(promises.look)
         keeping.each_minute(partial(self._look_for_permission, engine))
+        keeping.each_day(engine.figures.check)
         stack.callback(keeping.stop)
         return engine
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from monitor.contract.outlook import WindowName
 
 
+FEW = 20
+"""So many subscriptions are computed one by one; for more it is cheaper to compute all."""
+
+
 class Drift(NamedTuple):
     """Figures that were kept, and what the same facts come to when all is computed from the beginning."""
 
@@ -37,7 +41,7 @@ def drifts(db: Database, keeping: Keeping, names: Collection[str] | None = None)
         return []
     books, month = Books(db, keeping.now, terms), month_of(keeping.now, terms.timezone)
     computed: dict[tuple[str, WindowName], Figures] = {}
-    for only in [None] if names is None else names:
+    for only in names if names is not None and len(names) <= FEW else [None]:
         computed |= _figures("month", books.month(*month, only))
         computed |= _figures("rolling", books.rolling(terms.rolling_days, only))
     found = [

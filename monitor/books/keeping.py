@@ -91,13 +91,14 @@ class Keeping:
         """Every subscription that is kept."""
         return [*self._entries]
 
-    def silent(self, now: Millis, newest: Callable[[CheckKey], Millis | None]) -> set[str]:
-        """Give the subscriptions of which some check's newest result holds no more; for ``newest`` see ``Kept.sure``.
+    def silent(self, names: Iterable[str], now: Millis, newest: Callable[[CheckKey], Millis | None]) -> set[str]:
+        """Give those of some subscriptions of which a check's newest result holds no more; see ``Kept.sure``.
 
-        Those with a check of which a run began are not looked at in earnest: they are caught up with anyway.
+        One with a check of which a run began may be missing: what began is caught up with anyway.
         """
         found: set[str] = set()
-        for name, entry in self._entries.items():
+        for name in names:
+            entry = self._entries[name]
             if entry.sure < now:
                 entry.sure = entry.kept.sure(newest)
                 if entry.sure < now:

@@ -95,7 +95,13 @@ class Engine:
         clock, orders = self._clock, self._orders
         self.timescale = Timescale(clock, newest)
         self.figures = FigureKeeper(
-            self._threads.figures, self.board, clock, self.timescale.now, lambda: self.recording.context.terms
+            self._threads.figures,
+            self.board,
+            self.telemetry,
+            clock,
+            now=self.timescale.now,
+            terms=lambda: self.recording.context.terms,
+            drifted=lambda lines: self.live.figures_drifted(lines),  # noqa: PLW0108 - it is made later
         )
         self.live = Live(
             self.board,
@@ -105,6 +111,7 @@ class Engine:
             certificate=lambda key: self.sweeper.certificate(key),  # noqa: PLW0108 - the sweeper is made later
             write_later=self._write_later,
             sweep_written=self.figures.sweep_written,
+            runs_began=self.figures.runs_began,
         )
         self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
         self.sight = Sight(clock, self._canaries(orders), self.live)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 GRACE = 3600
 """Seconds by which a job may be late and still run: the library's own default, 1 s, drops it silently."""
 FIRST_LOOK = timedelta(seconds=5)
+FIRST_CHECK = timedelta(hours=1)
 
 
 class Messenger(Protocol):
@@ -74,6 +75,11 @@ class Housekeeping:
     def each_minute(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something else done every minute, from now on."""
         self._scheduler.add_job(work, "interval", minutes=1, next_run_time=datetime.now(UTC))
+
+    def each_day(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something else done every day, for the first time in an hour."""
+        first = datetime.now(UTC) + FIRST_CHECK
+        self._scheduler.add_job(work, "interval", hours=24, next_run_time=first)
 
     def stop(self) -> None:
         """Stop asking for anything more."""

@@ -46,6 +46,7 @@ class Live:
         certificate: Callable[[CheckKey], int | None],
         write_later: Callable[[Callable[[Database], object]], None],
         sweep_written: Callable[[], None],
+        runs_began: Callable[[Iterable[CheckKey]], None],
     ) -> None:
         """``clock`` gives the present time as it is written down and the monotonic one."""
         self._board = board
@@ -55,6 +56,7 @@ class Live:
         self._certificate = certificate
         self._write_later = write_later
         self._sweep_written = sweep_written
+        self._runs_began = runs_began
         self._refusal: tuple[Millis, str] | None = None
         """Since when the database refuses, and what it said first."""
 
@@ -88,6 +90,7 @@ class Live:
 
     def recorded(self, recorded: Recorded) -> None:
         """Show results that are in the books."""
+        self._runs_began(recorded.began)
         for outage in recorded.opened:
             self._board.outage_opened(outage)
         for number in recorded.ended:
@@ -172,6 +175,11 @@ class Live:
         now, _ = self._clock()
         lines = tuple(self._telemetry.canaries)
         self._write_later(lambda db: tell_operators(db, self._context, OperatorNews.BLIND, lines, now))
+
+    def figures_drifted(self, lines: tuple[str, ...]) -> None:
+        """Tell the operators of figures that had drifted from the books."""
+        now, _ = self._clock()
+        self._write_later(lambda db: tell_operators(db, self._context, OperatorNews.FIGURES, lines, now))
 
     def dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
         """Tell the operators of a mail that nobody will get, unless it was one to them."""

@@ -86,6 +86,8 @@ class Telemetry:
         """Hardware and tickets that wait; None before the first look."""
         self.journal_entries: int | None = None
         self.journal_verified: Millis | None = None
+        self.figures_drift = 0
+        """Kept figures that the daily self-check found different from the books."""
         self.reload_succeeded: bool | None = None
         self.reloaded_at: Millis | None = None
 
@@ -161,6 +163,10 @@ class Telemetry:
         """Note that the journal's chain was recomputed over ``entries`` entries and found whole."""
         self.journal_entries = entries
         self.journal_verified = at
+
+    def figures_drifted(self, count: int) -> None:
+        """Count kept figures that differed from those computed again, and were corrected."""
+        self.figures_drift += count
 
     def reloaded(self, *, ok: bool, at: Millis) -> None:
         """Note that the configuration was read, at start or on a signal, and came into force or was refused."""

@@ -149,6 +149,12 @@ _NOTICE = NoticeWords(
                 "The check at {at} found that recorded entries were changed afterwards or are damaged. Keep the "
                 "database as it is, and compare it with a backup.",
             ),
+            OperatorNews.FIGURES: News(
+                "FIGURES CORRECTED",
+                "Figures had drifted from the books",
+                "The check at {at} found figures of the page and the metrics that differ from what the books come to. "
+                "They are corrected. Accounts, reports and credits are computed from the books and are not touched.",
+            ),
             OperatorNews.OVERDUE: News(
                 "ANSWER OVERDUE",
                 "An answer to a claim is overdue",

@@ -164,6 +164,8 @@ class OperatorNews(StrEnum):
     """A reload had faults; the running configuration stays."""
     JOURNAL = "journal"
     """The journal's chain does not hold."""
+    FIGURES = "figures"
+    """Figures of the page and the metrics had drifted from the books."""
     OVERDUE = "overdue"
     """An answer to a claim is overdue (6.3)."""
 

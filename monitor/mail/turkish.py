@@ -185,6 +185,13 @@ _NOTICE = NoticeWords(
                 "{at} anındaki denetim, kayıtların sonradan değiştirildiğini veya bozulduğunu gösterdi. Veritabanını "
                 "olduğu gibi saklayın ve bir yedekle karşılaştırın.",
             ),
+            OperatorNews.FIGURES: News(
+                "DEĞERLER DÜZELTİLDİ",
+                "Gösterilen değerler kayıtlardan sapmıştı",
+                "{at} anındaki denetim, sayfadaki ve metriklerdeki bazı değerlerin kayıtlardan hesaplananlarla aynı "
+                "olmadığını gösterdi. Değerler düzeltildi. Hesaplar, raporlar ve krediler kayıtlardan hesaplanır; "
+                "bundan etkilenmez.",
+            ),
             OperatorNews.OVERDUE: News(
                 "YANIT GECİKTİ",
                 "Bir talebin yanıtı gecikti",

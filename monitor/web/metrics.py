@@ -124,6 +124,7 @@ METRICS: tuple[tuple[Family, Source], ...] = (
         "When the journal was last recomputed and found whole.",
         lambda t: _seconds(t.journal_verified),
     ),
+    _own("monitor_figures_drift_total", "Kept figures that had drifted from the books.", lambda t: t.figures_drift),
     _own(
         "monitor_config_last_reload_successful",
         "Whether the configuration that was read last came into force.",

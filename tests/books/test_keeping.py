@@ -50,7 +50,7 @@ class Watch:
     def look(self, now: Millis) -> int:
         """Catch up; gives how many figures changed."""
         keeping, db = self.keeping, self.desk.db
-        silent = keeping.silent(now, self.newest.get)
+        silent = keeping.silent(keeping.names, now, self.newest.get)
         with database.snapshot(db):
             keeping.catch_up(db, now, self.desk.context.terms, self.began, silent)
         self.began = set()

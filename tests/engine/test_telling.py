@@ -43,6 +43,7 @@ class Scene:
             certificate=lambda _: None,
             write_later=self._write,
             sweep_written=lambda: None,
+            runs_began=lambda _: None,
         )
 
     def _write(self, work: Callable[[Database], object]) -> None:

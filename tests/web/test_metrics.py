@@ -73,6 +73,7 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
     "monitor_tickets_next_due_timestamp_seconds": ("gauge", []),
     "monitor_journal_entries": ("gauge", []),
     "monitor_journal_verified_timestamp_seconds": ("gauge", []),
+    "monitor_figures_drift_total": ("counter", []),
     "monitor_config_last_reload_successful": ("gauge", []),
     "monitor_config_last_reload_success_timestamp_seconds": ("gauge", []),
     "monitor_database_size_bytes": ("gauge", []),
