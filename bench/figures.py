@@ -1,0 +1,197 @@
+"""The figures of all subscriptions, kept from sweep to sweep, beside computing all of them again.
+
+A database is filled with a month of runs and outages, one server and one ping for each subscription. Then sweeps are
+written, in each of which some of the checks fail, and recover in the next; measured is the processor time of bringing
+both windows of every subscription to now, as the daemon does it: reading thread and event loop together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.report import Row
+from monitor.books.accounts import Books
+from monitor.books.terms import come_into_force
+from monitor.clock import SystemClock
+from monitor.contract.calendar import month_of
+from monitor.contract.terms import CheckTerms, ServerTerms, Terms
+from monitor.engine.board import Board, CheckEntry, SubscriptionEntry
+from monitor.engine.figures import FigureKeeper
+from monitor.engine.telemetry import Telemetry
+from monitor.model import PING, CheckKey, Outcome, Run, Subscription
+from monitor.outage import OpenOutage
+from monitor.store import database, outages, results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.model import Millis
+
+INTERVAL = 60_000
+DAY = 86_400_000
+START: Millis = 1_794_787_200_000
+"""2026-11-16 00:00 UTC: half a month is over, and there is a rolling month before."""
+TROUBLED = 10
+"""One in so many servers had outages in the past."""
+TOLD = 2
+"""So many of them in the month."""
+
+
+def the_terms(count: int) -> Terms:
+    """Give a contract with one subscription on each of ``count`` servers."""
+    names = [f"server-{number:05d}" for number in range(count)]
+    return Terms(
+        in_force=START - 40 * DAY,
+        timezone="Europe/Istanbul",
+        rounding="down",
+        rolling_days=30,
+        interval=INTERVAL,
+        servers={name: ServerTerms(2, (CheckTerms(PING, "icmp"),)) for name in names},
+        subscriptions={
+            f"s-{name}": Subscription(f"s-{name}", "c", name, "server", None, None, 1, None, None) for name in names
+        },
+        customers={"c": "C"},
+    )
+
+
+class Past:
+    """A month that is in the books already, and the sweeps that follow."""
+
+    def __init__(self, file: Path, terms: Terms) -> None:
+        self.terms = terms
+        self.db = database.open_writing(file)
+        self.keys = [CheckKey(name, PING) for name in terms.servers]
+        with database.transaction(self.db):
+            come_into_force(self.db, terms, terms.in_force)
+            self.numbers = [results.number_of(self.db, key) for key in self.keys]
+            self.runs = [self._month(index) for index in range(len(self.keys))]
+        self.now = START
+
+    def _month(self, index: int) -> Run:
+        """Write one check's past down: ok since a month, but for some outages of five minutes; gives the last run."""
+        number, first, hold = self.numbers[index], START - 35 * DAY, 2 * INTERVAL
+        runs: list[Run] = []
+        for place in range(TOLD if index % TROUBLED == 0 else 0):
+            fell = START - (25 - 10 * place) * DAY + index * INTERVAL
+            last_ok, back = fell - INTERVAL, fell + 5 * INTERVAL
+            runs += [Run(first, last_ok, Outcome.OK, hold), Run(fell, back - INTERVAL, Outcome.FAIL, hold)]
+            made = outages.begin(self.db, number, OpenOutage(fell, back - INTERVAL, last_ok, "timeout"))
+            outages.finish(self.db, made, back)
+            first = back
+        runs.append(Run(first, START, Outcome.OK, hold))
+        results.put_runs(self.db, ((number, run) for run in runs))
+        return runs[-1]
+
+    def sweep(self, fallen: set[int]) -> list[CheckKey]:
+        """Write the runs of the next sweep; gives the checks of which one began."""
+        self.now += INTERVAL
+        began = []
+        for index, run in enumerate(self.runs):
+            outcome = Outcome.FAIL if index in fallen else Outcome.OK
+            if run.outcome is outcome:
+                self.runs[index] = Run(run.first, self.now, outcome, run.hold)
+            else:
+                self.runs[index] = Run(self.now, self.now, outcome, run.hold)
+                began.append(self.keys[index])
+        with database.transaction(self.db):
+            results.put_runs(self.db, zip(self.numbers, self.runs, strict=True))
+        return began
+
+
+class Office:
+    """A daemon's keeper of figures, and its board."""
+
+    def __init__(self, file: Path, past: Past) -> None:
+        self.past = past
+        self.reader = database.Reader(file)
+        self.board = Board()
+        self.board.replace_config(
+            [CheckEntry(*key, "icmp", "127.0.0.1") for key in past.keys],
+            [
+                SubscriptionEntry(one.id, "c", one.server, one.product, 2, 9975)
+                for one in past.terms.subscriptions.values()
+            ],
+        )
+        self.keeper = FigureKeeper(
+            self.reader,
+            self.board,
+            Telemetry(),
+            SystemClock(),
+            now=lambda: past.now + 500,
+            terms=lambda: past.terms,
+            drifted=lambda _: None,
+        )
+
+    async def read(self) -> float:
+        """Bring everything to now; gives the seconds of processor time that it took."""
+        gc.collect()
+        began = time.process_time()
+        await self.keeper.read()
+        return time.process_time() - began
+
+    async def sweep(self, fallen: set[int]) -> float:
+        """Write a sweep, and read."""
+        began = self.past.sweep(fallen)
+        for view in self.board.checks.values():
+            view.at = self.past.now
+        self.keeper.runs_began(began)
+        return await self.read()
+
+
+def compute(db: Database, now: Millis, terms: Terms) -> float:
+    """Compute both windows from the beginning; gives the seconds of processor time that it took."""
+    began = time.process_time()
+    books = Books(db, now, terms)
+    books.month(*month_of(now, terms.timezone))
+    books.rolling(terms.rolling_days)
+    return time.process_time() - began
+
+
+async def measure(count: int, sweeps: int, shares: Sequence[float]) -> dict[str, float]:
+    """Measure the start, sweeps in which so many per cent of the checks change, and computing again; in seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, database.FILE)
+        past = Past(file, the_terms(count))
+        office = Office(file, past)
+        found = {"start": await office.read()}
+        for share in shares:
+            changing = set(range(0, count, max(1, round(100 / share)))) if share else set()
+            taken = [await office.sweep(changing if number % 2 == 0 else set()) for number in range(sweeps)]
+            found[f"{share:g} %"] = median(taken)
+            await office.sweep(set())
+        found["again"] = await office.reader.run(lambda db: compute(db, past.now, past.terms))
+        await office.reader.close()
+    return found
+
+
+@click.command()
+@click.option("--subscriptions", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--sweeps", default=6, show_default=True, type=click.IntRange(2), help="Of each kind; their median counts."
+)
+def main(subscriptions: int, sweeps: int) -> list[Row]:
+    """Keep the figures of all subscriptions over sweeps, and compute them again."""
+    found = asyncio.run(measure(subscriptions, sweeps, (0.1, 1, 10)))
+    again = 1_000 * found["again"]
+    rows = [
+        Row(
+            f"figures of {subscriptions:,} subscriptions kept, {share} of the checks change in a sweep",
+            1_000 * found[share],
+            "ms CPU",
+            again,
+            "computed again",
+            at_most=50 if share == "0.1 %" else None,
+        )
+        for share in ("0.1 %", "1 %", "10 %")
+    ]
+    return [*rows, Row("their first figures at start", 1_000 * found["start"], "ms CPU", again, "computed again")]
