@@ -127,6 +127,7 @@ class Board:
         self.in_maintenance: frozenset[str] = frozenset()
         self.outages: dict[int, Outage] = {}
         """The open ones, by their id."""
+        self._outage_of: dict[CheckKey, int] = {}
         self.mails_pending = 0
         self.oldest_pending: Millis | None = None
         self.problems: dict[str, Problem] = {}
@@ -165,19 +166,24 @@ class Board:
             figures = old.figures if old else {}
             self.subscriptions[subscribed.id] = SubscriptionView(subscribed, figures)
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
+        self._outage_of = {outage.check: number for number, outage in self.outages.items()}
         self.maintenance(self._announced)
 
-    def check_result(self, result: Result, cert_expiry: int | None = None) -> None:
-        """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored."""
+    def check_result(self, result: Result, cert_expiry: int | None = None) -> CheckView | None:
+        """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored.
+
+        Gives how the check is shown now, in the state that it was in before; None for one that left.
+        """
         view = self.checks.get(result.check)
         if view is None:
-            return
+            return None
         view.outcome = result.outcome
         view.at = result.at
         view.latency = result.latency
         view.reason = result.reason
         if cert_expiry is not None:
             view.cert_expiry = cert_expiry
+        return view
 
     def check_state(self, key: CheckKey, state: State, since: Millis | None) -> None:
         """Take a check's confirmed state, and since when it is in it (None: nobody knows)."""
@@ -205,10 +211,18 @@ class Board:
         """Add an open outage; one with the same id is replaced."""
         if outage.check in self.checks:
             self.outages[outage.id] = outage
+            self._outage_of[outage.check] = outage.id
 
     def outage_closed(self, outage_id: int) -> None:
         """Drop an outage that is over, or that an import joined to another."""
-        self.outages.pop(outage_id, None)
+        closed = self.outages.pop(outage_id, None)
+        if closed is not None and self._outage_of.get(closed.check) == outage_id:
+            del self._outage_of[closed.check]
+
+    def outage_of(self, key: CheckKey) -> Outage | None:
+        """Give the open outage of a check; None where none is."""
+        number = self._outage_of.get(key)
+        return None if number is None else self.outages.get(number)
 
     def mail(self, pending: int, oldest_pending: Millis | None) -> None:
         """Take how many mails wait to be sent, and since when the oldest does (None where none waits)."""

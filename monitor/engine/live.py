@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from monitor.books.remembered import Recorded
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
-    from monitor.model import CheckKey, Millis, Outage, Run
+    from monitor.model import CheckKey, Millis, Outage, Result, Run
     from monitor.store.outbox import Mail
 
 log = logging.getLogger(__name__)
 
-_STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: State.UNKNOWN}
+_STATES = (State.UP, State.DOWN, State.UNKNOWN)
+"""By outcome."""
 BLIND = (
     "No canary answers: the monitor cannot see out. Failures are recorded as unknown and no customer is told; "
     "mend the monitor's own line."
@@ -96,22 +97,19 @@ class Live:
         for number in recorded.ended:
             self._board.outage_closed(number)
         for result in recorded.results:
-            self._board.check_result(result, self._certificate(result.check))
-            view = self._board.checks.get(result.check)
-            shown = _STATES[result.outcome]
-            if view is not None and view.state is not shown:
-                self._board.check_state(result.check, shown, self._since(result.check, result.at))
+            view = self._board.check_result(result, self._certificate(result.check))
+            if view is not None and view.state is not (shown := _STATES[result.outcome]):
+                self._board.check_state(result.check, shown, self._since(result))
         if recorded.refused:
             log.warning(
                 "%d results were not written: their time is accounted for already, the clock ran backwards",
                 len(recorded.refused),
             )
 
-    def _since(self, key: CheckKey, at: Millis) -> Millis:
+    def _since(self, result: Result) -> Millis:
         """An outage goes on behind unknown results: then it is down since its first fail."""
-        open_now = (outage.start for outage in self._board.outages.values() if outage.check == key)
-        view = self._board.checks.get(key)
-        return next(open_now, at) if view is not None and view.outcome is Outcome.FAIL else at
+        outage = self._board.outage_of(result.check) if result.outcome is Outcome.FAIL else None
+        return result.at if outage is None else outage.start
 
     def sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
         """Take note of a sweep that is in the journal."""

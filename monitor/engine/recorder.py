@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from monitor.errors import StoreError
+from monitor.model import Outcome
 from monitor.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlite_utils import Database
 
@@ -31,8 +34,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-TICK = 0.2
-"""Seconds for which results gather into one transaction."""
+TICK = 1.0
+"""Seconds for which results gather into one transaction: what is lost at most where the process is killed."""
+NEWS = 0.2
+"""Seconds for which they gather where one of them is not ok: that somebody waits to hear of."""
+MOST = 5_000
+"""Results in one transaction at most: more would keep the loop from the interpreter."""
 PATIENCE = 2.0
 """Seconds between tries while the database refuses."""
 SPOOL = 500_000
@@ -87,6 +94,7 @@ class Recorder:
         self._under_way: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
         """The transaction that the writer was asked for and has not answered, after what is in it."""
         self._something = asyncio.Event()
+        self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._answered = clock.monotonic()
@@ -97,6 +105,8 @@ class Recorder:
         if len(self._waiting) >= self._spool:
             self._drop_oldest()
         self._put((sweep, result))
+        if result.outcome is not Outcome.OK:
+            self._news.set()
 
     def _drop_oldest(self) -> None:
         """Make room; ends of sweeps stay, for their results may be in the books already."""
@@ -115,7 +125,7 @@ class Recorder:
         if self._idle.is_set():
             self._answered = self._clock.monotonic()
             self._idle.clear()
-        self._something.set()
+            self._something.set()
 
     @property
     def progresses(self) -> bool:
@@ -126,7 +136,10 @@ class Recorder:
         """Write until cancelled."""
         while True:
             await self._something.wait()
-            await asyncio.sleep(TICK)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK - NEWS):
+                    await self._news.wait()
+            await asyncio.sleep(NEWS)
             await self.flush()
 
     async def drain(self) -> None:
@@ -134,7 +147,8 @@ class Recorder:
         await self._idle.wait()
 
     async def flush(self) -> None:
-        """Write everything that waits, in order, as few transactions as there are sweeps in it."""
+        """Write everything that waits, in order; a sweep is closed in a transaction of its own."""
+        self._news.clear()
         while self._waiting:
             done = {id(item) for item in await self._written()}
             while self._waiting and id(self._waiting[0]) in done:  # some may have been dropped meanwhile
@@ -147,19 +161,25 @@ class Recorder:
         head = self._waiting[0]
         if isinstance(head, _SweepEnd):
             return [head], lambda db: self._close(db, head.sweep)
-        sweep = head[0]
         items: list[_Item] = []
-        results: list[Result] = []
-        for item in self._waiting:
-            if isinstance(item, _SweepEnd) or item[0] != sweep:
+        sweeps: dict[int, list[Result]] = {}
+        for item in islice(self._waiting, MOST):
+            if isinstance(item, _SweepEnd):
                 break
             items.append(item)
-            results.append(item[1])
-        return items, lambda db: self._record(db, sweep, results)
+            sweeps.setdefault(item[0], []).append(item[1])
+        return items, lambda db: self._record(db, sweeps)
 
-    def _record(self, db: Database, sweep: int, results: list[Result]) -> Callable[[], None]:
-        recorded = self._recording.record(db, sweep, results, self._timescale.now())
-        return lambda: self._audience.recorded(recorded)
+    def _record(self, db: Database, sweeps: Mapping[int, list[Result]]) -> Callable[[], None]:
+        at = self._timescale.now()
+        # where the end of one meets the beginning of the next, the results of a check come in the order of its sweeps
+        written = [self._recording.record(db, sweep, sweeps[sweep], at) for sweep in sorted(sweeps)]
+
+        def tell() -> None:
+            for recorded in written:
+                self._audience.recorded(recorded)
+
+        return tell
 
     def _close(self, db: Database, sweep: int) -> Callable[[], None]:
         entries = self._recording.end_sweep(db, sweep, self._timescale.now())
