@@ -8,7 +8,7 @@ the results only those that came after what is settled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.books import exclusions, maintenance
 from monitor.books.accounts import Books
@@ -34,16 +34,10 @@ if TYPE_CHECKING:
 
 FACTS: Final = ("terms", *maintenance.KINDS, *exclusions.KINDS)
 """What figures hang on, besides results."""
+Change: TypeAlias = "tuple[str, WindowName, Figures | None]"
+"""The figures of one subscription's window as they are now; None: it is not in that window."""
 MARGIN: Final = 86_400_000
 """Milliseconds that are kept before the windows' start, for a clock that is set back."""
-
-
-class Change(NamedTuple):
-    """The figures of one subscription's window as they are now; None: it is not in that window."""
-
-    subscription: str
-    window: WindowName
-    figures: Figures | None
 
 
 @dataclass(slots=True)
@@ -202,21 +196,22 @@ class Keeping:
 
     def advance(self, names: Iterable[str]) -> list[Change]:
         """Bring the figures of some subscriptions to the moment that was caught up with; give those that changed."""
-        now, changes = self.now, []
+        now = self.now
+        changes: list[Change] = []
         for name in names:
             entry = self._entries[name]
             outlook = entry.rolling
             if outlook is None or not outlook.at <= now < outlook.until:
                 outlook = self._look_rolling(entry)
-                changes.append(Change(name, "rolling", outlook.figures(now)))
+                changes.append((name, "rolling", outlook.figures(now)))
             elif not outlook.stands:
-                changes.append(Change(name, "rolling", outlook.figures(now)))
+                changes.append((name, "rolling", outlook.figures(now)))
             outlook = entry.month
             if outlook is None or not outlook.at <= now < outlook.until:
                 outlook = self._look_month(entry)
-                changes.append(Change(name, "month", outlook.figures(now)))
+                changes.append((name, "month", outlook.figures(now)))
             elif not outlook.stands:
-                changes.append(Change(name, "month", outlook.figures(now)))
+                changes.append((name, "month", outlook.figures(now)))
         return changes
 
     def _look_rolling(self, entry: _Entry) -> Outlook:

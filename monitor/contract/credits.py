@@ -35,7 +35,10 @@ def band(product: ProductTerms, figure: Percent | None) -> int:
     """Return the percent of the monthly fee that a rounded figure pays; nothing measured pays nothing."""
     if figure is None:
         return 0
-    return next((row.percent for row in product.bands if figure <= row.upper), 0)
+    for row in product.bands:
+        if figure <= row.upper:
+            return row.percent
+    return 0
 
 
 def credit(product: ProductTerms, account: Account, subscription: Subscription) -> Credit:

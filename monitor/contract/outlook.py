@@ -71,11 +71,15 @@ class Outlook:
         """Give the figures at a moment for which it holds."""
         if self.product is None:
             return None
-        sums = [*self.sums]
-        sums[self.grows] += now - self.at
-        if self.shrinks is not None:
-            sums[self.shrinks] -= now - self.at
-        _, excluded, up, down, unknown = sums
+        _, excluded, up, down, unknown = self.sums
+        if self.grows is Share.UP and self.shrinks is None:
+            up += now - self.at  # by far the most
+        else:
+            sums = [*self.sums]
+            sums[self.grows] += now - self.at
+            if self.shrinks is not None:
+                sums[self.shrinks] -= now - self.at
+            _, excluded, up, down, unknown = sums
         nominal = excluded + up + down + unknown if self.nominal is None else self.nominal
         came_to = percent(up, up + down, self.rounding)
         left = budget(nominal - excluded, down, self.product.target, self.rounding)
