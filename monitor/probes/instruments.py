@@ -31,7 +31,7 @@ async def open_instruments(clock: Clock) -> AsyncIterator[Instruments]:
     """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs."""
     pinger = Pinger(clock)
     resolver = Resolver(clock)
-    http = HttpClient(resolver)
+    http = HttpClient(resolver, clock)
     pinger.warm_up()
     try:
         yield Instruments(clock, pinger, resolver, http)

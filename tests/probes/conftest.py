@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -29,3 +31,11 @@ def attempt(instruments: Instruments) -> Try:
         return await probe.attempt(Target(server), timeout)
 
     return attempt
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Let every test of a probe meet both event loops that the daemon may run on."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if importlib.util.find_spec("uvloop"):
+        factories["uvloop"] = importlib.import_module("uvloop").new_event_loop
+    return factories

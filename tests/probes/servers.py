@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+TURNS = 5
+"""Turns of the loop in which a connection that stands already is taken: uvloop cannot end with one half taken."""
+
+
 class Server:
     """Plays a script on every connection to a free port of 127.0.0.1, and hangs up at its end."""
 
@@ -40,6 +44,8 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._playing:
             task.cancel()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Outcome
-from monitor.probes import blame, certificate, icmp_errors, pinger, resolve, session
+from monitor.probes import blame, certificate, icmp_errors, line, pinger, resolve
 from monitor.probes.blame import local, of_connection, route_fault
 from monitor.probes.resolve import Address
 
@@ -83,6 +83,6 @@ def test_every_reason_is_described() -> None:
     reasons = {*blame._THEIRS.values(), *blame._EITHER.values(), *blame._OURS.values(), pinger.NOT_PERMITTED}
     reasons |= {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(4, kind, code))}
     reasons |= {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(6, kind, code))}
-    reasons |= {*certificate._REASONS.values(), certificate.NOT_TRUSTED, resolve.NOT_RESOLVED, session.TLS_FAILED}
-    described = {text for line in page.splitlines() if line[:3] == "| `" for text in re.findall(r"`([^`]+)`", line)}
+    reasons |= {*certificate._REASONS.values(), certificate.NOT_TRUSTED, resolve.NOT_RESOLVED, line.TLS_FAILED}
+    described = {text for row in page.splitlines() if row[:3] == "| `" for text in re.findall(r"`([^`]+)`", row)}
     assert reasons - described == set()
