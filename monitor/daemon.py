@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -90,6 +91,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             engine = await self._open(stack)
             self._greet()
+            _settle()
             await self._work(engine)
             self._notifier.stopping()
             await engine.drain()
@@ -211,6 +213,7 @@ class Daemon:
             engine.live.trouble(OperatorNews.RELOAD, str(error).splitlines()[:MOST_FAULTS])
             return
         self._config = config
+        gc.freeze()
         engine.board.solved("reload")
         engine.live.over(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)
@@ -240,3 +243,9 @@ class Daemon:
             print(f"page      http://{config.web.listen.reachable}/")  # noqa: T201
             print(f"data      {config.data_dir}")  # noqa: T201
             print(f"mail      {mail}", flush=True)  # noqa: T201
+
+
+def _settle() -> None:
+    """Leave what stays for good out of every later search for garbage: with thousands of servers one takes 100 ms."""
+    gc.collect()
+    gc.freeze()
