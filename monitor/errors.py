@@ -43,3 +43,7 @@ class ConfigError(InputError):
 
 class StoreError(MonitorError):
     """The database cannot be opened, read or written as it is."""
+
+
+class DamagedError(StoreError):
+    """The database is there and is not what was written: nobody can mend it but from a backup."""

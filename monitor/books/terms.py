@@ -29,10 +29,10 @@ def versions(db: Database, at: Millis, current: Terms) -> tuple[Terms, ...]:
 
     The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
     now may have history already, and is read with the terms as configured now. One that came into force after ``at``
-    does not exist in the books as they stood.
+    does not exist in the books as they stood, and neither does ``current`` where it is in force only from later on.
     """
     recorded = [terms_from_body(entry.at, entry.body) for entry in journal.entries(db, "terms", until=at)]
     newest, body = journal.last(db, "terms"), terms_body(current)
-    if not recorded or newest is None or newest.body != body:
+    if not recorded or (current.in_force <= at and (newest is None or newest.body != body)):
         recorded.append(terms_from_body(at, body))
     return tuple(recorded)

@@ -1,6 +1,7 @@
 """Proof that nobody changed the records: the chain is walked, and what hangs on it is computed again.
 
-In this order: every entry follows the one before it and has the hash of what it says; the results of every sweep have
+In this order: every entry follows the one before it and has the hash of what it says, and the last is the one that was
+written last; the results of every sweep have
 the digest that the journal has of them; no result stands outside of a digest; every outage is the one that the results
 make, and the journal tells of it as the table does; every run is what its results say; every month that was closed
 comes out as it was closed, and each of its corrections begins with what stood there before.
@@ -16,7 +17,7 @@ from monitor.books.correcting import broken_correction
 from monitor.contract.timeline import extend
 from monitor.mail.message import one_line
 from monitor.outage import Change, Standing, advance
-from monitor.store import journal, outages, results
+from monitor.store import journal, notes, outages, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
         for entry in journal.walk(db):
             walk.take(entry)
             progress(walk.entries)
+        walk.ends_where_it_ended()
         walk.nothing_outside()
         walk.recompute()
         walk.closings()
@@ -112,6 +114,16 @@ class _Walk:
             self._probed.append(body["batch"])
         self._digested[body["batch"]] = body["count"]
         self.results += body["count"]
+
+    def ends_where_it_ended(self) -> None:
+        """The newest entry is the one that was written last: none was cut off from the end."""
+        head = notes.get(self.db, "journal-head")
+        if head is None:  # a file that no newer version has written to yet
+            return
+        if head["entry"] > self.entries:
+            raise _WrongError(f"journal entry {head['entry']} is missing: the last that is there is {self.entries}")
+        if (head["entry"], head["hash"]) != journal.newest(self.db):
+            raise _WrongError(f"journal entry {self.entries} is not what was written last: entry {head['entry']} was")
 
     def nothing_outside(self) -> None:
         """No result without a digest, but those of sweeps that are not over."""

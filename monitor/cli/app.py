@@ -80,7 +80,7 @@ class App:
         """Open the books for reading, as they stand now."""
         db = database.open_reading(self.file)
         try:
-            with database.snapshot(db):
+            with database.asked(self.file), database.snapshot(db):
                 yield db
         finally:
             db.close()
@@ -90,7 +90,7 @@ class App:
         """Open the books for one transaction."""
         db = database.open_writing(self.file)
         try:
-            with database.transaction(db):
+            with database.asked(self.file), database.transaction(db):
                 yield db
         finally:
             db.close()

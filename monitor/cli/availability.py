@@ -54,7 +54,7 @@ def availability(
         at = now if at_text is None else app.time(at_text, "--at")
         if at > now:
             raise InputError(f"--at {at_text}: lies in the future; the books stand now")
-        books = Books(db, at, app.config.terms(at))
+        books = Books(db, at, app.config.terms(now))
         if subscription is not None and not any(subscription in terms.subscriptions for terms in books.versions):
             raise InputError(f"--subscription {subscription}: no such subscription in the configuration")
         if days is not None:

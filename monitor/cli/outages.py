@@ -32,7 +32,8 @@ def outages() -> None:
 def listing(app: App, *, server: str | None, month: str | None, as_json: bool) -> None:
     """List outages by their beginning; lengths are whole, not cut to the month."""
     with app.reading() as db:
-        books = Books(db, app.now(db), app.config.terms(app.now(db)))
+        now = app.now(db)
+        books = Books(db, now, app.config.terms(now))
         known = {key.server for key in results.numbers(db)} | app.config.servers_by_id.keys()
         if server is not None and server not in known:
             raise InputError(f"--server {server}: no such server in the configuration or the records")
@@ -59,7 +60,8 @@ def show(app: App, *, number: int, as_json: bool) -> None:
         outage = store.get(db, number)
         if outage is None:
             raise InputError(f"outage {number}: there is none; `monitor outages list` shows them")
-        record = _record(Books(db, app.now(db), app.config.terms(app.now(db))), outage)
+        now = app.now(db)
+        record = _record(Books(db, now, app.config.terms(now)), outage)
     if as_json:
         print_json(record)
         return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from monitor.books.verify import Verdict
 from monitor.books.verify import verify as walk
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.progress import progress
+from monitor.errors import DamagedError
 from monitor.store import journal
 
 
@@ -18,8 +20,11 @@ def verify(app: App, *, as_json: bool) -> int:
 
     Names the first thing that is wrong and exits with 1; exits with 0 where everything holds.
     """
-    with app.reading() as db, progress("verifying", journal.length(db)) as step:
-        verdict = walk(db, step)
+    try:
+        with app.reading() as db, progress("verifying", journal.length(db)) as step:
+            verdict = walk(db, step)
+    except DamagedError as error:
+        verdict = Verdict(0, 0, 0, str(error))
     if as_json:
         body = {"entries": verdict.entries, "results": verdict.results, "outages": verdict.outages}
         print_json({"ok": verdict.wrong is None, **body, "wrong": verdict.wrong})

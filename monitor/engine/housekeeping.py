@@ -11,8 +11,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.books.closing import close_recorded, months_due
 from monitor.books.correcting import DAEMON, last_month_drifts, settle_last_month
-from monitor.books.verify import verify
-from monitor.errors import StoreError
+from monitor.books.verify import Verdict, verify
+from monitor.errors import DamagedError, StoreError
 from monitor.mail.letters import OperatorNews
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class Housekeeping:
         """Verify the journal and what hangs on it; the page, the metrics and the log say what came of it."""
         try:
             verdict = await self._reader.run(verify)
+        except DamagedError as error:
+            verdict = Verdict(0, 0, 0, str(error))
         except StoreError as error:
             log.warning("the journal could not be verified: %s", error)
             return

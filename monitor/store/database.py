@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlite_utils import Database
 
-from monitor.errors import StoreError
+from monitor.errors import DamagedError, StoreError
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def open_writing(path: Path) -> Database:
         db.execute("PRAGMA foreign_keys = ON")
         _migrate(db, path)
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(
-            f"{path}: cannot be opened for writing: {error}; is the disk full or the owner another?"
+        raise refusal(
+            f"{path}: cannot be opened for writing: {error}; is the disk full or the owner another?", error
         ) from error
     return db
 
@@ -68,13 +68,52 @@ def open_reading(path: Path) -> Database:
             empty = Database(memory=True)
             migrations.apply(empty)
             return empty
-        db = Database(_connect(f"{path.resolve().as_uri()}?mode=ro"))
+        try:
+            db = _open_reading(path, "mode=ro")
+        except sqlite3.OperationalError:
+            if not _at_rest(path):
+                raise
+            db = _open_reading(path, "mode=ro&immutable=1")
+    except (sqlite3.Error, OSError) as error:
+        raise refusal(f"{path}: cannot be read: {error}", error) from error
+    return db
+
+
+def _open_reading(path: Path, how: str) -> Database:
+    db = Database(_connect(f"{path.resolve().as_uri()}?{how}"))
+    try:
         db.execute("PRAGMA query_only = ON")
         _refuse_newer(db, path)
         db.execute("SELECT number FROM journal LIMIT 1")
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def _at_rest(path: Path) -> bool:
+    """Whether nothing waits in the write-ahead log: nobody writes, and all is in the file itself.
+
+    Then it can be read also where nothing may be, or can be, written beside it.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    return not log.exists() or not log.stat().st_size
+
+
+def refusal(message: str, error: Exception) -> StoreError:
+    """Give the error to raise where the database refuses: a damaged one is told from one that cannot be had now."""
+    passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
+    damaged = isinstance(error, sqlite3.DatabaseError) and not passing
+    return DamagedError(message) if damaged else StoreError(message)
+
+
+@contextmanager
+def asked(path: Path) -> Iterator[None]:
+    """Raise StoreError where the database refuses what is asked of it inside."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise refusal(f"{path}: {error}", error) from error
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -134,7 +173,7 @@ class Writer:
             with transaction(self._db):
                 return work(self._db)
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write: {error}") from error
+            raise refusal(f"cannot write: {error}", error) from error
 
     async def close(self) -> None:
         """Finish what was asked for, fold the write-ahead log back, close."""
@@ -158,7 +197,7 @@ class Reader:
             with snapshot(self._db):
                 return work(self._db)
         except sqlite3.Error as error:
-            raise StoreError(f"cannot read: {error}") from error
+            raise refusal(f"cannot read: {error}", error) from error
 
     async def close(self) -> None:
         """Finish what was asked for, then close."""

@@ -145,6 +145,22 @@ def _months(db: Database) -> None:
         db.execute(statement)
 
 
+_HEAD = """
+-- The newest entry of the journal, kept beside it: a chain cannot tell that its own end was cut off.
+CREATE TRIGGER journal_head AFTER INSERT ON journal BEGIN
+    INSERT OR REPLACE INTO note (key, body)
+    VALUES ('journal-head', json_object('entry', NEW.number, 'hash', NEW.hash)); END;
+INSERT OR REPLACE INTO note (key, body)
+    SELECT 'journal-head', json_object('entry', number, 'hash', hash) FROM journal ORDER BY number DESC LIMIT 1;
+"""
+
+
+@migrations(name="2026-11-head")
+def _head(db: Database) -> None:
+    for statement in _statements(_HEAD):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into statements; a trigger's body ends with ``END``.
 

@@ -56,6 +56,27 @@ def wrong(desk: Desk, *statements: str) -> str:
     return verdict.wrong
 
 
+def test_an_end_that_was_cut_off_is_noticed_although_the_chain_holds() -> None:
+    desk = lived()
+    desk.announce("web-01", start=START + 3 * HOUR, end=START + 4 * HOUR, at=START + HOUR, emergency="disk")
+    number, _ = journal.newest(desk.db)
+    found = wrong(desk, f"DELETE FROM journal WHERE number = {number}")
+    assert found == f"journal entry {number} is missing: the last that is there is {number - 1}"
+
+
+def test_a_chain_that_was_made_anew_does_not_end_in_what_was_written_last() -> None:
+    desk = lived()
+    journal.append(desk.db, START + HOUR, "daemon-stopped", {})
+    number, hash_ = journal.newest(desk.db)
+    unlocked(desk.db)
+    [(at, kind, before)] = desk.db.execute("SELECT at, kind, previous FROM journal WHERE number = ?", [number])
+    body = journal.canonical({"forged": 1})
+    forged = journal.entry_hash(number, at, kind, body, before)
+    desk.db.execute("UPDATE journal SET body = ?, hash = ? WHERE number = ?", [body, forged, number])
+    assert forged != hash_
+    assert "is not what was written last" in (verify(desk.db).wrong or "")
+
+
 def test_untouched_records_pass_and_are_counted() -> None:
     desk = lived()
     verdict = verify(desk.db)

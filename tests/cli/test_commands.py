@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -145,3 +146,14 @@ def test_whatever_is_given_a_refusal_is_one_line_that_can_be_read(
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert named in answer.err
     assert len(answer.err) < 400
+
+
+def test_books_that_are_damaged_are_one_clear_line_and_no_proof(site: Installation) -> None:
+    site.record("ping", 1_790_000_000_000, "oxo")
+    with sqlite3.connect(site.file) as db:
+        db.execute("DROP TABLE outage")
+    db.close()
+    for words, status in ((("outages", "list"), 2), (("availability", "--month", "2026-09"), 2), (("verify",), 1)):
+        answer = site.run(*words)
+        assert (answer.status, answer.out, answer.err.count("\n")) == (status, "", 1)
+        assert "monitor.db: no such table: outage" in answer.err

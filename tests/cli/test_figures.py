@@ -54,6 +54,17 @@ def test_the_books_as_they_stood_do_not_know_what_came_later(site: Installation)
     assert (open_then["up_seconds"], open_then["down_seconds"], open_then["outages"]) == (180, 90, [1])
 
 
+def test_a_configuration_that_is_not_in_force_yet_is_not_in_the_books_as_they_stood(site: Installation) -> None:
+    site.record("ping", OCTOBER, "oooxxxooo")
+    then = (*MONTH, "--at", "2026-10-05T10:04:30Z", "--json")
+    before = site.run("availability", *then).json
+    new = '[[subscription]]\nid = "zeta"\ncustomer = "acme"\nserver = "web-01"\nproduct = "server"\n'
+    site.config.write_text(site.config.read_text() + new)
+    now = site.run("availability", *MONTH, "--json").json["subscriptions"]
+    assert [each["id"] for each in now] == ["acme-free", "acme-web-01", "zeta"], "it has history already"
+    assert site.run("availability", *then).json == before
+
+
 def test_a_window_names_its_nominal_edges_in_the_contracts_zone(site: Installation) -> None:
     answer = site.run("availability", *MONTH, "--json").json
     assert answer["timezone"] == "Europe/Istanbul"

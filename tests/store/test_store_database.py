@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.errors import StoreError
+from monitor.errors import DamagedError, StoreError
 from monitor.store import database, journal, results
 from monitor.store.schema import migrations
 from tests.fakes import START, CrashError, crashing
@@ -47,6 +49,17 @@ def age(db: Database) -> None:
 def refuse(db: Database) -> None:
     journal.append(db, START, "daemon-started", {})
     db.execute("INSERT INTO nowhere VALUES (1)")
+
+
+@contextmanager
+def nothing_can_be_written() -> Iterator[None]:
+    """Let no file of this process grow, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -124,6 +137,36 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StoreError, match=r"monitor\.db"):
         database.open_writing(tmp_path / "data" / "monitor.db")
+
+
+def test_a_database_at_rest_is_read_where_nothing_can_be_written_beside_it(file: Path) -> None:
+    """As on a full disk, or in a folder of somebody else."""
+    db = database.open_writing(file)
+    with database.transaction(db):
+        journal.append(db, START, "daemon-started", {})
+    db.close()
+    with nothing_can_be_written():
+        db = database.open_reading(file)
+        assert journal.length(db) == 1
+        db.close()
+    file.with_name("monitor.db-wal").write_bytes(b"something waits")
+    with nothing_can_be_written(), pytest.raises(StoreError, match="cannot be read"):
+        database.open_reading(file)
+
+
+def test_a_damaged_database_is_told_from_one_that_cannot_be_had_now(file: Path) -> None:
+    db = database.open_writing(file)
+    db.execute("DROP TABLE told")
+    db.execute("DROP TABLE outage")
+    db.close()
+    reading = database.open_reading(file)
+    with pytest.raises(DamagedError, match=r"monitor\.db: no such table: outage"), database.asked(file):
+        reading.execute("SELECT * FROM outage")
+    reading.close()
+    file.write_bytes(b"not a database at all" * 999)
+    with pytest.raises(DamagedError, match="not a database"):
+        database.open_reading(file)
+    assert not isinstance(database.refusal("busy", sqlite3.OperationalError("database is locked")), DamagedError)
 
 
 def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path) -> None:
