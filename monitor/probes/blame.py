@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome
 
 if TYPE_CHECKING:
-    from monitor.probes.resolve import Address
+    from monitor.probes.address import Address
 
 
 class NotOkError(Exception):

@@ -16,7 +16,7 @@ from monitor.probes.icmp_errors import error_text, queued_report, quoted_request
 from monitor.probes.icmp_filter import ICMP_HEADER, only_ours
 
 if TYPE_CHECKING:
-    from monitor.probes.resolve import Address
+    from monitor.probes.address import Address
 
 # Linux's numbers that the socket module does not name
 SO_RCVBUFFORCE = 33

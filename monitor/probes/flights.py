@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
+    from monitor.probes.address import Address
     from monitor.probes.echo import Heard
     from monitor.probes.probe import Attempt
-    from monitor.probes.resolve import Address
 
 _log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from monitor.probes.trail import FIRST_BYTE, RESOLVE, follow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitor.probes.address import Address
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.resolve import Address
     from monitor.probes.trail import Trail
 
 

@@ -20,7 +20,7 @@ from monitor.probes.trail import CONNECT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from monitor.probes.resolve import Address
+    from monitor.probes.address import Address
     from monitor.probes.trail import Trail
 
 HEAD_START = 0.25

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
+    from monitor.probes.address import Address
     from monitor.probes.echo import Heard
     from monitor.probes.flights import Flight
-    from monitor.probes.resolve import Address
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ import contextlib
 import functools
 import socket
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from monitor.probes.address import Address
 from monitor.probes.blame import ours, route_fault
 
 if TYPE_CHECKING:
@@ -30,24 +31,6 @@ MOST_NAMES = 100_000
 """Names remembered at most."""
 
 NOT_RESOLVED = "name not resolved"
-
-
-class Address(NamedTuple):
-    """A numeric address."""
-
-    family: socket.AddressFamily
-    host: str
-    scope: int = 0
-    """The interface's number, of a link-local IPv6 address."""
-
-    def sockaddr(self, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-        """As the socket calls take it."""
-        if self.family == socket.AF_INET:
-            return (self.host, port)
-        return (self.host, port, 0, self.scope)
-
-    def __str__(self) -> str:
-        return f"{self.host}%{self.scope}" if self.scope else self.host
 
 
 @functools.lru_cache(maxsize=65536)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from monitor.clock import Clock
-    from monitor.probes.resolve import Address
+    from monitor.probes.address import Address
 
 RESOLVE = "resolve"
 CONNECT = "connect"

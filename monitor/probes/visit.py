@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
+    from monitor.probes.address import Address
     from monitor.probes.probe import Attempt
     from monitor.probes.request import Request
-    from monitor.probes.resolve import Address, Resolver
+    from monitor.probes.resolve import Resolver
 
 _log = logging.getLogger(__name__)
 

@@ -11,11 +11,13 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Cycle, Instruments, Plan, Target, cycle, open_instruments
 from monitor.probes.echo import SEQUENCES, EchoSocket
-from monitor.probes.resolve import Address, literal
+from monitor.probes.resolve import literal
 from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from monitor.probes.address import Address
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
 

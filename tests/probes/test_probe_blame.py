@@ -9,8 +9,8 @@ import pytest
 
 from monitor.model import Outcome
 from monitor.probes import blame, certificate, icmp_errors, line, pinger, resolve
+from monitor.probes.address import Address
 from monitor.probes.blame import local, of_connection, route_fault
-from monitor.probes.resolve import Address
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
 NOWHERE = Address(socket.AF_INET6, "fe80::1")  # link-local without its interface: no route, on any machine

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from monitor.probes.echo import SEQUENCES, Heard
 from monitor.probes.flights import Line, PingCounts
-from monitor.probes.resolve import Address, literal
+from monitor.probes.resolve import literal
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
     from monitor.probes import Attempt
+    from monitor.probes.address import Address
 
 
 def at(host: str) -> Address:

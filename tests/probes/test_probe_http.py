@@ -11,8 +11,9 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Instruments, Target
+from monitor.probes.address import Address
 from monitor.probes.http import MOST_BODY
-from monitor.probes.resolve import Address, Resolver
+from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
 from tests.probes.servers import (
     Server,

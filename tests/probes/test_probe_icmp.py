@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
+from monitor.probes.address import Address
 from monitor.probes.arrival import Reading, arrival
 from monitor.probes.echo import EchoSocket
 from monitor.probes.icmp_errors import error_text
 from monitor.probes.pinger import RENEW, Pinger
-from monitor.probes.resolve import Address, literal
+from monitor.probes.resolve import literal
 
 if TYPE_CHECKING:
     from tests.probes.conftest import Try

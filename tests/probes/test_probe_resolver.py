@@ -9,8 +9,9 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
+from monitor.probes.address import Address
 from monitor.probes.blame import NotOkError
-from monitor.probes.resolve import HEALTHY_LANE, KEEP, SLOW, Address, Resolver, ask_system, literal
+from monitor.probes.resolve import HEALTHY_LANE, KEEP, SLOW, Resolver, ask_system, literal
 from monitor.probes.trail import RESOLVE, Trail, follow
 
 HERE = Address(socket.AF_INET, "127.0.0.1")

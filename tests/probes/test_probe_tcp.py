@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import CHECK_TYPES, Instruments, Target
-from monitor.probes.resolve import Address, Resolver
+from monitor.probes.address import Address
+from monitor.probes.resolve import Resolver
 from tests.probes.servers import Server, closed_port, full_backlog, resets, says_and_hangs
 
 if TYPE_CHECKING:
