@@ -18,7 +18,7 @@ from monitor.contract.course import FAR, keep, resume
 from monitor.contract.outlook import calendar_outlook, rolling_outlook
 from monitor.contract.segments import month_window, segments, stretches
 from monitor.model import CheckKey, Span
-from monitor.store import journal, results
+from monitor.store import journal, results, rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -103,14 +103,14 @@ class Keeping:
         self, db: Database, now: Millis, current: Terms, began: Collection[CheckKey] = (), silent: Iterable[str] = ()
     ) -> None:
         """Take in what is new as of now: facts, the checks of which a run began, the subscriptions that went silent."""
-        facts, imported = self._news(db)
         self._latest = max(self._latest, now)
+        facts, imported = self._news(db)
         # a clock that was set back leaves facts, and imports, that have not happened yet
-        behind = now < self._latest
+        behind = now < self._latest or (imported and bool(rewriting.late_imports(db, now)))
         due = {name for key in began for name in self._measured.get(key, ())}.union(silent)
         self.now = now
-        if self._facts is None or self._stale or behind or facts or self._facts.current is not current:
-            self._take_facts(db, current, due, everything=self._stale or behind or imported)
+        if self._facts is None or behind or facts or imported or self._facts.current is not current:
+            self._take_facts(db, current, due, everything=behind or imported)
         else:
             self._set_windows(self._facts)
             for name in due & self._entries.keys():
@@ -118,19 +118,20 @@ class Keeping:
         self._stale = behind
 
     def _news(self, db: Database) -> tuple[bool, bool]:
-        """Look through the journal: whether there are new facts, and whether results were imported."""
+        """Look through the journal: whether there are new facts, and whether results may have been imported."""
+        since, self._seen = self._seen, journal.length(db)
+        times = journal.times(db, 0 if self._stale else since, *FACTS)
+        self._latest = max(self._latest, *times, 0)
+        if self._stale:
+            return True, True
         growing = self._facts.growing if self._facts else frozenset()
-        facts = imported = False
-        for entry in journal.after(db, self._seen, *FACTS, "outage-ended", "results"):
-            self._seen = entry.number
-            if entry.kind == "results" and entry.body["source"] != "import":
-                continue
-            if entry.kind == "outage-ended" and entry.body["outage"] not in growing:
-                continue
-            facts = True
-            imported = imported or entry.kind == "results"
-            self._latest = max(self._latest, entry.at)
-        return facts, imported
+        ended = imported = False
+        for entry in journal.after(db, since, "outage-ended", "results"):
+            if entry.kind == "results":
+                imported = imported or entry.body["source"] == "import"
+            elif entry.body["outage"] in growing:
+                ended, self._latest = True, max(self._latest, entry.at)
+        return bool(times) or ended, imported
 
     def _set_windows(self, facts: Facts) -> Millis:
         """Give the first instant that any window has."""

@@ -174,3 +174,10 @@ def after(db: Database, number: int, *kinds: str) -> Iterator[Entry]:
     )
     for own, at, kind, body in rows:
         yield Entry(own, at, kind, json.loads(body))
+
+
+def times(db: Database, number: int, *kinds: str) -> list[Millis]:
+    """Give when the facts of some kinds were recorded that came after entry number ``number``."""
+    marks = ",".join("?" * len(kinds))
+    rows = db.execute(f"SELECT at FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])
+    return [row[0] for row in rows]
