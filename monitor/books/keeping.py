@@ -64,8 +64,8 @@ class Keeping:
         """Which subscriptions each check is measured for."""
         self._facts: Facts | None = None
         """As of the last time that they were read; None before."""
-        self._stale = True
-        """Whether everything has to be read again."""
+        self.stale = True
+        """Whether everything will be read from the beginning when next catching up."""
         self._numbers: dict[CheckKey, int] = {}
         self._seen = 0
         """The number of the newest entry of the journal that was looked at."""
@@ -115,14 +115,14 @@ class Keeping:
             self._set_windows(self._facts)
             for name in due & self._entries.keys():
                 self._resume(db, self._entries[name], self._facts)
-        self._stale = behind
+        self.stale = behind
 
     def _news(self, db: Database) -> tuple[bool, bool]:
         """Look through the journal: whether there are new facts, and whether results may have been imported."""
         since, self._seen = self._seen, journal.length(db)
-        times = journal.times(db, 0 if self._stale else since, *FACTS)
+        times = journal.times(db, 0 if self.stale else since, *FACTS)
         self._latest = max(self._latest, *times, 0)
-        if self._stale:
+        if self.stale:
             return True, True
         growing = self._facts.growing if self._facts else frozenset()
         ended = imported = False
@@ -235,7 +235,7 @@ class Keeping:
 
     def forget(self) -> None:
         """Read everything from the beginning when next catching up."""
-        self._stale = True
+        self.stale = True
 
 
 def _measured(parts: Iterable[Segment]) -> set[CheckKey]:

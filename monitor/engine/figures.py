@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor.books.drifts import drifts
 from monitor.books.keeping import Keeping
+from monitor.engine.collector import undisturbed
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ LEAST = 1.0
 """Seconds between two readings, at least."""
 SLICE = 500
 """Subscriptions that are advanced before the loop may turn again: a millisecond or two."""
+MUCH = 500
+"""Subscriptions that have to be read again, from where on the collector is kept away."""
 LOOKS = 3
 """A difference counts as drift when it is found so often: a result may be written between two looks, not always."""
 PROBLEM = "figures"
@@ -103,8 +107,10 @@ class FigureKeeper:
             await asyncio.sleep(0)
         # only now: a check that was found to have spoken after a silence is among them
         began, self._began = self._began, set()
+        much = keeping.stale or terms is not keeping.current or len(began) + len(silent) > MUCH
         try:
-            await self._reader.run(lambda db: keeping.catch_up(db, now, terms, began, silent))
+            with undisturbed() if much else nullcontext():
+                await self._reader.run(lambda db: keeping.catch_up(db, now, terms, began, silent))
         except StoreError:
             keeping.forget()
             raise
@@ -137,7 +143,8 @@ class FigureKeeper:
         for _ in range(LOOKS):
             await self._advance()
             chosen = names
-            found = await self._reader.run(lambda db: drifts(db, self._keeping, chosen))  # noqa: B023 - awaited here
+            with undisturbed():
+                found = await self._reader.run(lambda db: drifts(db, self._keeping, chosen))  # noqa: B023 - awaited here
             if not found:
                 break
             names = {drift.subscription for drift in found}
