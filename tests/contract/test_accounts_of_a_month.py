@@ -10,6 +10,7 @@ from monitor.contract.availability import Account, Charge, percent_text
 from monitor.contract.calendar import month_span
 from monitor.contract.credits import credit
 from monitor.contract.exclusions import Exclusion
+from monitor.contract.maintenance import NOTICE, Announced, exclusions, windows
 from monitor.contract.segments import Segment
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History
@@ -125,6 +126,32 @@ def test_without_segments_an_account_is_empty() -> None:
 def test_a_month_that_has_not_begun_is_empty() -> None:
     made = read_account(MONTH, october(), now=OCTOBER.start)
     assert (made.window, made.span, made.availability) == (0, None, None)
+
+
+# --- an hour of each clause -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clause", ["4.1", "4.2", "4.3", "4.4", "4.6", "4.7", "4.8", "4.9", "4.10"])
+def test_forty_minutes_of_an_hour_down_are_excluded_by_each_clause_under_its_own_name(clause: str) -> None:
+    history = told(0, (OK, 60), (FAIL, 60), (OK, 120))
+    made = read_account(whole(0, 4 * HOUR), history, [exclusion(clause, HOUR, HOUR + 40 * MINUTE)])
+    assert (made.up, made.down, made.excluded) == (3 * HOUR, 20 * MINUTE, 40 * MINUTE)
+    assert charges(made) == {(clause, "exclusion 1"): 40 * MINUTE}
+    # the minute before the outage may have been down, and is not excluded; its last minute may have been up
+    assert figures(made) == ("89.50", "90.00", "90.50", "75.00", "100.00")
+
+
+def test_an_outage_that_begins_in_a_window_and_outlives_it_counts_from_the_window_s_end() -> None:
+    """Planned from 02:00 to 04:00, announced 96 h before; down from 03:30 to 05:00."""
+    facts = [Announced(1, 0, ("web-01",), "planned", "disks", NOTICE + 2 * HOUR, NOTICE + 4 * HOUR, 2 * HOUR)]
+    (window,) = windows(facts)
+    history = told(NOTICE, (OK, 210), (FAIL, 90), (OK, 300))
+    made = read_account(whole(NOTICE, NOTICE + 10 * HOUR), history, exclusions(window))
+    assert (made.up, made.down, made.excluded) == (7 * HOUR, HOUR, 2 * HOUR)
+    assert charges(made) == {("4.1", "maintenance 1"): 2 * HOUR}
+    assert figures(made)[1] == "87.50"
+    (late,) = windows([replace(facts[0], announced_at=2 * HOUR + 1)])
+    assert read_account(whole(NOTICE, NOTICE + 10 * HOUR), history, exclusions(late)).down == 90 * MINUTE
 
 
 # --- the ends of the window ------------------------------------------------------------------------------------------
