@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +54,8 @@ def main(ctx: click.Context, file: Path | None) -> None:
     `python -m bench NAME --help` says what it measures. fping and blackbox_exporter are compared with where they are
     installed; fping has to be run by root.
     """
+    # what was started ends with us, also where somebody ends us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ctx.obj = {"file": file, "where": surroundings()}
 
 

@@ -1,0 +1,125 @@
+"""Requests at a pace, or one after the other, from a process of its own: ``python -m bench.asking`` reads what to ask.
+
+On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines``
+(connections that are kept) and ``headers``. On standard output: how many were asked, how many answers had status 200,
+and how long they took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of the requests; times are milliseconds."""
+
+    asked: int
+    answered: int
+    p50: float
+    p99: float
+    longest: float
+
+
+async def ask(
+    port: int, paths: Sequence[str], rate: float, seconds: float, lines: int, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    """Ask; a request whose connection is not free yet waits, and counts from when it should have left."""
+    due: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
+    took: list[float] = []
+    good = 0
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **headers}.items())
+
+    async def line() -> None:
+        nonlocal good
+        reader = writer = None
+        while (next_one := await due.get()) is not None:
+            at, path = next_one
+            try:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                assert reader is not None
+                writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+                good += await _answer(reader)
+            except (OSError, asyncio.IncompleteReadError):
+                writer = None
+            took.append(1000 * (time.monotonic() - at))
+        if writer is not None:
+            writer.close()
+
+    workers = [asyncio.create_task(line()) for _ in range(lines)]
+    began, number = time.monotonic(), 0
+    for path in cycle(paths):
+        at = began + number / rate
+        if at - began >= seconds:
+            break
+        if (wait := at - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        due.put_nowait((at, path))
+        number += 1
+    for _ in workers:
+        due.put_nowait(None)
+    await asyncio.gather(*workers)
+    took.sort()
+    return {
+        "asked": number,
+        "answered": good,
+        "p50": took[len(took) // 2],
+        "p99": took[len(took) * 99 // 100],
+        "longest": took[-1],
+    }
+
+
+async def _answer(reader: asyncio.StreamReader) -> bool:
+    """Read one answer; gives whether it was 200."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else None
+    if length is not None:
+        await reader.readexactly(length)
+    else:
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            await reader.readexactly(size + 2)
+        await reader.readuntil(b"\r\n")
+    return head.startswith(b"http/1.1 200")
+
+
+class Asking:
+    """Requests that are under way in another process."""
+
+    def __init__(
+        self,
+        port: int,
+        paths: Sequence[str],
+        rate: float,
+        seconds: float,
+        lines: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        wish: dict[str, Any] = {"port": port, "paths": list(paths), "rate": rate, "seconds": seconds, "lines": lines}
+        wish["headers"] = dict(headers or {})
+        command = [sys.executable, "-m", "bench.asking"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(wish))
+        self._process.stdin.close()
+
+    def result(self) -> Asked:
+        """Wait until all is asked."""
+        assert self._process.stdout is not None
+        said = self._process.stdout.read()
+        self._process.wait()
+        return Asked(**json.loads(said))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(ask(**json.load(sys.stdin)))))

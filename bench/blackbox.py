@@ -1,0 +1,98 @@
+"""prometheus-blackbox-exporter as a peer: started here, asked at a pace, its processor time read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from bench.asking import Asking
+from bench.processes import processor, resident
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PORT = 19_872
+LINES = 64
+"""Connections that Prometheus would hold; enough that none waits for another."""
+MODULES = """\
+modules:
+  icmp: {prober: icmp, timeout: 1s, icmp: {preferred_ip_protocol: ip4}}
+  tcp: {prober: tcp, timeout: 1s, tcp: {preferred_ip_protocol: ip4}}
+  http: {prober: http, timeout: 1s, http: {preferred_ip_protocol: ip4}}
+  https: {prober: http, timeout: 1s, http: {preferred_ip_protocol: ip4, tls_config: {insecure_skip_verify: true}}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What probes cost."""
+
+    probes: int
+    answered: int
+    cpu: float
+    """Seconds of processor time, user and system."""
+    seconds: float
+    rss_kib: int
+
+    @property
+    def microseconds(self) -> float:
+        """Give what one probe cost."""
+        return 1e6 * self.cpu / max(1, self.probes)
+
+    @property
+    def share(self) -> float:
+        """Give the share of one core, in percent."""
+        return 100 * self.cpu / self.seconds
+
+
+class Blackbox:
+    """A running exporter."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def paced(self, probes: Sequence[tuple[str, str]], rate: float, seconds: float) -> Cost:
+        """Ask for probes (module and target) in turn, so many a second."""
+        paths = [f"/probe?{urlencode({'module': module, 'target': target})}" for module, target in probes]
+        cpu, began = processor(self._pid), time.monotonic()
+        asked = Asking(PORT, paths, rate, seconds, LINES).result()
+        passed, cpu = time.monotonic() - began, processor(self._pid) - cpu
+        return Cost(asked.asked, asked.answered, cpu, passed, resident(self._pid))
+
+
+@contextmanager
+def blackbox() -> Iterator[Blackbox | None]:
+    """Run the exporter on loopback; None where it is not installed."""
+    program = shutil.which("prometheus-blackbox-exporter") or shutil.which("blackbox_exporter")
+    if program is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        modules = Path(folder, "modules.yml")
+        modules.write_text(MODULES)
+        command = [program, f"--config.file={modules}", f"--web.listen-address=127.0.0.1:{PORT}", "--log.level=error"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - the program that was found
+            try:
+                _await()
+                yield Blackbox(process.pid)
+            finally:
+                process.terminate()
+
+
+def _await() -> None:
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/-/healthy", timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError("blackbox_exporter does not answer")

@@ -1,0 +1,156 @@
+"""``python -m bench daemon``: all of it at once, at growing sizes, beside blackbox_exporter making the probes alone.
+
+Every server is pinged and asked for two pages of http each interval; everything is stored, accounted for and served: a
+scrape as Prometheus makes it and the operators' page every 15 s. What the processor gave is read over one stretch; over
+a second one ``/healthz`` is asked every 5 ms: an answer comes as late as the event loop was held up.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.asking import Asking
+from bench.blackbox import blackbox
+from bench.loopback import addresses
+from bench.report import Row
+from bench.running import PAGE, WEBSITE, lag, running
+from bench.website import website
+
+if TYPE_CHECKING:
+    from bench.asking import Asked
+    from bench.blackbox import Cost
+    from bench.running import Running, Seen
+
+SCRAPES = 15.0
+"""Seconds between two scrapes, and between two looks at the page."""
+LOOKS = 200
+"""Looks at ``/healthz`` a second."""
+SERVICES = 2
+PROMISED = 10_000
+"""The size that the goals are for."""
+MEMORY = 250
+"""MiB."""
+LAG = BLOCKED = 50
+"""Milliseconds."""
+SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What was seen at one size."""
+
+    servers: int
+    before: Seen
+    after: Seen
+    health: Asked
+
+    @property
+    def checks(self) -> float:
+        """Give the checks that were made meanwhile."""
+        name = "monitor_results_total"
+        return self.after.total(name) - self.before.total(name)
+
+    @property
+    def microseconds(self) -> float:
+        """Give what one check cost, all told."""
+        return 1e6 * (self.after.cpu - self.before.cpu) / max(1.0, self.checks)
+
+    @property
+    def share(self) -> float:
+        """Give the share of one core, in percent."""
+        return 100 * (self.after.cpu - self.before.cpu) / (self.after.at - self.before.at)
+
+
+def measure(servers: int, seconds: int, interval: int) -> Size:
+    """Run the daemon on so many servers."""
+    with running(servers, services=SERVICES, interval=interval) as daemon:
+        daemon.await_sweeps(interval)
+        before = daemon.seen()
+        _work(daemon, seconds)
+        after = daemon.seen()
+        health = Asking(PAGE, ["/healthz"], LOOKS, seconds)
+        _work(daemon, seconds)
+        return Size(servers, before, after, health.result())
+
+
+def _work(daemon: Running, seconds: float) -> None:
+    """Let time pass, and scrape and look at the page meanwhile."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(SCRAPES, left))
+        daemon.get("/metrics")
+        with suppress(OSError):
+            daemon.get("/")
+
+
+def peer(servers: int, seconds: int, interval: int) -> Cost | None:
+    """Let blackbox_exporter make the same probes at the same pace."""
+    probes: list[tuple[str, str]] = []
+    for address in addresses(servers):
+        probes.append(("icmp", address))
+        probes += [("http", f"http://{address}:{WEBSITE}/{n}") for n in range(SERVICES)]
+    with blackbox() as exporter:
+        return exporter.paced(probes, len(probes) / interval, seconds) if exporter else None
+
+
+def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
+    """Put one size against the goals, which are for 10,000 servers a minute."""
+    load = f"{size.servers:,} x (ping + {SERVICES} http), {interval} s"
+    promised = size.servers == PROMISED
+    missed = size.after.total("monitor_slots_missed_total") - size.before.total("monitor_slots_missed_total")
+    answered = f"peer: {cost.answered} of {cost.probes} answered" if cost else ""
+    return [
+        Row(
+            f"{load}: processor",
+            size.share,
+            "% of a core",
+            cost.share if cost else None,
+            "blackbox_exporter, probes alone",
+            SHARE if promised else None,
+            of_peer=True,
+            note=answered or ("blackbox_exporter is not installed" if promised else ""),
+            more={"checks": size.checks},
+        ),
+        Row(f"{load}: processor a check", size.microseconds, "us", more={"servers": size.servers}),
+        Row(f"{load}: memory", size.after.rss_kib / 1024, "MiB", at_most=MEMORY if promised else None),
+        Row(
+            f"{load}: lag p99",
+            lag(size.before, size.after, 0.99),
+            "ms",
+            at_most=LAG if promised else None,
+            note=f"p50 {lag(size.before, size.after, 0.5):.0f} ms",
+        ),
+        Row(f"{load}: slots missed", missed, "slots", at_most=0 if promised else None),
+        Row(
+            f"{load}: longest that the loop was held up",
+            size.health.longest,
+            "ms",
+            at_most=BLOCKED if promised else None,
+            note=f"p99 {size.health.p99:.1f} ms of {size.health.asked} looks",
+        ),
+    ]
+
+
+@click.command()
+@click.option(
+    "--servers", "sizes", multiple=True, default=(1_000, PROMISED, 50_000), show_default=True, type=click.IntRange(1)
+)
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--interval", default=60, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
+def main(sizes: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
+    """Measure the whole daemon, probing, storing, accounting and serving, at growing sizes.
+
+    Each size takes two intervals and twice the seconds.
+    """
+    found: list[Row] = []
+    with website(WEBSITE):
+        for servers in sizes:
+            size = measure(servers, seconds, interval)
+            cost = peer(servers, seconds, interval) if servers == PROMISED else None
+            found += rows(size, cost, interval)
+    return found

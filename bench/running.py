@@ -1,0 +1,145 @@
+"""The daemon as a process of its own, on a world of loopback servers: what it costs, how late it is, what it says."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.processes import processor, resident
+from bench.world import write_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = 19_875
+WEBSITE = 19_876
+LOG = "log"
+"""The name of the file with what a daemon says."""
+PATIENCE = 300.0
+"""Seconds for anything that is waited for."""
+ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+_SAMPLE = re.compile(r'^(monitor_[a-z_]+(?:\{(?:prober="\w+"|le="[^"]+")\})?) (\S+)$', re.MULTILINE)
+_LAG = "monitor_probe_lag_seconds_bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The daemon at one moment."""
+
+    at: float
+    """Monotonic seconds."""
+    cpu: float
+    """Seconds of processor time so far."""
+    rss_kib: int
+    metrics: dict[str, float]
+
+    def total(self, name: str) -> float:
+        """Add a counter up over its labels."""
+        return sum(value for series, value in self.metrics.items() if series.split("{")[0] == name)
+
+
+class Running:
+    """A daemon that runs."""
+
+    def __init__(self, pid: int, folder: Path, page: int) -> None:
+        self.pid = pid
+        self.folder = folder
+        self._page = page
+
+    def get(self, path: str) -> bytes:
+        """Get a page as Prometheus or a browser would."""
+        headers = {"Accept": ACCEPT if path == "/metrics" else "text/html", "Accept-Encoding": "gzip"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self._page}{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - the same
+            body: bytes = answer.read()
+            return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+
+    def seen(self) -> Seen:
+        """Look at it now."""
+        text = self.get("/metrics").decode()
+        metrics = {name: float(value) for name, value in _SAMPLE.findall(text)}
+        return Seen(time.monotonic(), processor(self.pid), resident(self.pid), metrics)
+
+    def await_sweeps(self, interval: float) -> None:
+        """Wait until every server was probed once, and the sweep in which the last was is written down."""
+        began = time.monotonic()
+        time.sleep(2 * interval)
+        while time.monotonic() - began < PATIENCE + 2 * interval:
+            if "monitor_last_sweep_timestamp_seconds" in self.seen().metrics:
+                return
+            time.sleep(1)
+        raise TimeoutError("the daemon does not complete a sweep")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    @property
+    def database_bytes(self) -> int:
+        """Give the bytes of the database on disk, its log included."""
+        return sum(file.stat().st_size for file in (self.folder / "data").glob("*.db*"))
+
+
+def lag(before: Seen, after: Seen, share: float) -> float:
+    """Give the milliseconds by which the earliest ``share`` of the probes were late at most, linear within a bucket."""
+    bounds = sorted((float(name.split('"')[1]), name) for name in after.metrics if name.startswith(_LAG))
+    counts = [(bound, after.metrics[name] - before.metrics.get(name, 0)) for bound, name in bounds]
+    wanted = share * counts[-1][1]
+    low, below = 0.0, 0.0
+    for bound, count in counts:
+        if count >= wanted and count > below:
+            reached = low if bound == float("inf") else low + (bound - low) * (wanted - below) / (count - below)
+            return 1000 * reached
+        low, below = bound, count
+    return 0.0
+
+
+@contextmanager
+def running(
+    servers: int, *, services: int = 0, interval: int = 60, page: int = PAGE, port: int = WEBSITE
+) -> Iterator[Running]:
+    """Run the daemon on so many servers, each with so many pages of http, until the context is left."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        main = write_world(folder, servers, page, services=services, port=port, interval=interval)
+        with started(main) as process:
+            daemon = Running(process.pid, folder, page)
+            await_answer(page, process)
+            yield daemon
+
+
+@contextmanager
+def started(main: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the daemon on a configuration; it ends with the context."""
+    command = [sys.executable, "-m", "monitor", "--config", str(main), "run"]
+    with (main.parent / LOG).open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603 - our own program
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def await_answer(page: int, process: subprocess.Popen[bytes]) -> float:
+    """Wait until the page answers; gives the monotonic time."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the daemon ended with {process.returncode}; is another on port {page}?")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{page}/healthz", timeout=10).close()
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.02)
+        else:
+            return time.monotonic()
+    raise TimeoutError("the daemon does not answer")

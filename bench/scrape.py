@@ -1,0 +1,152 @@
+"""``python -m bench scrape``: what a scrape of 10,000 servers costs, beside gauges of prometheus_client.
+
+Ours is the page as the daemon serves it, through its web server, while results keep coming at their pace between the
+scrapes: a quarter of them new at each, as for a scrape every 15 s of checks each minute. Theirs is ``generate_latest``
+over the same samples in gauges that are up to date already: setting them is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from bench.asking import Asking
+from bench.report import Row
+from monitor.clock import SystemClock
+from monitor.engine.board import Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.telemetry import Telemetry
+from monitor.model import Outcome, Result
+from monitor.web.exposition import Format
+from monitor.web.metrics import MetricsPage
+from monitor.web.server import Site, start
+
+PORT = 19_877
+BLOCKED = 20
+"""Milliseconds."""
+SHARE = 0.1
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitor.model import CheckKey
+
+_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+WAYS = {
+    "plain": {"Accept-Encoding": "identity"},
+    "gzip": {"Accept-Encoding": "gzip"},
+    "OpenMetrics, gzip": {"Accept-Encoding": "gzip", "Accept": "application/openmetrics-text;version=1.0.0"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One scrape, or the median of some; milliseconds."""
+
+    cpu: float
+    blocked: float
+    """The longest that the event loop did not turn."""
+
+
+def picture(servers: int) -> Board:
+    """Make a live picture: a check and a subscription on each server."""
+    board = Board()
+    names = [f"server-{number:05d}" for number in range(servers)]
+    board.replace_config(
+        [CheckEntry(name, "ping", "icmp", f"127.0.0.{number % 250}") for number, name in enumerate(names)],
+        [SubscriptionEntry(f"contract-{name}", f"customer-{name}", name, "server", 4, 9975) for name in names],
+    )
+    results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret
+    sweep(board, 0)
+    return board
+
+
+def results(board: Board, keys: Iterable[CheckKey], chance: random.Random) -> None:
+    """Let results come."""
+    for key in keys:
+        board.check_result(Result(key, 0, Outcome.OK, 1, chance.randrange(100, 90_000), ""))
+
+
+def sweep(board: Board, number: int) -> None:
+    """Bring every subscription's figures up to date."""
+    for name in board.subscriptions:
+        up = 2_592_000_000 - 60_000 * number
+        board.figures(name, "rolling", Figures(up, 0, 60_000 * number, 10_000, 6_480_000))
+        board.figures(name, "month", Figures(up, 0, 60_000 * number, 10_000, 6_480_000, 0))
+
+
+async def ours(board: Board, scrapes: int) -> dict[str, Scrape]:
+    """Scrape in each way by turns, a quarter of the results new each time and every figure each fourth time."""
+    chance = random.Random(2)  # noqa: S311 - no secret
+    keys = list(board.checks)
+    found: dict[str, list[Scrape]] = {way: [] for way in WAYS}
+    site = Site(board, Telemetry(), SystemClock())
+    async with start(site, ("127.0.0.1", PORT), f"http://127.0.0.1:{PORT}/"):
+        for number in range(scrapes):
+            for way, headers in WAYS.items():
+                results(board, chance.sample(keys, len(keys) // 4), chance)
+                if number % 4 == 3:  # noqa: PLR2004 - four scrapes a minute
+                    sweep(board, number)
+                found[way].append(await _scrape(headers))
+    return {
+        way: Scrape(median(each.cpu for each in several), max(each.blocked for each in several))
+        for way, several in found.items()
+    }
+
+
+async def _scrape(headers: dict[str, str]) -> Scrape:
+    """Let another process scrape: once for what it costs here, once more for how long the loop stands still."""
+    asking = Asking(PORT, ["/metrics"], 1, 1, headers=headers)
+    cpu = time.process_time()
+    await asyncio.to_thread(asking.result)
+    cpu = time.process_time() - cpu
+    asked = asyncio.create_task(asyncio.to_thread(Asking(PORT, ["/metrics"], 1, 1, headers=headers).result))
+    longest, last = 0.0, time.perf_counter()
+    while not asked.done():
+        await asyncio.sleep(0)
+        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+    return Scrape(1000 * cpu, 1000 * longest)
+
+
+def theirs(board: Board) -> float:
+    """Give the milliseconds that ``generate_latest`` takes for the same samples in gauges."""
+    text = "".join(MetricsPage(board, Telemetry(), CollectorRegistry()).pieces(Format.TEXT))
+    registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
+    for name, labels, value in _SAMPLE.findall(text):
+        pairs = dict(_LABEL.findall(labels))
+        if len(pairs) == 0 or "le" in pairs:
+            continue
+        if name not in gauges:
+            gauges[name] = Gauge(name, "A gauge.", list(pairs), registry=registry)
+        gauges[name].labels(**pairs).set(float(value))
+    took = []
+    for _ in range(3):
+        cpu = time.process_time()
+        generate_latest(registry)
+        took.append(1000 * (time.process_time() - cpu))
+    return median(took)
+
+
+@click.command()
+@click.option("--servers", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--scrapes", default=8, show_default=True, type=click.IntRange(1), help="Of each format.")
+def main(servers: int, scrapes: int) -> list[Row]:
+    """Measure what a scrape costs, and how long it holds the loop up, beside generate_latest with gauges."""
+    board = picture(servers)
+    found, peer = asyncio.run(ours(board, scrapes)), theirs(board)
+    rows: list[Row] = []
+    for way, scrape in found.items():
+        what = f"scrape of {servers:,} servers, {way}"
+        rows += [
+            Row(f"{what}: processor", scrape.cpu, "ms", peer, "generate_latest, gauges", SHARE, of_peer=True),
+            Row(f"{what}: loop held up", scrape.blocked, "ms", at_most=BLOCKED, note="the longest of all scrapes"),
+        ]
+    return rows

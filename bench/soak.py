@@ -1,0 +1,69 @@
+"""``python -m bench soak``: 10,000 servers for half an hour: memory, the size of the database, how late probes leave.
+
+Every minute the daemon is looked at, by a scrape. Memory is held against what it was when a third of the time was
+over: until then it grows to its size.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.report import Row
+from bench.running import WEBSITE, lag, running
+from bench.website import website
+
+if TYPE_CHECKING:
+    from bench.running import Seen
+
+LOOK = 60.0
+SERVICES = 2
+MIB = 1024
+
+
+@click.command()
+@click.option("--servers", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--minutes", default=30, show_default=True, type=click.IntRange(3))
+@click.option("--interval", default=60, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
+def main(servers: int, minutes: int, interval: int) -> list[Row]:
+    """Let the whole daemon run for a long time, and look whether it grows."""
+    looks: list[tuple[Seen, int]] = []
+    with website(WEBSITE), running(servers, services=SERVICES, interval=interval) as daemon:
+        daemon.await_sweeps(interval)
+        for minute in range(minutes + 1):
+            looks.append((daemon.seen(), daemon.database_bytes))
+            seen, size = looks[-1]
+            click.echo(f"{minute:>4} min  {seen.rss_kib / MIB:7.1f} MiB  {size / MIB / MIB:9.1f} MiB on disk", err=True)
+            if minute < minutes:
+                time.sleep(LOOK)
+    return rows(looks, f"{servers:,} x (ping + {SERVICES} http), {minutes} min")
+
+
+def rows(looks: list[tuple[Seen, int]], load: str) -> list[Row]:
+    """Sum up what was seen."""
+    (first, size), (last, at_end) = looks[0], looks[-1]
+    settled, _ = looks[len(looks) // 3]
+    results = last.total("monitor_results_total") - first.total("monitor_results_total")
+    course = [{"rss_kib": seen.rss_kib, "database_bytes": size} for seen, size in looks]
+    missed = last.total("monitor_slots_missed_total") - first.total("monitor_slots_missed_total")
+    return [
+        Row(f"{load}: memory at the end", last.rss_kib / MIB, "MiB", at_most=250, more={"course": course}),
+        Row(f"{load}: memory grown in the last two thirds", (last.rss_kib - settled.rss_kib) / MIB, "MiB"),
+        Row(
+            f"{load}: database grown, a result",
+            (at_end - size) / max(1.0, results),
+            "bytes",
+            note=f"{at_end / MIB / MIB:.1f} MiB at the end; hours that are not over yet are not packed",
+        ),
+        Row(f"{load}: processor", 100 * (last.cpu - first.cpu) / (last.at - first.at), "% of a core"),
+        Row(f"{load}: lag p99", lag(first, last, 0.99), "ms", at_most=50),
+        Row(f"{load}: slots missed", missed, "slots", at_most=0),
+        Row(
+            f"{load}: failed or unknown",
+            last.total("monitor_results_failed_total") + last.total("monitor_results_unknown_total"),
+            "results",
+            at_most=0,
+        ),
+    ]

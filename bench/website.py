@@ -1,0 +1,76 @@
+"""``python -m bench.website PORT``: pages for the checks to find, on every loopback address, from a process of its own.
+
+It answers a request as soon as its head has come, and closes: as little as can be, for it shares the machine with what
+is measured. On SIGTERM it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
+BACKLOG = 4096
+
+
+class _Page(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer once."""
+        self._head += data
+        if self._transport is not None and b"\r\n\r\n" in self._head:
+            self._transport.write(ANSWER)
+            self._transport.close()
+
+
+async def serve(port: int) -> None:
+    """Serve until the process ends."""
+    server = await asyncio.get_running_loop().create_server(_Page, "0.0.0.0", port, backlog=BACKLOG)  # noqa: S104 - 127.0.0.0/8
+    await server.serve_forever()
+
+
+@contextmanager
+def website(port: int) -> Iterator[None]:
+    """Let the pages be there."""
+    command = [sys.executable, "-m", "bench.website", str(port)]
+    with subprocess.Popen(command) as process:  # noqa: S603 - our own program
+        try:
+            _await(port, process)
+            yield
+        finally:
+            process.terminate()
+
+
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            raise RuntimeError(f"port {port} is taken")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"nothing answers on port {port}")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
