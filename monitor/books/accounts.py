@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.books.exclusions import known_exclusions
-from monitor.books.maintenance import known_windows
 from monitor.books.remaking import history_without
 from monitor.books.terms import versions
+from monitor.books.windows import known_windows
 from monitor.contract import maintenance as rules
 from monitor.contract.availability import Account, account
 from monitor.contract.calendar import month_text, rolling_span

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from monitor.books.maintenance import KINDS
+from monitor.books.windows import KINDS
 from monitor.contract import maintenance as rules
 from monitor.contract.availability import account
 from monitor.contract.segments import segments, terms_at, terms_at_end

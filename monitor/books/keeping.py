@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from monitor.books import exclusions, maintenance
+from monitor.books import exclusions, windows
 from monitor.books.accounts import Books
 from monitor.books.facts import Facts
 from monitor.contract.calendar import month_of, rolling_span
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.contract.terms import Terms
     from monitor.model import Millis, Run
 
-FACTS: Final = ("terms", *maintenance.KINDS, *exclusions.KINDS)
+FACTS: Final = ("terms", *windows.KINDS, *exclusions.KINDS)
 """What figures hang on, besides results."""
 Change: TypeAlias = "tuple[str, WindowName, Figures | None]"
 """The figures of one subscription's window as they are now; None: it is not in that window."""

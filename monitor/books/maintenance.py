@@ -11,6 +11,7 @@ import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from monitor.books.windows import known_windows
 from monitor.contract import maintenance as rules
 from monitor.errors import InputError
 from monitor.mail.compose import compose
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from monitor.mail.letters import Change
     from monitor.model import Millis
 
-KINDS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
-
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
@@ -35,30 +34,6 @@ class Elsewhere:
 
     at: Millis
     reference: str
-
-
-def known_windows(db: Database, at: Millis | None = None) -> tuple[Window, ...]:
-    """Give the windows as the books stood at a moment, or as they stand."""
-    facts = [_fact(entry) for entry in journal.entries(db, *KINDS, until=at)]
-    return rules.windows(facts)
-
-
-def _fact(entry: journal.Entry) -> rules.Fact:
-    body = entry.body
-    if entry.kind == "maintenance-announced":
-        return rules.Announced(
-            id=body["window"],
-            at=entry.at,
-            servers=tuple(body["servers"]),
-            kind="planned" if body["emergency"] is None else "emergency",
-            reason=body["reason"] if body["emergency"] is None else f"{body['reason']} ({body['emergency']})",
-            start=body["start"],
-            end=body["end"],
-            announced_at=body["announced_at"],
-        )
-    if entry.kind == "maintenance-extended":
-        return rules.Extended(body["window"], entry.at, body["end"], body["announced_at"])
-    return rules.Cancelled(body["window"], entry.at)
 
 
 def announce(

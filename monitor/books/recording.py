@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from monitor.books import notices
 from monitor.books.batches import close_batch
-from monitor.books.maintenance import known_windows
 from monitor.books.remembered import Batch, CheckBooks, OpenBatch, open_outage, run_on
+from monitor.books.windows import known_windows
 from monitor.contract.maintenance import active
 from monitor.contract.timeline import extend
 from monitor.model import Run

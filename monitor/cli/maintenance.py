@@ -9,6 +9,7 @@ import click
 from monitor.books import amending
 from monitor.books import maintenance as books
 from monitor.books.maintenance import Elsewhere
+from monitor.books.windows import known_windows
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.contract.maintenance import qualifies, short_by, state
 from monitor.errors import InputError
@@ -113,7 +114,7 @@ def cancel(app: App, *, number: int, as_json: bool) -> None:
 def listing(app: App, *, as_json: bool) -> None:
     """List windows with their parts, and whether each was announced in time."""
     with app.reading() as db:
-        now, windows = app.now(db), books.known_windows(db)
+        now, windows = app.now(db), known_windows(db)
     if as_json:
         print_json({"windows": [_document(window, now) for window in windows]})
         return

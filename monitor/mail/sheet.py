@@ -11,9 +11,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from monitor.model import Language
 
 
@@ -85,6 +85,9 @@ def as_html(sheet: Sheet) -> str:
 
 @cache
 def _templates() -> Environment:
+    # most commands compose no letter, and start the sooner
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape  # noqa: PLC0415
+
     return Environment(
         loader=PackageLoader("monitor.mail", "templates"),
         autoescape=select_autoescape(["html"]),

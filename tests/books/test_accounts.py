@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.books import maintenance
 from monitor.books.accounts import Accounts, Books
+from monitor.books.windows import known_windows
 from monitor.contract.maintenance import WindowState, state
 from monitor.model import CheckKey, Outcome, Span
 from monitor.store import database
@@ -381,9 +382,7 @@ class Ledger:
     def _maintain(self, work: Work, at: Millis) -> None:
         db, context = self.desk.db, self.desk.context
         known = [
-            window
-            for window in maintenance.known_windows(db)
-            if state(window, at) not in (WindowState.OVER, WindowState.CANCELLED)
+            window for window in known_windows(db) if state(window, at) not in (WindowState.OVER, WindowState.CANCELLED)
         ]
         with database.transaction(db):
             if work.act == "announce":

@@ -13,6 +13,7 @@ from monitor.books.drifts import drifts
 from monitor.books.exclusions import Asked
 from monitor.books.importing import take_in
 from monitor.books.keeping import Keeping
+from monitor.books.windows import known_windows
 from monitor.contract.maintenance import WindowState, state
 from monitor.errors import InputError
 from monitor.model import CheckKey, Span
@@ -199,7 +200,7 @@ class Life(Watch):
         db, context = self.desk.db, self.desk.context
         known = [
             window
-            for window in maintenance.known_windows(db)
+            for window in known_windows(db)
             if state(window, now) not in (WindowState.OVER, WindowState.CANCELLED)
         ]
         start = now + work.start

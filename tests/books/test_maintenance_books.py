@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.books import maintenance
-from monitor.books.maintenance import Elsewhere, known_windows
+from monitor.books.maintenance import Elsewhere
 from monitor.books.verify import verify
+from monitor.books.windows import known_windows
 from monitor.contract.maintenance import WindowState, state
 from monitor.errors import InputError
 from monitor.store import database, journal, outbox

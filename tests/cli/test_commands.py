@@ -157,3 +157,17 @@ def test_books_that_are_damaged_are_one_clear_line_and_no_proof(site: Installati
         answer = site.run(*words)
         assert (answer.status, answer.out, answer.err.count("\n")) == (status, "", 1)
         assert "monitor.db: no such table: outage" in answer.err
+
+
+HEAVY = ("aiohttp", "aiosmtplib", "apscheduler", "holidays", "icmplib", "jinja2", "prometheus_client")
+
+
+@pytest.mark.parametrize("command", ["availability", "credits", "explain", "outages", "status"])
+def test_a_question_to_the_books_loads_nothing_that_probes_composes_or_serves(command: str, site: Installation) -> None:
+    given = {"explain": ["web-01", "--at", "2026-10-02"], "credits": ["--month", "2026-10"], "outages": ["list"]}
+    words = ["--config", str(site.config), command, *given.get(command, [])]
+    script = f"import sys; from monitor.cli import status_of; print(status_of({words})); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *_, status, modules = done.stdout.splitlines()
+    assert status == "0", done.stderr
+    assert not {name.split(".")[0] for name in modules.split()} & set(HEAVY)

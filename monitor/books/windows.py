@@ -1,0 +1,40 @@
+"""Maintenance windows as the journal tells of them (4.1, 4.9); ``maintenance`` is how they come into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.contract import maintenance as rules
+from monitor.store import journal
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.contract.maintenance import Window
+    from monitor.model import Millis
+
+KINDS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
+
+
+def known_windows(db: Database, at: Millis | None = None) -> tuple[Window, ...]:
+    """Give the windows as the books stood at a moment, or as they stand."""
+    facts = [_fact(entry) for entry in journal.entries(db, *KINDS, until=at)]
+    return rules.windows(facts)
+
+
+def _fact(entry: journal.Entry) -> rules.Fact:
+    body = entry.body
+    if entry.kind == "maintenance-announced":
+        return rules.Announced(
+            id=body["window"],
+            at=entry.at,
+            servers=tuple(body["servers"]),
+            kind="planned" if body["emergency"] is None else "emergency",
+            reason=body["reason"] if body["emergency"] is None else f"{body['reason']} ({body['emergency']})",
+            start=body["start"],
+            end=body["end"],
+            announced_at=body["announced_at"],
+        )
+    if entry.kind == "maintenance-extended":
+        return rules.Extended(body["window"], entry.at, body["end"], body["announced_at"])
+    return rules.Cancelled(body["window"], entry.at)
