@@ -120,7 +120,7 @@ class Keeping:
     def _news(self, db: Database) -> tuple[bool, bool]:
         """Look through the journal: whether there are new facts, and whether results may have been imported."""
         since, self._seen = self._seen, journal.length(db)
-        times = journal.times(db, 0 if self.stale else since, *FACTS)
+        times = journal.times(db, since, *FACTS)
         self._latest = max(self._latest, *times, 0)
         if self.stale:
             return True, True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -325,6 +326,24 @@ def test_what_changes_for_one_server_reads_no_other_again() -> None:
     watch.assert_true()
     same = [name for name, course in before.items() if watch.keeping.course(name) is course]
     assert same == ["acme-web-01"]
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_a_fact_counts_from_its_own_time_on_also_where_its_clock_goes_before_ours(began: bool) -> None:  # noqa: FBT001
+    watch = Watch(Desk(PLAIN))
+    watch.desk.now_in_force()
+    watch.record([a_result(PING, START, OK)], START)
+    if began:
+        watch.look(START)
+    watch.desk.announce("web-01", start=START, end=START + HOUR, at=START + MINUTE, emergency="leak")
+    excluded = []
+    for now in (START + MINUTE // 2, START + MINUTE - 1, START + MINUTE, START + 2 * MINUTE):
+        watch.look(now)
+        watch.assert_true()
+        month, _ = watch.keeping.figures("acme-web-01")
+        assert month is not None
+        excluded.append(month.up == 0)
+    assert excluded == [False, False, True, True]
 
 
 def test_figures_that_were_falsified_are_found_and_mended() -> None:

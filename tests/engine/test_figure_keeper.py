@@ -40,10 +40,9 @@ class BusyReader(InlineReader):
     async def run(self, work: Callable[[Database], T]) -> T:
         if self.happens:
             self.happens.pop(0)()
-        done = await super().run(work)
         if self.refuses:
             raise StoreError("cannot read: disk I/O error")
-        return done
+        return await super().run(work)
 
 
 class Office:
@@ -195,5 +194,7 @@ async def test_after_a_database_that_refused_everything_is_read_again() -> None:
         await office.keeper.read()
     await office.keeper.check()
     office.reader.refuses = False
+    office.now += MINUTE // 2
     await office.keeper.read()
     assert office.shown() == office.computed()
+    assert office.shown()["acme-web-01"].down == MINUTE // 2
