@@ -115,7 +115,9 @@ class Daemon:
         site = Site(engine.board, engine.telemetry, self._clock)
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
         keeping = Housekeeping(
-            readers[2], writer, file, engine.board, engine.telemetry, engine.live, engine.timescale.now
+            *(readers[2], writer, file, engine.board, engine.telemetry, engine.live),
+            now=engine.timescale.now,
+            context=lambda: engine.recording.context,
         )
         keeping.start()
         claims = ClaimKeeper(

@@ -127,11 +127,11 @@ def close(db: Database, current: Terms, when: tuple[int, int], at: Millis, by: s
     return made, True
 
 
-def close_recorded(db: Database, when: tuple[int, int], at: Millis, by: str) -> Closing:
+def close_recorded(db: Database, when: tuple[int, int], at: Millis, by: str) -> tuple[Closing, bool]:
     """Close a month with the terms that were recorded; ``months_due`` gives those for which there are any."""
     found = in_force(db, at)
     assert found is not None
-    return close(db, found[1], when, at, by)[0]
+    return close(db, found[1], when, at, by)
 
 
 def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ import click
 
 from monitor.books.closing import close as freeze
 from monitor.books.closing import last_over
+from monitor.books.reports import report
 from monitor.books.signature import recorder
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.figures import closed_document, record
@@ -20,13 +21,15 @@ def close(app: App, *, month: str | None, as_json: bool) -> None:
     """Close a month that is over: its accounts are frozen with their terms.
 
     The daemon does so by itself. What is recorded later and would change them is kept beside them as a correction. A
-    month that is closed already stays as it is.
+    month that is closed already stays as it is. Customers get its report by mail, if it was measured while it ran.
     """
     given = parse_month(month) if month is not None else None
     with app.writing() as db:
         at = app.now(db)
         terms = app.config.terms(at)
         closing, new = freeze(db, terms, given or last_over(terms.timezone, at), at, recorder())
+        if new:
+            report(db, app.context(at), closing, at)
     if as_json:
         subscriptions = [record(name, found) for name, found in closing.subscriptions.items()]
         body = {"month": closing.month, "closed": closed_document(closing), "new": new}

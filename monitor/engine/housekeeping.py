@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.books.closing import close_recorded, months_due
+from monitor.books.closing import months_due
 from monitor.books.correcting import DAEMON, last_month_drifts, settle_last_month
+from monitor.books.reports import close_and_report
 from monitor.books.verify import Verdict, verify
 from monitor.errors import DamagedError, StoreError
 from monitor.mail.letters import OperatorNews
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
+    from monitor.books.context import Context
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import Millis
@@ -43,7 +45,7 @@ class Messenger(Protocol):
 
 
 class Housekeeping:
-    """Verifies the journal, closes months that are over, and measures the database."""
+    """Verifies the journal, closes months that are over and reports them, and measures the database."""
 
     def __init__(
         self,
@@ -53,7 +55,9 @@ class Housekeeping:
         board: Board,
         telemetry: Telemetry,
         messenger: Messenger,
+        *,
         now: Callable[[], Millis],
+        context: Callable[[], Context],
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -62,6 +66,7 @@ class Housekeeping:
         self._telemetry = telemetry
         self._messenger = messenger
         self._now = now
+        self._context = context
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": GRACE, "coalesce": True})
 
     def start(self) -> None:
@@ -109,7 +114,8 @@ class Housekeeping:
         try:
             due = await self._reader.run(lambda db: months_due(db, self._now()))
             for month in due:
-                closing = await self._writer.run(partial(close_recorded, when=month, at=self._now(), by=DAEMON))
+                work = partial(close_and_report, context=self._context(), when=month, at=self._now(), by=DAEMON)
+                closing = await self._writer.run(work)
                 log.info("%s is closed: journal entry %d", closing.month, closing.entry)
             if await self._reader.run(lambda db: last_month_drifts(db, self._now())):
                 await self._writer.run(lambda db: settle_last_month(db, self._now()))

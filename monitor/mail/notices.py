@@ -106,7 +106,7 @@ def operator_sheet(letter: OperatorLetter, words: Words) -> Sheet:
     particulars = Card(title=words.notice.particulars, facts=tuple(Fact("", one_line(line)) for line in letter.lines))
     return Sheet(
         language=reader.language,
-        tone=Tone.GOOD if letter.news == "sighted" else Tone.BAD,
+        tone=Tone.BAD,
         headline=news.title,
         opening=(news.meaning.format(at=instant(letter.at, reader.timezone, reader.language)),),
         cards=(particulars,) if letter.lines else (),

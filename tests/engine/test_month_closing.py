@@ -40,7 +40,9 @@ class Daemon:
         self.recording = Recording(replace(a_context(), terms=TERMS))
         self.board, self.messenger = Board(), FakeMessenger()
         self.keeping = Housekeeping(
-            self.reader, self.writer, file, self.board, Telemetry(), self.messenger, lambda: self.now
+            *(self.reader, self.writer, file, self.board, Telemetry(), self.messenger),
+            now=lambda: self.now,
+            context=lambda: self.recording.context,
         )
 
     async def probe(self, slot: int, outcome: Outcome) -> None:
