@@ -19,6 +19,7 @@ from monitor.config.context import context_of
 from monitor.config.transport import transport_of
 from monitor.engine.claims import ClaimKeeper
 from monitor.engine.core import Engine, Orders, Threads
+from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
@@ -108,7 +109,8 @@ class Daemon:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_instruments(self._clock))
         orders = orders_of(config, self._environ, self._clock.now())
-        engine = Engine(orders, self._clock, instruments, Threads(writer, readers[0], readers[1]))
+        threads = Threads(writer, readers[0], readers[1])
+        engine = Engine(orders, self._clock, instruments, threads, places(raise_descriptors()))
         await engine.prepare()
         self._ask_permission(engine)
         engine.live.over(OperatorNews.RELOAD)

@@ -13,6 +13,7 @@ from monitor.books.recording import Recording
 from monitor.engine.board import Board, CheckEntry
 from monitor.engine.dispatcher import Dispatcher
 from monitor.engine.figures import FigureKeeper
+from monitor.engine.gate import MOST, Gate
 from monitor.engine.live import Live
 from monitor.engine.recorder import Recorder
 from monitor.engine.schedule import Pacer
@@ -21,7 +22,7 @@ from monitor.engine.sweep import Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
-from monitor.probes import CHECK_TYPES, Plan, Target, cycle
+from monitor.probes import CHECK_TYPES, Plan, Target, cycle, door
 from monitor.store import journal, notes, results
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.clock import Clock
     from monitor.mail.transport import Transport
-    from monitor.model import Millis, Outcome, Server
+    from monitor.model import Check, Millis, Outcome, Server
     from monitor.probes import Instruments
     from monitor.store.database import Thread
 
@@ -77,7 +78,10 @@ class Threads:
 class Engine:
     """Probes, records and tells; ``board`` and ``telemetry`` show it to the rest."""
 
-    def __init__(self, orders: Orders, clock: Clock, instruments: Instruments, threads: Threads) -> None:
+    def __init__(
+        self, orders: Orders, clock: Clock, instruments: Instruments, threads: Threads, places: int = MOST
+    ) -> None:
+        """``places``: how many cycles of services may be under way at once."""
         self.board = Board()
         self.telemetry = Telemetry()
         self.telemetry.pings = instruments.pinger.counts
@@ -86,6 +90,7 @@ class Engine:
         self._clock = clock
         self._instruments = instruments
         self._threads = threads
+        self._places = places
         self._later: set[asyncio.Task[None]] = set()
         self._noted: dict[str, str] | None = None
 
@@ -115,7 +120,7 @@ class Engine:
         )
         self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
         self.sight = Sight(clock, self._canaries(orders), self.live)
-        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry)
+        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry, Gate(self._places))
         self.pacer = Pacer(clock, orders.interval, self.sweeper)
         self.dispatcher = Dispatcher(
             self._threads.outbox,
@@ -155,11 +160,12 @@ class Engine:
         self.pacer.watch(turns, orders.interval)
 
     def _turns(self, server: Server) -> tuple[Turn, ...]:
-        target = Target(server.address)
-        return tuple(
-            Turn(check.key, check.type, CHECK_TYPES[check.type].build(check.settings, self._instruments), target)
-            for check in server.checks
-        )
+        return tuple(self._turn(check, server.address) for check in server.checks)
+
+    def _turn(self, check: Check, address: str) -> Turn:
+        kind = CHECK_TYPES[check.type]
+        probe = kind.build(check.settings, self._instruments)
+        return Turn(check.key, check.type, probe, Target(address), door(kind, check.settings, address))
 
     @staticmethod
     def _entries(orders: Orders) -> list[CheckEntry]:

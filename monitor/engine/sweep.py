@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from monitor.engine.gate import Gate, Place
 from monitor.model import CheckKey, Outcome, Result
 from monitor.probes import Swift, cycle
 
@@ -42,11 +43,23 @@ class Turn:
     type: str
     probe: Probe
     target: Target
+    door: str | None = None
+    """Where it knocks, a host and port: so many at once are let there; None for pings, which share one socket."""
     begin: _Begin | None = field(init=False, compare=False, repr=False)
     """The first attempt without a task, where the probe can do that; see ``Swift``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "begin", self.probe.begin if isinstance(self.probe, Swift) else None)
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """A turn that waits for a place; an overtaken slot leaves it where it stands."""
+
+    turn: Turn
+    slot: Slot
+    place: Place
+    overtaken: bool = False
 
 
 class _Watched:
@@ -73,8 +86,15 @@ class Sweeper:
     """
 
     def __init__(
-        self, clock: Clock, timescale: Timescale, sight: Sight, recorder: Recorder, telemetry: Telemetry
+        self,
+        clock: Clock,
+        timescale: Timescale,
+        sight: Sight,
+        recorder: Recorder,
+        telemetry: Telemetry,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate()
         self._clock = clock
         self._timescale = timescale
         self._sight = sight
@@ -88,6 +108,9 @@ class Sweeper:
         self._under_way: set[asyncio.Task[None]] = set()
         self._looks: set[asyncio.Task[None]] = set()
         self._about_to_look = False
+        self._waiting: dict[CheckKey, _Waiter] = {}
+        self._suspects: set[CheckKey] = set()
+        """Checks that were not ok last time."""
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
         self._certificates: dict[CheckKey, int] = {}
@@ -101,6 +124,12 @@ class Sweeper:
         self._turns, self._plan, self._interval, self._sight = turns, plan, interval, sight
         kept = {turn.key for server in turns.values() for turn in server}
         self._certificates = {key: expiry for key, expiry in self._certificates.items() if key in kept}
+        self._suspects &= kept
+        for key in [key for key in self._waiting if key not in kept]:
+            waiter = self._waiting.pop(key)
+            waiter.place.given_up = True
+            if not waiter.overtaken:
+                self._done(waiter.slot.sweep)
 
     @property
     def under_way(self) -> int:
@@ -113,14 +142,49 @@ class Sweeper:
 
     def launch(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""
-        assert self._plan is not None
         for turn in self._turns.get(slot.server, ()):
-            self._telemetry.slot_left(late / 1000)
-            if not self._fly(turn, slot.sweep, self._plan):
-                work = self._probe(turn, slot.sweep, self._plan, self._before(turn.key))
-                self._newest[turn.key] = self._begin(turn.key, slot.sweep, work)
+            if turn.door is None:
+                self._start(turn, slot.sweep, late, None)
+            else:
+                self._queue(turn, slot, turn.door)
 
-    def _fly(self, turn: Turn, sweep: int, plan: Plan) -> bool:
+    def _queue(self, turn: Turn, slot: Slot, door: str) -> None:
+        """Begin a cycle when there is a place for it, mostly now; a check that still waits keeps its turn to enter."""
+        self._outstanding[slot.sweep] += 1
+        waiter = self._waiting.get(turn.key)
+        if waiter is not None:
+            self._overtake(waiter)
+            waiter.turn, waiter.slot, waiter.overtaken = turn, slot, False
+            return
+        place = Place(door, slot.due, turn.key in self._suspects, partial(self._enter, turn.key))
+        self._waiting[turn.key] = _Waiter(turn, slot, place)
+        self._gate.ask(place)
+
+    def _overtake(self, waiter: _Waiter) -> None:
+        """Write down that the slot which a turn waits for is over."""
+        if not waiter.overtaken:
+            waiter.overtaken = True
+            self._miss(waiter.turn, waiter.slot, 1)
+            self._done(waiter.slot.sweep)
+
+    def _enter(self, key: CheckKey, place: Place) -> None:
+        waiter = self._waiting.pop(key)
+        slot, late = waiter.slot, int(self._clock.monotonic() * 1000) - waiter.slot.due
+        if waiter.overtaken or late >= self._interval:
+            self._overtake(waiter)
+            self._gate.leave(place)
+            return
+        self._outstanding[slot.sweep] -= 1
+        self._start(waiter.turn, slot.sweep, late, place)
+
+    def _start(self, turn: Turn, sweep: int, late: Millis, place: Place | None) -> None:
+        assert self._plan is not None
+        self._telemetry.slot_left(late / 1000)
+        if not self._fly(turn, sweep, self._plan, place):
+            work = self._probe(turn, sweep, self._plan, self._before(turn.key))
+            self._newest[turn.key] = self._begin(turn.key, sweep, work, place)
+
+    def _fly(self, turn: Turn, sweep: int, plan: Plan, place: Place | None) -> bool:
         """Begin a cycle without a task, if that can be: not while one of the same check is under way."""
         key = turn.key
         if turn.begin is None or key in self._flying or key in self._newest:
@@ -128,7 +192,7 @@ class Sweeper:
         self._flying[key] = None
         self._outstanding[sweep] += 1
         try:
-            flies = turn.begin(turn.target, plan.timeout, partial(self._landed, turn, sweep, plan))
+            flies = turn.begin(turn.target, plan.timeout, partial(self._landed, turn, sweep, plan, place))
         except Exception:  # a fault of ours must not end the pacing; the attempt that follows says what it is
             log.exception("the code of %s failed on %s", type(turn.probe).__name__, turn.target.host)
             flies = False
@@ -137,7 +201,7 @@ class Sweeper:
             self._outstanding[sweep] -= 1
         return flies
 
-    def _landed(self, turn: Turn, sweep: int, plan: Plan, attempt: Attempt) -> None:
+    def _landed(self, turn: Turn, sweep: int, plan: Plan, place: Place | None, attempt: Attempt) -> None:
         """Take the first attempt of a cycle: ok ends it, anything else goes on in a task."""
         if self._stopped:
             return
@@ -146,22 +210,24 @@ class Sweeper:
             self._recorder.submit(sweep, self._result(turn, (attempt,), Outcome.OK, ""))
             if waiting is not None:
                 _wake(waiting)
-            self._done(sweep)
+            self._done(sweep, place)
             return
         if attempt.outcome is Outcome.FAIL:
             self._glance()
         self._outstanding[sweep] -= 1
-        task = self._begin(turn.key, sweep, self._probe(turn, sweep, plan, None, attempt))
+        task = self._begin(turn.key, sweep, self._probe(turn, sweep, plan, None, attempt), place)
         if waiting is None:
             self._newest[turn.key] = task
         else:
             task.add_done_callback(lambda _: _wake(waiting))
 
-    def _begin(self, key: CheckKey, sweep: int, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _begin(
+        self, key: CheckKey, sweep: int, work: Coroutine[Any, Any, None], place: Place | None = None
+    ) -> asyncio.Task[None]:
         self._outstanding[sweep] += 1
         task = asyncio.create_task(work, name=f"probe {key}")
         self._under_way.add(task)
-        task.add_done_callback(partial(self._ended, key, sweep))
+        task.add_done_callback(partial(self._ended, key, sweep, place))
         return task
 
     def _before(self, key: CheckKey) -> asyncio.Future[None] | None:
@@ -173,17 +239,22 @@ class Sweeper:
 
     def missed(self, slot: Slot, count: int) -> None:
         """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
-        at = self._timescale.at(slot.due / 1000)
         for turn in self._turns.get(slot.server, ()):
-            self._telemetry.slot_missed(count)
-            self._telemetry.result(turn.type, Outcome.UNKNOWN, None)
-            result = Result(turn.key, at, Outcome.UNKNOWN, 0, None, MISSED)
-            before = self._before(turn.key)
-            if before is None:
-                self._recorder.submit(slot.sweep, result)
-            else:
-                work = self._submit_after(before, slot.sweep, result)
-                self._newest[turn.key] = self._begin(turn.key, slot.sweep, work)
+            waiter = self._waiting.get(turn.key)
+            if waiter is not None:
+                self._overtake(waiter)
+            self._miss(turn, slot, count)
+
+    def _miss(self, turn: Turn, slot: Slot, count: int) -> None:
+        self._telemetry.slot_missed(count)
+        self._telemetry.result(turn.type, Outcome.UNKNOWN, None)
+        result = Result(turn.key, self._timescale.at(slot.due / 1000), Outcome.UNKNOWN, 0, None, MISSED)
+        before = self._before(turn.key)
+        if before is None:
+            self._recorder.submit(slot.sweep, result)
+        else:
+            work = self._submit_after(before, slot.sweep, result)
+            self._newest[turn.key] = self._begin(turn.key, slot.sweep, work)
 
     async def _submit_after(self, before: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
         """Submit a result when that of the cycle ``before`` is: those of one check come in the order of their times.
@@ -199,20 +270,22 @@ class Sweeper:
         self._over.add(sweep)
         self._close(sweep)
 
-    def _ended(self, key: CheckKey, sweep: int, task: asyncio.Task[None]) -> None:
+    def _ended(self, key: CheckKey, sweep: int, place: Place | None, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if self._newest.get(key) is task:
             del self._newest[key]
         if not task.cancelled() and task.exception():
             log.error("a probe was lost to a fault in the monitor", exc_info=task.exception())
-        self._done(sweep)
+        self._done(sweep, place)
 
-    def _done(self, sweep: int) -> None:
+    def _done(self, sweep: int, place: Place | None = None) -> None:
         self._outstanding[sweep] -= 1
         if self._over:
             self._close(sweep)
         if self._drained is not None and not self.under_way:
             self._drained.set()
+        if place is not None:
+            self._gate.leave(place)
 
     def _close(self, sweep: int) -> None:
         if sweep in self._over and self._outstanding[sweep] == 0:
@@ -239,6 +312,7 @@ class Sweeper:
     def _result(self, turn: Turn, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str) -> Result:
         last = attempts[-1]
         ok = outcome is Outcome.OK
+        (self._suspects.discard if ok else self._suspects.add)(turn.key)
         latency = last.latency_us if ok else None
         if last.cert_expiry is not None:
             self._certificates[turn.key] = last.cert_expiry
@@ -261,6 +335,9 @@ class Sweeper:
 
     async def drain(self, patience: float) -> None:
         """Let the cycles under way end for ``patience`` seconds, then drop the rest: their slots were never taken."""
+        for waiter in self._waiting.values():
+            waiter.place.given_up = True
+        self._waiting.clear()
         self._drained = asyncio.Event()
         if self.under_way:
             with suppress(TimeoutError):

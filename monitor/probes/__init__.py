@@ -4,7 +4,7 @@ from monitor.probes.cycle import Cycle, Plan, cycle
 from monitor.probes.flights import PingCounts
 from monitor.probes.instruments import Instruments, open_instruments
 from monitor.probes.probe import Attempt, Probe, Step, Swift, Target
-from monitor.probes.table import CHECK_TYPES, CheckType
+from monitor.probes.table import CHECK_TYPES, CheckType, door
 
 __all__ = [
     "CHECK_TYPES",
@@ -19,5 +19,6 @@ __all__ = [
     "Swift",
     "Target",
     "cycle",
+    "door",
     "open_instruments",
 ]

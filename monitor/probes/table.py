@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from yarl import URL
+
 from monitor.probes import http, icmp, tcp
 from monitor.probes.http_settings import HttpSettings, HttpsSettings
+from monitor.probes.request import get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +37,16 @@ class CheckType:
     """Make the probe of its settings; no I/O, cheap."""
     where: Callable[[Any, str], str]
     """What is probed, in words: from its settings and the server's address (``192.0.2.1:80``, the URL)."""
+
+
+def door(check_type: CheckType, settings: Any, address: str) -> str | None:
+    """Give the host and port at which a check knocks; None for pings, which hold no connection."""
+    if check_type.name == "icmp":
+        return None
+    if not check_type.needs_url:
+        return check_type.where(settings, address)
+    request = get(URL(settings.url))
+    return f"{request.host}:{request.port}"
 
 
 def _host_and_port(settings: tcp.TcpSettings, address: str) -> str:
