@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
 from monitor.contract import maintenance as rules
+from monitor.contract.calendar import month_of
 from monitor.contract.course import FAR
+from monitor.contract.segments import month_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.contract.exclusions import Exclusion
     from monitor.contract.segments import Segment
     from monitor.contract.terms import Terms
+    from monitor.model import Millis, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,11 @@ class Facts:
 
     current: Terms
     """The configuration that they were read under."""
-    versions: tuple[Terms, ...]
+    zones: tuple[Terms, ...]
+    """The versions of the terms with which the zone of the months changed, and of them no more than that.
+
+    One version of a large configuration takes megabytes.
+    """
     exclusions: frozenset[Exclusion]
     """Those of an outage that is still open go to ``FAR``."""
     growing: frozenset[int]
@@ -41,7 +49,13 @@ class Facts:
         for one in found:
             for server in one.servers or (None,):
                 by_server.setdefault(server, []).append(one)
-        return cls(current, books.versions, frozenset(found), growing, by_server)
+        changed = [True, *(one.timezone != other.timezone for one, other in pairwise(books.versions))]
+        zones = (replace(one, servers={}, subscriptions={}, customers={}) for one in compress(books.versions, changed))
+        return cls(current, tuple(zones), frozenset(found), growing, by_server)
+
+    def month(self, at: Millis) -> Span:
+        """Give the calendar month in which an instant lies."""
+        return month_window(self.zones, *month_of(at, self.current.timezone))
 
     def concerning(self, parts: Iterable[Segment]) -> list[Exclusion]:
         """Give the exclusions that may concern the servers of some segments."""

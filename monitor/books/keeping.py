@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from monitor.books import exclusions, windows
 from monitor.books.accounts import Books
 from monitor.books.facts import Facts
-from monitor.contract.calendar import month_of, rolling_span
+from monitor.contract.calendar import rolling_span
 from monitor.contract.course import FAR, keep, resume
 from monitor.contract.outlook import calendar_outlook, rolling_outlook
-from monitor.contract.segments import month_window, segments, stretches
+from monitor.contract.segments import promises, segments
 from monitor.model import CheckKey, Span
 from monitor.store import journal, results, rewriting
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from monitor.contract.course import Course, Kept
     from monitor.contract.exclusions import Exclusion
     from monitor.contract.outlook import Figures, Outlook, WindowName
-    from monitor.contract.segments import Segment, Stretch
+    from monitor.contract.segments import Promise, Segment
     from monitor.contract.terms import Terms
     from monitor.model import Millis, Run
 
@@ -47,7 +47,7 @@ class _Entry:
     since: Millis
     """Where its segments begin."""
     segments: tuple[Segment, ...]
-    stretches: tuple[Stretch, ...]
+    promises: tuple[Promise, ...]
     kept: Kept
     sure: Millis
     """As of the last look at the newest results."""
@@ -135,9 +135,8 @@ class Keeping:
 
     def _set_windows(self, facts: Facts) -> Millis:
         """Give the first instant that any window has."""
-        zone, days = facts.current.timezone, facts.current.rolling_days
-        self._month = month_window(facts.versions, *month_of(self.now, zone))
-        self._rolling = rolling_span(self.now, days)
+        self._month = facts.month(self.now)
+        self._rolling = rolling_span(self.now, facts.current.rolling_days)
         return min(self._month.start, self._rolling.start)
 
     def _take_facts(self, db: Database, current: Terms, due: set[str], *, everything: bool) -> None:
@@ -149,12 +148,12 @@ class Keeping:
         anew = everything or before is None
         changed = before.exclusions ^ facts.exclusions if before else frozenset()
         kept, self._entries = self._entries, {}
-        for name in dict.fromkeys(name for terms in facts.versions for name in terms.subscriptions):
+        for name in dict.fromkeys(name for terms in books.versions for name in terms.subscriptions):
             entry = kept.get(name)
-            if entry is None or anew or not self._still_true(name, entry, facts, start, changed):
+            if entry is None or anew or not self._still_true(books, name, entry, start, changed):
                 entry = self._read(books, name, facts, start - MARGIN)
             else:
-                entry.stretches = stretches(facts.versions, name, Span(entry.since, FAR))
+                entry.promises = promises(books.versions, name, Span(entry.since, FAR))
                 entry.month = entry.rolling = None
                 if name in due:
                     self._resume(db, entry, facts)
@@ -165,21 +164,21 @@ class Keeping:
                 self._measured.setdefault(key, []).append(name)
 
     @staticmethod
-    def _still_true(name: str, entry: _Entry, facts: Facts, start: Millis, changed: Collection[Exclusion]) -> bool:
+    def _still_true(books: Books, name: str, entry: _Entry, start: Millis, changed: Collection[Exclusion]) -> bool:
         """Whether what is kept of a subscription is true by these facts too."""
         return (
             entry.kept.course.starts[0] <= start
             and not any(one.concerns(part.server) for one in changed for part in entry.segments)
-            and segments(facts.versions, name, Span(entry.since, FAR), FAR) == entry.segments
+            and segments(books.versions, name, Span(entry.since, FAR), FAR) == entry.segments
         )
 
     def _read(self, books: Books, name: str, facts: Facts, since: Millis) -> _Entry:
         """Read all of one subscription from the books."""
         window = Span(since, FAR)
-        parts = segments(facts.versions, name, window, FAR)
+        parts = segments(books.versions, name, window, FAR)
         records = {key: books.history(key, window).runs for key in _measured(parts)}
         kept = keep(parts, records, facts.concerning(parts), since, self.now)
-        return _Entry(since, parts, stretches(facts.versions, name, window), kept, kept.sure(_nobody))
+        return _Entry(since, parts, promises(books.versions, name, window), kept, kept.sure(_nobody))
 
     def _resume(self, db: Database, entry: _Entry, facts: Facts) -> None:
         """Read what came to one subscription since it was last read."""
@@ -216,11 +215,11 @@ class Keeping:
         return changes
 
     def _look_rolling(self, entry: _Entry) -> Outlook:
-        entry.rolling = rolling_outlook(entry.kept.course, entry.stretches, self._rolling.start, self.now)
+        entry.rolling = rolling_outlook(entry.kept.course, entry.promises, self._rolling.start, self.now)
         return entry.rolling
 
     def _look_month(self, entry: _Entry) -> Outlook:
-        entry.month = calendar_outlook(entry.kept.course, entry.stretches, self._month, self.now)
+        entry.month = calendar_outlook(entry.kept.course, entry.promises, self._month, self.now)
         return entry.month
 
     def figures(self, name: str) -> tuple[Figures | None, Figures | None]:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from monitor.contract.availability import budget, percent
 from monitor.contract.course import Share
 from monitor.contract.credits import band
-from monitor.contract.terms import PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.contract.availability import Percent
     from monitor.contract.course import Course, Sums
-    from monitor.contract.segments import Stretch
+    from monitor.contract.segments import Promise
     from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Rounding, Span
 
@@ -87,24 +86,24 @@ class Outlook:
         return Figures(up, down, unknown, came_to, left, owed)
 
 
-def calendar_outlook(course: Course, stretches: Sequence[Stretch], window: Span, now: Millis) -> Outlook:
+def calendar_outlook(course: Course, promises: Sequence[Promise], window: Span, now: Millis) -> Outlook:
     """Look at a calendar month, in which ``now`` lies: it ends where it ends, and pays credits (6.4)."""
     outside = course.between(*window)[Share.OUTSIDE]
     nominal = window.end - window.start - outside
-    return _outlook(course, stretches, window.start, now, min(window.end, course.change_after(now)), nominal)
+    return _outlook(course, promises, window.start, now, min(window.end, course.change_after(now)), nominal)
 
 
-def rolling_outlook(course: Course, stretches: Sequence[Stretch], start: Millis, now: Millis) -> Outlook:
+def rolling_outlook(course: Course, promises: Sequence[Promise], start: Millis, now: Millis) -> Outlook:
     """Look at a window that is ``now - start`` long and ends now, whenever that is."""
     until = min(course.change_after(now), course.change_after(start) + now - start)
-    return _outlook(course, stretches, start, now, until, None)
+    return _outlook(course, promises, start, now, until, None)
 
 
 def _outlook(
-    course: Course, stretches: Sequence[Stretch], start: Millis, now: Millis, until: Millis, nominal: Millis | None
+    course: Course, promises: Sequence[Promise], start: Millis, now: Millis, until: Millis, nominal: Millis | None
 ) -> Outlook:
     last = None
-    for one in stretches:
+    for one in promises:
         if one.span.start < now and one.span.end > start:
             last = one
         if one.span.start >= now:
@@ -116,6 +115,6 @@ def _outlook(
         grows=course.share(now),
         shrinks=course.share(start) if nominal is None else None,
         nominal=nominal,
-        product=PRODUCTS[last.subscription.product] if last else None,
-        rounding=last.terms.rounding if last else "down",
+        product=last.product if last else None,
+        rounding=last.rounding if last else "down",
     )

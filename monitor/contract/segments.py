@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.contract.calendar import day_span, midnight, month_span
-from monitor.contract.terms import measured_checks
+from monitor.contract.terms import PRODUCTS, measured_checks
 from monitor.model import Span
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
-    from monitor.contract.terms import Terms
-    from monitor.model import Millis, Subscription
+    from monitor.contract.terms import ProductTerms, Terms
+    from monitor.model import Millis, Rounding, Subscription
 
 _IN_FORCE = attrgetter("in_force")
 
@@ -32,12 +32,12 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of one subscription under one version of the terms."""
+class Promise:
+    """A stretch of one subscription in which the same is promised, and read by the same rounding."""
 
     span: Span
-    terms: Terms
-    subscription: Subscription
+    product: ProductTerms
+    rounding: Rounding
 
 
 def terms_at(versions: Sequence[Terms], at: Millis) -> Terms:
@@ -90,9 +90,17 @@ def terms_at_end(
     return last
 
 
-def stretches(versions: Sequence[Terms], subscription: str, window: Span) -> tuple[Stretch, ...]:
-    """Return what a subscription was promised in ``window``, version by version; see ``segments``."""
-    return tuple(Stretch(span, terms, one) for terms, one, span in _stretches(versions, subscription, window))
+def promises(versions: Sequence[Terms], subscription: str, window: Span) -> tuple[Promise, ...]:
+    """Return what a subscription was promised in ``window``; neighbours that promise the same are one."""
+    found: list[Promise] = []
+    for terms, one, span in _stretches(versions, subscription, window):
+        made = Promise(span, PRODUCTS[one.product], terms.rounding)
+        last = found[-1] if found else None
+        if last and last.span.end == span.start and replace(last, span=span) == made:
+            found[-1] = replace(last, span=Span(last.span.start, span.end))
+        else:
+            found.append(made)
+    return tuple(found)
 
 
 def _stretches(

@@ -14,8 +14,8 @@ from monitor.contract.availability import account
 from monitor.contract.course import FAR, Course, Kept, Share, keep, resume
 from monitor.contract.credits import band
 from monitor.contract.outlook import Figures, Outlook, calendar_outlook, rolling_outlook
-from monitor.contract.segments import Segment, Stretch
-from monitor.contract.terms import PRODUCTS, Terms
+from monitor.contract.segments import Promise, Segment
+from monitor.contract.terms import PRODUCTS
 from monitor.model import Outcome, Run, Span
 from tests.contract.worlds import EXAMPLE, FAIL, OK, PING, THOROUGH, UNKNOWN, histories_of, some_worlds
 
@@ -52,9 +52,8 @@ def account_then(world: World, parts: tuple[Segment, ...], window: Span, now: Mi
     return account(cut, records, world.exclusions, rounding=world.rounding, target=PRODUCT.target, now=now)  # type: ignore[arg-type]
 
 
-def promised(world: World, parts: tuple[Segment, ...]) -> list[Stretch]:
-    terms = Terms(0, "UTC", world.rounding, 30, 1, {}, {}, {})  # type: ignore[arg-type]
-    return [Stretch(part.span, terms, EXAMPLE) for part in parts]
+def promised(world: World, parts: tuple[Segment, ...]) -> list[Promise]:
+    return [Promise(part.span, PRODUCT, world.rounding) for part in parts]  # type: ignore[arg-type]
 
 
 def figures_then(world: World, parts: tuple[Segment, ...], window: Span, now: Millis) -> Figures | None:
@@ -103,11 +102,11 @@ class Advancing:
         """Of the month, or of the window that moves."""
         outlook = self.outlooks.get(window)
         if outlook is None or not outlook.holds(self.now):
-            course, stretches = self.kept.course, promised(self.world, self.parts)
+            course, promises = self.kept.course, promised(self.world, self.parts)
             if window is None:
-                outlook = rolling_outlook(course, stretches, self.now - LENGTH, self.now)
+                outlook = rolling_outlook(course, promises, self.now - LENGTH, self.now)
             else:
-                outlook = calendar_outlook(course, stretches, window, self.now)
+                outlook = calendar_outlook(course, promises, window, self.now)
             self.outlooks[window] = outlook
         return outlook.figures(self.now)
 
