@@ -42,6 +42,8 @@ class SubscriptionAccount:
     credit: Credit
     budget: Millis
     """Downtime left before the target is missed over the whole of ``window``; negative after."""
+    terms_from: Millis | None = None
+    """When its first terms came into force, where they read time before that too; ``None`` where they read none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,10 @@ class Books:
         whole = segments(self.versions, name, window, window.end)
         nominal = Span(whole[0].span.start, whole[-1].span.end) if whole else window
         budget = came_to.budget_ms(sum(part.span.end - part.span.start for part in whole))
-        return SubscriptionAccount(
-            subscription, terms, nominal, came_to, credit(product, came_to, subscription), budget
-        )
+        first = next(each.in_force for each in self.versions if name in each.subscriptions)
+        reaches_back = came_to.span is not None and came_to.span.start < first
+        owed = credit(product, came_to, subscription)
+        return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, first if reaches_back else None)
 
     def _histories_of(self, parts: Sequence[Segment]) -> dict[CheckKey, History]:
         spans: dict[CheckKey, Span] = {}

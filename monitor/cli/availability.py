@@ -138,6 +138,10 @@ def _details(app: App, accounts: Accounts, outages: list[tuple[Outage, Lengths, 
             ([each.subscription.id, charge.reference, charge.clause, human(charge.length)] for each, charge in charged),
             empty="",
         )
+    back = {each.terms_from for each in accounts.subscriptions if each.terms_from is not None}
+    for moment in sorted(back):
+        names = [each.subscription.id for each in accounts.subscriptions if each.terms_from == moment]
+        click.echo(f"\nbefore {app.local(moment)} read with the terms that came into force then: {', '.join(names)}")
     if outages:
         click.echo()
         print_table(

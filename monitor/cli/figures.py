@@ -26,8 +26,8 @@ def record(name: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_of(each: SubscriptionAccount) -> dict[str, Any]:
-    """Give the account of a subscription as JSON shows it."""
-    return record(each.subscription.id, figures(each))
+    """Give the account of a subscription as JSON shows it, with whether its terms reach back."""
+    return record(each.subscription.id, figures(each)) | {"terms_from": utc(each.terms_from)}
 
 
 def outside(field: str) -> str:

@@ -28,6 +28,14 @@ def test_a_month_is_accounted_to_the_second_with_both_bounds(site: Installation)
     assert account["outages"] == [1]
 
 
+def test_accounts_say_from_when_on_the_terms_were_in_force_where_they_reach_back(site: Installation) -> None:
+    site.record("ping", OCTOBER, "o" * 10)
+    back = site.run("availability", *MONTH, "--json").json["subscriptions"][1]
+    assert back["terms_from"] == "2026-10-05T10:00:00Z"
+    after = site.run("availability", "--month", "2026-11", "--json").json["subscriptions"][1]
+    assert after["terms_from"] is None
+
+
 def test_the_four_kinds_of_time_add_up_to_the_window(site: Installation) -> None:
     site.record("ping", OCTOBER, "ooxx?oo..ooo")
     account = site.run("availability", *MONTH, "--json").json["subscriptions"][1]

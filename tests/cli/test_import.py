@@ -41,6 +41,15 @@ def test_a_file_becomes_an_outage_and_an_account_and_sends_no_mail(site: Install
     assert site.run("verify").status == 0
 
 
+def test_accounts_of_history_from_before_the_records_say_that_later_terms_read_it(site: Installation) -> None:
+    take(site, GOOD)
+    began = site.run("explain", "web-01", "--at", "2026-10-05T10:00:00Z", "--json").json["checks"][0]["result"]
+    answer = site.run("availability", "--month", "2026-10", "--json").json
+    assert [each["terms_from"] for each in answer["subscriptions"]] == [began["batch_opened_at"]] * 2
+    table = site.run("availability", "--month", "2026-10").out
+    assert "read with the terms that came into force then: acme-free, acme-web-01" in table
+
+
 def test_the_same_file_twice_is_nothing_new(site: Installation) -> None:
     take(site, GOOD + GOOD)
     before = site.run("verify", "--json").json
