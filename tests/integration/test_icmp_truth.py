@@ -1,0 +1,166 @@
+"""Truth in numbers: round trips, loss and duplicates as the road made them; outages only where chance makes them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.model import Outcome
+from monitor.store import database, outages, results
+from tests.integration.labdaemon import Daemon
+from tests.integration.netlab import Lab, lab, why_not
+from tests.integration.weather import Road, Seen, weather
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.model import Outage, Result
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run"),
+]
+
+SECONDS = 24
+"""Of probing, once a second."""
+LOSSY = 450
+"""Servers behind each lossy road: 10,000 slots in this time."""
+ROADS = {
+    "fair": Road(loss=0.01),
+    "poor": Road(loss=0.1),
+    "near": Road(delay=0.005),
+    "far": Road(delay=0.08),
+    "shaky": Road(delay=0.02, jitter=0.03),
+    "double": Road(doubles=1.0),
+    "torn": Road(loss=0.5),
+}
+COUNTS = {"fair": LOSSY, "poor": LOSSY, "near": 5, "far": 5, "shaky": 10, "double": 10, "torn": 20}
+
+
+def address(number: int) -> str:
+    return f"198.19.{1 + number // 250}.{1 + number % 250}"
+
+
+HOSTS = [(kind, number) for kind, count in COUNTS.items() for number in range(count)]
+ADDRESSES = {f"{kind}-{number}": address(place) for place, (kind, number) in enumerate(HOSTS)}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the monitor wrote, and what happened."""
+
+    results: list[Result]
+    outages: list[Outage]
+    seen: dict[str, Seen]
+    late: int
+    duplicate: int
+    missed: int
+
+    def of(self, kind: str) -> list[Result]:
+        return [each for each in self.results if each.check.server.startswith(kind)]
+
+    def happened(self, kind: str) -> list[Seen]:
+        return [self.seen[host] for server, host in ADDRESSES.items() if server.startswith(kind)]
+
+
+def configuration(folder: Path) -> Path:
+    parts = [
+        f'[monitor]\ninterval = 1\ntimeout = 0.25\nretries = 2\nretry_wait = 0.05\ndata_dir = "{folder}"\n',
+        '[web]\nlisten = "127.0.0.1:9809"\n',
+        '[[customer]]\nid = "c"\nname = "C"\nemails = ["c@example.com"]\n',
+        *(f'[[server]]\nid = "{server}"\naddress = "{host}"\nlevel = 2\n' for server, host in ADDRESSES.items()),
+    ]
+    file = folder / "config.toml"
+    file.write_text("\n".join(parts))
+    return file
+
+
+async def metrics() -> dict[str, float]:
+    with urllib.request.urlopen("http://127.0.0.1:9809/metrics", timeout=20) as page:  # noqa: ASYNC210 - nothing else runs
+        lines = page.read().decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if "#" not in name}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    folder = tmp_path_factory.mktemp("truth")
+    config = configuration(folder)
+    roads = {host: ROADS[server.partition("-")[0]] for server, host in ADDRESSES.items()}
+    with lab(servers=1) as net, weather(net, roads) as road:
+        net.permit_pings()
+        seen = watched(net, config)
+        road.end()
+        db = database.open_reading(folder / database.FILE)
+        yield Told(
+            list(results.read_all(db)),
+            list(outages.listing(db)),
+            road.seen,
+            late=int(seen["monitor_icmp_late_replies_total"]),
+            duplicate=int(seen["monitor_icmp_duplicate_replies_total"]),
+            missed=int(seen["monitor_slots_missed_total"]),
+        )
+
+
+def watched(net: Lab, config: Path) -> dict[str, float]:
+    """Let the daemon watch for a while, and give its metrics at the end."""
+    with Daemon(config, tuple(net.command())) as daemon:
+        time.sleep(SECONDS)  # the road is what it is for as long as this
+        seen = net.inside(metrics())
+        daemon.stop()
+    return seen
+
+
+def test_every_slot_left(told: Told) -> None:
+    assert told.missed == 0
+    assert len(told.of("fair")) >= 10_000
+
+
+def test_one_ping_in_a_hundred_lost_makes_no_outage(told: Told) -> None:
+    assert [each for each in told.outages if each.check.server.startswith("fair")] == []
+    assert {each.outcome for each in told.of("fair")} == {Outcome.OK}
+    assert any(each.attempts > 1 for each in told.of("fair"))
+
+
+def test_one_ping_in_ten_lost_makes_no_more_outages_than_chance(told: Told) -> None:
+    slots = told.of("poor")
+    failed = sum(each.outcome is Outcome.FAIL for each in slots)
+    # one slot in a thousand; 30 of 10,000 would come once in ten million runs
+    assert failed <= 30 * len(slots) / 10_000
+    assert {each.attempts for each in slots if each.outcome is Outcome.FAIL} <= {3}
+
+
+@pytest.mark.parametrize("kind", ["fair", "poor", "torn"])
+def test_what_was_lost_is_what_the_road_lost(told: Told, kind: str) -> None:
+    attempts = sum(each.attempts for each in told.of(kind))
+    ok = sum(each.outcome is Outcome.OK for each in told.of(kind))
+    lost, requests = (sum(getattr(each, what) for each in told.happened(kind)) for what in ("lost", "requests"))
+    assert attempts - ok - told.late <= lost
+    # what the daemon had not finished when it was stopped was never written
+    assert requests - attempts <= 3 * COUNTS[kind]
+    assert abs(attempts - ok - lost) <= told.late + 3 * COUNTS[kind]
+
+
+@pytest.mark.parametrize("kind", ["near", "far", "shaky"])
+def test_round_trips_are_those_of_the_road(told: Told, kind: str) -> None:
+    road = ROADS[kind]
+    trips = [each.latency / 1_000_000 for each in told.of(kind) if each.latency is not None]
+    assert len(trips) > SECONDS * COUNTS[kind] // 2
+    assert min(trips) >= road.delay
+    # the road is a program on a busy machine: it holds packets longer than it should, never shorter
+    assert statistics.median(trips) <= road.delay + road.jitter + 0.015
+    if road.jitter:
+        assert statistics.pstdev(trips) > road.jitter / 10
+
+
+def test_doubled_answers_are_counted_and_change_nothing(told: Told) -> None:
+    doubled = sum(each.doubled for each in told.happened("double"))
+    assert {(each.outcome, each.attempts) for each in told.of("double")} == {(Outcome.OK, 1)}
+    assert 0 < told.duplicate <= doubled
+    assert doubled - told.duplicate <= 3 * COUNTS["double"]

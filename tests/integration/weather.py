@@ -1,0 +1,178 @@
+"""A road with delay, jitter, loss and duplicates, which the kernel cannot make here: between two namespaces, by TUN.
+
+    with weather(net, {"198.19.1.1": Road(delay=0.08, loss=0.1)}) as road:
+        net.inside(ping("198.19.1.1"))
+    print(road.seen["198.19.1.1"].lost)
+
+Every address of the rules exists on the servers' side of the road. A packet is lost, doubled and held up on its way to
+the server or on its way back, by a coin that is the same in every run, and all of it is counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import heapq
+import json
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __name__ != "__main__":
+    from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, run
+
+    if TYPE_CHECKING:
+        from collections.abc import Iterator, Mapping
+
+NETWORK = "198.19.0.0/16"
+_TUNSETIFF = 0x400454CA
+_IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
+_CLONE_NEWNET = 0x40000000
+
+
+@dataclass(frozen=True)
+class Road:
+    """What the way to one server is like."""
+
+    delay: float = 0.0
+    """Seconds for both ways together."""
+    jitter: float = 0.0
+    """Seconds that are added to the delay at most, each packet by its own."""
+    loss: float = 0.0
+    """Of pings, not of packets."""
+    doubles: float = 0.0
+    """Of requests: each is answered twice."""
+
+
+@dataclass
+class Seen:
+    """What happened on the way to one server."""
+
+    requests: int = 0
+    lost: int = 0
+    doubled: int = 0
+
+
+class Weather:
+    """A running road; after its end ``seen`` tells what happened."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.seen: dict[str, Seen] = {}
+
+    def end(self) -> None:
+        """Take the road away."""
+        if self._process.poll() is None:
+            said, _ = self._process.communicate("", PATIENCE)
+            self.seen = {host: Seen(**counts) for host, counts in json.loads(said).items()}
+
+
+@contextlib.contextmanager
+def weather(net: Lab, roads: Mapping[str, Road]) -> Iterator[Weather]:
+    """Join the two namespaces of a lab by such a road, for these servers."""
+    rules = json.dumps({host: asdict(road) for host, road in roads.items()})
+    process = subprocess.Popen(
+        [sys.executable, __file__, net.monitor, net.servers],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    built = Weather(process)
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{rules}\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
+        run("ip", "-n", net.monitor, "link", "set", "road", "up")
+        run("ip", "-n", net.monitor, "route", "add", NETWORK, "dev", "road", "src", MONITOR_V4)
+        addresses = "".join(f"address add {host}/32 dev lo\n" for host in roads)
+        run("ip", "-n", net.servers, "-batch", "-", text=f"link set road up\n{addresses}")
+        # what comes by the road is answered by the road, though the monitor is a neighbour too
+        run("ip", "-n", net.servers, "rule", "add", "from", NETWORK, "lookup", "100")
+        run("ip", "-n", net.servers, "route", "add", "default", "dev", "road", "table", "100")
+        run(*net.server_command("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.road.rp_filter=0"))
+        yield built
+    finally:
+        built.end()
+        process.kill()
+        process.communicate()
+
+
+def _tun(namespace: str) -> int:
+    with Path("/run/netns", namespace).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH", b"road", _IFF_TUN | _IFF_NO_PI))
+    return tun
+
+
+class _Carrier:
+    """Carries packets both ways."""
+
+    def __init__(self, monitor: int, servers: int, roads: dict[str, Road]) -> None:
+        self._ends = {monitor: servers, servers: monitor}
+        self._monitor = monitor
+        self._roads = roads
+        self._coin = random.Random(4)
+        self._held: list[tuple[float, int, int, bytes]] = []
+        self._number = 0
+        self.seen = {host: Seen() for host in roads}
+
+    def carry(self) -> None:
+        """Carry until standard input ends."""
+        while True:
+            wait = max(0.0, self._held[0][0] - time.monotonic()) if self._held else None
+            ready, _, _ = select.select([*self._ends, sys.stdin], [], [], wait)
+            if sys.stdin in ready:
+                return
+            for end in self._ends.keys() & ready:
+                self._take(end)
+            while self._held and self._held[0][0] <= time.monotonic():
+                _, _, end, packet = heapq.heappop(self._held)
+                os.write(end, packet)
+
+    def _take(self, end: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._send(end, os.read(end, 4096))
+
+    def _send(self, end: int, packet: bytes) -> None:
+        going = end == self._monitor
+        host = socket.inet_ntoa(packet[16:20] if going else packet[12:16])
+        road, seen = self._roads.get(host), self.seen.get(host)
+        if packet[0] >> 4 != 4 or road is None or seen is None:
+            return
+        seen.requests += going
+        if self._coin.random() < 1 - (1 - road.loss) ** 0.5:
+            seen.lost += 1
+            return
+        held = road.delay / 2 + self._coin.random() * road.jitter / 2
+        doubled = going and self._coin.random() < road.doubles
+        seen.doubled += doubled
+        for _ in range(1 + doubled):
+            self._number += 1
+            heapq.heappush(self._held, (time.monotonic() + held, self._number, self._ends[end], packet))
+
+
+def _main() -> None:
+    rules = json.loads(sys.stdin.readline())
+    carrier = _Carrier(_tun(sys.argv[1]), _tun(sys.argv[2]), {host: Road(**rule) for host, rule in rules.items()})
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    carrier.carry()
+    sys.stdout.write(json.dumps({host: asdict(seen) for host, seen in carrier.seen.items()}))
+
+
+if __name__ == "__main__":
+    _main()
