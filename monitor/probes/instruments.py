@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.probes.lifetime import Lifetimes
 from monitor.probes.pinger import Pinger
 from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
@@ -30,7 +31,7 @@ class Instruments:
 async def open_instruments(clock: Clock) -> AsyncIterator[Instruments]:
     """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs."""
     pinger = Pinger(clock)
-    resolver = Resolver(clock)
+    resolver = Resolver(clock, lifetime=Lifetimes().ask)
     http = HttpClient(resolver, clock)
     pinger.warm_up()
     try:

@@ -2,6 +2,7 @@
 
 A lookup of the system blocks a thread, for half a minute where the name's server is silent. So lookups have threads of
 their own; each name has one lookup at a time; and a name that was slow waits in another lane than the healthy ones.
+An answer is kept for as long as the DNS says, which is asked when the answer is there already: nobody waits for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import functools
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from monitor.probes.address import Address
 from monitor.probes.blame import ours, route_fault
@@ -21,12 +22,19 @@ if TYPE_CHECKING:
 
     from monitor.clock import Clock
 
+T = TypeVar("T")
+
 HEALTHY_LANE = 32
 SLOW_LANE = 8
 SLOW = 2.0
 """Seconds after which a lookup counts as slow."""
 KEEP = 30.0
-"""Seconds that an answer is used again: the checks and retries of one sweep share it, the next sweep asks anew."""
+"""Seconds that an answer is used again where nobody says for how long: the checks and retries of one sweep share it."""
+SHORTEST = 5.0
+LONGEST = 3600.0
+"""Seconds: what the DNS says is kept within these."""
+CURIOUS = 4
+"""Names that the DNS is asked about at once."""
 MOST_NAMES = 100_000
 """Names remembered at most."""
 
@@ -60,10 +68,23 @@ def literal(host: str) -> Address | None:
 class Resolver:
     """Looks names up for all probes, inside one running loop."""
 
-    def __init__(self, clock: Clock, lookup: Callable[[str], tuple[Address, ...]] | None = None) -> None:
-        """``lookup`` is the blocking call that runs in a thread; the system's unless given."""
+    def __init__(
+        self,
+        clock: Clock,
+        lookup: Callable[[str], tuple[Address, ...]] | None = None,
+        lifetime: Callable[[str, tuple[Address, ...]], int | None] | None = None,
+    ) -> None:
+        """Both blocking calls run in threads: ``lookup``, the system's unless given, and ``lifetime``.
+
+        The latter says for how many seconds addresses hold good, None where it does not know; nor is known without it.
+        """
         self._clock = clock
         self._lookup = lookup or ask_system
+        self._lifetime = lifetime
+        self._untold: dict[str, float] = {}
+        """Names of which no lifetime could be learned, and when that may be tried again."""
+        self._learning: set[asyncio.Task[None]] = set()
+        self._curious = asyncio.Semaphore(CURIOUS)
         self._known: dict[str, tuple[float, tuple[Address, ...]]] = {}
         self._flying: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
         self._slow: set[str] = set()
@@ -109,7 +130,8 @@ class Resolver:
         try:
             async with lane:
                 started = self._clock.monotonic()
-                found = await _in_thread(self._lookup, host)
+                nothing: tuple[Address, ...] = ()
+                found = await _in_thread(functools.partial(self._lookup, host), nothing, host)
                 now = self._clock.monotonic()
         finally:
             del self._flying[host]
@@ -120,33 +142,53 @@ class Resolver:
         if len(self._known) > MOST_NAMES or len(self._slow) > MOST_NAMES:  # redirects can name what they like
             self._known.clear()
             self._slow.clear()
+            self._untold.clear()
         (self._slow.add if slow else self._slow.discard)(host)
-        if found:
-            self._known[host] = (now + KEEP, found)
-        else:
+        if not found:
             self._known.pop(host, None)
+            return
+        self._known[host] = (now + KEEP, found)
+        if self._lifetime is not None and self._untold.get(host, now) <= now:
+            learning = asyncio.create_task(self._learn(self._lifetime, host, found, now))
+            self._learning.add(learning)
+            learning.add_done_callback(self._learning.discard)
+
+    async def _learn(
+        self,
+        lifetime: Callable[[str, tuple[Address, ...]], int | None],
+        host: str,
+        found: tuple[Address, ...],
+        at: float,
+    ) -> None:
+        """Keep an answer for as long as it holds good; the time runs from when it came."""
+        async with self._curious:
+            seconds = await _in_thread(functools.partial(lifetime, host, found), None, host)
+        if seconds is None:
+            self._untold[host] = at + LONGEST
+        elif self._known.get(host) == (at + KEEP, found):
+            self._known[host] = (at + min(max(seconds, SHORTEST), LONGEST), found)
 
     async def aclose(self) -> None:
         """Give up on all lookups under way; threads that still wait for the system end by themselves."""
-        flights = tuple(self._flying.values())
+        flights = (*self._flying.values(), *self._learning)
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
 
-async def _in_thread(lookup: Callable[[str], tuple[Address, ...]], host: str) -> tuple[Address, ...]:
+async def _in_thread(call: Callable[[], T], otherwise: T, host: str) -> T:
     # a daemon thread, not an executor's: a process that ends must not wait for a name server that does not answer
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[tuple[Address, ...]] = loop.create_future()
+    future: asyncio.Future[T] = loop.create_future()
 
-    def land(found: tuple[Address, ...]) -> None:
+    def land(found: T) -> None:
         if not future.done():
             future.set_result(found)
 
     def fly() -> None:
-        found: tuple[Address, ...] = ()
+        found = otherwise
         try:
-            found = lookup(host)
+            found = call()
         finally:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(land, found)

@@ -11,7 +11,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.address import Address
 from monitor.probes.blame import NotOkError
-from monitor.probes.resolve import HEALTHY_LANE, KEEP, SLOW, Resolver, ask_system, literal
+from monitor.probes.resolve import HEALTHY_LANE, KEEP, LONGEST, SHORTEST, SLOW, Resolver, ask_system, literal
 from monitor.probes.trail import RESOLVE, Trail, follow
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
@@ -90,6 +90,70 @@ async def test_an_answer_is_used_again_until_it_is_old_and_then_a_change_is_noti
     book.clock.mono += 1
     assert await resolver.addresses("www.acme.example") == (there,)
     assert len(book.asked) == 2
+
+
+@dataclass
+class Almanac:
+    """Says how long addresses hold good, when it is allowed to."""
+
+    seconds: int | None
+    asked: list[str] = field(default_factory=list)
+    silent: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, host: str, addresses: tuple[Address, ...]) -> int | None:
+        assert addresses == (HERE,)
+        self.asked.append(host)
+        self.silent.wait(30)
+        return self.seconds
+
+
+async def learned(resolver: Resolver) -> None:
+    await asyncio.gather(*resolver._learning)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(300, 300.0), (0, SHORTEST), (86_400, LONGEST), (SHORTEST + 1, SHORTEST + 1), (None, KEEP)]
+)
+async def test_an_answer_is_kept_for_as_long_as_the_dns_says(said: int | None, kept: float) -> None:
+    book, almanac = Book(HandClock()), Almanac(said)
+    almanac.silent.set()
+    resolver = Resolver(book.clock, book, almanac)
+    await resolver.addresses("www.acme.example")
+    await learned(resolver)
+    book.clock.mono += kept - 0.01
+    await resolver.addresses("www.acme.example")
+    assert len(book.asked) == 1
+    book.clock.mono += 0.01
+    await resolver.addresses("www.acme.example")
+    assert len(book.asked) == 2
+    await learned(resolver)
+
+
+async def test_nobody_waits_to_learn_how_long_an_answer_holds_good() -> None:
+    book, almanac = Book(HandClock()), Almanac(300)
+    resolver = Resolver(book.clock, book, almanac)
+    assert await resolver.addresses("www.acme.example") == (HERE,)
+    assert await resolver.addresses("www.acme.example") == (HERE,)
+    almanac.silent.set()
+    await learned(resolver)
+    book.clock.mono += KEEP + 1
+    await resolver.addresses("www.acme.example")
+    assert (len(book.asked), len(almanac.asked)) == (1, 1)
+
+
+async def test_where_the_dns_knows_nothing_it_is_asked_again_after_an_hour_only() -> None:
+    book, almanac = Book(HandClock()), Almanac(None)
+    almanac.silent.set()
+    resolver = Resolver(book.clock, book, almanac)
+    for _ in range(3):
+        await resolver.addresses("www.acme.example")
+        await learned(resolver)
+        book.clock.mono += KEEP
+    assert (len(book.asked), len(almanac.asked)) == (3, 1)
+    book.clock.mono += LONGEST
+    await resolver.addresses("www.acme.example")
+    await learned(resolver)
+    assert len(almanac.asked) == 2
 
 
 async def test_a_name_that_is_not_known_is_the_monitors_fault_and_is_asked_for_again() -> None:
