@@ -45,7 +45,7 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
 
 async def _look(server: Server, checks: list[Check], plan: Plan) -> list[Cycle]:
     clock = SystemClock()
-    async with open_instruments(clock) as instruments:
+    async with open_instruments(clock, portable=True) as instruments:
         probes = [CHECK_TYPES[check.type].build(check.settings, instruments) for check in checks]
         return await asyncio.gather(*(cycle(each, Target(server.address), plan, clock) for each in probes))
 

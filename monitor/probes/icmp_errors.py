@@ -55,6 +55,11 @@ def error_text(version: int, kind: int, code: int) -> str | None:
     return _EXPIRED if kind == 3 else None  # noqa: PLR2004
 
 
+def said_by(text: str, router: str, host: str) -> str:
+    """Add who reported an error, unless it was ``host`` itself: routers are few, so reasons stay few."""
+    return text if router in ("", host) else f"{text} (from {router})"
+
+
 def queued_report(ancillary: list[tuple[int, int, bytes]], *, v4: bool) -> Report | None:
     """Read the report that came with a request out of a socket's error queue; None where it is none of the network."""
     for level, _kind, data in ancillary:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.probes.lifetime import Lifetimes
 from monitor.probes.pinger import Pinger
+from monitor.probes.portable import PortablePinger
 from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
 
@@ -22,15 +24,20 @@ class Instruments:
     """The shared tools of all probes; they live as long as the daemon, through every reload."""
 
     clock: Clock
-    pinger: Pinger
+    pinger: Pinger | PortablePinger
     resolver: Resolver
     http: HttpClient
 
 
 @asynccontextmanager
-async def open_instruments(clock: Clock) -> AsyncIterator[Instruments]:
-    """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs."""
-    pinger = Pinger(clock)
+async def open_instruments(
+    clock: Clock, *, portable: bool = not sys.platform.startswith("linux")
+) -> AsyncIterator[Instruments]:
+    """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs.
+
+    ``portable`` pings by icmplib, for few servers and without what only Linux has.
+    """
+    pinger = PortablePinger(clock) if portable else Pinger(clock)
     resolver = Resolver(clock, lifetime=Lifetimes().ask)
     http = HttpClient(resolver, clock)
     pinger.warm_up()

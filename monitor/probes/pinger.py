@@ -19,6 +19,7 @@ from monitor.probes.arrival import Reading, placing
 from monitor.probes.blame import TIMEOUT, NotOkError, local, ours
 from monitor.probes.echo import EchoSocket
 from monitor.probes.flights import Line, PingCounts
+from monitor.probes.icmp_errors import said_by
 from monitor.probes.probe import Attempt, Step
 from monitor.probes.trail import FIRST_BYTE, SEND, microseconds
 
@@ -166,9 +167,7 @@ def _not_sent(at: float, error: NotOkError) -> Attempt:
 
 def _landed(line: Line, flight: Flight, heard: Heard, came: float) -> Attempt:
     if heard.error:
-        # routers are few, so reasons stay few: the server's own word goes without its address
-        by = heard.router and heard.router != flight.address.host
-        reason = f"{heard.error} (from {heard.router})" if by else heard.error
+        reason = said_by(heard.error, heard.router, flight.address.host)
         step = Step(FIRST_BYTE, microseconds(came - flight.sent), reason)
         return Attempt(Outcome.FAIL, flight.sent, None, reason, (step,))
     if came > flight.deadline:

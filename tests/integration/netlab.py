@@ -158,6 +158,11 @@ class Lab:
         run("ip", "-n", self.monitor, "address", "replace", f"{MONITOR_V6}/64", "dev", "m0", "nodad")
         self._wait_for_carrier()
 
+    @property
+    def pings_by_datagram(self) -> bool:
+        """Whether anybody may ping by a datagram socket on the monitor's side."""
+        return run(*self.command("sysctl", "-n", "net.ipv4.ping_group_range")).split()[0] == "0"
+
     def permit_pings(self, *, to_all: bool = True) -> None:
         """Permit ICMP by datagram sockets to everybody on the monitor's side, or to nobody."""
         groups = "0 2147483647" if to_all else "1 0"

@@ -36,13 +36,13 @@ def net(request: pytest.FixtureRequest) -> Iterator[Lab]:
         yield built
 
 
-def attempts(net: Lab, *jobs: Job, timeout: float = 1.0) -> list[tuple[Outcome, str]]:
+def attempts(net: Lab, *jobs: Job, timeout: float = 1.0, portable: bool = False) -> list[tuple[Outcome, str]]:
     async def one(instruments: Instruments, kind: str, host: str, keys: dict[str, Any]) -> Attempt:
         check_type = CHECK_TYPES[kind]
         return await check_type.build(check_type.settings(**keys), instruments).attempt(Target(host), timeout)
 
     async def all_of_them() -> list[Attempt]:
-        async with open_instruments(SystemClock()) as instruments:
+        async with open_instruments(SystemClock(), portable=portable) as instruments:
             return await asyncio.gather(*(one(instruments, *job) for job in jobs))
 
     return [(seen.outcome, seen.reason) for seen in net.inside(all_of_them())]
@@ -129,6 +129,24 @@ def test_the_router_that_says_so_is_named(net: Lab) -> None:
     assert said == f"host unreachable (from {router})"
     # a router of IPv6 speaks from whichever of its addresses it likes
     assert said6 in {f"network unreachable (from {net.address6(n)})" for n in range(net.count)}
+
+
+def test_icmplib_says_the_same_of_every_server(net: Lab) -> None:
+    silent, rejected, prohibited = (tuple(each(n) for each in (net.address, net.address6)) for n in (6, 7, 8))
+    net.take_down(*silent)
+    net.take_down(*rejected, how="reject")
+    net.take_down(*prohibited, how="prohibit")
+    hosts = (net.address(5), net.address6(5), *silent, *rejected, *prohibited, STRANGER, STRANGER6)
+    said = [attempts(net, *map(ping, hosts), timeout=1.0, portable=portable) for portable in (False, True)]
+    net.bring_up(*silent)
+    net.bring_up(*rejected, how="reject")
+    net.bring_up(*prohibited, how="prohibit")
+    by_engine, by_icmplib = (dict(zip(hosts, each, strict=True)) for each in said)
+    if net.pings_by_datagram:  # icmplib does not ask such a socket for what routers report
+        for host in (*rejected, *prohibited):
+            assert by_icmplib.pop(host) == (Outcome.FAIL, "timeout")
+            assert by_engine.pop(host)[0] is Outcome.FAIL
+    assert by_engine == by_icmplib
 
 
 def test_having_no_route_is_the_monitors_fault(net: Lab) -> None:

@@ -199,6 +199,7 @@ def test_an_ipv4_address_is_spelt_as_the_kernel_spells_it(octets: list[int]) -> 
 async def test_answers_that_this_machine_threw_away_are_not_the_servers_fault(
     instruments: Instruments, caplog: pytest.LogCaptureFixture
 ) -> None:
+    assert isinstance(instruments.pinger, Pinger)
     echo = instruments.pinger._lines[socket.AF_INET].echo
     assert isinstance(echo, EchoSocket)
     echo._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
