@@ -114,11 +114,19 @@ def status_of(args: list[str] | None = None) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        # whoever read the output has enough; Python would complain again when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        return _without_output(error)
     return result if isinstance(result, int) else 0
+
+
+def _without_output(error: OSError) -> int:
+    """Give the exit status where nothing more can be written: none is amiss if whoever read it has enough."""
+    # Python would complain again when it flushes at exit
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0
+    click.echo(f"monitor: {error.filename or 'the output'}: {error.strerror or error}", err=True)
+    return 2
 
 
 def _refuse_bytes(given: Sequence[str]) -> None:

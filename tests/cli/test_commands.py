@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ import pytest
 from monitor.cli import COMMANDS, cli, find_config, status_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Installation
 
 
@@ -171,3 +170,18 @@ def test_a_question_to_the_books_loads_nothing_that_probes_composes_or_serves(co
     *_, status, modules = done.stdout.splitlines()
     assert status == "0", done.stderr
     assert not {name.split(".")[0] for name in modules.split()} & set(HEAVY)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("availability", "--json"), ("levels",), ("outages", "list")])
+def test_an_output_that_cannot_be_written_is_one_clear_line(site: Installation, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor", "--config", str(site.config), *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (2, "monitor: the output: No space left on device\n")
