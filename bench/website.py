@@ -1,4 +1,4 @@
-"""``python -m bench.website PORT``: pages for the checks to find, on every loopback address, from a process of its own.
+"""``python -m bench.website PORT [secure]``: pages for the checks to find, on every loopback address.
 
 It answers a request as soon as its head has come, and closes: as little as can be, for it shares the machine with what
 is measured. On SIGTERM it ends.
@@ -7,12 +7,15 @@ is measured. On SIGTERM it ends.
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import trustme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +44,24 @@ class _Page(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(port: int) -> None:
+def certified() -> ssl.SSLContext:
+    """Make TLS settings with a certificate that nobody trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    return context
+
+
+async def serve(port: int, tls: ssl.SSLContext | None) -> None:
     """Serve until the process ends."""
-    server = await asyncio.get_running_loop().create_server(_Page, "0.0.0.0", port, backlog=BACKLOG)  # noqa: S104 - 127.0.0.0/8
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Page, "0.0.0.0", port, backlog=BACKLOG, ssl=tls)  # noqa: S104 - 127.0.0.0/8
     await server.serve_forever()
 
 
 @contextmanager
-def website(port: int) -> Iterator[None]:
-    """Let the pages be there."""
-    command = [sys.executable, "-m", "bench.website", str(port)]
+def website(port: int, *, secure: bool = False) -> Iterator[None]:
+    """Let the pages be there, over TLS where ``secure``."""
+    command = [sys.executable, "-m", "bench.website", str(port), *(["secure"] if secure else [])]
     with subprocess.Popen(command) as process:  # noqa: S603 - our own program
         try:
             _await(port, process)
@@ -64,7 +75,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"port {port} is taken")
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:
@@ -73,4 +84,4 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), certified() if len(sys.argv) > 2 else None))  # noqa: PLR2004 - PORT, secure

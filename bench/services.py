@@ -1,0 +1,113 @@
+"""``python -m bench services``: what a check of http, https and tcp costs, beside blackbox_exporter at the same pace.
+
+Each road asks the same pages of the same loopback addresses, every time over a new connection, one road after the other
+in one run. The cost is user and system time of the process that probes, over the probes that it made meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.blackbox import blackbox
+from bench.loopback import addresses
+from bench.report import Row
+from bench.running import WEBSITE, running
+from bench.website import website
+
+if TYPE_CHECKING:
+    from bench.blackbox import Cost
+    from bench.running import Running, Seen
+
+SECURE = 19_877
+KINDS = {"http": WEBSITE, "https": SECURE, "tcp": WEBSITE}
+LOOPS = ("uvloop", "asyncio")
+SERVICES = 2
+SHARE = 0.25
+"""Of what blackbox_exporter takes, the most that the whole daemon may take for a check of http."""
+HTTP = 'monitor_results_total{prober="http"}'
+
+
+def target(kind: str, address: str) -> str:
+    """Give what blackbox_exporter is to probe."""
+    port = KINDS[kind]
+    return f"{address}:{port}" if kind == "tcp" else f"{kind}://{address}:{port}/"
+
+
+def peer(kind: str, rate: int, seconds: int) -> Cost | None:
+    """Let blackbox_exporter do the same."""
+    with blackbox() as exporter:
+        probes = [(kind, target(kind, address)) for address in addresses(2_000)]
+        return exporter.paced(probes, rate, seconds) if exporter else None
+
+
+def alone(kind: str, loop: str, rate: int, seconds: int) -> dict[str, float]:
+    """Probe from a process that does nothing else, see ``bench.checking``."""
+    command = [sys.executable, "-m", "bench.checking", kind, str(KINDS[kind]), loop, str(rate), str(seconds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
+    seen: dict[str, float] = json.loads(done.stdout)
+    return seen
+
+
+def whole_daemon(rate: int, seconds: int, interval: int) -> tuple[Seen, Seen]:
+    """Run the daemon on so many servers that it makes ``rate`` checks of http a second, and a ping for every two."""
+    with running(rate * interval // SERVICES, services=SERVICES, interval=interval) as daemon:
+        daemon.await_sweeps(interval)
+        before = daemon.seen()
+        _live(daemon, seconds)
+        return before, daemon.seen()
+
+
+def _live(daemon: Running, seconds: int) -> None:
+    command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
+    subprocess.run(command, check=True)  # noqa: S603 - our own program
+    daemon.get("/metrics")
+
+
+def rows(kind: str, rate: int, seconds: int, interval: int) -> list[Row]:
+    """Take every road of a kind."""
+    cost = peer(kind, rate, seconds)
+    beside = cost.microseconds if cost else None
+    missing = "" if cost else "blackbox_exporter is not installed"
+    found = []
+    for loop in LOOPS:
+        if find_spec(loop):
+            seen = alone(kind, loop, rate, seconds)
+            each = 1e6 * seen["cpu"] / max(1, seen["checks"])
+            note = missing or f"{seen['answered']:.0f} of {seen['checks']:.0f} answered"
+            found.append(
+                Row(f"{kind}, probe alone, {loop}, {rate}/s", each, "us/check", beside, "blackbox_exporter", note=note)
+            )
+    if kind == "http":
+        before, after = whole_daemon(rate, seconds, interval)
+        checks = after.metrics[HTTP] - before.metrics[HTTP]
+        found.append(
+            Row(
+                f"{kind}, whole daemon, {rate}/s",
+                1e6 * (after.cpu - before.cpu) / max(1.0, checks),
+                "us/check",
+                beside,
+                "blackbox_exporter",
+                SHARE,
+                of_peer=True,
+                note=missing or "everything is counted on the http checks, a ping for every two of them too",
+                more={"checks": checks},
+            )
+        )
+    return found
+
+
+@click.command()
+@click.option("--rate", default=333, show_default=True, type=click.IntRange(1, 2_000))
+@click.option("--seconds", default=15, show_default=True, type=click.IntRange(3))
+@click.option("--interval", default=6, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
+@click.option("--kind", "kinds", multiple=True, default=tuple(KINDS), show_default=True, type=click.Choice([*KINDS]))
+def main(rate: int, seconds: int, interval: int, kinds: tuple[str, ...]) -> list[Row]:
+    """Measure what a check of http, https and tcp costs: the probe alone, the whole daemon, blackbox_exporter."""
+    with website(WEBSITE), website(SECURE, secure=True):
+        return [row for kind in kinds for row in rows(kind, rate, seconds, interval)]
