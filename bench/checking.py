@@ -35,7 +35,7 @@ PATIENCE = 2.0
 def probes(kind: str, port: int, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
     """Make the probes of so many servers."""
     check_type = CHECK_TYPES[kind]
-    made = []
+    made: list[tuple[Probe, Begin | None, Target]] = []
     for address in addresses(TARGETS):
         keys: dict[str, Any] = {"port": port} if kind == "tcp" else {"url": f"{kind}://{address}:{port}/"}
         if kind == "https":
