@@ -41,6 +41,8 @@ INTERVAL = 60_000
 DAY = 86_400_000
 START: Millis = 1_794_787_200_000
 """2026-11-16 00:00 UTC: half a month is over, and there is a rolling month before."""
+COMPANY = 10_000
+"""Subscriptions that the goal is for."""
 TROUBLED = 10
 """One in so many servers had outages in the past."""
 TOLD = 2
@@ -175,7 +177,7 @@ async def measure(count: int, sweeps: int, shares: Sequence[float]) -> dict[str,
 
 
 @click.command()
-@click.option("--subscriptions", default=10_000, show_default=True, type=click.IntRange(1))
+@click.option("--subscriptions", default=COMPANY, show_default=True, type=click.IntRange(1))
 @click.option(
     "--sweeps", default=6, show_default=True, type=click.IntRange(2), help="Of each kind; their median counts."
 )
@@ -190,7 +192,7 @@ def main(subscriptions: int, sweeps: int) -> list[Row]:
             "ms CPU",
             again,
             "computed again",
-            at_most=50 if share == "0.1 %" else None,
+            at_most=50 if share == "0.1 %" and subscriptions == COMPANY else None,
         )
         for share in ("0.1 %", "1 %", "10 %")
     ]
