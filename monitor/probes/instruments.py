@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from monitor.probes.lifetime import Lifetimes
 from monitor.probes.pinger import Pinger
-from monitor.probes.portable import PortablePinger
 from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.clock import Clock
+    from monitor.probes.portable import PortablePinger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def open_instruments(
 
     ``portable`` pings by icmplib, for few servers and without what only Linux has.
     """
-    pinger = PortablePinger(clock) if portable else Pinger(clock)
+    pinger = _portable(clock) if portable else Pinger(clock)
     resolver = Resolver(clock, lifetime=Lifetimes().ask)
     http = HttpClient(resolver, clock)
     pinger.warm_up()
@@ -47,3 +47,10 @@ async def open_instruments(
         await http.aclose()
         await resolver.aclose()
         pinger.close()
+
+
+def _portable(clock: Clock) -> PortablePinger:
+    # a question to the books must not wait for icmplib
+    from monitor.probes.portable import PortablePinger  # noqa: PLC0415
+
+    return PortablePinger(clock)
