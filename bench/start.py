@@ -105,9 +105,9 @@ def start(main: Path, door: Door) -> Iterator[tuple[Start, subprocess.Popen[byte
 
 
 def reload(main: Path, daemon: Running) -> tuple[Asked, float]:
-    """Change a server and reload; gives how ``/healthz`` answered meanwhile, and the seconds until it was in force."""
+    """Change a fee, and with it the terms; gives how ``/healthz`` answered meanwhile, and the seconds it took."""
     first = min((main.parent / "servers").glob("*.toml"))
-    first.write_text(first.read_text().replace("level = 4", "level = 3", 1))
+    first.write_text(first.read_text().replace("120.00", "130.00", 1))
     before = _reloads(main)
     health = Asking(PAGE, ["/healthz"], LOOKS, WATCHED)
     time.sleep(2)
@@ -120,7 +120,10 @@ def reload(main: Path, daemon: Running) -> tuple[Asked, float]:
 
 
 def _reloads(main: Path) -> int:
-    return (main.parent / LOG).read_text().count("reload:")
+    said = (main.parent / LOG).read_text()
+    if "refused" in said:
+        raise RuntimeError(said)
+    return said.count("reload:")
 
 
 @click.command()

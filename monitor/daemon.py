@@ -14,10 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from monitor.clock import SystemClock
-from monitor.config import load, summary
+from monitor.config import summary
+from monitor.config.apart import load_apart
 from monitor.config.context import context_of
 from monitor.config.transport import transport_of
 from monitor.engine.claims import ClaimKeeper
+from monitor.engine.collector import undisturbed
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 
 MOST_FAULTS = 20
 """Faults of a refused configuration that a mail names."""
+SWITCH = 0.0005
+"""Seconds after which a thread that computes lets the event loop go on: Python's own 5 ms are long for a probe, which
+gives way at each packet that it sends or reads, and then waits for its turn again."""
 STATUS = 5.0
 """Seconds between two status lines for the service manager."""
 
@@ -48,6 +53,7 @@ def run(config: Config, environ: Mapping[str, str] = os.environ) -> None:
     """Run until SIGTERM or SIGINT. Raises MonitorError where it cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    sys.setswitchinterval(SWITCH)
     with asyncio.Runner(loop_factory=event_loop()) as runner:
         runner.run(Daemon(config, environ).run())
 
@@ -205,9 +211,10 @@ class Daemon:
         """Read the configuration again: staged whole, then swapped; with faults the old one runs on."""
         now = engine.timescale.now()
         try:
-            config = await asyncio.to_thread(load, self._config.path)
-            self._check_unmoved(config)
-            await engine.give(orders_of(config, self._environ, now))
+            with undisturbed():
+                config = await load_apart(self._config)
+                self._check_unmoved(config)
+                await engine.give(await asyncio.to_thread(orders_of, config, self._environ, now))
         except MonitorError as error:
             for line in str(error).splitlines():
                 log.error("reload: %s", line)  # noqa: TRY400 - no traceback for users
@@ -217,7 +224,6 @@ class Daemon:
             engine.live.trouble(OperatorNews.RELOAD, str(error).splitlines()[:MOST_FAULTS])
             return
         self._config = config
-        gc.freeze()
         engine.board.solved("reload")
         engine.live.over(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)

@@ -156,12 +156,12 @@ def _last_month(db: Database, at: Millis) -> Scope | None:
 
 def put_into_force(db: Database, terms: Terms, at: Millis, by: str) -> bool:
     """Put terms into force; a subscription that they have first reaches back, also into months that were closed."""
-    if not come_into_force(db, terms, at):
+    own = come_into_force(db, terms, at)
+    if own is None:
         return False
-    *earlier, own = journal.entries(db, "terms")
-    new = terms.subscriptions.keys() - {name for entry in earlier for name in entry.body["subscriptions"]}
+    new = terms.subscriptions.keys() - journal.members(db, "terms", "subscriptions", own)
     if new:
-        settle(db, at, Scope(Span(0, at), subscriptions=new), f"terms of journal entry {own.number}", by)
+        settle(db, at, Scope(Span(0, at), subscriptions=new), f"terms of journal entry {own}", by)
     return True
 
 

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 
-def come_into_force(db: Database, terms: Terms, at: Millis) -> bool:
-    """Record the terms of a configuration that comes into force now, unless they are those in force already."""
+def come_into_force(db: Database, terms: Terms, at: Millis) -> int | None:
+    """Record the terms of a configuration that comes into force now, unless they are those in force already.
+
+    Gives the number of the entry, or None.
+    """
     body = terms_body(terms)
-    last = journal.last(db, "terms")
-    if last is not None and last.body == body:
-        return False
-    journal.append(db, at, "terms", body)
-    return True
+    if journal.last_text(db, "terms") == journal.canonical(body):
+        return None
+    return journal.append(db, at, "terms", body)
 
 
 def versions(db: Database, at: Millis, current: Terms) -> tuple[Terms, ...]:

@@ -14,7 +14,7 @@ from monitor.contract.outlook import Figures, WindowName
 from monitor.model import PING, CheckKey, Outcome, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from monitor.model import Millis, Outage, Result
 
@@ -29,6 +29,10 @@ __all__ = [
     "SubscriptionView",
     "WindowName",
 ]
+
+
+SLICE = 500
+"""Checks or subscriptions that are replaced before the loop may turn again: a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,22 +153,42 @@ class Board:
         What stays keeps what is known of it. A check that is probed differently now (another type or address) keeps
         its state, which only the next results can change, and loses its last result.
         """
+        for _ in self.replacing(checks, subscriptions, servers, interval=interval, timezone=timezone):
+            pass
+
+    def replacing(
+        self,
+        checks: Iterable[CheckEntry],
+        subscriptions: Iterable[SubscriptionEntry],
+        servers: Iterable[str] = (),
+        *,
+        interval: Millis,
+        timezone: str,
+    ) -> Iterator[None]:
+        """Do the same by slices, so that the loop can turn in between; all of it is there at once, after the last."""
+        fresh_servers: dict[str, list[CheckView]] = {server: [] for server in servers}
+        fresh_checks: dict[CheckKey, CheckView] = {}
+        for number, entry in enumerate(checks):
+            view = fresh_checks[entry.key] = _carried(self.checks.get(entry.key), entry)
+            fresh_servers.setdefault(entry.server, []).append(view)
+            if number % SLICE == SLICE - 1:
+                yield
+        fresh_subscriptions: dict[str, SubscriptionView] = {}
+        for number, subscribed in enumerate(subscriptions):
+            fresh_servers.setdefault(subscribed.server, [])
+            old = self.subscriptions.get(subscribed.id)
+            fresh_subscriptions[subscribed.id] = SubscriptionView(subscribed, old.figures if old else {})
+            if number % SLICE == SLICE - 1:
+                yield
+        for key, known in self.checks.items():
+            # what happened to those that are probed differently now while the rest was prepared
+            fresh = fresh_checks.get(key, known)
+            if fresh is not known:
+                fresh.state, fresh.since = known.state, known.since
         self.generation += 1
         self.interval = interval
         self.timezone = timezone
-        before = self.checks
-        self.servers = {server: [] for server in servers}
-        self.checks = {}
-        for entry in checks:
-            view = self.checks[entry.key] = _carried(before.get(entry.key), entry)
-            self.servers.setdefault(entry.server, []).append(view)
-        known = self.subscriptions
-        self.subscriptions = {}
-        for subscribed in subscriptions:
-            self.servers.setdefault(subscribed.server, [])
-            old = known.get(subscribed.id)
-            figures = old.figures if old else {}
-            self.subscriptions[subscribed.id] = SubscriptionView(subscribed, figures)
+        self.servers, self.checks, self.subscriptions = fresh_servers, fresh_checks, fresh_subscriptions
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
         self._outage_of = {outage.check: number for number, outage in self.outages.items()}
         self.maintenance(self._announced)

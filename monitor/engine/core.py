@@ -43,6 +43,8 @@ DRAIN = 4.0
 """Seconds that cycles under way are given to end when the daemon stops."""
 FLUSH = 3.0
 """Seconds that the last results are given to be written."""
+SLICE = 50
+"""Servers that are prepared before the loop may turn again: a millisecond or two."""
 PULSE = 1.0
 BLIND_LOOK = 1.0
 """Seconds between looks while no canary answers, so that the return of sight is noticed at once."""
@@ -132,7 +134,7 @@ class Engine:
             post=self.live,
         )
         await self._threads.writer.run(self._begin)
-        self._obey(orders)
+        await self._obey(orders, *await self._staged(orders))
         self.live.restore(self.recording.standings())
         self.telemetry.reloaded(ok=True, at=self.timescale.now())
 
@@ -146,16 +148,29 @@ class Engine:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
         at = self.timescale.now()
         await self.recorder.write(lambda db: put_into_force(db, orders.context.terms, at, DAEMON))
+        turns, entries = await self._staged(orders)
         self.recording.context = orders.context
         self._orders = orders
         self.sight.watch(self._canaries(orders))
         self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
-        self._obey(orders)
+        await self._obey(orders, turns, entries)
         self.figures.sweep_written()
 
-    def _obey(self, orders: Orders) -> None:
-        turns = {server.id: self._turns(server) for server in orders.servers if server.checks}
-        self.live.watch(self._entries(orders), orders.canaries)
+    async def _staged(self, orders: Orders) -> tuple[dict[str, tuple[Turn, ...]], list[CheckEntry]]:
+        """Prepare a configuration while all goes on as before, a slice at a time."""
+        turns: dict[str, tuple[Turn, ...]] = {}
+        entries: list[CheckEntry] = []
+        for number, server in enumerate(orders.servers):
+            if server.checks:
+                turns[server.id] = self._turns(server)
+            entries += self._entries_of(server)
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return turns, entries
+
+    async def _obey(self, orders: Orders, turns: dict[str, tuple[Turn, ...]], entries: list[CheckEntry]) -> None:
+        for _ in self.live.watch(entries, orders.canaries):
+            await asyncio.sleep(0)
         self.sweeper.watch(turns, orders.plan, orders.interval, self.sight)
         self.pacer.watch(turns, orders.interval)
 
@@ -168,12 +183,11 @@ class Engine:
         return Turn(check.key, check.type, probe, Target(address), door(kind, check.settings, address))
 
     @staticmethod
-    def _entries(orders: Orders) -> list[CheckEntry]:
+    def _entries_of(server: Server) -> list[CheckEntry]:
         return [
             CheckEntry(
                 server.id, check.key.name, check.type, CHECK_TYPES[check.type].where(check.settings, server.address)
             )
-            for server in orders.servers
             for check in server.checks
         ]
 

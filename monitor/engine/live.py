@@ -12,7 +12,7 @@ from monitor.mail.letters import OperatorNews
 from monitor.model import Outcome, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlite_utils import Database
 
@@ -65,16 +65,16 @@ class Live:
     def _context(self) -> Context:
         return self._recording.context
 
-    def watch(self, entries: Iterable[CheckEntry], canaries: Iterable[str]) -> None:
-        """Show this configuration, with what is known of it already."""
+    def watch(self, entries: Iterable[CheckEntry], canaries: Iterable[str]) -> Iterator[None]:
+        """Show this configuration, with what is known of it already; by slices, see ``Board.replacing``."""
         context = self._context
-        subscriptions = [
+        subscriptions = (
             SubscriptionEntry(
                 s.id, s.customer, s.server, s.product, context.servers[s.server].level, PRODUCTS[s.product].target
             )
             for s in context.terms.subscriptions.values()
-        ]
-        self._board.replace_config(
+        )
+        yield from self._board.replacing(
             entries, subscriptions, context.servers, interval=context.interval, timezone=context.zone
         )
         self._telemetry.watch_canaries(canaries)

@@ -122,10 +122,13 @@ class Sweeper:
     def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
         self._turns, self._plan, self._interval, self._sight = turns, plan, interval, sight
-        kept = {turn.key for server in turns.values() for turn in server}
-        self._certificates = {key: expiry for key, expiry in self._certificates.items() if key in kept}
-        self._suspects &= kept
-        for key in [key for key in self._waiting if key not in kept]:
+
+        def kept(key: CheckKey) -> bool:
+            return any(turn.key == key for turn in turns.get(key.server, ()))
+
+        self._certificates = {key: expiry for key, expiry in self._certificates.items() if kept(key)}
+        self._suspects = {key for key in self._suspects if kept(key)}
+        for key in [key for key in self._waiting if not kept(key)]:
             waiter = self._waiting.pop(key)
             waiter.place.given_up = True
             if not waiter.overtaken:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 START = "0" * 64
+LONG = 100_000
+"""Characters from which on a body is read and written by its parts: the terms of thousands of servers.
+
+In one go it would hold the interpreter's lock, and with it the event loop, for a tenth of a second.
+"""
+_DEPTH = 2
+"""Levels of objects that are taken apart: the terms, and their servers, subscriptions and customers."""
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_decode = json.JSONDecoder().raw_decode
 
 
 class Entry(NamedTuple):
@@ -45,7 +54,37 @@ class Broken(NamedTuple):
 def canonical(value: object) -> str:
     """Give the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
     _refuse_floats(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _text(value, _DEPTH)
+
+
+def _text(value: object, depth: int) -> str:
+    if not depth or not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        return _encode(value)
+    return "{" + ",".join(f"{_encode(key)}:{_text(value[key], depth - 1)}" for key in sorted(value)) + "}"
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Read a body; a long one by its parts, unless somebody wrote it in another way than we do."""
+    if len(text) >= LONG:
+        try:
+            return _members(text, 0, _DEPTH)[0]
+        except (ValueError, IndexError):
+            pass
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def _members(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    """Read the object that begins at a place of a canonical text, and give where it ends."""
+    found: dict[str, Any] = {}
+    if text[at : at + 2] == "{}":
+        return found, at + 2
+    while text[at] != "}":
+        key, at = _decode(text, at + 1)
+        found[key], at = (
+            _members(text, at + 1, depth - 1) if depth > 1 and text[at + 1] == "{" else _decode(text, at + 1)
+        )
+    return found, at + 1
 
 
 def _refuse_floats(value: object) -> None:
@@ -85,7 +124,23 @@ def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[
         [*kinds, until if until is not None else 1 << 62],
     )
     for number, at, kind, body in rows:
-        yield Entry(number, at, kind, json.loads(body))
+        yield Entry(number, at, kind, _read(body))
+
+
+def last_text(db: Database, kind: str) -> str | None:
+    """Give the body of the newest fact of a kind as it stands there: canonical, see ``canonical``."""
+    row = db.execute("SELECT body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]).fetchone()
+    return row[0] if row else None
+
+
+def members(db: Database, kind: str, name: str, before: int) -> set[str]:
+    """Give the keys of the object ``name`` in every fact of a kind that was recorded before entry ``before``."""
+    rows = db.execute(
+        "SELECT DISTINCT each.key FROM journal, json_each(journal.body, '$.' || ?) AS each"
+        " WHERE journal.kind = ? AND journal.number < ?",
+        [name, kind, before],
+    )
+    return {row[0] for row in rows}
 
 
 def last(db: Database, kind: str) -> Entry | None:
@@ -93,7 +148,7 @@ def last(db: Database, kind: str) -> Entry | None:
     row = db.execute(
         "SELECT number, at, kind, body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]
     ).fetchone()
-    return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
+    return Entry(row[0], row[1], row[2], _read(row[3])) if row else None
 
 
 def of_month(db: Database, kind: Literal["month-closed", "month-corrected"], month: str) -> Iterator[Entry]:
@@ -104,7 +159,7 @@ def of_month(db: Database, kind: Literal["month-closed", "month-corrected"], mon
         [month],
     )
     for number, at, own, body in rows:
-        yield Entry(number, at, own, json.loads(body))
+        yield Entry(number, at, own, _read(body))
 
 
 def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
@@ -118,7 +173,7 @@ def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
 def first(db: Database) -> Entry | None:
     """Give the first fact of all: when the books were opened."""
     row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
-    return Entry(row[0], row[1], row[2], json.loads(row[3])) if row else None
+    return Entry(row[0], row[1], row[2], _read(row[3])) if row else None
 
 
 def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) -> bool:
@@ -161,7 +216,7 @@ def walk(db: Database) -> Iterator[Entry | Broken]:
         if entry_hash(number, at, kind, body, before) != own:
             yield Broken(number, "was changed: its hash is not that of what it says")
             return
-        yield Entry(number, at, kind, json.loads(body))
+        yield Entry(number, at, kind, _read(body))
         expected, previous = number + 1, own
 
 
@@ -173,7 +228,7 @@ def after(db: Database, number: int, *kinds: str) -> Iterator[Entry]:
         [number, *kinds],
     )
     for own, at, kind, body in rows:
-        yield Entry(own, at, kind, json.loads(body))
+        yield Entry(own, at, kind, _read(body))
 
 
 def times(db: Database, number: int, *kinds: str) -> list[Millis]:

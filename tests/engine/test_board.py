@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.engine.board import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.board import SLICE, ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.model import CheckKey, Outage, Outcome, Result, State
 
 NOW = 1_790_935_200_000
@@ -25,6 +25,21 @@ def board() -> Board:
     made = Board()
     made.replace_config(CHECKS, SUBSCRIPTIONS, ["spare"])
     return made
+
+
+def test_a_configuration_that_is_taken_by_slices_is_there_at_once_and_misses_nothing_meanwhile() -> None:
+    made = board()
+    probed_otherwise = replace(CHECKS[1], prober="http", address="http://www.acme.example/")
+    many = [CheckEntry(f"server-{number}", "ping", "icmp", "192.0.2.1") for number in range(2 * SLICE)]
+    slices = made.replacing([*CHECKS[:1], probed_otherwise, *many], [], interval=10_000, timezone="UTC")
+    next(slices)
+    assert set(made.checks) == {entry.key for entry in CHECKS}
+    made.check_state(SITE, State.DOWN, NOW)
+    made.check_result(Result(PING, NOW, Outcome.OK, 1, 400, ""))
+    assert list(slices)
+    assert len(made.checks) == 2 + 2 * SLICE
+    assert (made.checks[SITE].state, made.checks[SITE].since, made.checks[SITE].outcome) == (State.DOWN, NOW, None)
+    assert made.checks[PING].at == NOW
 
 
 def test_every_server_is_there_with_its_checks_in_the_order_of_the_configuration() -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.store import database, journal
@@ -76,6 +76,26 @@ def test_the_hash_is_that_of_the_canonical_text_of_the_whole_entry(body: dict[st
 def test_the_same_value_always_has_the_same_text_and_comes_back(value: object) -> None:
     assert json.loads(journal.canonical(value)) == value
     assert journal.canonical(json.loads(journal.canonical(value))) == journal.canonical(value)
+
+
+def long(servers: dict[str, Any]) -> dict[str, Any]:
+    """A body like the terms of thousands of servers, longer than what is read in one go."""
+    padding = {f"s{number}": {"checks": [["ping", "icmp"]], "level": 2} for number in range(journal.LONG // 40)}
+    return {"customers": {}, "interval": 60_000, "servers": padding | servers, "z": None}
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_a_long_body_is_written_and_read_by_its_parts_as_json_would_in_one_go(servers: dict[str, Any]) -> None:
+    text = journal.canonical(long(servers))
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert json.loads(text) == long(servers)
+    assert journal._read(text) == long(servers)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_long_body_that_somebody_wrote_otherwise_is_read_all_the_same(indent: int | None) -> None:
+    assert journal._read(json.dumps(long({}), indent=indent)) == long({})
 
 
 @pytest.mark.parametrize("value", [1.0, float("nan"), {"a": [1, {"b": 0.5}]}, (1.5,)])

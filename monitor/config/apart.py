@@ -1,0 +1,102 @@
+"""A configuration read in a process of its own, for a daemon that goes on meanwhile.
+
+Ten thousand servers take seconds of the processor to read. A thread would share the interpreter's lock with the event
+loop for as long, and hold up every probe; another process does not. What it read comes back in parts, each small enough
+that the loop turns between two of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from monitor.config.load import load
+from monitor.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from monitor.config.settings import Config
+
+PART: Final = 100
+"""Entries that come at once: a few milliseconds' work."""
+_LENGTH: Final = 4
+_LISTS: Final = ("customers", "servers", "subscriptions")
+_PROGRAM: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
+)
+
+
+async def load_apart(running: Config) -> Config:
+    """Read the file of a running configuration again; an entry that says the same as before is the same object.
+
+    Raises ConfigError as ``load`` does, InputError where the process that reads ends without an answer.
+    """
+    reader = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(running.path)), stdout=asyncio.subprocess.PIPE
+    )
+    assert reader.stdout is not None
+    try:
+        return await _received(reader.stdout, running)
+    except asyncio.IncompleteReadError:
+        status = await reader.wait()
+        raise InputError(f"{running.path} could not be read: the process that reads it ended with {status}") from None
+    finally:
+        with suppress(ProcessLookupError):
+            reader.kill()  # it has said all there is, or nobody listens any more
+        await reader.communicate()
+
+
+async def _received(stream: asyncio.StreamReader, running: Config) -> Config:
+    first = await _part(stream)
+    if isinstance(first, tuple):
+        raise ConfigError(first)
+    before: dict[str, Mapping[str, Any]] = {
+        "customers": running.customers_by_id,
+        "servers": running.servers_by_id,
+        "subscriptions": running.subscriptions_by_id,
+    }
+    found: dict[str, list[Any]] = {name: [] for name in _LISTS}
+    while (part := await _part(stream)) is not None:
+        name, entries = part
+        for entry in entries:
+            known = before[name].get(entry.id)
+            found[name].append(known if known == entry else entry)
+        await asyncio.sleep(0)
+    config: Config = first
+    customers, servers, subscriptions = (tuple(found[name]) for name in _LISTS)
+    return replace(config, customers=customers, servers=servers, subscriptions=subscriptions)
+
+
+async def _part(stream: asyncio.StreamReader) -> Any:
+    length = int.from_bytes(await stream.readexactly(_LENGTH))
+    return pickle.loads(await stream.readexactly(length))  # noqa: S301 - our own process wrote it
+
+
+def main(path: str) -> None:
+    """Read a configuration, and write it to standard output in parts."""
+    for part in parts(Path(path)):
+        text = pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
+        sys.stdout.buffer.write(len(text).to_bytes(_LENGTH) + text)
+    sys.stdout.buffer.flush()
+
+
+def parts(path: Path) -> Iterator[object]:
+    """Give all faults, or the configuration without its lists, then those by pieces, then None."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        yield error.faults
+        return
+    yield replace(config, customers=(), servers=(), subscriptions=())
+    for name in _LISTS:
+        entries = getattr(config, name)
+        for first in range(0, len(entries), PART):
+            yield name, entries[first : first + PART]
+    yield None

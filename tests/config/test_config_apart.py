@@ -1,0 +1,61 @@
+"""A configuration read in a process of its own comes back whole, or with all of its faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.config import load
+from monitor.config.apart import PART, load_apart
+from monitor.errors import ConfigError, InputError
+from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANY = "".join(f'[[server]]\nid = "s{n}"\naddress = "192.0.2.1"\nlevel = 2\n' for n in range(2 * PART + 1))
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "config.toml"
+    file.write_text(text)
+    return file
+
+
+async def test_what_is_read_apart_is_what_is_read_here(tmp_path: Path) -> None:
+    file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION)
+    running = load(file)
+    written(tmp_path, CUSTOMER.replace("Acme Ltd", "Acme Holding") + SERVER + SITE + SUBSCRIPTION + MANY)
+    found, here = await load_apart(running), load(file)
+    assert found == here
+    assert (found.path, found.files) == (here.path, here.files)
+
+
+async def test_an_entry_that_says_the_same_is_the_same_object(tmp_path: Path) -> None:
+    file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION + MANY)
+    running = load(file)
+    written(tmp_path, CUSTOMER.replace("Acme Ltd", "Acme Holding") + SERVER + SITE + SUBSCRIPTION + MANY)
+    found = await load_apart(running)
+    assert all(one is other for one, other in zip(found.servers, running.servers, strict=True))
+    assert found.subscriptions[0] is running.subscriptions[0]
+    assert found.customers[0] is not running.customers[0]
+
+
+async def test_every_fault_comes_back(tmp_path: Path) -> None:
+    file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION)
+    running = load(file)
+    written(tmp_path, CUSTOMER.replace("it@", "it") + SERVER.replace("level = 4", "level = 9"))
+    with pytest.raises(ConfigError) as apart:
+        await load_apart(running)
+    with pytest.raises(ConfigError) as here:
+        load(file)
+    assert apart.value.faults == here.value.faults
+    assert len(apart.value.faults) > 1
+
+
+async def test_a_reader_that_dies_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = load(written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION))
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    with pytest.raises(InputError, match="ended with"):
+        await load_apart(running)
