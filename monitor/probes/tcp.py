@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome
 from monitor.probes.blame import TIMEOUT, NotOkError, failed
 from monitor.probes.connect import connect, handshake_us
+from monitor.probes.knock import Knock
 from monitor.probes.settings import host_key, port_key
 from monitor.probes.trail import CONNECT, RESOLVE, follow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.trail import Trail
@@ -44,6 +47,10 @@ class TcpProbe:
             await self._look(trail, self._host or target.host, self._clock.monotonic() + timeout)
 
         return await follow(self._clock, timeout, look)
+
+    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
+        """Try once without a task, where no name has to be looked up; see ``Swift``."""
+        return Knock(self._clock, done).begin(self._host or target.host, self._port, timeout)
 
     async def _look(self, trail: Trail, host: str, deadline: float) -> None:
         trail.begin(RESOLVE, host)
