@@ -20,7 +20,7 @@ from monitor.model import CheckKey, Outcome, Span
 from monitor.store import outages, results, rewriting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlite_utils import Database
 
@@ -43,7 +43,7 @@ class SubscriptionAccount:
     budget: Millis
     """Downtime left before the target is missed over the whole of ``window``; negative after."""
     terms_from: Millis | None = None
-    """When its first terms came into force, where they read time before that too; ``None`` where they read none."""
+    """When its first terms came into force, where they read results from before that too; ``None`` where none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,10 @@ class Books:
         terms, subscription = last
         parts = segments(self.versions, name, window, self.at)
         product = PRODUCTS[subscription.product]
+        histories = self._histories_of(parts)
         came_to = account(
             parts,
-            self._histories_of(parts),
+            histories,
             self.exclusions,
             rounding=terms.rounding,
             target=product.target,
@@ -122,10 +123,16 @@ class Books:
         whole = segments(self.versions, name, window, window.end)
         nominal = Span(whole[0].span.start, whole[-1].span.end) if whole else window
         budget = came_to.budget_ms(sum(part.span.end - part.span.start for part in whole))
-        first = next(each.in_force for each in self.versions if name in each.subscriptions)
-        reaches_back = came_to.span is not None and came_to.span.start < first
         owed = credit(product, came_to, subscription)
-        return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, first if reaches_back else None)
+        since = self._terms_from(name, came_to, histories.values())
+        return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, since)
+
+    def _terms_from(self, name: str, came_to: Account, histories: Iterable[History]) -> Millis | None:
+        """Say from when on a subscription's first terms were in force, where they read results from before it."""
+        first = next(each.in_force for each in self.versions if name in each.subscriptions)
+        if came_to.span is None or came_to.span.start >= first:
+            return None
+        return first if any(known.runs and known.runs[0].first < first for known in histories) else None
 
     def _histories_of(self, parts: Sequence[Segment]) -> dict[CheckKey, History]:
         spans: dict[CheckKey, Span] = {}

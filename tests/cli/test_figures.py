@@ -30,8 +30,13 @@ def test_a_month_is_accounted_to_the_second_with_both_bounds(site: Installation)
 
 def test_accounts_say_from_when_on_the_terms_were_in_force_where_they_reach_back(site: Installation) -> None:
     site.record("ping", OCTOBER, "o" * 10)
-    back = site.run("availability", *MONTH, "--json").json["subscriptions"][1]
-    assert back["terms_from"] == "2026-10-05T10:00:00Z"
+    begun = site.run("availability", *MONTH, "--json").json["subscriptions"][1]
+    assert begun["terms_from"] is None, "there are no results from before them"
+    site.record("site", OCTOBER, "o" * 10)
+    hosting = '[[subscription]]\nid = "later"\ncustomer = "acme"\nserver = "web-01"\nproduct = "web-hosting"\n'
+    site.config.write_text(site.config.read_text() + hosting)
+    answer = site.run("availability", *MONTH, "--json").json
+    assert [each["terms_from"] for each in answer["subscriptions"]] == [None, None, answer["at"]]
     after = site.run("availability", "--month", "2026-11", "--json").json["subscriptions"][1]
     assert after["terms_from"] is None
 
