@@ -145,7 +145,9 @@ class Kept:
         """
         until = FAR
         for check, last, hold in self.presumed:
-            until = min(until, max(newest(check) or last, last) + hold)
+            at = newest(check)
+            end = (last if at is None or at < last else at) + hold
+            until = min(until, end)
         return until
 
 

@@ -6,7 +6,7 @@ moves with now, what the oldest counts as shrinks. So a figure is brought up to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from monitor.contract.availability import budget, percent
@@ -56,29 +56,27 @@ class Outlook:
     product: ProductTerms | None
     """What was promised last in it; None where the subscription is not in it, and so has no figures."""
     rounding: Rounding
+    stands: bool
+    """Whether the figures stay as they are while it holds: what grows at one end shrinks at the other."""
+    fair: Figures | None = None
+    """The figures at ``at`` where only ``up`` grows and nothing was down: then nothing else of them changes."""
 
     def holds(self, now: Millis) -> bool:
         """Whether it says what is now."""
         return self.at <= now < self.until
 
-    @property
-    def stands(self) -> bool:
-        """Whether the figures stay as they are while it holds: what grows at one end shrinks at the other."""
-        return self.product is None or self.grows is self.shrinks
-
     def figures(self, now: Millis) -> Figures | None:
         """Give the figures at a moment for which it holds."""
+        if self.fair is not None:  # most of all, most of the time
+            up, down, unknown, came_to, left, owed = self.fair
+            return Figures(up + now - self.at, down, unknown, came_to, left, owed)
         if self.product is None:
             return None
-        _, excluded, up, down, unknown = self.sums
-        if self.grows is Share.UP and self.shrinks is None:
-            up += now - self.at  # by far the most
-        else:
-            sums = [*self.sums]
-            sums[self.grows] += now - self.at
-            if self.shrinks is not None:
-                sums[self.shrinks] -= now - self.at
-            _, excluded, up, down, unknown = sums
+        sums = [*self.sums]
+        sums[self.grows] += now - self.at
+        if self.shrinks is not None:
+            sums[self.shrinks] -= now - self.at
+        _, excluded, up, down, unknown = sums
         nominal = excluded + up + down + unknown if self.nominal is None else self.nominal
         came_to = percent(up, up + down, self.rounding)
         left = budget(nominal - excluded, down, self.product.target, self.rounding)
@@ -108,13 +106,19 @@ def _outlook(
             last = one
         if one.span.start >= now:
             until = min(until, one.span.start + 1)  # from when on it is the last one in the window
-    return Outlook(
+    sums, grows, shrinks = course.between(start, now), course.share(now), None
+    if nominal is None:
+        shrinks = course.share(start)
+    made = Outlook(
         at=now,
         until=until,
-        sums=course.between(start, now),
-        grows=course.share(now),
-        shrinks=course.share(start) if nominal is None else None,
+        sums=sums,
+        grows=grows,
+        shrinks=shrinks,
         nominal=nominal,
         product=last.product if last else None,
         rounding=last.rounding if last else "down",
+        stands=last is None or grows is shrinks,
     )
+    only_up = grows is Share.UP and shrinks is None and sums[Share.UP] > 0 and sums[Share.DOWN] == 0
+    return replace(made, fair=made.figures(now)) if only_up else made
