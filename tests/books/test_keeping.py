@@ -21,7 +21,7 @@ from monitor.model import CheckKey, Span
 from monitor.store import database, staging
 from tests.books.desk import Desk
 from tests.books.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE
-from tests.fakes import DAY, HOUR, LETTERS, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
+from tests.fakes import DAY, FAIL, HOUR, LETTERS, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
@@ -286,6 +286,23 @@ def test_an_exclusion_of_an_outage_grows_with_it_and_ends_with_it() -> None:
     assert morning.month.down == 0
     morning.tell("xxo")
     assert morning.month.down == 2 * MINUTE
+
+
+@pytest.mark.parametrize("late", [OK, FAIL])
+def test_a_result_that_is_written_after_its_check_was_taken_for_silent_still_counts(late: Outcome) -> None:
+    watch = Watch(Desk(PLAIN))
+    watch.desk.now_in_force()
+    watch.record([a_result(PING, START, late)], START)
+    watch.look(START)
+    # the clock was set ahead, or the database refused: what was measured before comes later
+    watch.look(START + HOUR)
+    watch.assert_true()
+    watch.record([a_result(PING, START + MINUTE, late)], START + HOUR)
+    watch.look(START + HOUR)
+    watch.assert_true()
+    month, _ = watch.keeping.figures("acme-web-01")
+    assert month is not None
+    assert month.up + month.down == 3 * MINUTE
 
 
 def test_figures_that_stay_as_they_are_are_not_given_again() -> None:
