@@ -23,6 +23,7 @@ from monitor.engine.collector import undisturbed
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
+from monitor.engine.packer import Packer
 from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
@@ -110,7 +111,7 @@ class Daemon:
         file = config.data_dir / database.FILE
         writer = database.Writer(file)
         stack.push_async_callback(writer.close)
-        readers = [database.Reader(file) for _ in range(3)]
+        readers = [database.Reader(file) for _ in range(4)]
         for reader in readers:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_instruments(self._clock))
@@ -146,6 +147,7 @@ class Daemon:
         keeping.each_minute(partial(self._look_for_permission, engine))
         keeping.each_day(engine.figures.check)
         stack.callback(keeping.stop)
+        self._packer = Packer(readers[3], writer, engine.timescale.now)
         return engine
 
     async def _look_for_permission(self, engine: Engine) -> None:
@@ -169,6 +171,7 @@ class Daemon:
         """Let the engine run until somebody asks to stop, or a part of it fails."""
         tasks = [
             asyncio.create_task(engine.run(), name="engine"),
+            asyncio.create_task(self._packer.run(), name="packing"),
             asyncio.create_task(self._tell(engine), name="service manager"),
             asyncio.create_task(self._obey_reloads(engine), name="reloads"),
             asyncio.create_task(self._stop.wait(), name="stop"),

@@ -20,7 +20,7 @@ from monitor.errors import StoreError
 from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes import Attempt
-from monitor.store import database
+from monitor.store import database, hours, settling
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -196,6 +196,17 @@ def books_in_memory() -> Database:
     db.conn.isolation_level = None
     migrations.apply(db)
     return db
+
+
+def packed(db: Database, until: Millis) -> None:
+    """Pack every hour that ends by then, as the daemon does in the background, in pieces of a few results."""
+    while (began := settling.next_due(db, until)) is not None:
+        settling.clear(db)
+        for first, last in settling.pieces(db, began, 50):
+            hours.put(db, settling.packed_from_rows(db, began, first, last))
+        assert settling.finish(db, began)
+        while settling.tidy(db, 50):
+            pass
 
 
 CHANCE = frozenset({"message_id", "refers"})

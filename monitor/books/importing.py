@@ -18,7 +18,7 @@ from monitor.books.signature import recorder
 from monitor.books.terms import versions
 from monitor.model import CheckKey, Outage, Result
 from monitor.outage import Alerting, Standing
-from monitor.store import journal, outages, results, rewriting, staging
+from monitor.store import journal, outages, results, rewriting, settling, staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,12 +50,11 @@ def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], 
         number = results.number_of(db, key)
         since, last_ok = rewriting.restart(db, number, first)
         remade[number] = Remade(key, number, since, Standing(last_ok), rewriting.cut_runs(db, number, since))
+    settling.make_way(db, at - settling.PATIENCE)
     batches, count = _store(db, {one.key: one.number for one in remade.values()}, at, progress)
-    since = min(one.since for one in remade.values())
-    for number, moment, outcome, reason in rewriting.moments(db, since):
-        one = remade.get(number)
-        if one is not None and moment >= one.since:
-            one.take(Result(one.key, moment, outcome, 1, None, reason), one.hold(moment, terms))
+    for number, moment, outcome, reason in rewriting.moments(db, {n: one.since for n, one in remade.items()}):
+        one = remade[number]
+        one.take(Result(one.key, moment, outcome, 1, None, reason), one.hold(moment, terms))
     for one in remade.values():
         one.finish()
         results.put_runs(db, ((one.number, run) for run in one.runs))
@@ -68,7 +67,6 @@ def _store(
 ) -> tuple[list[int], int]:
     """Write the new results down, piece by piece, each with its digest in the journal."""
     stream, batches, count = staging.new(db, REASON), [], 0
-    # the stream reads what is being written: sqlite gives it rows of a sorted copy, made before the first is taken
     while piece := list(islice(stream, PIECE)):
         batch = results.open_batch(db, "import", at)
         results.add(db, batch, ((numbers[result.check], result) for result in piece))

@@ -1,23 +1,23 @@
 """Proof that nobody changed the records: the chain is walked, and what hangs on it is computed again.
 
 In this order: every entry follows the one before it and has the hash of what it says, and the last is the one that was
-written last; the results of every sweep have
-the digest that the journal has of them; no result stands outside of a digest; every outage is the one that the results
-make, and the journal tells of it as the table does; every run is what its results say; every month that was closed
-comes out as it was closed, and each of its corrections begins with what stood there before.
+written last; every packed hour is, byte for byte, what its results are packed to; the results of every sweep have the
+digest that the journal has of them, and none stands outside of a digest; every outage is the one that the results make,
+and the journal tells of it as the table does; every run is what its results say; every month that was closed comes out
+as it was closed, and each of its corrections begins with what stood there before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.books.closing import replay
 from monitor.books.correcting import broken_correction
 from monitor.contract.timeline import extend
 from monitor.mail.message import one_line
 from monitor.outage import Change, Standing, advance
-from monitor.store import journal, notes, outages, results
+from monitor.store import hours, journal, notes, outages, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import CheckKey, Millis, Outage, Result, Run
+    from monitor.store.results import Digester
 
 SWEEPS_AT_ONCE = 10
 """Of so many sweeps at most the results may still come in: a batch that is older and not closed is none of ours."""
@@ -53,18 +54,26 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
             walk.take(entry)
             progress(walk.entries)
         walk.ends_where_it_ended()
-        walk.nothing_outside()
+        walk.packed()
         walk.recompute()
         walk.closings()
     except _WrongError as wrong:
         return Verdict(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         # nothing that the program wrote reads like this
         why = (
             f"after journal entry {walk.entries} something stands that cannot be read: {type(error).__name__}: {error}"
         )
         return Verdict(walk.entries, walk.results, walk.outages, one_line(why))
     return Verdict(walk.entries, walk.results, walk.outages, None)
+
+
+class _Recorded(NamedTuple):
+    """What the journal says of a batch of results."""
+
+    place: str
+    size: int
+    sha256: str
 
 
 @dataclass
@@ -75,7 +84,8 @@ class _Walk:
     results: int = 0
     outages: int = 0
     _closed: list[str] = field(default_factory=list)
-    _digested: dict[int, int] = field(default_factory=dict)
+    _recorded: dict[int, _Recorded] = field(default_factory=dict)
+    """What the journal says of each batch of results that was not met yet."""
     _probed: list[int] = field(default_factory=list)
     """The batches of sweeps, in the order in which these were over."""
     _holds: list[tuple[Millis, Millis]] = field(default_factory=list)
@@ -102,17 +112,12 @@ class _Walk:
     def _digest(self, entry: journal.Entry) -> None:
         body = entry.body
         place = f"journal entry {entry.number}, batch {body['batch']} of results"
-        found = results.digest(self.db, body["batch"], (body["first"], body["last"]))
-        if found is None or found.count != body["count"]:
-            raise _WrongError(f"{place}: {body['count']} were recorded, {found.count if found else 0} are stored")
-        if found.sha256 != body["sha256"]:
-            raise _WrongError(f"{place}: a result was changed, the digest is not the one that was recorded")
         source, opened, noted = self._batches.get(body["batch"], (None, None, None))
         if (source, noted) != (body["source"], entry.number) or (source == "import" and opened != entry.at):
             raise _WrongError(f"{place}: when it came, or from where, was changed")
         if source == "probe":
             self._probed.append(body["batch"])
-        self._digested[body["batch"]] = body["count"]
+        self._recorded[body["batch"]] = _Recorded(place, body["count"], body["sha256"])
         self.results += body["count"]
 
     def ends_where_it_ended(self) -> None:
@@ -125,14 +130,70 @@ class _Walk:
         if (head["entry"], head["hash"]) != journal.newest(self.db):
             raise _WrongError(f"journal entry {self.entries} is not what was written last: entry {head['entry']} was")
 
-    def nothing_outside(self) -> None:
+    def packed(self) -> None:
+        """See that no byte of a packed hour is another than it was written."""
+        names = {number: key for key, number in results.numbers(self.db).items()}
+        for hour in hours.between(self.db, 0, 1 << 62):
+            if hour.probed not in names or not hours.sound(hour):
+                which = names.get(hour.probed, f"check {hour.probed}")
+                raise _WrongError(f"{which}: the packed results of the hour from {hour.began} were changed")
+
+    def recompute(self) -> None:
+        """Make digests, outages and runs again, from the results alone."""
+        checks = self._checks()
+        digesters: dict[int, Digester] = {}
+        wrong: _WrongError | None = None
+        for result, batch in results.read_with_batches(self.db):
+            self._met(digesters, result, batch)
+            try:
+                if wrong is None:
+                    checks[result.check].take(result)
+            except _WrongError as error:
+                wrong = error  # told only where the results themselves are those that were recorded
+        self._nothing_missing(digesters)
+        self._nothing_outside(digesters)
+        self._told_outages()
+        if wrong is not None:
+            raise wrong
+        for key, again in checks.items():
+            again.finish(key)
+
+    def _checks(self) -> dict[CheckKey, _CheckAgain]:
+        checks: dict[CheckKey, _CheckAgain] = {}
+        for key, number in results.numbers(self.db).items():
+            known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
+            checks[key] = _CheckAgain(results.all_runs(self.db, number), known, self._holds)
+        return checks
+
+    def _met(self, digesters: dict[int, Digester], result: Result, batch: int) -> None:
+        """Add a result to the digest of its batch, which is compared as soon as it is whole."""
+        digester = digesters.get(batch) or digesters.setdefault(batch, results.Digester(batch))
+        digester.take(result)
+        recorded = self._recorded.get(batch)
+        if recorded and digester.count == recorded.size:
+            if digester.digest().sha256 != recorded.sha256:
+                raise _WrongError(
+                    f"{recorded.place}: a result was changed, the digest is not the one that was recorded"
+                )
+            del self._recorded[batch], digesters[batch]
+
+    def _nothing_missing(self, digesters: dict[int, Digester]) -> None:
+        for batch, recorded in self._recorded.items():
+            found = digesters[batch].count if batch in digesters else 0
+            raise _WrongError(f"{recorded.place}: {recorded.size} were recorded, {found} are stored")
+
+    def _nothing_outside(self, digesters: dict[int, Digester]) -> None:
         """No result without a digest, but those of sweeps that are not over."""
         long_over = max(sorted(self._probed)[:-SWEEPS_AT_ONCE], default=0)
         still_open = {number for number, (_, _, entry) in self._batches.items() if entry is None and number > long_over}
-        for batch, count in results.count_by_batch(self.db).items():
-            if batch not in still_open and self._digested.get(batch) != count:
-                recorded = self._digested.get(batch, 0)
-                raise _WrongError(f"batch {batch} of results: {count} are stored, the journal knows of {recorded}")
+        for batch, digester in digesters.items():
+            if batch not in still_open:
+                raise _WrongError(
+                    f"batch {batch} of results: {digester.count} are stored that the journal does not know"
+                )
+
+    def _told_outages(self) -> None:
+        """Every outage that is stored is told of, as it is."""
         for outage in outages.listing(self.db):
             self.outages += 1
             told = self._told.pop(outage.id, None)
@@ -149,17 +210,6 @@ class _Walk:
         for month in self._closed:
             if wrong := replay(self.db, month) or broken_correction(self.db, month):
                 raise _WrongError(f"month {month}, {wrong}")
-
-    def recompute(self) -> None:
-        """Make runs and outages again, from the results alone."""
-        checks: dict[CheckKey, _CheckAgain] = {}
-        for key, number in results.numbers(self.db).items():
-            known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
-            checks[key] = _CheckAgain(results.all_runs(self.db, number), known, self._holds)
-        for result in results.read_all(self.db):
-            checks[result.check].take(result)
-        for key, again in checks.items():
-            again.finish(key)
 
 
 @dataclass

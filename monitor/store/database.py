@@ -39,6 +39,7 @@ def open_writing(path: Path) -> Database:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = FAST")  # a page that is free is not written once more, only to be blank
         _migrate(db, path)
     except (sqlite3.Error, OSError) as error:
         raise refusal(
@@ -62,7 +63,10 @@ def _migrate(db: Database, path: Path) -> None:
 
 
 def open_reading(path: Path) -> Database:
-    """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails."""
+    """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails.
+
+    One that an older version wrote is brought up to date first.
+    """
     try:
         if not path.exists():
             empty = Database(memory=True)
@@ -74,6 +78,10 @@ def open_reading(path: Path) -> Database:
             if not _at_rest(path):
                 raise
             db = _open_reading(path, "mode=ro&immutable=1")
+        if migrations.pending(db):
+            db.close()
+            open_writing(path).close()
+            db = _open_reading(path, "mode=ro")
     except (sqlite3.Error, OSError) as error:
         raise refusal(f"{path}: cannot be read: {error}", error) from error
     return db

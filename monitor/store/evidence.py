@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result
+from monitor.store import hours, results
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -27,31 +28,27 @@ class Evidence(NamedTuple):
 
 def of_result(db: Database, key: CheckKey, at: Millis) -> Evidence | None:
     """Give the result of a check at exactly one moment."""
-    row = db.execute(
-        "SELECT r.outcome, r.attempts, r.latency, coalesce(t.text, ''), b.source, b.id, b.opened, b.entry"
-        " FROM result r JOIN batch b ON b.id = r.batch LEFT JOIN reason t ON t.id = r.reason"
-        " WHERE r.at = ? AND r.probed = (SELECT id FROM probed WHERE server = ? AND name = ?)",
-        [at, *key],
-    ).fetchone()
+    found = next(results.moments(db, key, at, at + 1), None)
+    if found is None:
+        return None
+    _, outcome, attempts, latency, reason, batch = found
+    row = db.execute("SELECT source, opened, entry FROM batch WHERE id = ?", [batch]).fetchone()
     if row is None:
         return None
-    outcome, attempts, latency, reason, source, batch, opened, entry = row
+    source, opened, entry = row
     return Evidence(Result(key, at, Outcome(outcome), attempts, latency, reason), source, batch, opened, entry)
 
 
 def next_at(db: Database, key: CheckKey, after: Millis, until: Millis) -> Millis | None:
     """Find the first result of a check later than ``after`` and earlier than ``until``."""
-    row = db.execute(
-        "SELECT at FROM result WHERE at > ? AND at < ?"
-        " AND probed = (SELECT id FROM probed WHERE server = ? AND name = ?) ORDER BY at LIMIT 1",
-        [after, until, *key],
-    ).fetchone()
-    return row[0] if row else None
+    return next((moment[0] for moment in results.moments(db, key, after + 1, until)), None)
 
 
 def any_result(db: Database, start: Millis, end: Millis) -> bool:
     """Whether any check has a result in ``[start, end)``."""
-    return db.execute("SELECT 1 FROM result WHERE at >= ? AND at < ? LIMIT 1", [start, end]).fetchone() is not None
+    if db.execute("SELECT 1 FROM fresh WHERE at >= ? AND at < ? LIMIT 1", [start, end]).fetchone():
+        return True
+    return any(start <= at < end for hour in hours.between(db, start, end) for at in hour.times())
 
 
 def oks_around(db: Database, server: str, first: Millis, last: Millis) -> tuple[Millis, Millis | None]:

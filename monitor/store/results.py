@@ -1,4 +1,4 @@
-"""Results, the runs and the outages that they make, and the digests that make them evidence.
+"""Results, as rows or packed by hours, the digests that make them evidence, and the runs that they make.
 
 Checks go by number in these tables (``probed``); everything that leaves this module goes by ``CheckKey``.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from monitor.model import CheckKey, Outcome, Result, Run
+from monitor.store import hours
+from monitor.store.packing import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
+    from monitor.store.packing import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,68 +50,91 @@ def numbers(db: Database) -> dict[CheckKey, int]:
     }
 
 
-def _reason_numbers(db: Database, texts: Iterable[str]) -> dict[str, int | None]:
-    found: dict[str, int | None] = {"": None}
-    for text in texts:
-        if text not in found:
-            db.execute("INSERT OR IGNORE INTO reason (text) VALUES (?)", [text])
-            found[text] = db.execute("SELECT id FROM reason WHERE text = ?", [text]).fetchone()[0]
-    return found
-
-
 def open_batch(db: Database, source: Literal["probe", "import"], at: Millis) -> int:
     """Begin a batch of results that one journal entry will have the digest of."""
     return int(db.execute("INSERT INTO batch (source, opened) VALUES (?, ?)", [source, at]).lastrowid or 0)
 
 
 def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None:
-    """Write results down, each with its check's number. Raises sqlite3.IntegrityError for a moment twice."""
-    results = list(results)
-    reasons = _reason_numbers(db, (result.reason for _, result in results))
+    """Write results down, each with its check's number. Raises sqlite3.IntegrityError for a moment twice.
+
+    Those of hours that are packed already go where the others of their hour are.
+    """
+    rows: list[tuple[int, Result]] = []
+    late: list[tuple[int, Result]] = []
+    until = hours.until(db)
+    for probed, r in results:
+        (rows if r.at >= until else late).append((probed, r))
+    reasons = hours.reason_numbers(db, (r.reason for _, r in rows))
     db.conn.executemany(
         "INSERT INTO result (at, probed, outcome, attempts, latency, reason, batch) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((r.at, probed, int(r.outcome), r.attempts, r.latency, reasons[r.reason], batch) for probed, r in results),
+        ((r.at, probed, int(r.outcome), r.attempts, r.latency, reasons[r.reason], batch) for probed, r in rows),
     )
+    if late:
+        hours.merge(db, ((n, (r.at, int(r.outcome), r.attempts, r.latency, r.reason, batch)) for n, r in late))
 
 
 _SELECT = """
-    SELECT p.server, p.name, r.at, r.outcome, r.attempts, r.latency, coalesce(t.text, '')
-    FROM result r JOIN probed p ON p.id = r.probed LEFT JOIN reason t ON t.id = r.reason
+    SELECT r.at, p.server, p.name, r.outcome, r.attempts, r.latency, coalesce(t.text, ''), r.batch
+    FROM fresh r JOIN probed p ON p.id = r.probed LEFT JOIN reason t ON t.id = r.reason
 """
 
 
-def _result(row: tuple[str, str, int, int, int, int | None, str]) -> Result:
-    server, name, at, outcome, attempts, latency, reason = row
-    return Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency, reason)
+def moments(db: Database, key: CheckKey, start: Millis, end: Millis) -> Iterator[Moment]:
+    """Stream the results of one check in ``[start, end)``, in time order, as plain values: the fast road."""
+    row = db.execute("SELECT id FROM probed WHERE server = ? AND name = ?", key).fetchone()
+    if row is None:
+        return
+    yield from hours.moments(db, row[0], start, end)
+    yield from db.execute(
+        "SELECT r.at, r.outcome, r.attempts, r.latency, coalesce(t.text, ''), r.batch FROM fresh r"
+        " LEFT JOIN reason t ON t.id = r.reason WHERE r.at >= ? AND r.at < ? AND r.probed = ? ORDER BY r.at",
+        [start, end, *row],
+    )
 
 
 def read(db: Database, key: CheckKey, start: Millis, end: Millis) -> Iterator[Result]:
     """Stream the results of one check in ``[start, end)``, in time order."""
-    rows = db.execute(
-        f"{_SELECT} WHERE r.at >= ? AND r.at < ? AND r.probed = (SELECT id FROM probed WHERE server = ? AND name = ?)"
-        " ORDER BY r.at",
-        [start, end, *key],
-    )
-    return map(_result, rows)
+    for at, outcome, attempts, latency, reason, _ in moments(db, key, start, end):
+        yield Result(key, at, Outcome(outcome), attempts, latency, reason)
+
+
+def read_with_batches(db: Database, start: Millis = 0, end: Millis = 1 << 62) -> Iterator[tuple[Result, int]]:
+    """Stream every result in ``[start, end)`` with its batch, ordered by time, server and check."""
+    keys = {number: key for key, number in numbers(db).items()}
+    rows = db.execute(f"{_SELECT} WHERE r.at >= ? AND r.at < ? ORDER BY r.at, p.server, p.name", [start, end])
+    for at, server, name, outcome, attempts, latency, reason, batch in chain(
+        hours.in_order(db, keys, start, end), rows
+    ):
+        yield Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency, reason), batch
 
 
 def read_all(db: Database) -> Iterator[Result]:
     """Stream every result there is, in time order."""
-    return map(_result, db.execute(f"{_SELECT} ORDER BY r.at, p.server, p.name"))
+    return (result for result, _ in read_with_batches(db))
 
 
 def last_at(db: Database, probed: int, since: Millis, until: Millis) -> Millis | None:
     """Find the newest result of a check in ``[since, until]``."""
     row = db.execute(
-        "SELECT at FROM result WHERE at >= ? AND at <= ? AND probed = ? ORDER BY at DESC LIMIT 1",
+        "SELECT at FROM fresh WHERE at >= ? AND at <= ? AND probed = ? ORDER BY at DESC LIMIT 1",
         [since, until, probed],
     ).fetchone()
-    return row[0] if row else None
+    if row:
+        return int(row[0])
+    packed = (at for hour in hours.back_from(db, probed, since, until) for at in reversed(hour.times()))
+    found = next((at for at in packed if at <= until), None)
+    return found if found is not None and found >= since else None
 
 
 def newest(db: Database) -> Millis | None:
     """Give the time of the newest result of all."""
-    at: Millis | None = db.execute("SELECT max(at) FROM result").fetchone()[0]
+    at: Millis | None = db.execute("SELECT max(at) FROM fresh").fetchone()[0]
+    if at is None:
+        key: int | None = db.execute("SELECT max(id) FROM settled").fetchone()[0]
+        if key is not None:
+            last = key // hours.CHECKS * HOUR
+            at = max(hour.times()[-1] for hour in hours.between(db, last, last + HOUR))
     return at
 
 
@@ -125,9 +153,12 @@ def line(result: Result) -> str:
 def bounds(db: Database, batch: int, since: Millis) -> tuple[Millis, Millis] | None:
     """Find the first and the last time in a batch, looking no further back than ``since``; None for an empty one."""
     first, last = db.execute(
-        "SELECT min(at), max(at) FROM result WHERE at >= ? AND batch = ?", [since, batch]
+        "SELECT min(at), max(at) FROM fresh WHERE at >= ? AND batch = ?", [since, batch]
     ).fetchone()
-    return None if first is None else (first, last)
+    found = [] if first is None else [first, last]
+    for hour in hours.between(db, since, hours.until(db), batch):
+        found += [at for at, _, _, _, _, other in hour.moments() if other == batch and at >= since]
+    return (min(found), max(found)) if found else None
 
 
 def digest(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | None:
@@ -135,14 +166,53 @@ def digest(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | 
 
     ``within`` (first and last time) spares a search of the whole table. None where nothing is stored.
     """
-    sha, count, first, last = hashlib.sha256(), 0, 0, 0
+    digester = Digester(batch)
+    for result in _of_batch(db, batch, *within):
+        digester.take(result)
+    return digester.digest() if digester.count else None
+
+
+def _of_batch(db: Database, batch: int, first: Millis, last: Millis) -> Iterator[Result]:
     rows = db.execute(
-        f"{_SELECT} WHERE r.at >= ? AND r.at <= ? AND r.batch = ? ORDER BY r.at, p.server, p.name", [*within, batch]
+        f"{_SELECT} WHERE r.at >= ? AND r.at <= ? AND r.batch = ? ORDER BY r.at, p.server, p.name",
+        [first, last, batch],
     )
-    for result in map(_result, rows):
-        sha.update(line(result).encode())
-        first, last, count = (first if count else result.at), result.at, count + 1
-    return Digest(batch, count, first, last, sha.hexdigest()) if count else None
+    late = _late(db, batch, first, last) if first < hours.until(db) else ()
+    for at, server, name, outcome, attempts, latency, reason, _ in chain(late, rows):
+        yield Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency, reason)
+
+
+def _late(db: Database, batch: int, first: Millis, last: Millis) -> list[hours.Row]:
+    """Find what is packed of a batch, in order."""
+    keys = {number: key for key, number in numbers(db).items()}
+    found: list[hours.Row] = [
+        (at, *keys[hour.probed], outcome, attempts, latency, reason, other)
+        for hour in hours.between(db, first, last + 1, batch)
+        for at, outcome, attempts, latency, reason, other in hour.moments()
+        if other == batch and first <= at <= last
+    ]
+    return sorted(found, key=itemgetter(0, 1, 2))
+
+
+class Digester:
+    """Makes a digest of results that come in the order of time, server and check."""
+
+    def __init__(self, batch: int) -> None:
+        self.count = 0
+        self._batch = batch
+        self._sha = hashlib.sha256()
+        self._first = self._last = 0
+
+    def take(self, result: Result) -> None:
+        """Take the next one."""
+        self._sha.update(line(result).encode())
+        self._first = self._first if self.count else result.at
+        self._last = result.at
+        self.count += 1
+
+    def digest(self) -> Digest:
+        """Give the digest of what came."""
+        return Digest(self._batch, self.count, self._first, self._last, self._sha.hexdigest())
 
 
 def close_batch(db: Database, batch: int, entry: int) -> None:
@@ -168,15 +238,13 @@ def all_batches(db: Database) -> dict[int, tuple[str, Millis, int | None]]:
     }
 
 
-def count_by_batch(db: Database) -> dict[int, int]:
-    """Count what is stored of each batch."""
-    return dict(db.execute("SELECT batch, count(*) FROM result GROUP BY batch"))
-
-
 def last_latency(db: Database, probed: int, at: Millis) -> int | None:
     """Give the latency, in microseconds, of the result of a check at one moment."""
-    row = db.execute("SELECT latency FROM result WHERE at = ? AND probed = ?", [at, probed]).fetchone()
-    return row[0] if row else None
+    row = db.execute("SELECT latency FROM fresh WHERE at = ? AND probed = ?", [at, probed]).fetchone()
+    if row:
+        return row[0]  # type: ignore[no-any-return]
+    found = hours.at_moment(db, probed, at)
+    return found[3] if found else None
 
 
 # Runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.model import CheckKey, Outage, Outcome, Result, Run
+from monitor.store import hours, results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,15 +45,22 @@ def cut_runs(db: Database, probed: int, since: Millis) -> list[Run]:
     return found
 
 
-def moments(db: Database, since: Millis) -> Iterator[tuple[int, Millis, Outcome, str]]:
-    """Stream every result from a moment on, in time order: its check's number, time, outcome, reason."""
+def moments(db: Database, since: dict[int, Millis]) -> Iterator[tuple[int, Millis, Outcome, str]]:
+    """Stream the results of some checks, each from a moment on: its check's number, time, outcome, reason.
+
+    Those of each check come in time order.
+    """
+    for probed, first in since.items():
+        for at, outcome, _, _, reason, _ in hours.moments(db, probed, first, 1 << 62):
+            yield probed, at, Outcome(outcome), reason
     rows = db.execute(
-        "SELECT r.probed, r.at, r.outcome, coalesce(t.text, '') FROM result r LEFT JOIN reason t ON t.id = r.reason"
+        "SELECT r.probed, r.at, r.outcome, coalesce(t.text, '') FROM fresh r LEFT JOIN reason t ON t.id = r.reason"
         " WHERE r.at >= ? ORDER BY r.at",
-        [since],
+        [min(since.values())],
     )
     for probed, at, outcome, reason in rows:
-        yield probed, at, Outcome(outcome), reason
+        if at >= since.get(probed, at + 1):
+            yield probed, at, Outcome(outcome), reason
 
 
 def change_outage(db: Database, outage: Outage) -> None:
@@ -85,21 +93,26 @@ def late_imports(db: Database, at: Millis) -> frozenset[int]:
 
 
 def touched_by(db: Database, batches: Iterable[int]) -> frozenset[int]:
-    """Give the numbers of the checks that have results in some batches."""
-    marks = ",".join(str(int(batch)) for batch in batches)
-    return frozenset(row[0] for row in db.execute(f"SELECT DISTINCT probed FROM result WHERE batch IN ({marks})"))
+    """Give the numbers of the checks that have results in some batches that are closed."""
+    wanted = {int(batch) for batch in batches}
+    marks = ",".join(map(str, wanted))
+    found = {row[0] for row in db.execute(f"SELECT DISTINCT probed FROM fresh WHERE batch IN ({marks})")}
+    spans = db.execute(
+        "SELECT json_extract(j.body, '$.first'), json_extract(j.body, '$.last') FROM batch b"
+        f" JOIN journal j ON j.number = b.entry WHERE b.id IN ({marks})"
+    ).fetchall()
+    if spans:
+        first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+        for hour in hours.between(db, first, last + 1):
+            if hour.probed not in found and not wanted.isdisjoint(hour.batches()):
+                found.add(hour.probed)
+    return frozenset(found)
 
 
 def results_without(db: Database, key: CheckKey, until: Millis, batches: frozenset[int]) -> list[Result]:
     """Read the results of a check until a moment, without those of some batches."""
-    rows = db.execute(
-        "SELECT r.at, r.outcome, r.attempts, r.latency, coalesce(t.text, ''), r.batch FROM result r"
-        " LEFT JOIN reason t ON t.id = r.reason WHERE r.at <= ?"
-        " AND r.probed = (SELECT id FROM probed WHERE server = ? AND name = ?) ORDER BY r.at",
-        [until, *key],
-    )
     return [
         Result(key, at, Outcome(outcome), attempts, latency, reason)
-        for at, outcome, attempts, latency, reason, batch in rows
+        for at, outcome, attempts, latency, reason, batch in results.moments(db, key, 0, until + 1)
         if batch not in batches
     ]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
+from monitor.store.readable import PACKED
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -158,6 +160,12 @@ INSERT OR REPLACE INTO note (key, body)
 @migrations(name="2026-11-head")
 def _head(db: Database) -> None:
     for statement in _statements(_HEAD):
+        db.execute(statement)
+
+
+@migrations(name="2026-11-packed")
+def _packed(db: Database) -> None:
+    for statement in _statements(PACKED):
         db.execute(statement)
 
 

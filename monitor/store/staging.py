@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result, Span
+from monitor.store import hours
+from monitor.store.packing import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +26,9 @@ class Line(NamedTuple):
     outcome: int
     latency: int | None
     """Microseconds."""
+    attempts: int = 1
+    reason: str | None = None
+    """None where the file does not say it."""
 
 
 class Clash(NamedTuple):
@@ -43,18 +48,24 @@ def prepare(db: Database) -> None:
     db.execute("DROP TABLE IF EXISTS temp.staged")
     db.execute(
         "CREATE TEMP TABLE staged (line INTEGER PRIMARY KEY, server TEXT NOT NULL, name TEXT NOT NULL,"
-        " at INTEGER NOT NULL, outcome INTEGER NOT NULL, latency INTEGER)"
+        " at INTEGER NOT NULL, outcome INTEGER NOT NULL, latency INTEGER, attempts INTEGER NOT NULL, reason TEXT)"
+    )
+    db.execute("DROP TABLE IF EXISTS temp.known")
+    db.execute(
+        "CREATE TEMP TABLE known (at INTEGER NOT NULL, probed INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+        " PRIMARY KEY (at, probed)) WITHOUT ROWID"
     )
 
 
 def put(db: Database, lines: Iterable[Line]) -> None:
     """Put lines into the waiting room."""
-    db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?)", lines)
+    db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
 
 
 def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
     """Find the lines that contradict an earlier line or the records: the first of them, and how many there are."""
     db.execute("CREATE INDEX temp.staged_moment ON staged (server, name, at)")
+    _look_up(db)
     # of several that a line contradicts another line is named: min() leaves out what is null
     found = """SELECT line, said, min(other), outcome FROM (
         SELECT s.line, s.outcome AS said, f.line AS other, f.outcome FROM (
@@ -64,11 +75,27 @@ def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
             JOIN staged s ON s.server = g.server AND s.name = g.name AND s.at = g.at AND s.outcome <> f.outcome
         UNION ALL
         SELECT s.line, s.outcome, NULL, r.outcome FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name
-            JOIN result r ON r.at = s.at AND r.probed = p.id WHERE r.outcome <> s.outcome
+            JOIN known r ON r.at = s.at AND r.probed = p.id WHERE r.outcome <> s.outcome
     ) GROUP BY line"""
     count: int = db.execute(f"SELECT count(*) FROM ({found})").fetchone()[0]
     rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [most]) if count else ()
     return [Clash(line, Outcome(said), other, Outcome(outcome)) for line, said, other, outcome in rows], count
+
+
+def _look_up(db: Database) -> None:
+    """Note what the records say of the moments that lines tell of, and of others of the same hours."""
+    db.execute(
+        "INSERT OR IGNORE INTO known SELECT r.at, r.probed, r.outcome FROM staged s"
+        " JOIN probed p ON p.server = s.server AND p.name = s.name JOIN fresh r ON r.at = s.at AND r.probed = p.id"
+    )
+    packed = db.execute(
+        "SELECT DISTINCT p.id, s.at / ? AS hour FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name"
+        " WHERE s.at < (SELECT until FROM packing) ORDER BY hour, p.id",
+        [HOUR],
+    )
+    for probed, hour in packed:
+        found = hours.moments(db, probed, hour * HOUR, (hour + 1) * HOUR)
+        db.conn.executemany("INSERT OR IGNORE INTO known VALUES (?, ?, ?)", ((at, probed, o) for at, o, *_ in found))
 
 
 def checks(db: Database) -> list[tuple[CheckKey, Millis]]:
@@ -84,9 +111,10 @@ def extents(db: Database) -> dict[str, Span]:
 
 
 _NEW = """
-    SELECT s.server, s.name, s.at, s.outcome, max(s.latency) AS latency FROM staged s
+    SELECT s.server, s.name, s.at, s.outcome, max(s.latency) AS latency,
+        max(s.attempts) AS attempts, min(s.reason) AS reason FROM staged s
     WHERE NOT EXISTS (
-        SELECT 1 FROM probed p JOIN result r ON r.probed = p.id AND r.at = s.at
+        SELECT 1 FROM probed p JOIN known r ON r.probed = p.id AND r.at = s.at
         WHERE p.server = s.server AND p.name = s.name
     ) GROUP BY s.server, s.name, s.at
 """
@@ -95,16 +123,13 @@ _NEW = """
 def new(db: Database, reason: str) -> Iterator[Result]:
     """Stream what is not in the records yet, in time order, each moment of a check once.
 
-    ``reason`` stands for whatever was not ok: the file does not say why.
+    ``reason`` stands for whatever was not ok where the file does not say why.
     """
-    rows = db.execute(f"SELECT server, name, at, outcome, latency FROM ({_NEW}) ORDER BY at, server, name")
-    for server, name, at, outcome, latency in rows:
-        kind = Outcome(outcome)
-        yield Result(
-            CheckKey(server, name),
-            at,
-            kind,
-            1,
-            latency if kind is Outcome.OK else None,
-            "" if kind is Outcome.OK else reason,
-        )
+    rows = db.execute(
+        f"SELECT server, name, at, outcome, latency, attempts, coalesce(reason, ?) FROM ({_NEW})"
+        " ORDER BY at, server, name",
+        [reason],
+    )
+    for server, name, at, outcome, latency, attempts, why in rows:
+        ok = outcome == Outcome.OK
+        yield Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency if ok else None, "" if ok else why)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.books.verify import verify
 from monitor.store import journal
 from tests.books.desk import Desk
-from tests.fakes import HOUR, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
+from tests.fakes import HOUR, MINUTE, OK, START, a_context, a_result, a_server, a_subscription, packed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -183,6 +183,79 @@ def test_two_checks_that_were_swapped_are_found_out() -> None:
         "UPDATE probed SET server = 'db-01' WHERE server = 'web-01' AND name = 'ping'",
         "UPDATE probed SET server = 'web-01' WHERE server = 'x'",
     )
+
+
+def packed_books() -> Desk:
+    """The same books, when most of their results are packed."""
+    desk = lived()
+    for minute in range(40, 130, 6):
+        desk.sweep(minute, web_01="oxo?"[minute % 4], web_01__site="o", db_01="o")
+    packed(desk.db, START + 2 * HOUR)
+    assert desk.db.execute("SELECT count(*), sum(length(codes)) > 0 FROM packed").fetchone() == (6, 1)
+    return desk
+
+
+def test_packed_results_pass_and_are_counted() -> None:
+    desk = packed_books()
+    verdict = verify(desk.db)
+    assert verdict.wrong is None
+    assert verdict.results == desk.db.execute("SELECT count(*) FROM readable_results").fetchone()[0]
+
+
+NUMBERS = ["id", "count", "start", "step", "floor", "batch", "stride"]
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("column", NUMBERS)
+@pytest.mark.parametrize("by", [1, -1, 1 << 40])
+def test_a_changed_number_of_a_packed_hour_is_found_out(column: str, place: int, by: int) -> None:
+    desk = packed_books()
+    number = desk.db.execute("SELECT id FROM packed ORDER BY id LIMIT 1 OFFSET ?", [place]).fetchone()[0]
+    try:
+        found = wrong(desk, f"UPDATE packed SET {column} = {column} + {by} WHERE id = {number}")
+    except IntegrityError:
+        return
+    assert "results" in found
+
+
+def test_any_flipped_bit_of_a_packed_column_is_found_out_and_none_makes_it_fall() -> None:
+    desk = packed_books()
+    flipped = 0
+    for column in ("late", "latency", "kinds", "codes", "batches"):
+        for number, was in desk.db.execute(f"SELECT id, {column} FROM packed").fetchall():
+            for place in range(8 * len(was)):
+                now = bytearray(was)
+                now[place // 8] ^= 1 << place % 8
+                desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [bytes(now), number])
+                assert verify(desk.db).wrong is not None, (column, number, place)
+                flipped += 1
+            for other in (was + b"\0", was[:-1], b"\0" * len(was) if any(was) else b"\1"):
+                desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [other, number])
+                assert verify(desk.db).wrong is not None or other == was, (column, number, other)
+            desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [was, number])
+    assert flipped > 300
+    assert verify(desk.db).wrong is None
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE packing SET until = until + 3600000",
+        "UPDATE packing SET until = until - 3600000",
+        "UPDATE packing SET until = 0",
+        "UPDATE kind SET outcome = (outcome + 1) % 3 WHERE id = 1",
+        "UPDATE kind SET attempts = attempts + 1 WHERE id = 2",
+        "UPDATE kind SET measured = 1 - measured WHERE id = 1",
+        "UPDATE kind SET reason = NULL WHERE reason IS NOT NULL",
+        "DELETE FROM kind WHERE id = 1",
+        "UPDATE reason SET text = 'no route'",
+        "DELETE FROM packed WHERE id = (SELECT min(id) FROM packed)",
+        "DELETE FROM packed",
+        "DELETE FROM probed WHERE server = 'db-01'",
+    ],
+)
+def test_what_packed_hours_hang_on_cannot_be_changed_either(tampering: str) -> None:
+    assert "results" in wrong(packed_books(), tampering)
 
 
 ENDED, OPEN = "WHERE id = 1", 'WHERE id = (SELECT max(id) FROM outage WHERE "end" IS NULL)'

@@ -19,7 +19,7 @@ from monitor.store.schema import migrations
 from tests.fakes import START, CrashError, crashing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlite_utils import Database
@@ -218,6 +218,31 @@ def test_what_a_figure_hangs_on_survives_a_power_cut(db: Database) -> None:
 def test_the_data_folder_is_not_for_everybody(file: Path) -> None:
     database.open_writing(file).close()
     assert file.parent.stat().st_mode & 0o007 == 0
+
+
+BEFORE_PACKING = """
+import sqlite3, sys
+from monitor.store.schema import migrations
+from sqlite_utils import Database
+db = Database(sqlite3.connect(sys.argv[1], isolation_level=None))
+migrations.apply(db, stop_before="2026-11-packed")
+db.execute("INSERT INTO probed VALUES (1, 'web-01', 'ping')")
+db.execute("INSERT INTO batch VALUES (1, 'probe', 0, NULL)")
+db.execute("INSERT INTO result VALUES (60000, 1, 0, 1, 412, NULL, 1)")
+"""
+
+
+@pytest.mark.parametrize("opened", [database.open_writing, database.open_reading])
+def test_a_file_of_the_version_before_is_brought_up_to_date(file: Path, opened: Callable[[Path], Database]) -> None:
+    file.parent.mkdir()
+    subprocess.run([sys.executable, "-c", BEFORE_PACKING, str(file)], check=True)
+    db = opened(file)
+    assert migrations.pending(db) == []
+    assert [(each.at, each.latency) for each in results.read_all(db)] == [(60_000, 412)]
+    assert db.execute("SELECT time, latency_ms FROM readable_results").fetchall() == [
+        ("1970-01-01T00:01:00.000Z", 0.412)
+    ]
+    db.close()
 
 
 # --- transactions ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,195 @@
+"""One check's results of one hour as a few columns of bytes, and back, without losing a bit.
+
+Each column has a width of its own: as many hexadecimal digits for each value as its largest value needs, none at all
+where all values are alike. So a plain ``hex(column)`` shows them in their places, to people and to SQL (see
+``store/readable.py``), and Python reads them without a loop over results. The
+same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from itertools import repeat
+from operator import add, itemgetter, sub
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from monitor.model import Millis
+
+HOUR = 3_600_000
+"""Milliseconds."""
+
+Moment: TypeAlias = tuple[int, int, int, int | None, str, int]
+"""One result of a check: time, outcome, attempts, latency, reason, batch."""
+
+
+class Kind(NamedTuple):
+    """What many results have in common."""
+
+    outcome: int
+    attempts: int
+    reason: str
+    measured: int
+    """1 where there is a latency, 0 where there is none."""
+
+
+class Packed(NamedTuple):
+    """The results of a check in one hour.
+
+    The ``i``-th came at ``start + i * step + late[i]`` milliseconds of the hour, had a latency of ``floor +
+    latency[i]`` microseconds if its kind has any, is of the kind ``kinds[codes[i]]``, and came in batch ``batch + i *
+    stride + batches[i]``. A column without bytes is all zeros.
+    """
+
+    size: int
+    start: int
+    step: int
+    late: bytes
+    floor: int
+    latency: bytes
+    kinds: tuple[Kind, ...]
+    codes: bytes
+    batch: int
+    stride: int
+    batches: bytes
+
+
+def pack(began: Millis, moments: Sequence[Moment]) -> Packed:
+    """Pack results of the hour that began then, in time order; at least one."""
+    times, outcomes, attempts, latencies, reasons, batches = zip(*moments, strict=True)
+    kinds, codes = _kinds(list(map(Kind, outcomes, attempts, reasons, (each is not None for each in latencies))))
+    floor = min((each for each in latencies if each is not None), default=0)
+    return Packed(
+        len(times),
+        *_line([at - began for at in times]),
+        floor,
+        digits([0 if each is None else each - floor for each in latencies]),
+        kinds,
+        codes,
+        *_line(batches),
+    )
+
+
+def _line(values: Sequence[int]) -> tuple[int, int, bytes]:
+    """Give a straight line below values, as close as it gets, and how far above it each of them is."""
+    if len(values) == 1:
+        return values[0], 0, b""
+    usual = sorted(map(sub, values[1:], values))[len(values) // 2 - 1]
+    mean = _nearest(values[-1] - values[0], len(values) - 1)
+    found: list[tuple[int, int, int, Sequence[int]]] = []
+    for step in {usual: 0, mean: 0}:  # the one keeps straight over a gap, the other over what trembles
+        rest = list(map(sub, values, range(0, len(values) * step, step))) if step else values
+        low, high = min(rest), max(rest)
+        found.append((high - low, low, step, rest))
+    _, low, step, rest = min(found, key=itemgetter(0))
+    return low, step, digits([each - low for each in rest])
+
+
+def _nearest(amount: int, parts: int) -> int:
+    """Divide, rounded to the nearest whole number."""
+    return (2 * amount + parts) // (2 * parts)
+
+
+def _kinds(each: list[Kind]) -> tuple[tuple[Kind, ...], bytes]:
+    kinds = tuple(Kind(k.outcome, k.attempts, k.reason, int(k.measured)) for k in dict.fromkeys(each))
+    if len(kinds) == 1:
+        return kinds, b""
+    places = {kind: place for place, kind in enumerate(kinds)}
+    bits = code_bits(len(kinds))
+    text = "".join(f"{places[kind]:0{bits}b}" for kind in each)
+    length = -(-len(text) // 8)
+    return kinds, int(text.ljust(8 * length, "0"), 2).to_bytes(length)
+
+
+def code_bits(kinds: int) -> int:
+    """Give how many bits the code of a kind has, where there are so many."""
+    return next(bits for bits in (1, 2, 4, 8, 16, 32) if kinds <= 1 << bits)
+
+
+def digits(values: Sequence[int]) -> bytes:
+    """Write values, none below 0, with as many hexadecimal digits as the largest needs; nothing for zeros."""
+    most = max(values)
+    width = (most.bit_length() + 3) // 4
+    if width == 0:
+        return b""
+    if width == 2:  # noqa: PLR2004 - a byte
+        return bytes(values)
+    if width == 4 and len(values) > 1:  # noqa: PLR2004 - two bytes
+        found = array("H", values)
+        if sys.byteorder == "little":
+            found.byteswap()
+        return found.tobytes()
+    text = "".join(map(f"%0{width}x".__mod__, values))
+    if len(values) == 1:
+        return bytes.fromhex(text.rjust(width + width % 2, "0"))
+    return bytes.fromhex(text.ljust(len(text) + len(text) % 2, "0"))
+
+
+def numbers(column: bytes, count: int) -> Iterable[int]:
+    """Read what ``digits`` wrote. Raises ValueError where that cannot be."""
+    if not column:
+        return repeat(0, count)
+    width = 2 * len(column) // count
+    if len(column) != (count * width + 1) // 2:
+        raise ValueError("a packed column is too long or too short")
+    if width == 2:  # noqa: PLR2004 - a byte
+        return column
+    if width == 4:  # noqa: PLR2004 - two bytes
+        found = array("H", column)
+        if sys.byteorder == "little":
+            found.byteswap()
+        return found
+    text = column.hex()
+    return [int(text[place : place + width], 16) for place in range(0, count * width, width)]
+
+
+_EACH = {
+    bits: [bytes((byte >> shift) & ((1 << bits) - 1) for shift in range(8 - bits, -1, -bits)) for byte in range(256)]
+    for bits in (1, 2, 4)
+}
+"""The codes in each byte, where there are several."""
+
+
+def _codes(packed: Packed) -> Iterable[int]:
+    bits, count = code_bits(len(packed.kinds)), packed.size
+    if len(packed.codes) != -(-count * bits // 8):
+        raise ValueError("a packed column is too long or too short")
+    if bits < 8:  # noqa: PLR2004 - a byte
+        return b"".join(map(_EACH[bits].__getitem__, packed.codes))[:count]
+    size = bits // 8
+    return [int.from_bytes(packed.codes[place : place + size]) for place in range(0, size * count, size)]
+
+
+def times(began: Millis, packed: Packed) -> Iterator[Millis]:
+    """Give the time of each result. Raises ValueError where the bytes are not those of a packed hour."""
+    if packed.size < 1 or packed.size > HOUR:
+        raise ValueError("a packed hour has no results, or more than fit")
+    return _on_line(began + packed.start, packed.step, packed.late, packed.size)
+
+
+def batches(packed: Packed) -> Iterator[int]:
+    """Give the batch of each result. Raises ValueError likewise."""
+    return _on_line(packed.batch, packed.stride, packed.batches, packed.size)
+
+
+def _on_line(start: int, step: int, column: bytes, count: int) -> Iterator[int]:
+    line: Iterable[int] = range(start, start + count * step, step) if step else repeat(start, count)
+    return map(add, line, numbers(column, count)) if column else iter(line)
+
+
+def unpack(began: Millis, packed: Packed) -> Iterator[Moment]:
+    """Give the results of the hour that began then, in time order. Raises ValueError or IndexError for garbage."""
+    count, floor, kinds = packed.size, packed.floor, packed.kinds
+    came, brought = times(began, packed), batches(packed)
+    latencies = map(floor.__add__, numbers(packed.latency, count))
+    if len(kinds) == 1:
+        kind = kinds[0]
+        shown = latencies if kind.measured else repeat(None)
+        return zip(came, repeat(kind.outcome), repeat(kind.attempts), shown, repeat(kind.reason), brought, strict=False)
+    each = [kinds[code] for code in _codes(packed)]
+    outcomes, attempts, reasons, measured = zip(*each, strict=True)
+    some = (latency if known else None for latency, known in zip(latencies, measured, strict=True))
+    return zip(came, outcomes, attempts, some, reasons, brought, strict=False)

@@ -1,0 +1,85 @@
+"""The packed hours as tables and views: plain ``sqlite3`` and Datasette read single results from them, without us.
+
+What is below went out as the migration ``2026-11-packed`` and is never edited; see ``store/schema.py``.
+"""
+
+from __future__ import annotations
+
+
+def _number(column: str, place: str, width: str) -> str:
+    """Write in SQL which number stands at a place of a column, as ``store/packing.py`` writes it."""
+    shown = f"substr('000000000000000' || substr(hex({column}), 1 + ({place}) * ({width}), {width}), -16)"
+    each = (f"(instr('123456789ABCDEF', substr({shown}, {16 - at}, 1)) << {4 * at})" for at in range(16))
+    return f"({' + '.join(each)})"
+
+
+def _value(column: str) -> str:
+    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_number(column, 'e.key', f'2 * length({column}) / s.count')} END"
+
+
+_CODE = f"""CASE
+        WHEN length(s.kinds) <= 3 THEN 0
+        WHEN length(s.kinds) <= 6 THEN
+            (instr('123456789ABCDEF', substr(hex(s.codes), 1 + e.key / 4, 1)) >> (3 - e.key % 4)) & 1
+        WHEN length(s.kinds) <= 12 THEN
+            (instr('123456789ABCDEF', substr(hex(s.codes), 1 + e.key / 2, 1)) >> (2 - 2 * (e.key % 2))) & 3
+        WHEN length(s.kinds) <= 48 THEN {_number("s.codes", "e.key", "1")}
+        WHEN length(s.kinds) <= 768 THEN {_number("s.codes", "e.key", "2")}
+        WHEN length(s.kinds) <= 196608 THEN {_number("s.codes", "e.key", "4")}
+        ELSE {_number("s.codes", "e.key", "8")}
+    END"""
+
+PACKED = f"""
+-- What many results have in common; measured: whether they have a latency.
+CREATE TABLE kind (
+    id INTEGER PRIMARY KEY,
+    outcome INTEGER NOT NULL CHECK (outcome IN (0, 1, 2)),
+    attempts INTEGER NOT NULL,
+    reason INTEGER REFERENCES reason (id),
+    measured INTEGER NOT NULL CHECK (measured IN (0, 1))
+) STRICT;
+-- The results of a check in an hour; see store/packing.py. id: the hour since 1970 * 268435456 + the check's number.
+CREATE TABLE packed (
+    id INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    late BLOB NOT NULL,
+    floor INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    kinds BLOB NOT NULL,
+    codes BLOB NOT NULL,
+    batch INTEGER NOT NULL,
+    stride INTEGER NOT NULL,
+    batches BLOB NOT NULL
+) STRICT;
+-- Before this moment everything is packed, from it on everything is a row of result.
+CREATE TABLE packing (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    until INTEGER NOT NULL CHECK (until % 3600000 = 0)
+) STRICT;
+INSERT INTO packing VALUES (1, 0);
+CREATE VIEW fresh AS SELECT * FROM result WHERE at >= (SELECT until FROM packing);
+CREATE VIEW settled AS SELECT * FROM packed WHERE id < (SELECT until / 3600000 * 268435456 FROM packing);
+CREATE VIEW unpacked AS
+SELECT s.id / 268435456 * 3600000 + s.start + e.key * s.step + {_value("s.late")} AS at,
+    s.id % 268435456 AS probed,
+    s.floor + {_value("s.latency")} AS latency,
+    s.batch + e.key * s.stride + {_value("s.batches")} AS batch,
+    s.kinds, {_CODE} AS code
+FROM settled s, json_each('[' || substr(replace(hex(zeroblob(s.count)), '00', ',0'), 2) || ']') e;
+-- Every single result, for people.
+CREATE VIEW readable_results AS
+SELECT strftime('%Y-%m-%dT%H:%M:%S', r.at / 1000, 'unixepoch') || printf('.%03dZ', r.at % 1000) AS time,
+    p.server, p.name AS "check",
+    CASE r.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'fail' ELSE 'unknown' END AS outcome,
+    r.attempts, r.latency / 1000.0 AS latency_ms, coalesce(t.text, '') AS reason, r.batch
+FROM fresh r JOIN probed p ON p.id = r.probed LEFT JOIN reason t ON t.id = r.reason
+UNION ALL
+SELECT strftime('%Y-%m-%dT%H:%M:%S', u.at / 1000, 'unixepoch') || printf('.%03dZ', u.at % 1000),
+    p.server, p.name,
+    CASE k.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'fail' ELSE 'unknown' END,
+    k.attempts, CASE k.measured WHEN 1 THEN u.latency / 1000.0 END, coalesce(t.text, ''), u.batch
+FROM unpacked u JOIN probed p ON p.id = u.probed
+    JOIN kind k ON k.id = {_number("u.kinds", "u.code", "6")} LEFT JOIN reason t ON t.id = k.reason;
+"""
