@@ -105,8 +105,7 @@ class Subscription:
     end: dt.date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one cycle of one check gave, at the time its first attempt was sent."""
 
     check: CheckKey

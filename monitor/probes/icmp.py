@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.probes.blame import NotOkError
@@ -70,7 +70,7 @@ class IcmpProbe:
         self._pinger.ping(found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt))
         attempt = await landed
         steps = attempt.steps or (Step(FIRST_BYTE, attempt.latency_us or 0, str(found[0])),)
-        return replace(attempt, steps=(*resolved.steps, *steps))
+        return attempt._replace(steps=(*resolved.steps, *steps))
 
 
 def icmp_permission() -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,7 @@ class PortablePinger:
             with _socket(address) as sock:
                 reply, took = _exchange(sock, str(address), timeout)
         except TimeoutExceeded:
-            return replace(failed, steps=(Step(FIRST_BYTE, microseconds(timeout), TIMEOUT),))
+            return failed._replace(steps=(Step(FIRST_BYTE, microseconds(timeout), TIMEOUT),))
         except ICMPSocketError as error:
             outcome, reason = _blamed(error)
             return Attempt(outcome, at, None, reason, (Step(SEND, 0, reason),))
@@ -85,7 +84,7 @@ class PortablePinger:
         except ICMPError as error:
             text = error_text(4 if address.family == socket.AF_INET else 6, reply.type, reply.code) or str(error)
             reason = said_by(text, reply.source, address.host)
-            return replace(failed, reason=reason, steps=(Step(FIRST_BYTE, took, reason),))
+            return failed._replace(reason=reason, steps=(Step(FIRST_BYTE, took, reason),))
         return Attempt(Outcome.OK, at, took, "")
 
     def close(self) -> None:

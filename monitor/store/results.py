@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from monitor.store.packing import Moment
 
 
+_OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
+
+
 @dataclass(frozen=True, slots=True)
 class Digest:
     """What the journal says of one batch of results."""
@@ -143,11 +146,13 @@ def line(result: Result) -> str:
 
     Server, check, time, outcome, attempts, latency in microseconds (empty where there is none), reason.
     """
-    latency = "" if result.latency is None else result.latency
-    return (
-        f"{result.check.server}\t{result.check.name}\t{result.at}\t{result.outcome.name.lower()}"
-        f"\t{result.attempts}\t{latency}\t{result.reason}\n"
-    )
+    _, at, outcome, attempts, latency, reason = result
+    return _line(*result.check, at, outcome, attempts, latency, reason)
+
+
+def _line(server: str, name: str, at: Millis, outcome: int, attempts: int, latency: int | None, reason: str) -> str:
+    took = "" if latency is None else latency
+    return f"{server}\t{name}\t{at}\t{_OUTCOMES[outcome]}\t{attempts}\t{took}\t{reason}\n"
 
 
 def bounds(db: Database, batch: int, since: Millis) -> tuple[Millis, Millis] | None:
@@ -167,19 +172,18 @@ def digest(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | 
     ``within`` (first and last time) spares a search of the whole table. None where nothing is stored.
     """
     digester = Digester(batch)
-    for result in _of_batch(db, batch, *within):
-        digester.take(result)
+    for at, server, name, outcome, attempts, latency, reason, _ in _of_batch(db, batch, *within):
+        digester.take_line(at, _line(server, name, at, outcome, attempts, latency, reason))
     return digester.digest() if digester.count else None
 
 
-def _of_batch(db: Database, batch: int, first: Millis, last: Millis) -> Iterator[Result]:
+def _of_batch(db: Database, batch: int, first: Millis, last: Millis) -> Iterator[hours.Row]:
     rows = db.execute(
         f"{_SELECT} WHERE r.at >= ? AND r.at <= ? AND r.batch = ? ORDER BY r.at, p.server, p.name",
         [first, last, batch],
     )
     late = _late(db, batch, first, last) if first < hours.until(db) else ()
-    for at, server, name, outcome, attempts, latency, reason, _ in chain(late, rows):
-        yield Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency, reason)
+    return chain(late, rows)
 
 
 def _late(db: Database, batch: int, first: Millis, last: Millis) -> list[hours.Row]:
@@ -205,9 +209,13 @@ class Digester:
 
     def take(self, result: Result) -> None:
         """Take the next one."""
-        self._sha.update(line(result).encode())
-        self._first = self._first if self.count else result.at
-        self._last = result.at
+        self.take_line(result.at, line(result))
+
+    def take_line(self, at: Millis, text: str) -> None:
+        """Take the next one by its time and its line."""
+        self._sha.update(text.encode())
+        self._first = self._first if self.count else at
+        self._last = at
         self.count += 1
 
     def digest(self) -> Digest:
