@@ -86,7 +86,7 @@ class Keeping:
         return [*self._entries]
 
     def silent(self, names: Iterable[str], now: Millis, newest: Callable[[CheckKey], Millis | None]) -> set[str]:
-        """Give those of some subscriptions of which a check's newest result holds no more; see ``Kept.sure``.
+        """Give those of some subscriptions of which a check has fallen silent, or has spoken again; see ``Kept``.
 
         One with a check of which a run began may be missing: what began is caught up with anyway.
         """
@@ -95,8 +95,8 @@ class Keeping:
             entry = self._entries[name]
             if entry.sure < now:
                 entry.sure = entry.kept.sure(newest)
-                if entry.sure < now:
-                    found.add(name)
+            if entry.sure < now or (entry.kept.silent and entry.kept.heard(newest)):
+                found.add(name)
         return found
 
     def catch_up(

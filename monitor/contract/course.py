@@ -134,6 +134,8 @@ class Kept:
 
     course: Course
     presumed: tuple[Presumed, ...]
+    silent: tuple[tuple[CheckKey, Millis], ...]
+    """The checks whose newest result that is known holds no more, with its time."""
     settled: Millis
     """No result to come changes anything before this instant."""
 
@@ -150,6 +152,10 @@ class Kept:
             until = min(until, end)
         return until
 
+    def heard(self, newest: Callable[[CheckKey], Millis | None]) -> bool:
+        """Whether a check that was taken for silent has spoken: what it said may be older than its silence."""
+        return any((newest(check) or last) > last for check, last in self.silent)
+
 
 def keep(
     segments: Sequence[Segment],
@@ -165,6 +171,7 @@ def keep(
     have no end yet go to ``FAR``.
     """
     presumed: list[Presumed] = []
+    silent: list[tuple[CheckKey, Millis]] = []
     histories: dict[CheckKey, History] = {}
     settled = FAR
     for key, end in _measured(segments, start).items():
@@ -177,8 +184,11 @@ def keep(
             if last.last + last.hold >= now:
                 presumed.append(Presumed(key, last.last, last.hold))
                 runs = (*runs[:-1], replace(last, last=FAR))
+            else:
+                silent.append((key, last.last))
         histories[key] = History(tuple(runs))
-    return Kept(Course.of(_pieces(segments, histories, [*exclusions], start)), tuple(presumed), max(settled, start))
+    course = Course.of(_pieces(segments, histories, [*exclusions], start))
+    return Kept(course, tuple(presumed), tuple(silent), max(settled, start))
 
 
 def resume(
