@@ -78,7 +78,7 @@ def announce(
     elsewhere: Elsewhere | None,
     at: Millis,
 ) -> Window:
-    """Announce a window; see ``maintenance.announce``. Later changes of a window never reach back."""
+    """Announce a window; see ``maintenance.announce``."""
     with _correcting(db, at, [Scope(Span(start, end), servers=servers)]) as why:
         window = maintenance.announce(
             db,
@@ -93,6 +93,15 @@ def announce(
         )
         why.text = window.reference
     return window
+
+
+def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: Elsewhere | None, at: Millis) -> Window:
+    """Give a window another end; see ``maintenance.extend``. What is added to one that is over may reach back."""
+    before = maintenance.window_of(db, number)
+    scopes = [Scope(Span(before.end, end), servers=before.servers)] if before.end < min(end, at) else []
+    with _correcting(db, at, scopes) as why:
+        why.text = before.reference
+        return maintenance.extend(db, context, number, end, elsewhere, at)
 
 
 def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:

@@ -65,7 +65,7 @@ def announce(
         "emergency": one_line(emergency) if emergency is not None else None,
     }
     _record(db, "maintenance-announced", body, elsewhere, announced_at, at)
-    window = _window(db, number)
+    window = window_of(db, number)
     _tell(db, context, window, "announced", None, elsewhere, at)
     return window
 
@@ -73,16 +73,21 @@ def announce(
 def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: Elsewhere | None, at: Millis) -> Window:
     """Give a window another end: a later one is a new announcement, an earlier one holds at once.
 
-    Raises InputError for a window that is unknown, over or cancelled.
+    One that is over can still be given a later end: work that overran, or an extension that was announced elsewhere and
+    is recorded now. Raises InputError for a window that is unknown or cancelled, and for one that is over and would
+    become shorter.
     """
-    window = _open_window(db, number, at)
+    window = window_of(db, number)
     before = window.end
+    state = rules.state(window, at)
+    if state is rules.WindowState.CANCELLED or (state is rules.WindowState.OVER and end < before):
+        raise InputError(f"window {number} is {state}: announce another one")
     if end == before:
         raise InputError(f"--end: window {number} ends then already")
     if end <= window.start:
         raise InputError(f"--end: a window must end after it starts; `monitor maintenance cancel {number}` cancels it")
     _record(db, "maintenance-extended", {"window": number, "end": end}, elsewhere, _announced_at(elsewhere, at), at)
-    window = _window(db, number)
+    window = window_of(db, number)
     _tell(db, context, window, "extended" if end > before else "shortened", before, elsewhere, at)
     return window
 
@@ -92,7 +97,7 @@ def cancel(db: Database, context: Context, number: int, at: Millis) -> Window:
     before = _open_window(db, number, at)
     _record(db, "maintenance-cancelled", {"window": number}, None, at, at)
     _tell(db, context, before, "cancelled", None, None, at)
-    return _window(db, number)
+    return window_of(db, number)
 
 
 def _announced_at(elsewhere: Elsewhere | None, at: Millis) -> Millis:
@@ -104,13 +109,14 @@ def _announced_at(elsewhere: Elsewhere | None, at: Millis) -> Millis:
 
 
 def _open_window(db: Database, number: int, at: Millis) -> Window:
-    window = _window(db, number)
+    window = window_of(db, number)
     if (state := rules.state(window, at)) in (rules.WindowState.OVER, rules.WindowState.CANCELLED):
         raise InputError(f"window {number} is {state}: announce another one")
     return window
 
 
-def _window(db: Database, number: int) -> Window:
+def window_of(db: Database, number: int) -> Window:
+    """Give one window by its number. Raises InputError for one that is not there."""
     for window in known_windows(db):
         if window.id == number:
             return window

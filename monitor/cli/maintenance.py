@@ -93,10 +93,10 @@ def announce(
 def extend(app: App, *, number: int, end: str, announced_at: str | None, reference: str | None, as_json: bool) -> None:
     """Give a window another end; its customers get a mail.
 
-    What is added is a new announcement and needs its own 96 hours.
+    What is added is a new announcement and needs its own 96 hours; also to a window that is over.
     """
     until, elsewhere = app.time(end, "--end"), _elsewhere(app, announced_at, reference)
-    _record(app, lambda db, context, at: books.extend(db, context, number, until, elsewhere, at), as_json=as_json)
+    _record(app, lambda db, context, at: amending.extend(db, context, number, until, elsewhere, at), as_json=as_json)
 
 
 @maintenance.command()

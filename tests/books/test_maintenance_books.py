@@ -11,7 +11,7 @@ from monitor.books import maintenance
 from monitor.books.maintenance import Elsewhere
 from monitor.books.verify import verify
 from monitor.books.windows import known_windows
-from monitor.contract.maintenance import WindowState, state
+from monitor.contract.maintenance import WindowState, short_by, state
 from monitor.errors import InputError
 from monitor.store import database, journal, outbox
 from tests.books.desk import Desk
@@ -253,13 +253,24 @@ def test_a_window_that_is_cancelled_before_its_start_is_kept_as_announced(desk: 
 
 
 @pytest.mark.parametrize("at", [START + 2 * DAY, START + 3 * DAY])
-def test_a_window_that_is_over_can_be_neither_changed_nor_cancelled(desk: Desk, at: int) -> None:
+def test_a_window_that_is_over_can_be_neither_shortened_nor_cancelled(desk: Desk, at: int) -> None:
     window = desk.announce("web-00", start=START + DAY, end=START + 2 * DAY)
     with pytest.raises(InputError, match="window 1 is over"):
-        extend(desk, window, START + 9 * DAY, at)
+        extend(desk, window, START + 2 * DAY - 1, at)
     with pytest.raises(InputError, match="window 1 is over"):
         cancel(desk, window, at)
     assert len(desk.mails("maintenance")) == 1
+
+
+def test_a_window_that_is_over_can_be_extended_and_the_added_part_counts_by_its_own_announcement(desk: Desk) -> None:
+    window = desk.announce("web-00", start=START + 6 * DAY, end=START + 7 * DAY)
+    at, until = START + 9 * DAY, START + 7 * DAY + HOUR
+    late = extend(desk, window, until, at)
+    assert (late.start, late.end, len(late.parts)) == (window.start, until, 2)
+    assert late.short_by == 96 * HOUR + 2 * DAY
+    told = extend(desk, window, until + HOUR, at, Elsewhere(START + 3 * DAY, "ticket 7"))
+    assert [short_by(part) for part in told.parts] == [0, late.short_by, 0]
+    assert len(desk.mails("maintenance")) == 3
 
 
 def test_a_cancelled_window_can_be_neither_changed_nor_cancelled(desk: Desk) -> None:

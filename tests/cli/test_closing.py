@@ -147,6 +147,21 @@ def test_a_window_recorded_late_is_a_correction(site: Installation) -> None:
     assert correction["why"] == "maintenance 1"
 
 
+def test_an_extension_of_a_window_that_is_over_is_a_correction(site: Installation) -> None:
+    site.record("ping", OCTOBER, DOWN)
+    told = ("--announced-at", "2024-09-01", "--reference", "status page 12")
+    window = ("--start", "2024-10-05T09:00Z", "--end", "2024-10-05T10:10Z")
+    site.run("maintenance", "announce", "--server", "web-01", *window, "--reason", "Disks", *told)
+    site.run("close", *MONTH)
+    site.run("maintenance", "extend", "1", "--end", "2024-10-05T10:12Z", *told)
+    (correction,) = month(site)["corrections"]
+    assert correction["why"] == "maintenance 1"
+    changes = {each["field"]: (each["before"], each["after"]) for each in correction["changes"]}
+    assert changes["excluded_seconds"] == (70 * 60, 72 * 60)
+    assert changes["down_seconds"] == (5 * 60, 3 * 60)
+    assert site.run("verify").status == 0
+
+
 def test_what_concerns_another_month_or_server_corrects_nothing(site: Installation) -> None:
     site.record("ping", OCTOBER, DOWN)
     site.run("close", *MONTH)

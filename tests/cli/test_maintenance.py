@@ -67,6 +67,20 @@ def test_an_extension_is_an_announcement_of_its_own(site: Installation) -> None:
     assert mails[1]["references"] == [mails[0]["message_id"]]
 
 
+def test_a_window_of_the_past_is_extended_by_what_was_announced_elsewhere_and_by_nothing_that_was_not(
+    site: Installation,
+) -> None:
+    told = ("--announced-at", "2026-09-20T00:00Z", "--reference", "status page 12")
+    announce(site, "2026-10-01T00:00Z", "2026-10-01T02:00Z", *told)
+    overran = site.run("maintenance", "extend", "1", "--end", "2026-10-01T03:00Z")
+    assert (overran.status, overran.out) == (0, "1\n")
+    assert "excludes nothing" in overran.err
+    in_time = ("--announced-at", "2026-09-27T03:00Z", "--reference", "status page 13")
+    known = site.run("maintenance", "extend", "1", "--end", "2026-10-01T04:00Z", *in_time, "--json").json
+    assert [part["qualifies"] for part in known["parts"]] == [True, False, True]
+    assert site.run("maintenance", "extend", "1", "--end", "2026-10-01T01:00Z").status == 2
+
+
 def test_a_cancelled_window_is_kept_and_shown_as_cancelled(site: Installation) -> None:
     announce(site, from_now(days=5), from_now(days=5, hours=2))
     assert site.run("maintenance", "cancel", "1").status == 0
