@@ -40,6 +40,7 @@ COMMANDS = {
     "outages": "monitor.cli.outages:outages",
     "probe": "monitor.cli.probe:probe",
     "quota": "monitor.cli.quota:quota",
+    "results": "monitor.cli.results:results",
     "run": "monitor.cli.run:run",
     "status": "monitor.cli.status:status",
     "ticket": "monitor.cli.ticket:ticket",
@@ -62,6 +63,13 @@ class _Commands(click.Group):
         module, name = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a pipe that is closed while it still prints is told here, for click would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            return _without_output(error)
 
 
 def find_config(given: Path | None) -> Path:

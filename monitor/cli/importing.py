@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from monitor.store.staging import Clash
 
 HEADER = ["server", "check", "time", "outcome", "latency_ms"]
+MORE = ("attempts", "reason")
+"""Columns that `monitor results` writes as well."""
 OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
 CHUNK = 10_000
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
+_ATTEMPTS = re.compile(r"[0-9]{1,6}", re.ASCII)
+LONGEST_REASON = 500
 LONGEST_LATENCY = Decimal(86_400_000)
 """Milliseconds: a day."""
 
@@ -45,9 +49,10 @@ def import_() -> None:
 def from_csv(app: App, *, file: str, as_json: bool) -> None:
     """Take in a CSV file of results; - reads standard input. Prints how many were new.
 
-    Header and columns: server,check,time,outcome,latency_ms. Times are ISO 8601 with an offset, at most milliseconds,
-    none in the future; the outcome is ok, fail or unknown. Lines may come in any order; a line that is known already
-    is nothing new. A file is taken whole or not at all.
+    Header and columns: server,check,time,outcome,latency_ms, or these and attempts,reason, as monitor results writes
+    them. Times are ISO 8601 with an offset, at most milliseconds, none in the future; the outcome is ok, fail or
+    unknown. Lines may come in any order; a line that is known already is nothing new. A file is taken whole or not at
+    all.
     """
     app.config  # noqa: B018 - a faulty configuration is told before anything is read
     with opened(file) as stream, app.writing() as db:
@@ -82,7 +87,7 @@ def _lines(app: App, stream: TextIO, now: Millis, faults: BadLines) -> Iterator[
     known = {(server.id, check.key.name) for server in app.config.servers for check in server.checks}
     servers = {server.id for server in app.config.servers}
     times: dict[str, Millis] = {}
-    for number, row in rows(stream, HEADER, faults):
+    for number, row in rows(stream, HEADER, faults, more=MORE):
         try:
             yield _line(number, row, known, servers, now, times)
         except ValueError as fault:
@@ -98,7 +103,7 @@ def _line(
     times: dict[str, Millis],
 ) -> Line:
     """Read one line. Raises ValueError with the column, the value and the reason."""
-    server, name, when, outcome, latency = row
+    server, name, when, outcome, latency, *more = row
     if (server, name) not in known:
         if server not in servers:
             raise ValueError(f"server {quoted(server)}: not in the configuration")
@@ -112,7 +117,21 @@ def _line(
         raise ValueError(f"time {quoted(when)}: lies in the future")
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome {quoted(outcome)}: must be ok, fail or unknown")
-    return Line(number, server, name, at, OUTCOMES[outcome], _latency(latency))
+    return Line(number, server, name, at, OUTCOMES[outcome], _latency(latency), *_more(more, outcome))
+
+
+def _more(more: list[str], outcome: str) -> tuple[int, str | None]:
+    """Read attempts and reason, where a file has them."""
+    if not more:
+        return 1, None
+    attempts, reason = more
+    if not _ATTEMPTS.fullmatch(attempts):
+        raise ValueError(f"attempts {quoted(attempts)}: must be a whole number from 0 to 999999")
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise ValueError(f"reason {quoted(reason)}: must be one line of text, {LONGEST_REASON} characters at most")
+    if reason and outcome == "ok":
+        raise ValueError(f"reason {quoted(reason)}: must be empty where the outcome is ok")
+    return int(attempts), reason or None
 
 
 def _time(text: str) -> Millis:

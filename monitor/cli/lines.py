@@ -35,14 +35,18 @@ def opened(file: str) -> Iterator[TextIO]:
         yield stream
 
 
-def rows(stream: TextIO, header: list[str], bad: BadLines) -> Iterator[tuple[int, list[str]]]:
+def rows(
+    stream: TextIO, header: list[str], bad: BadLines, *, more: tuple[str, ...] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """Give each line below the header with its number; one that is no CSV or has other columns is a bad one.
+
+    A file may have ``more`` columns at the end: all of them or none.
 
     What is quoted may hold line breaks: then the number is that of the first of its lines. Raises InputError where the
     header is another.
     """
     lines = csv.reader(stream, strict=True)
-    _check_header(lines, header)
+    header = _header(lines, header, more)
     while True:
         number = lines.line_num + 1
         try:
@@ -61,14 +65,16 @@ def rows(stream: TextIO, header: list[str], bad: BadLines) -> Iterator[tuple[int
             bad.add(number, f"{len(row)} columns instead of {len(header)}: {quoted(','.join(row))}")
 
 
-def _check_header(lines: Iterator[list[str]], header: list[str]) -> None:
+def _header(lines: Iterator[list[str]], header: list[str], more: tuple[str, ...]) -> list[str]:
     try:
         first = next(lines, None)
     except csv.Error as error:
         raise InputError(f"line 1: not CSV: {error}") from None
-    if first != header:
-        found = "the file is empty" if first is None else f"is {quoted(','.join(first))}"
-        raise InputError(f"line 1: the header must be {','.join(header)}, and {found}")
+    if first is not None and first in (header, [*header, *more]):
+        return first
+    found = "the file is empty" if first is None else f"is {quoted(','.join(first))}"
+    also = f" or {','.join([*header, *more])}" if more else ""
+    raise InputError(f"line 1: the header must be {','.join(header)}{also}, and {found}")
 
 
 def quoted(text: str) -> str:
