@@ -60,7 +60,10 @@ class Pacer:
         self._crew = crew
         self._waking: asyncio.Future[None] | None = None
         self._servers: set[str] = set()
-        self._heap: list[tuple[Millis, int, str]] = []
+        self._wheel: dict[Millis, list[tuple[int, str]]] = {}
+        """Who is due when, with the sweep that it is a turn of."""
+        self._dues: list[Millis] = []
+        """A heap of the moments at which somebody is due."""
         self._lay_grid(interval)
 
     def _lay_grid(self, interval: Millis) -> None:
@@ -69,7 +72,15 @@ class Pacer:
         self._interval = interval
         self._origin = now - self._clock.now() % interval
         self._servers = set()
-        self._heap = [(self._origin + interval, 0, _BOUNDARY)]
+        self._wheel, self._dues = {}, []
+        self._add(self._origin + interval, 0, _BOUNDARY)
+
+    def _add(self, due: Millis, sweep: int, server: str) -> None:
+        if due in self._wheel:
+            self._wheel[due].append((sweep, server))
+        else:
+            self._wheel[due] = [(sweep, server)]
+            heapq.heappush(self._dues, due)
 
     def _monotonic(self) -> Millis:
         return int(self._clock.monotonic() * 1000)
@@ -82,15 +93,15 @@ class Pacer:
             sweep = self.sweep
             self._crew.sweep_over(sweep)
             self._lay_grid(interval)
-            self._heap = [(self._origin + interval, sweep + 1, _BOUNDARY)]
+            self._wheel = {due: [(sweep + 1, _BOUNDARY)] for due in self._wheel}
             self._origin -= (sweep + 1) * interval
-        self._heap = [item for item in self._heap if item[2] in servers or item[2] == _BOUNDARY]
-        heapq.heapify(self._heap)
+        staying = servers | {_BOUNDARY}
+        self._wheel = {due: [turn for turn in turns if turn[1] in staying] for due, turns in self._wheel.items()}
         now = self._monotonic()
         for server in servers - self._servers:
             own = phase(server, interval)
             sweep = -((self._origin + own - now) // interval)
-            heapq.heappush(self._heap, (self._origin + sweep * interval + own, sweep, server))
+            self._add(self._origin + sweep * interval + own, sweep, server)
         self._servers = servers
         if self._waking is not None:
             _wake(self._waking)
@@ -103,7 +114,7 @@ class Pacer:
     @property
     def behind(self) -> Millis:
         """By how much the next slot is overdue, in milliseconds; 0 while there is nothing to catch up with."""
-        return max(0, self._monotonic() - self._heap[0][0]) if self._heap else 0
+        return max(0, self._monotonic() - self._dues[0])
 
     async def run(self) -> None:
         """Pace until cancelled."""
@@ -111,7 +122,7 @@ class Pacer:
             now = self._monotonic()
             self._take_due(now)
             passed = self._monotonic() - now
-            await self._nap(self._heap[0][0] - now - passed)
+            await self._nap(self._dues[0] - now - passed)
 
     async def _nap(self, millis: Millis) -> None:
         """Sleep, until something changes at most."""
@@ -124,23 +135,24 @@ class Pacer:
             timer.cancel()
 
     def _take_due(self, now: Millis) -> None:
-        while self._heap and self._heap[0][0] <= now:
-            self._take(now)
+        """Take the turns that have come, the oldest first."""
+        while self._dues[0] <= now:
+            due = heapq.heappop(self._dues)
+            for sweep, server in self._wheel.pop(due):
+                if server == _BOUNDARY:
+                    # one at a time, also after a stall: a turn that is overdue still comes before the end of its sweep
+                    self._crew.sweep_over(sweep)
+                    self._add(due + self._interval, sweep + 1, _BOUNDARY)
+                else:
+                    self._take(now, due, sweep, server)
 
-    def _take(self, now: Millis) -> None:
-        due, sweep, server = self._heap[0]
+    def _take(self, now: Millis, due: Millis, sweep: int, server: str) -> None:
         behind = (now - due) // self._interval
-        if server == _BOUNDARY:
-            # one at a time, also after a stall: a turn that is overdue still comes before the end of its sweep
-            behind = 0
-            self._crew.sweep_over(sweep)
-        else:
-            if behind:
-                self._crew.missed(Slot(server, sweep, due), behind)
-            turn = Slot(server, sweep + behind, due + behind * self._interval)
-            self._crew.launch(turn, now - turn.due)
-        following = behind + 1
-        heapq.heapreplace(self._heap, (due + following * self._interval, sweep + following, server))
+        if behind:
+            self._crew.missed(Slot(server, sweep, due), behind)
+            sweep, due = sweep + behind, due + behind * self._interval
+        self._crew.launch(Slot(server, sweep, due), now - due)
+        self._add(due + self._interval, sweep + 1, server)
 
 
 def _wake(waking: asyncio.Future[None]) -> None:
