@@ -96,7 +96,7 @@ async def ours(board: Board, scrapes: int) -> dict[str, Scrape]:
                     sweep(board, number)
                 found[way].append(await _scrape(headers))
     return {
-        way: Scrape(median(each.cpu for each in several), max(each.blocked for each in several))
+        way: Scrape(median(each.cpu for each in several), max(each.blocked for each in several[1:] or several))
         for way, several in found.items()
     }
 
@@ -147,6 +147,12 @@ def main(servers: int, scrapes: int) -> list[Row]:
         what = f"scrape of {servers:,} servers, {way}"
         rows += [
             Row(f"{what}: processor", scrape.cpu, "ms", peer, "generate_latest, gauges", SHARE, of_peer=True),
-            Row(f"{what}: loop held up", scrape.blocked, "ms", at_most=BLOCKED, note="the longest of all scrapes"),
+            Row(
+                f"{what}: loop held up",
+                scrape.blocked,
+                "ms",
+                at_most=BLOCKED,
+                note="the longest of all scrapes but the first",
+            ),
         ]
     return rows

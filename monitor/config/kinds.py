@@ -1,7 +1,8 @@
 """What a value may be: one function for each kind of value in the configuration.
 
 A kind takes what TOML gave and returns what the program keeps, or raises Refused with what is allowed, in the words of
-a message. ``true`` is never a number. Lengths of time are seconds in the file and whole milliseconds from here on.
+a message. ``true`` is never a number. What may stand in thousands of places, ids and words, is kept once. Lengths of
+time are seconds in the file and whole milliseconds from here on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from sys import intern
 from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.config.faults import Refused
@@ -45,14 +47,14 @@ def identifier(value: object) -> str:
     """Read an id or a service's name: it stands in labels, file names and addresses of pages."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         raise Refused("1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no spaces")
-    return value
+    return intern(value)
 
 
 def reference(value: object) -> str:
     """Read the id of something else; whether it exists is asked when everything is read."""
     if not isinstance(value, str) or not value:
         raise Refused("an id in quotes")
-    return value
+    return intern(value)
 
 
 def flag(value: object) -> bool:
@@ -105,7 +107,7 @@ def choice(*names: str) -> Kind:
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in names:
             raise Refused(allowed)
-        return value
+        return intern(value)
 
     return read
 

@@ -1,7 +1,8 @@
 """``/metrics``: every metric in one table, each with where its lines come from.
 
 Labels are ids, and few; names and kinds come by ``*_info`` series to join on. What leaves the configuration leaves the
-page, because the page is made of the live picture anew at each scrape. Looking to add a metric? Write where its lines
+page. What is many (lines of checks and subscriptions) is kept and written again where it changed; at each scrape the
+live picture is asked, so a page is never older than its scrape. Looking to add a metric? Write where its lines
 come from in ``series.py``, add it to ``METRICS``, and give it a heading in docs/metrics.md.
 """
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from monitor.books.promises import Promises, Waits
-    from monitor.engine.board import Board, Figures
+    from monitor.engine.board import Board
     from monitor.engine.telemetry import ProberCounts, Telemetry
     from monitor.model import Millis
     from monitor.web.series import Source
@@ -39,8 +40,8 @@ def _gauge(name: str, text: str, source: Source) -> tuple[Family, Source]:
     return Family(name, "gauge", text), source
 
 
-def _window_gauge(name: str, text: str, value: Callable[[Figures], float | None]) -> tuple[Family, Source]:
-    return Family(name, "gauge", text), series.per_window(name, value)
+def _shelved(name: str, text: str) -> tuple[Family, Source]:
+    return Family(name, "gauge", text), series.shelved(name)
 
 
 def _prober_counter(name: str, text: str, value: Callable[[ProberCounts], int]) -> tuple[Family, Source]:
@@ -69,21 +70,17 @@ def _waits(name: str, what: str, waits: Callable[[Promises], Waits]) -> tuple[tu
 
 
 METRICS: tuple[tuple[Family, Source], ...] = (
-    _gauge("probe_success", "Whether the last result was ok; absent while unknown.", series.success),
-    _gauge("probe_duration_seconds", "Latency of the last result; absent unless that was ok.", series.duration),
-    _gauge("probe_ssl_earliest_cert_expiry", "When the first certificate of the chain expires.", series.certificate),
+    _shelved("probe_success", "Whether the last result was ok; absent while unknown."),
+    _shelved("probe_duration_seconds", "Latency of the last result; absent unless that was ok."),
+    _shelved("probe_ssl_earliest_cert_expiry", "When the first certificate of the chain expires."),
     _gauge("monitor_check_info", "What is watched, and how.", lambda scene: scene.labelled.check_info),
     _gauge("monitor_subscription_info", "Whose contract it is.", lambda scene: scene.labelled.subscription_info),
-    _window_gauge("sla_availability_ratio", "Up time over measured time, exclusions taken out.", series.availability),
-    _window_gauge("sla_coverage_ratio", "Measured time over the time that counts.", series.coverage),
-    _window_gauge("sla_down_seconds", "Down time that counts.", lambda figures: figures.down / 1000),
-    _window_gauge(
-        "sla_error_budget_remaining_seconds",
-        "Down time left before the target is missed, negative after.",
-        lambda figures: figures.budget / 1000,
-    ),
-    _gauge("sla_target_ratio", "The availability that is promised.", series.target),
-    _gauge("sla_credit_ratio", "Share of the fee that would be owed if this month ended now.", series.credit),
+    _shelved("sla_availability_ratio", "Up time over measured time, exclusions taken out."),
+    _shelved("sla_coverage_ratio", "Measured time over the time that counts."),
+    _shelved("sla_down_seconds", "Down time that counts."),
+    _shelved("sla_error_budget_remaining_seconds", "Down time left before the target is missed, negative after."),
+    _gauge("sla_target_ratio", "The availability that is promised.", lambda scene: scene.labelled.target),
+    _shelved("sla_credit_ratio", "Share of the fee that would be owed if this month ended now."),
     _prober_counter("monitor_results_total", "Results of all outcomes.", lambda counts: counts.results),
     _prober_counter("monitor_results_failed_total", "Results that were failures.", lambda counts: counts.failed),
     _prober_counter(
@@ -147,24 +144,29 @@ METRICS: tuple[tuple[Family, Source], ...] = (
 
 
 class MetricsPage:
-    """The page, made anew for each scrape; ``registry`` holds whatever else is to stand on it."""
+    """The page, as of each scrape; ``registry`` holds whatever else is to stand on it."""
 
     def __init__(self, board: Board, telemetry: Telemetry, registry: CollectorRegistry) -> None:
         self._board = board
         self._telemetry = telemetry
         self._registry = registry
         self._labelled = Labelled(board)
+        self._preparing = self._labelled.prepared()
 
     def pieces(self, form: Format) -> Iterator[str]:
-        """Give the text piece by piece; nothing of one is computed before it is asked for.
+        """Give the text piece by piece, some of them empty; nothing of one is computed before it is asked for.
 
         A configuration that changes in between leaves the page whole: it goes on with what it began with.
         """
         if self._labelled.generation != self._board.generation:
             self._labelled = Labelled(self._board)
-        scene = Scene(self._board, self._telemetry, self._labelled)
+            self._preparing = self._labelled.prepared()
+        labelled, preparing = self._labelled, self._preparing
+        for _ in preparing:  # whoever asks meanwhile helps to prepare the same
+            yield ""
+        scene = Scene(self._board, self._telemetry, labelled)
         blocks = (family.block(source(scene), form) for family, source in METRICS)
-        return pieces(chain(chain.from_iterable(blocks), self._registered(form)))
+        yield from pieces(chain(chain.from_iterable(blocks), self._registered(form)))
 
     def _registered(self, form: Format) -> Iterator[str]:
         # the registry comes last, since it ends the page where OpenMetrics wants an end

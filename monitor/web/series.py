@@ -8,45 +8,160 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from monitor.model import Outcome
 from monitor.web.exposition import histogram, labels, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from monitor.engine.board import Board, CheckView, Figures, SubscriptionView, WindowName
     from monitor.engine.telemetry import ProberCounts, Telemetry
 
 PRODUCT = "sla-monitor"
 WINDOWS: tuple[WindowName, ...] = ("rolling", "month")
+SHELF = 500
+"""Checks or subscriptions of one shelf: what is written again in one go takes half a millisecond."""
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """A few hundred lines of one metric, kept as text, and written again only where what they are made of changed."""
+
+    __slots__ = ("_labelled", "_name", "_read", "_seen", "_text", "_value")
+
+    def __init__(
+        self, name: str, labelled: Sequence[str], read: Callable[[], list[T]], value: Callable[[T], float | None]
+    ) -> None:
+        """``read`` gives what there is now, one for each of ``labelled``; ``value`` makes a number of it, or none."""
+        self._name = name
+        self._labelled = labelled
+        self._read = read
+        self._value = value
+        self._seen: list[T] | None = None
+        self._text = ""
+
+    def text(self) -> str:
+        """Give the lines as of now."""
+        seen = self._read()
+        if seen != self._seen:
+            self._seen = seen
+            name, value = self._name, self._value
+            self._text = "".join(
+                [
+                    f"{name}{labelled} {number!r}\n"
+                    for labelled, each in zip(self._labelled, seen, strict=True)
+                    if (number := value(each)) is not None
+                ]
+            )
+        return self._text
 
 
 class Labelled:
-    """What hangs on the configuration alone, written once for each: labels, and the series that never change."""
+    """What hangs on the configuration: labels, the series that never change, and those that seldom do, on shelves."""
 
     def __init__(self, board: Board) -> None:
+        """Begin; see ``prepared``."""
         self.generation = board.generation
-        self.checks: list[tuple[CheckView, str]] = [
-            (view, labels(server=view.entry.server, check=view.entry.check)) for view in board.checks.values()
-        ]
-        self.check_info = [
-            f"monitor_check_info{labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
-            for e in (view.entry for view in board.checks.values())
-        ]
-        self.probers = sorted({view.entry.prober for view in board.checks.values()})
-        self.subscriptions: list[tuple[SubscriptionView, str]] = [
-            (view, labels(subscription=view.entry.id)) for view in board.subscriptions.values()
-        ]
-        self.windows: list[tuple[SubscriptionView, WindowName, str]] = [
-            (view, window, labels(subscription=view.entry.id, window=window))
-            for view in board.subscriptions.values()
-            for window in WINDOWS
-        ]
-        self.subscription_info = [_subscription_info(view) for view in board.subscriptions.values()]
+        self._checks, self._subscriptions = list(board.checks.values()), list(board.subscriptions.values())
+        self.shelves: dict[str, list[Shelf[Any]]] = {}
+        """By metric."""
+        self.check_info: list[str] = []
+        self.subscription_info: list[str] = []
+        self.target: list[str] = []
+        self.probers = sorted({view.entry.prober for view in self._checks})
         build = labels(version=version(PRODUCT), python=platform.python_version())
         self.build_info = [f"monitor_build_info{build} 1\n"]
+
+    def prepared(self) -> Iterator[None]:
+        """Write it all, by slices, so that the event loop can turn in between."""
+        for first in range(0, len(self._checks), SHELF):
+            self._prepare_checks(self._checks[first : first + SHELF])
+            yield
+        for first in range(0, len(self._subscriptions), SHELF):
+            self._prepare_subscriptions(self._subscriptions[first : first + SHELF])
+            yield
+
+    def _prepare_checks(self, views: Sequence[CheckView]) -> None:
+        labelled = [labels(server=view.entry.server, check=view.entry.check) for view in views]
+        self.check_info.append(
+            "".join(
+                f"monitor_check_info{labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
+                for e in (view.entry for view in views)
+            )
+        )
+        self._shelve("probe_success", labelled, lambda: [view.outcome for view in views], _succeeded)
+        self._shelve("probe_duration_seconds", labelled, lambda: [view.latency for view in views], _seconds)
+        self._shelve("probe_ssl_earliest_cert_expiry", labelled, lambda: [view.cert_expiry for view in views], _itself)
+
+    def _prepare_subscriptions(self, views: Sequence[SubscriptionView]) -> None:
+        labelled = [labels(subscription=view.entry.id) for view in views]
+        windowed = [labels(subscription=view.entry.id, window=window) for view in views for window in WINDOWS]
+        self.subscription_info.append("".join(map(_subscription_info, views)))
+        self.target.append(
+            "".join(
+                f"sla_target_ratio{own} {view.entry.target / 10_000!r}\n"
+                for view, own in zip(views, labelled, strict=True)
+            )
+        )
+        for name, value in WINDOWED.items():
+            self._shelve(
+                name, windowed, lambda: [view.figures.get(window) for view in views for window in WINDOWS], value
+            )
+        self._shelve("sla_credit_ratio", labelled, lambda: [view.figures.get("month") for view in views], _credit)
+
+    def _shelve(
+        self, name: str, labelled: Sequence[str], read: Callable[[], list[T]], value: Callable[[T], float | None]
+    ) -> None:
+        self.shelves.setdefault(name, []).append(Shelf(name, labelled, read, value))
+
+
+def _succeeded(outcome: Outcome | None) -> int | None:
+    """Give 1 or 0 for a result that says anything."""
+    return None if outcome is None or outcome is Outcome.UNKNOWN else int(outcome is Outcome.OK)
+
+
+def _seconds(latency: int | None) -> float | None:
+    return None if latency is None else latency / 1_000_000
+
+
+def _itself(value: int | None) -> int | None:
+    return value
+
+
+def _availability(figures: Figures | None) -> float | None:
+    """Divide whole numbers once: the ratio compares with the target as the exact fraction would."""
+    known = figures.up + figures.down if figures is not None else 0
+    return figures.up / known if figures is not None and known else None
+
+
+def _coverage(figures: Figures | None) -> float | None:
+    """Give how much of the time that counts was measured; None where none counts."""
+    if figures is None or not (counted := figures.up + figures.down + figures.unknown):
+        return None
+    return (figures.up + figures.down) / counted
+
+
+def _down(figures: Figures | None) -> float | None:
+    return None if figures is None else figures.down / 1000
+
+
+def _budget(figures: Figures | None) -> float | None:
+    return None if figures is None else figures.budget / 1000
+
+
+def _credit(figures: Figures | None) -> float | None:
+    return None if figures is None or figures.credit is None else figures.credit / 100
+
+
+WINDOWED: Final[Mapping[str, Callable[[Figures | None], float | None]]] = {
+    "sla_availability_ratio": _availability,
+    "sla_coverage_ratio": _coverage,
+    "sla_down_seconds": _down,
+    "sla_error_budget_remaining_seconds": _budget,
+}
+"""Metrics of each subscription and window."""
 
 
 def _subscription_info(view: SubscriptionView) -> str:
@@ -73,71 +188,9 @@ class Scene:
 Source: TypeAlias = "Callable[[Scene], Iterable[str]]"
 
 
-def success(scene: Scene) -> Iterator[str]:
-    """Give 1 or 0 for each check whose last result says anything."""
-    for view, labelled in scene.labelled.checks:
-        if view.outcome is Outcome.OK:
-            yield f"probe_success{labelled} 1\n"
-        elif view.outcome is Outcome.FAIL:
-            yield f"probe_success{labelled} 0\n"
-
-
-def duration(scene: Scene) -> Iterator[str]:
-    """Give the latency of each check whose last result was ok."""
-    return (
-        f"probe_duration_seconds{labelled} {view.latency / 1_000_000!r}\n"
-        for view, labelled in scene.labelled.checks
-        if view.latency is not None
-    )
-
-
-def certificate(scene: Scene) -> Iterator[str]:
-    """Give when the certificate of each check with TLS expires."""
-    return (
-        f"probe_ssl_earliest_cert_expiry{labelled} {view.cert_expiry}\n"
-        for view, labelled in scene.labelled.checks
-        if view.cert_expiry is not None
-    )
-
-
-def per_window(name: str, value: Callable[[Figures], float | None]) -> Source:
-    """Make a source of one figure for each subscription and window; None is no sample."""
-
-    def lines(scene: Scene) -> Iterator[str]:
-        for view, window, labelled in scene.labelled.windows:
-            figures = view.figures.get(window)
-            if figures is not None and (number := value(figures)) is not None:
-                yield f"{name}{labelled} {number!r}\n"
-
-    return lines
-
-
-def availability(figures: Figures) -> float | None:
-    """Divide whole numbers once: the ratio compares with the target as the exact fraction would."""
-    known = figures.up + figures.down
-    return figures.up / known if known else None
-
-
-def coverage(figures: Figures) -> float | None:
-    """Give how much of the time that counts was measured; None where none counts."""
-    known = figures.up + figures.down
-    return known / (known + figures.unknown) if known + figures.unknown else None
-
-
-def target(scene: Scene) -> Iterator[str]:
-    """Give what is promised to each subscription."""
-    return (
-        f"sla_target_ratio{labelled} {view.entry.target / 10_000!r}\n"
-        for view, labelled in scene.labelled.subscriptions
-    )
-
-
-def credit(scene: Scene) -> Iterator[str]:
-    """Give what this month would cost, for each subscription."""
-    for view, labelled in scene.labelled.subscriptions:
-        figures = view.figures.get("month")
-        if figures is not None and figures.credit is not None:
-            yield f"sla_credit_ratio{labelled} {figures.credit / 100!r}\n"
+def shelved(name: str) -> Source:
+    """Make a source of what stands on shelves."""
+    return lambda scene: (shelf.text() for shelf in scene.labelled.shelves.get(name, ()))
 
 
 def per_prober(name: str, value: Callable[[ProberCounts], int]) -> Source:

@@ -43,6 +43,8 @@ HEADERS = {
 """What every answer carries, unless it says otherwise itself."""
 GZIP = 31
 """zlib's name for the largest window with gzip's framing."""
+LARGE = 50_000
+"""Bytes from which on a piece is compressed in a thread, which meanwhile needs nothing of the interpreter."""
 GOODBYE = 1.0
 """Seconds that answers under way are given when the daemon stops."""
 _WHY = {
@@ -134,8 +136,12 @@ async def _send(request: web.Request, pieces: Iterator[str], headers: dict[str, 
         return response
     for piece in pieces:
         data = piece.encode()
-        if packed := packer.compress(data) if packer else data:
-            await response.write(packed)
+        if packer and len(data) >= LARGE:
+            data = await asyncio.to_thread(packer.compress, data)
+        elif packer:
+            data = packer.compress(data)
+        if data:
+            await response.write(data)
         await asyncio.sleep(0)
     await response.write_eof(packer.flush() if packer else b"")
     return response

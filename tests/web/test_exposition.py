@@ -130,11 +130,13 @@ def test_pieces_are_made_one_at_a_time_and_lose_nothing() -> None:
     made = []
 
     def lines() -> Iterable[str]:
-        for number in range(2 * PIECE + 1):
+        for number in range(PIECE):
             made.append(number)
             yield f"{number}\n"
 
     cut = pieces(iter(lines()))
     first = next(cut)
-    assert len(made) == PIECE
+    assert PIECE <= len(first) < PIECE + 10
+    assert first.split() == [str(number) for number in made]
     assert (first + "".join(cut)).split() == [str(number) for number in made]
+    assert len(made) == PIECE

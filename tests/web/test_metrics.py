@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from monitor.engine.board import Board, CheckEntry, Figures
 from monitor.engine.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome
-from monitor.web.exposition import PIECE, Format
+from monitor.web.exposition import Format
 from monitor.web.metrics import METRICS, MetricsPage
+from monitor.web.series import SHELF
 from tests.web.pictures import (
     CHECKS,
     NOW,
@@ -31,6 +33,7 @@ from tests.web.pictures import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
+MANY = 3 * SHELF
 CHECK, SUBSCRIPTION, WINDOW, PROBER = ["server", "check"], ["subscription"], ["subscription", "window"], ["prober"]
 PROMISED: dict[str, tuple[str, list[str]]] = {
     "probe_success": ("gauge", CHECK),
@@ -261,7 +264,7 @@ def test_what_leaves_the_configuration_leaves_the_page() -> None:
 
 def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() -> None:
     board, telemetry = Board(), Telemetry()
-    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(PIECE)], [])
+    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
     for key in board.checks:
         board.check_result(result(key))
     cut = MetricsPage(board, telemetry, CollectorRegistry()).pieces(Format.OPENMETRICS)
@@ -270,7 +273,7 @@ def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() ->
     board.outage_opened(outage(1, SITE))
     text += "".join(cut)
     assert len(parsed(text, Format.OPENMETRICS)) > 5
-    assert len(samples(text, "monitor_check_info")) == len(samples(text, "probe_success")) == PIECE
+    assert len(samples(text, "monitor_check_info")) == len(samples(text, "probe_success")) == MANY
 
 
 def test_names_cannot_break_out_of_their_line() -> None:
@@ -279,3 +282,34 @@ def test_names_cannot_break_out_of_their_line() -> None:
     text = page(board, Telemetry())
     assert 'address="x\\"} 1\\nevil_total 9 \\\\"' in text
     assert not re.search(r"^evil", text, re.MULTILINE)
+
+
+def test_what_is_kept_is_written_again_as_soon_as_it_changed() -> None:
+    board = watched()
+    metrics = MetricsPage(board, Telemetry(), CollectorRegistry())
+
+    def shown(name: str) -> dict[str, float]:
+        return samples("".join(metrics.pieces(Format.TEXT)), name)
+
+    assert shown("probe_duration_seconds") == {}
+    board.check_result(result(PING, latency=412))
+    assert shown("probe_duration_seconds") == {'server="web-01",check="ping"': 0.000412}
+    board.check_result(result(PING, latency=413))
+    board.figures("acme-web-01", "month", Figures(9, 1, 0, 9000, -5, 50))
+    assert shown("probe_duration_seconds") == {'server="web-01",check="ping"': 0.000413}
+    assert shown("sla_credit_ratio") == {'subscription="acme-web-01"': 0.5}
+    board.check_result(result(PING, Outcome.FAIL))
+    board.figures("acme-web-01", "month", None)
+    assert shown("probe_success") == {'server="web-01",check="ping"': 0}
+    assert shown("probe_duration_seconds") == shown("sla_credit_ratio") == {}
+
+
+def test_two_scrapes_of_a_new_configuration_prepare_it_together() -> None:
+    board = Board()
+    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
+    metrics = MetricsPage(board, Telemetry(), CollectorRegistry())
+    one, other = metrics.pieces(Format.TEXT), metrics.pieces(Format.TEXT)
+    texts = ["", ""]
+    for first, second in zip_longest(one, other, fillvalue=""):
+        texts = [texts[0] + first, texts[1] + second]
+    assert [len(samples(text, "monitor_check_info")) for text in texts] == [MANY, MANY]
