@@ -16,6 +16,7 @@ from monitor.contract.credits import Credit, credit
 from monitor.contract.segments import month_window, segments, terms_at, terms_at_end
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History
+from monitor.contract.versions import place_at
 from monitor.model import CheckKey, Outcome, Span
 from monitor.store import outages, results, rewriting
 
@@ -81,6 +82,10 @@ class Books:
             *(exclusion for window in self.windows for exclusion in rules.exclusions(window)),
             *(record.exclusion(at) for record in self.records if record.withdrawn is None),
         )
+        self._by_server: dict[str | None, list[Exclusion]] = {}
+        for one in self.exclusions:
+            for server in one.servers or (None,):
+                self._by_server.setdefault(server, []).append(one)
         self._histories: dict[tuple[CheckKey, Span], History] = {}
 
     @property
@@ -97,11 +102,16 @@ class Books:
         return self._accounts(rolling_span(self.at, days), f"{days} days", only)
 
     def _accounts(self, window: Span, label: str, only: str | None) -> Accounts:
-        known = dict.fromkeys(name for terms in self.versions for name in terms.subscriptions)
-        names = [only] if only is not None else sorted(known)
+        names = [only] if only is not None else self._names(window.start)
         found = [self._subscription(name, window) for name in names]
         zone = terms_at(self.versions, min(window.end - 1, self.at)).timezone
         return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
+
+    def _names(self, since: Millis) -> list[str]:
+        """Give the subscriptions of which the terms that are in force from then on, or come into force later, know."""
+        versions = self.versions
+        known = {name for at in range(place_at(versions, since), len(versions)) for name in versions[at].subscriptions}
+        return sorted(known)
 
     def _subscription(self, name: str, window: Span) -> SubscriptionAccount | None:
         last = terms_at_end(self.versions, name, window, self.at)
@@ -114,23 +124,33 @@ class Books:
         came_to = account(
             parts,
             histories,
-            self.exclusions,
+            self._concerning(parts),
             rounding=terms.rounding,
             target=product.target,
             now=self.at,
         )
         # as if everything stayed as it is now; what a subscription was not in force for is not in it
-        whole = segments(self.versions, name, window, window.end)
+        whole = parts if window.end <= self.at else segments(self.versions, name, window, window.end)
         nominal = Span(whole[0].span.start, whole[-1].span.end) if whole else window
         budget = came_to.budget_ms(sum(part.span.end - part.span.start for part in whole))
         owed = credit(product, came_to, subscription)
         since = self._terms_from(name, came_to, histories.values())
         return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, since)
 
+    def _concerning(self, parts: Iterable[Segment]) -> list[Exclusion]:
+        """Give the exclusions that apply to the servers of some segments, or to every server."""
+        servers = dict.fromkeys(part.server for part in parts)
+        return list(dict.fromkeys(one for server in (None, *servers) for one in self._by_server.get(server, ())))
+
     def _terms_from(self, name: str, came_to: Account, histories: Iterable[History]) -> Millis | None:
         """Say from when on a subscription's first terms were in force, where they read results from before it."""
+        if came_to.span is None:
+            return None
+        known = terms_at(self.versions, came_to.span.start)
+        if name in known.subscriptions and known.in_force <= came_to.span.start:
+            return None
         first = next(each.in_force for each in self.versions if name in each.subscriptions)
-        if came_to.span is None or came_to.span.start >= first:
+        if came_to.span.start >= first:
             return None
         return first if any(known.runs and known.runs[0].first < first for known in histories) else None
 

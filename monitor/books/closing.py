@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.books.accounts import Books
 from monitor.books.figures import figures
-from monitor.books.terms import come_into_force
+from monitor.books.terms import come_into_force, in_force
 from monitor.contract.calendar import month_after, month_of, month_span, month_text, parse_month
 from monitor.contract.segments import month_window
-from monitor.contract.terms import terms_from_body
 from monitor.errors import InputError
 from monitor.model import Span
 from monitor.store import evidence, journal
@@ -74,14 +73,6 @@ def _closing(entry: journal.Entry) -> Closing:
         recorded_by=body["recorded_by"],
         subscriptions=body["subscriptions"],
     )
-
-
-def in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
-    """Give the terms that were recorded last until a moment, with their number in the journal."""
-    found = None
-    for found in journal.entries(db, "terms", until=at):  # noqa: B007 - the last is what is wanted
-        pass
-    return None if found is None else (found.number, terms_from_body(found.at, found.body))
 
 
 def last_over(zone: str, at: Millis) -> tuple[int, int]:

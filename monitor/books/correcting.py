@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.books.accounts import Books
-from monitor.books.closing import CLOSED, closing_of, in_force, last_over
+from monitor.books.closing import CLOSED, closing_of, last_over
 from monitor.books.figures import figures
-from monitor.books.terms import come_into_force
+from monitor.books.terms import come_into_force, in_force
 from monitor.contract.calendar import month_after, month_of, month_text, parse_month
+from monitor.contract.versions import place_at
 from monitor.model import Span
 from monitor.store import journal
 
@@ -183,9 +184,11 @@ def _closings(db: Database, at: Millis, span: Span) -> Iterator[Closing]:
 
 def _names(books: Books, scope: Scope) -> list[str]:
     found = set(scope.subscriptions)
+    if scope.everything:  # terms before those in force at its start say nothing of it
+        since = place_at(books.versions, scope.span.start)
+        return sorted(found.union(*(books.versions[at].subscriptions for at in range(since, len(books.versions)))))
     for terms in books.versions:
-        known = terms.subscriptions.values()
-        found |= {one.id for one in known if scope.everything or one.server in scope.servers}
+        found |= {one.id for one in terms.subscriptions.values() if one.server in scope.servers}
     return sorted(found)
 
 

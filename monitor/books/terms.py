@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.contract.terms import terms_body, terms_from_body
+from monitor.contract.terms import TermsReader, terms_body, terms_from_body
+from monitor.contract.versions import Versions
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -25,15 +26,29 @@ def come_into_force(db: Database, terms: Terms, at: Millis) -> int | None:
     return journal.append(db, at, "terms", body)
 
 
-def versions(db: Database, at: Millis, current: Terms) -> tuple[Terms, ...]:
-    """Give every version of the terms recorded until ``at``, oldest first.
+def versions(db: Database, at: Millis, current: Terms) -> Versions:
+    """Give every version of the terms recorded until ``at``, oldest first; each is read when it is first looked at.
 
     The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
     now may have history already, and is read with the terms as configured now. One that came into force after ``at``
     does not exist in the books as they stood, and neither does ``current`` where it is in force only from later on.
     """
-    recorded = [terms_from_body(entry.at, entry.body) for entry in journal.entries(db, "terms", until=at)]
+    recorded = journal.places(db, "terms", until=at)
     newest, body = journal.last(db, "terms"), terms_body(current)
-    if not recorded or (current.in_force <= at and (newest is None or newest.body != body)):
-        recorded.append(terms_from_body(at, body))
-    return tuple(recorded)
+    pending = not recorded or (current.in_force <= at and (newest is None or newest.body != body))
+    reader = TermsReader()
+
+    def read(place: int) -> Terms:
+        if place == len(recorded):
+            return reader.read(at, body)
+        number, in_force = recorded[place]
+        known = newest if newest is not None and newest.number == number else journal.get(db, number)
+        return reader.read(in_force, known.body)
+
+    return Versions([*(since for _, since in recorded), *([at] if pending else [])], read)
+
+
+def in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
+    """Give the terms that were recorded last until a moment, with their number in the journal."""
+    found = journal.last(db, "terms", until=at)
+    return None if found is None else (found.number, terms_from_body(found.at, found.body))

@@ -16,7 +16,7 @@ from monitor.model import CheckKey, Span
 from monitor.store import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlite_utils import Database
 
@@ -53,7 +53,7 @@ def _fact(entry: journal.Entry) -> rules.Fact:
 
 def open_ticket(
     db: Database,
-    known: tuple[Terms, ...],
+    known: Sequence[Terms],
     subscription: str,
     channel: Channel,
     reference: str | None,

@@ -55,7 +55,9 @@ def availability(
         if at > now:
             raise InputError(f"--at {at_text}: lies in the future; the books stand now")
         books = Books(db, at, app.config.terms(now))
-        if subscription is not None and not any(subscription in terms.subscriptions for terms in books.versions):
+        if subscription is not None and not any(
+            subscription in terms.subscriptions for terms in reversed(books.versions)
+        ):
             raise InputError(f"--subscription {subscription}: no such subscription in the configuration")
         if days is not None:
             accounts = books.rolling(days, subscription)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.contract.calendar import day_span, midnight, month_span
 from monitor.contract.terms import PRODUCTS, measured_checks
+from monitor.contract.versions import place_at
 from monitor.model import Span
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from monitor.contract.terms import ProductTerms, Terms
     from monitor.model import Millis, Rounding, Subscription
-
-_IN_FORCE = attrgetter("in_force")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Promise:
 
 def terms_at(versions: Sequence[Terms], at: Millis) -> Terms:
     """Return the terms in force at an instant, of versions ordered by ``in_force``; the first extends back."""
-    return versions[max(bisect_right(versions, at, key=_IN_FORCE) - 1, 0)]
+    return versions[place_at(versions, at)]
 
 
 def terms_of_window(versions: Sequence[Terms], window: Span, now: Millis) -> Terms:
@@ -52,7 +49,8 @@ def terms_of_window(versions: Sequence[Terms], window: Span, now: Millis) -> Ter
 
 def month_window(versions: Sequence[Terms], year: int, month: int) -> Span:
     """Return the calendar month in the zone of the last terms that came into force before its end."""
-    for terms in reversed(versions[1:]):
+    for place in range(len(versions) - 1, 0, -1):
+        terms = versions[place]
         span = month_span(year, month, terms.timezone)
         if terms.in_force < span.end:
             return span
@@ -106,10 +104,12 @@ def promises(versions: Sequence[Terms], subscription: str, window: Span) -> tupl
 def _stretches(
     versions: Sequence[Terms], subscription: str, window: Span
 ) -> Iterator[tuple[Terms, Subscription, Span]]:
-    first = next((index for index, terms in enumerate(versions) if subscription in terms.subscriptions), None)
-    if first is None:
-        return
-    index = max(bisect_right(versions, window.start, key=_IN_FORCE) - 1, first)
+    index = place_at(versions, window.start)
+    if index < len(versions) and subscription in versions[index].subscriptions:
+        first = index  # or earlier: what was before says nothing of the window
+    else:
+        first = next((at for at, terms in enumerate(versions) if subscription in terms.subscriptions), len(versions))
+        index = max(index, first)
     for at in range(index, len(versions)):
         terms = versions[at]
         if at > first and terms.in_force >= window.end:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from monitor.model import PING, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from monitor.model import CreditPolicy, Millis, Product, Rounding
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +148,49 @@ def terms_body(terms: Terms) -> dict[str, Any]:
 
 def terms_from_body(in_force: Millis, body: Mapping[str, Any]) -> Terms:
     """Return the terms that ``terms_body`` wrote down."""
-    return Terms(
-        in_force=in_force,
-        timezone=body["timezone"],
-        rounding=body["rounding"],
-        rolling_days=body["rolling_days"],
-        interval=body["interval"],
-        servers={
-            name: ServerTerms(server["level"], tuple(CheckTerms(*check) for check in server["checks"]))
-            for name, server in body["servers"].items()
-        },
-        subscriptions={name: _subscription_from_body(one) for name, one in body["subscriptions"].items()},
-        customers=dict(body["customers"]),
-        credit=body.get("credit", "on-claim"),
-        support_credit=body.get("support_credit"),
-        ticket_area=body.get("ticket_area"),
-    )
+    return TermsReader().read(in_force, body)
+
+
+class TermsReader:
+    """Reads versions of the terms that were written down; what several of them say alike is read and kept once."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, tuple[Mapping[str, Any], ServerTerms]] = {}
+        self._subscriptions: dict[str, tuple[Mapping[str, Any], Subscription]] = {}
+
+    def read(self, in_force: Millis, body: Mapping[str, Any]) -> Terms:
+        """Return the terms that ``terms_body`` wrote down."""
+        return Terms(
+            in_force=in_force,
+            timezone=body["timezone"],
+            rounding=body["rounding"],
+            rolling_days=body["rolling_days"],
+            interval=body["interval"],
+            servers=_read_once(body["servers"], self._servers, _server_from_body),
+            subscriptions=_read_once(body["subscriptions"], self._subscriptions, _subscription_from_body),
+            customers=dict(body["customers"]),
+            credit=body.get("credit", "on-claim"),
+            support_credit=body.get("support_credit"),
+            ticket_area=body.get("ticket_area"),
+        )
+
+
+def _read_once(
+    bodies: Mapping[str, Mapping[str, Any]],
+    known: dict[str, tuple[Mapping[str, Any], T]],
+    read: Callable[[Mapping[str, Any]], T],
+) -> dict[str, T]:
+    found = {}
+    for name, body in bodies.items():
+        before = known.get(name)
+        if before is None or before[0] != body:
+            before = known[name] = body, read(body)
+        found[name] = before[1]
+    return found
+
+
+def _server_from_body(body: Mapping[str, Any]) -> ServerTerms:
+    return ServerTerms(body["level"], tuple(CheckTerms(*check) for check in body["checks"]))
 
 
 def _subscription_body(one: Subscription) -> dict[str, Any]:

@@ -143,10 +143,22 @@ def members(db: Database, kind: str, name: str, before: int) -> set[str]:
     return {row[0] for row in rows}
 
 
-def last(db: Database, kind: str) -> Entry | None:
-    """Give the newest fact of a kind."""
+def places(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
+    """Give number and time of each fact of a kind, none recorded after ``until``, without reading what it says."""
+    return list(db.execute("SELECT number, at FROM journal WHERE kind = ? AND at <= ? ORDER BY number", [kind, until]))
+
+
+def get(db: Database, number: int) -> Entry:
+    """Give the fact of a number, of which it is known that it is there."""
+    row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
+    return Entry(row[0], row[1], row[2], json.loads(row[3]))
+
+
+def last(db: Database, kind: str, until: Millis | None = None) -> Entry | None:
+    """Give the newest fact of a kind, none recorded after ``until``."""
     row = db.execute(
-        "SELECT number, at, kind, body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]
+        "SELECT number, at, kind, body FROM journal WHERE kind = ? AND at <= ? ORDER BY number DESC LIMIT 1",
+        [kind, until if until is not None else 1 << 62],
     ).fetchone()
     return Entry(row[0], row[1], row[2], _read(row[3])) if row else None
 

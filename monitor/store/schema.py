@@ -169,6 +169,18 @@ def _packed(db: Database) -> None:
         db.execute(statement)
 
 
+_IMPORTED = """
+-- Imports are few among the batches of every sweep, and every question asks which came after its moment.
+CREATE INDEX batch_imported ON batch (opened) WHERE source = 'import';
+"""
+
+
+@migrations(name="2026-11-imported")
+def _imported(db: Database) -> None:
+    for statement in _statements(_IMPORTED):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into statements; a trigger's body ends with ``END``.
 
