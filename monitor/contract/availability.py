@@ -179,10 +179,15 @@ class _Tally:
             self.charges[key] = self.charges.get(key, 0) + time.length
             excluded |= time
         self.excluded += excluded.length
+        up, down, before = 0, 0, None
         for reading, timelines in readings.items():
-            whole = together(timelines, heeded.by_check) if heeded.by_check else together(timelines)
-            self.up[reading] += (whole.up - excluded).length
-            self.down[reading] += (whole.down - excluded).length
+            if timelines is not before:  # where no outage comes near the three are one
+                same = timelines is counted and not heeded.by_check
+                whole = raw if same else together(timelines, heeded.by_check)
+                up, down = (whole.up - excluded).length, (whole.down - excluded).length
+                before = timelines
+            self.up[reading] += up
+            self.down[reading] += down
 
     def account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
         """Turn the sums into the account."""
