@@ -1,0 +1,143 @@
+"""Accounts of a month: by the command line, start and all, while the books grow over years; and from open books.
+
+What is in the books is said in ``bench/ledger.py``. The command line is measured as whole processes that print to
+nowhere: the median of what passed, beside the processor time, which says more on a machine that has other things to do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.ledger import Ledger
+from bench.report import Row
+from monitor.books.accounts import Books
+from monitor.books.closing import close
+from monitor.books.correcting import last_month_drifts
+from monitor.contract.calendar import parse_month
+from monitor.store import database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlite_utils import Database
+
+GOALS = {"all": 2.0, "one": 0.3, "status": 1.0, "many": 1.0, "drift": 1.0}
+"""Seconds."""
+
+
+def taken(work: Callable[[], object], times: int) -> tuple[float, float]:
+    """Do something several times; gives medians: seconds that passed, and of processor time."""
+    passed, spent = [], []
+    for _ in range(times):
+        before, began = os.times(), time.perf_counter()
+        work()
+        after = os.times()
+        passed.append(time.perf_counter() - began)
+        spent.append(sum(after[:4]) - sum(before[:4]))
+    return median(passed), median(spent)
+
+
+def row(what: str, work: Callable[[], object], times: int, goal: str = "") -> Row:
+    """Measure one thing."""
+    passed, spent = taken(work, times)
+    return Row(what, passed, "s", at_most=GOALS.get(goal), note=f"{spent:.2f} s CPU", more={"cpu_seconds": spent})
+
+
+def asked(ledger: Ledger, *words: str) -> Callable[[], object]:
+    """Ask the command line, as a process of its own."""
+    command = [sys.executable, "-m", "monitor", "--config", str(ledger.config), *words]
+    return lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - our own program
+
+
+def by_the_command_line(subscriptions: int, years: Sequence[int], times: int) -> list[Row]:
+    """Let books grow, and ask them the same after so many years each; at the end ask everything else too."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        end = time.gmtime().tm_year
+        ledger = Ledger(Path(folder), subscriptions, end - max(years) + 1)
+        first = f"{end - max(years) + 1}-02"
+        whose = f"{subscriptions:,} subscriptions"
+        for year in range(1, max(years) + 1):
+            ledger.grow()
+            if year not in years:
+                continue
+            size = ledger.file.stat().st_size >> 20
+            stored = f"{year} {'year' if year == 1 else 'years'} stored ({size} MiB)"
+            month = ("availability", "--month", ledger.last_over, "--json")
+            rows += [
+                row(f"availability of a month, {whose}, {stored}", asked(ledger, *month), times, "all"),
+                row(f"the same, one of them, {stored}", asked(ledger, *month, "--subscription", "s7"), times, "one"),
+            ]
+        rows += [
+            row(f"availability of the first month, {stored}", asked(ledger, "availability", "--month", first), times),
+            *_other_commands(ledger, whose, times),
+            *_closing(ledger, whose, times),
+        ]
+    return rows
+
+
+def _other_commands(ledger: Ledger, whose: str, times: int) -> list[Row]:
+    month = ledger.last_over
+    return [
+        row(f"credits of a month, {whose}", asked(ledger, "credits", "--month", month), times),
+        row(f"status, {whose}", asked(ledger, "status"), times, "status"),
+        row("explain one instant", asked(ledger, "explain", "s7", "--at", f"{month}-12T10:00"), times),
+        row(f"outages of a month, {whose}", asked(ledger, "outages", "list", "--month", month), times),
+    ]
+
+
+def _closing(ledger: Ledger, whose: str, times: int) -> list[Row]:
+    """Close a month, and look whether it drifted, as the daemon does every hour."""
+    at = ledger.now - 1
+    terms, when = ledger.terms(at), parse_month(ledger.last_over)
+    db = database.open_writing(ledger.file)
+
+    def freeze() -> None:
+        db.execute("BEGIN IMMEDIATE")
+        close(db, terms, when, at, "bench")
+        db.conn.rollback()
+
+    closed = row(f"close a month, {whose}", freeze, times)
+    with database.transaction(db):
+        close(db, terms, when, at, "bench")
+    drifts = row(f"whether the month closed last drifted, {whose}", lambda: last_month_drifts(db, at), times, "drift")
+    db.close()
+    return [closed, drifts]
+
+
+def from_the_store(subscriptions: int, times: int) -> list[Row]:
+    """Read a month out of open books."""
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder), subscriptions, time.gmtime().tm_year)
+        ledger.grow()
+        when, terms = parse_month(ledger.last_over), ledger.terms(ledger.now)
+        db = database.open_reading(ledger.file)
+
+        def read(db: Database = db) -> None:
+            Books(db, ledger.now, terms).month(*when)
+
+        found = row(f"accounts of a month, {subscriptions:,} subscriptions, from open books", read, times, "many")
+        db.close()
+    return [found]
+
+
+@click.command()
+@click.option("--subscriptions", default=1_000, show_default=True, type=click.IntRange(10))
+@click.option("--years", default="1,2,4", show_default=True, help="Ask after so many years each.")
+@click.option("--many", default=10_000, show_default=True, type=click.IntRange(10), help="Read from open books.")
+@click.option("--times", default=5, show_default=True, type=click.IntRange(1), help="Ask so often; medians count.")
+def main(subscriptions: int, years: str, many: int, times: int) -> list[Row]:
+    """Ask for the accounts of a month, with one year of books and with several."""
+    return [
+        *by_the_command_line(subscriptions, [int(year) for year in years.split(",")], times),
+        *from_the_store(many, times),
+    ]

@@ -1,0 +1,214 @@
+"""Books that grew over years, made on disk: the configuration, the terms, what was measured, and what was recorded.
+
+What is in them, for each month, besides one ping a minute of every server and one page a minute of each that hosts
+pages: every third check has one outage, of 3 to 40 minutes, one check in a hundred has a gap in which nothing was
+measured; two maintenance windows of ten servers each, announced five days before; six exclusions of a server's
+quarter of an hour; one change of fees, by which new terms come into force. Every sweep has its batch, every hour its
+entry with a digest in the journal. Single results are there for the last hours only (``RESULT_HOURS``): accounts do not
+read them, and a year of them would take longer to make than all that is measured.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import count
+from typing import TYPE_CHECKING
+
+from monitor.books.terms import come_into_force
+from monitor.config import load
+from monitor.contract.calendar import month_span
+from monitor.model import CheckKey, Outcome, Result, Run, Span
+from monitor.outage import OpenOutage
+from monitor.store import database, journal, outages, results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+    from monitor.contract.terms import Terms
+    from monitor.model import Millis
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+HOLD = 2 * MINUTE
+RESULT_HOURS = 6
+ZONE = "Europe/Istanbul"
+MONTHS = 12
+PRODUCTS = ("server", "server", "colocation", "web-hosting", "server")
+TROUBLED = 3
+"""One in so many checks has an outage in a month."""
+GAPPED = 100
+"""One in so many checks has a gap in a month."""
+
+
+def configuration(subscriptions: int) -> str:
+    """Give the configuration: one server for each subscription, one customer for ten of them."""
+    parts = ['[email]\ntransport = "file"\nfrom = "sla@example.com"\n']
+    parts += [
+        f'[[customer]]\nid = "c{number}"\nname = "Customer {number}"\nemails = ["c{number}@example.com"]\n'
+        for number in range((subscriptions + 9) // 10)
+    ]
+    for number in range(subscriptions):
+        product = PRODUCTS[number % len(PRODUCTS)]
+        parts.append(f'[[server]]\nid = "s{number}"\naddress = "127.{number >> 16}.{number >> 8 & 255}.{number & 255}"')
+        parts.append("level = 4")
+        if product == "web-hosting":
+            parts.append(f'[[server.service]]\nname = "site"\ntype = "http"\nurl = "http://s{number}.example.com/"')
+        parts.append(
+            f'[[subscription]]\nid = "s{number}"\ncustomer = "c{number // 10}"\nserver = "s{number}"\n'
+            f'product = "{product}"\nfee = "49.90"\ncurrency = "USD"\n'
+        )
+    return "\n".join(parts)
+
+
+@dataclass
+class _Course:
+    """One check on its way through time: since when its last run lasts."""
+
+    number: int
+    key: CheckKey
+    first: Millis
+
+
+class Ledger:
+    """Books under way; ``grow`` adds a year to their end."""
+
+    def __init__(self, folder: Path, subscriptions: int, first_year: int) -> None:
+        self.config = folder / "config.toml"
+        self.config.write_text(configuration(subscriptions))
+        self._settings = load(self.config)
+        self.file = self._settings.data_dir / database.FILE
+        self._year = first_year
+        self._chance = random.Random(first_year)  # noqa: S311 - the same books every time
+        self._ids = count(1)
+        begin = month_span(first_year, 1, ZONE).start
+        db = database.open_writing(self.file)
+        with database.transaction(db):
+            self._courses = [
+                _Course(results.number_of(db, check.key), check.key, begin)
+                for server in self._settings.servers
+                for check in server.checks
+            ]
+        db.close()
+
+    @property
+    def now(self) -> Millis:
+        """The moment until which the books are filled."""
+        return month_span(self._year, 1, ZONE).start
+
+    @property
+    def last_over(self) -> str:
+        """The last month that is over: the books end a minute before their last month does."""
+        return f"{self._year - 1}-11"
+
+    def terms(self, at: Millis) -> Terms:
+        """Give the terms as they are configured."""
+        return self._settings.terms(at)
+
+    def grow(self) -> None:
+        """Add a year, and a few hours of single results at its end."""
+        db = database.open_writing(self.file)
+        db.execute("PRAGMA synchronous = OFF")
+        for month in range(1, MONTHS + 1):
+            with database.transaction(db):
+                self._month(db, month_span(self._year, month, ZONE), last=month == MONTHS)
+        self._year += 1
+        with database.transaction(db):
+            self._running(db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("ANALYZE")
+        db.close()
+
+    def _month(self, db: Database, span: Span, *, last: bool) -> None:
+        terms = self._settings.terms(span.start)
+        if not last:  # the newest terms are those of the configuration
+            fee = Decimal(50) + (span.start // DAY) % 97
+            terms = replace(
+                terms, subscriptions={name: replace(one, fee=fee) for name, one in terms.subscriptions.items()}
+            )
+        come_into_force(db, terms, span.start)
+        for at in range(span.start, span.end, HOUR):
+            self._hour(db, at)
+        for course in self._courses:
+            if self._chance.randrange(TROUBLED) == 0:
+                self._outage(db, course, span)
+            elif self._chance.randrange(GAPPED) == 0:
+                self._gap(db, course, span)
+        for place in range(2):
+            self._window(db, span.start + (9 + 10 * place) * DAY)
+        for _ in range(6):
+            self._exclusion(db, span)
+
+    def _hour(self, db: Database, at: Millis) -> None:
+        """Sixty sweeps, in one batch each; their digests in the journal, one for the hour."""
+        digest = {"count": 60 * len(self._courses), "first": at, "last": at + HOUR, "sha256": "0" * 64}
+        entry = journal.append(db, at + HOUR, "results", {"batch": 0, "source": "probe", **digest})
+        for minute in range(60):
+            results.close_batch(db, results.open_batch(db, "probe", at + minute * MINUTE), entry)
+
+    def _moment(self, span: Span) -> Millis:
+        return span.start + self._chance.randrange(2 * DAY, span.end - span.start - 2 * DAY) // MINUTE * MINUTE
+
+    def _outage(self, db: Database, course: _Course, span: Span) -> None:
+        fell = self._moment(span)
+        back = fell + self._chance.randint(3, 40) * MINUTE
+        runs = [
+            Run(course.first, fell - MINUTE, Outcome.OK, HOLD),
+            Run(fell, back - MINUTE, Outcome.FAIL, HOLD),
+            Run(back, back, Outcome.OK, HOLD),
+        ]
+        results.put_runs(db, ((course.number, run) for run in runs))
+        found = OpenOutage(fell, back - MINUTE, fell - MINUTE, "timeout")
+        outages.finish(db, outages.begin(db, course.number, found), back)
+        course.first = back
+
+    def _gap(self, db: Database, course: _Course, span: Span) -> None:
+        ended = self._moment(span)
+        results.put_runs(db, [(course.number, Run(course.first, ended, Outcome.OK, HOLD))])
+        course.first = ended + HOUR
+
+    def _window(self, db: Database, start: Millis) -> None:
+        first = self._chance.randrange(len(self._settings.servers))
+        body = {
+            "window": next(self._ids),
+            "servers": sorted({server.id for server in (self._settings.servers * 2)[first : first + 10]}),
+            "start": start,
+            "end": start + 2 * HOUR,
+            "reason": "kernel",
+            "emergency": None,
+            "announced_at": start - 5 * DAY,
+            "reference": None,
+            "recorded_by": "ops",
+        }
+        journal.append(db, start - 5 * DAY, "maintenance-announced", body)
+
+    def _exclusion(self, db: Database, span: Span) -> None:
+        start = self._moment(span)
+        body = {
+            "exclusion": next(self._ids),
+            "outage": None,
+            "server": self._chance.choice(self._settings.servers).id,
+            "check": None,
+            "subscription": None,
+            "start": start,
+            "end": start + 15 * MINUTE,
+            "clause": "4.3",
+            "reason": "unpaid",
+            "recorded_by": "ops",
+        }
+        journal.append(db, start + DAY, "exclusion-added", body)
+
+    def _running(self, db: Database) -> None:
+        """Bring every check to the present: its last run, and the single results of the last hours."""
+        db.conn.executemany(
+            "DELETE FROM run WHERE probed = ? AND first = ?", [(c.number, c.first) for c in self._courses]
+        )
+        last = self.now - MINUTE
+        results.put_runs(db, ((c.number, Run(c.first, last, Outcome.OK, HOLD)) for c in self._courses))
+        for at in range(self.now - RESULT_HOURS * HOUR, self.now, MINUTE):
+            batch = results.open_batch(db, "probe", at)
+            results.add(db, batch, ((c.number, Result(c.key, at, Outcome.OK, 1, 12_345, "")) for c in self._courses))
