@@ -116,7 +116,14 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
             note=answered or ("blackbox_exporter is not installed" if promised else ""),
             more={"checks": size.checks},
         ),
-        Row(f"{load}: processor a check", size.microseconds, "us", more={"servers": size.servers}),
+        Row(
+            f"{load}: processor a check",
+            size.microseconds,
+            "us",
+            cost.microseconds if cost else None,
+            "blackbox_exporter, probes alone",
+            more={"servers": size.servers},
+        ),
         Row(f"{load}: memory", size.after.rss_kib / 1024, "MiB", at_most=MEMORY if promised else None),
         Row(
             f"{load}: lag p99",

@@ -1,0 +1,115 @@
+"""``python -m bench.document``: bench-results.json into docs/performance.md, with a plot of cost against size."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+import click
+
+from bench.report import Row, headline, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+PAGE, PLOT = Path("docs/performance.md"), Path("docs/performance.svg")
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 70, 24, 64, 52
+OURS, PEER, INK, GRID = "#0969da", "#bc4c00", "#1f2328", "#d1d9e0"
+COST = ": processor a check"
+
+
+def row_of(record: Mapping[str, Any]) -> Row:
+    """Read one row back."""
+    return Row(**{name: value for name, value in record.items() if name not in ("ratio", "goal", "met")})
+
+
+def costs(rows: Sequence[Row]) -> tuple[list[tuple[int, float]], float | None]:
+    """Give what a check cost by the number of servers, and what it cost the peer."""
+    found = [row for row in rows if row.what.endswith(COST)]
+    ours = sorted((int(row.more["servers"]), row.ours) for row in found)
+    return ours, next((row.peer for row in found if row.peer is not None), None)
+
+
+def plot(ours: Sequence[tuple[int, float]], peer: float | None, about: str) -> str:
+    """Draw the cost of a check against the number of servers, both axes from their natural beginning."""
+    top = _ceiling(max([cost for _, cost in ours] + ([peer] if peer is not None else [])))
+    low, high = math.log10(ours[0][0]) - 0.2, math.log10(ours[-1][0]) + 0.2
+
+    def x(servers: float) -> float:
+        return LEFT + (math.log10(servers) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    def y(cost: float) -> float:
+        return HEIGHT - BOTTOM - cost / top * (HEIGHT - TOP - BOTTOM)
+
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+            f'font-size="13" fill="{INK}">'
+        ),
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
+        _text(LEFT, 24, "Processor time a check (microseconds), by number of servers", size=15),
+        _text(LEFT, 44, about, size=11),
+    ]
+    for step in range(5):
+        cost = top * step / 4
+        parts += [
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(cost):.1f}" y2="{y(cost):.1f}" stroke="{GRID}"/>',
+            _text(LEFT - 8, y(cost) + 4, f"{cost:,.0f}", anchor="end"),
+        ]
+    parts += [_text(x(servers), HEIGHT - BOTTOM + 20, f"{servers:,}", anchor="middle") for servers, _ in ours]
+    parts.append(
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "servers, each a ping and two http checks a minute", "middle")
+    )
+    if peer is not None:
+        parts += [
+            (
+                f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(peer):.1f}" y2="{y(peer):.1f}" stroke="{PEER}" '
+                'stroke-width="2" stroke-dasharray="6 4"/>'
+            ),
+            _text(WIDTH - RIGHT, y(peer) - 6, f"blackbox_exporter, the probes alone: {peer:,.0f}", "end", colour=PEER),
+        ]
+    way = " ".join(f"{x(servers):.1f},{y(cost):.1f}" for servers, cost in ours)
+    parts.append(f'<polyline points="{way}" fill="none" stroke="{OURS}" stroke-width="2"/>')
+    for servers, cost in ours:
+        parts += [
+            f'<circle cx="{x(servers):.1f}" cy="{y(cost):.1f}" r="4" fill="{OURS}"/>',
+            _text(x(servers), y(cost) - 10, f"{cost:,.0f}", "middle", colour=OURS),
+        ]
+    parts.append(_text(x(ours[0][0]), y(ours[0][1]) + 20, "the whole monitor", "middle", colour=OURS))
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start", *, size: int = 13, colour: str = INK) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="{size}" fill="{colour}">{escape(text)}</text>'
+
+
+def _ceiling(number: float) -> float:
+    """Give the next round number above."""
+    size: float = 10 ** math.floor(math.log10(number))
+    return next(size * step for step in (1, 2, 4, 6, 8, 10) if size * step >= number)
+
+
+@click.command()
+@click.argument("results", default="bench-results.json", type=click.Path(path_type=Path, exists=True))
+def main(results: Path) -> None:
+    """Write what was measured into the page and draw the plot; run it from the top of the repository."""
+    document = json.loads(results.read_text())
+    parts = {name: [row_of(record) for record in records] for name, records in document["parts"].items()}
+    text = f"\n{headline(document)}.\n\n{table(row for rows in parts.values() for row in rows)}\n"
+    ours, peer = costs(parts.get("daemon", []))
+    if ours:
+        about = f"{document['date'][:10]}, {document['machine']['cores']} cores of {document['machine']['cpu']}"
+        PLOT.write_text(plot(ours, peer, about))
+        text += f"\n![What a check costs, by number of servers]({PLOT.name})\n"
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}{text}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
