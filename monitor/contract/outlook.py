@@ -102,10 +102,11 @@ def _outlook(
 ) -> Outlook:
     last = None
     for one in promises:
-        if one.span.start < now and one.span.end > start:
+        first = max(one.span.start, start)
+        if first < min(one.span.end, now):
             last = one
-        if one.span.start >= now:
-            until = min(until, one.span.start + 1)  # from when on it is the last one in the window
+        if first >= now:
+            until = min(until, first + 1)  # from when on it is the last one in the window
     sums, grows, shrinks = course.between(start, now), course.share(now), None
     if nominal is None:
         shrinks = course.share(start)

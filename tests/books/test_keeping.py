@@ -20,7 +20,7 @@ from monitor.errors import InputError
 from monitor.model import CheckKey, Span
 from monitor.store import database, staging
 from tests.books.desk import Desk
-from tests.books.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE
+from tests.books.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
 from tests.fakes import DAY, FAIL, HOUR, LETTERS, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Sweep:
     outcomes: tuple[Outcome | None, ...]
     late: Millis
     """How long before now its results were sent."""
+    under_way: Millis = 0
+    """How long before now its transaction began: a look may come in between."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,12 @@ Event: TypeAlias = "Sweep | Work | Excuse | Withdraw | Configure | Import | Wait
 GAPS = st.sampled_from([0, 1, MINUTE, MINUTE, MINUTE, MINUTE, 2 * MINUTE, 2 * MINUTE + 1, HOUR, 9 * HOUR, 29 * DAY])
 AROUND = st.sampled_from([-3 * DAY, -HOUR, -3 * MINUTE, 0, 5 * MINUTE, 96 * HOUR])
 LENGTHS = st.sampled_from([MINUTE, 10 * MINUTE, 2 * HOUR, 3 * DAY])
-SWEEPS = st.builds(Sweep, st.tuples(OUTCOMES, OUTCOMES, OUTCOMES), st.sampled_from([0, 0, 0, 500, 50_000]))
+SWEEPS = st.builds(
+    Sweep,
+    st.tuples(OUTCOMES, OUTCOMES, OUTCOMES),
+    st.sampled_from([0, 0, 0, 500, 50_000, 5 * MINUTE, HOUR]),
+    st.sampled_from([0, 0, 0, 3 * MINUTE, 50 * MINUTE]),
+)
 EVENTS = st.one_of(
     SWEEPS,
     SWEEPS,
@@ -155,7 +162,8 @@ class Life(Watch):
         try:
             if isinstance(event, Sweep):
                 pairs = zip(KEYS, event.outcomes, strict=True)
-                self.record([a_result(key, now - event.late, what) for key, what in pairs if what is not None], now)
+                came = [a_result(key, now - event.late, what) for key, what in pairs if what is not None]
+                self.record(came, now - min(event.under_way, event.late))
             elif isinstance(event, Configure):
                 self.desk.reconfigure(CONFIGURATIONS[event.number], now)
             elif not isinstance(event, Wait):
@@ -196,6 +204,7 @@ class Life(Watch):
         staging.put(self.desk.db, lines)
         if staging.clashes(self.desk.db, 20) == ([], 0):
             take_in(self.desk.db, self.desk.context.terms, now)
+            self.desk.recording.forget()  # another process did it, by a connection of its own
 
     def _maintain(self, work: Work, now: Millis) -> None:
         db, context = self.desk.db, self.desk.context
@@ -331,6 +340,18 @@ def test_a_longer_window_reads_further_back() -> None:
     _, rolling = morning.keeping.figures("acme-web-01")
     assert rolling is not None
     assert rolling.down == 2 * MINUTE
+
+
+def test_at_the_first_instant_of_a_month_nothing_is_in_it_yet() -> None:
+    morning = Morning()
+    morning.tell("oo")
+    midnight = instant("2026-11-01T00:00+03:00")
+    for now in (midnight - 1, midnight, midnight + 1):
+        morning.look(now)
+        morning.assert_true()
+    month, _ = morning.keeping.figures("acme-web-01")
+    assert month is not None
+    assert month.unknown == 1
 
 
 def test_what_changes_for_one_server_reads_no_other_again() -> None:

@@ -58,7 +58,7 @@ def promised(world: World, parts: tuple[Segment, ...]) -> list[Promise]:
 
 def figures_then(world: World, parts: tuple[Segment, ...], window: Span, now: Millis) -> Figures | None:
     """The figures of a window, by its account."""
-    if not any(part.span.start < min(window.end, now) and part.span.end > window.start for part in parts):
+    if not any(max(part.span.start, window.start) < min(part.span.end, window.end, now) for part in parts):
         return None
     made = account_then(world, parts, window, now)
     nominal = sum(max(0, min(part.span.end, window.end) - max(part.span.start, window.start)) for part in parts)
