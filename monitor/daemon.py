@@ -50,13 +50,13 @@ STATUS = 5.0
 """Seconds between two status lines for the service manager."""
 
 
-def run(config: Config, environ: Mapping[str, str] = os.environ) -> None:
-    """Run until SIGTERM or SIGINT. Raises MonitorError where it cannot start."""
+def run(config: Config, environ: Mapping[str, str] = os.environ, *, started: Callable[[], None] = lambda: None) -> None:
+    """Run until SIGTERM or SIGINT; ``started`` is called before the greeting. Raises MonitorError where it cannot."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH)
     with asyncio.Runner(loop_factory=event_loop()) as runner:
-        runner.run(Daemon(config, environ).run())
+        runner.run(Daemon(config, environ, started).run())
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -82,8 +82,9 @@ def orders_of(config: Config, environ: Mapping[str, str], now: int) -> Orders:
 class Daemon:
     """One process on one data folder."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+    def __init__(self, config: Config, environ: Mapping[str, str], started: Callable[[], None] = lambda: None) -> None:
         self._config = config
+        self._started = started
         self._environ = environ
         self._clock = SystemClock()
         self._notifier = Notifier(environ)
@@ -98,6 +99,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         async with AsyncExitStack() as stack:
             engine = await self._open(stack)
+            self._started()
             self._greet()
             _settle()
             await self._work(engine)
