@@ -118,7 +118,9 @@ def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
     results = 'monitor_results_total{prober="icmp"}'
     pings = round(after[results] - before[results])
     bad = sum(after[f'monitor_results_{what}_total{{prober="icmp"}}'] for what in ("failed", "unknown"))
-    return Cost("whole daemon", rate, pings, round(pings - bad), round(passed, 1), _each(cpu, pings), _lags(after))
+    return Cost(
+        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), _each(cpu, pings), _lags(before, after)
+    )
 
 
 def _settled(servers: int) -> dict[str, float]:
@@ -135,8 +137,9 @@ def _settled(servers: int) -> dict[str, float]:
     raise click.ClickException("the daemon did not sweep in time")
 
 
-def _lags(seen: dict[str, float]) -> str:
-    """Word how late probes left: the smallest bound that 99 of 100 kept, and slots missed."""
+def _lags(before: dict[str, float], after: dict[str, float]) -> str:
+    """Word how late probes left meanwhile: the smallest bound that 99 of 100 kept, and slots missed since the start."""
+    seen = {name: value - before.get(name, 0) for name, value in after.items()}
     count = seen["monitor_probe_lag_seconds_count"]
     bounds = {
         float(name.split('"')[1]): value
@@ -144,7 +147,7 @@ def _lags(seen: dict[str, float]) -> str:
         if name.startswith("monitor_probe_lag_seconds_bucket") and "Inf" not in name
     }
     p99 = next((bound for bound in sorted(bounds) if bounds[bound] >= 0.99 * count), None)
-    return f"lag p99 <= {p99} s, {seen['monitor_slots_missed_total']:.0f} slots missed"
+    return f"lag p99 <= {p99} s, {after['monitor_slots_missed_total']:.0f} slots missed"
 
 
 def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
@@ -176,6 +179,16 @@ def rows(costs: list[Cost]) -> list[Row]:
     ]
 
 
+def stalled(seconds: int) -> Row:
+    """Measure round trips while the loop stands still half of the time, see ``bench.stalled``."""
+    command = [sys.executable, "-m", "bench.stalled", str(seconds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
+    seen = json.loads(done.stdout)
+    note = f"the loop came to it {seen['p99_by_the_loop_ms']} ms later"
+    what = "ICMP, round trip p99 on loopback, loop stalled half of the time"
+    return Row(what, seen["p99_ms"], "ms", at_most=1.0, note=note, more=seen)
+
+
 @click.command()
 @click.option(
     "--rate", "rates", multiple=True, default=(167, 833, 5000), show_default=True, type=click.IntRange(1, 20_000)
@@ -184,4 +197,4 @@ def rows(costs: list[Cost]) -> list[Row]:
 @click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
 def main(rates: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping."""
-    return rows(measure(rates, seconds, interval))
+    return [*rows(measure(rates, seconds, interval)), stalled(seconds)]

@@ -1,0 +1,60 @@
+"""Round trips while the loop stands still half of the time: ``python -m bench.stalled SECONDS`` says what was measured.
+
+The way is loopback, some 50 us long: what is measured beyond that is the monitor's own doing. Stamps taken when the
+loop comes to it would read up to 50 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from bench.loopback import addresses
+from monitor.clock import SystemClock
+from monitor.probes.pinger import Pinger
+from monitor.probes.resolve import literal
+
+if TYPE_CHECKING:
+    from monitor.probes import Attempt
+
+STALL = 0.05
+"""Seconds for which the loop stands still, and then runs."""
+
+
+async def stalled(seconds: float) -> dict[str, float]:
+    """Send just before each stall, and give the 50th and the 99th of a hundred round trips, in milliseconds."""
+    clock = SystemClock()
+    pinger = Pinger(clock)
+    pinger.warm_up()
+    await asyncio.sleep(0.1)
+    trips: list[float] = []
+    waits: list[float] = []
+    targets = [address for host in addresses(50) if (address := literal(host))]
+
+    def landed(attempt: Attempt) -> None:
+        trips.append((attempt.latency_us or 1_000_000) / 1000)
+        waits.append((clock.monotonic() - attempt.at) * 1000)
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for address in targets:
+            pinger.ping(address, 1.0, landed)
+        time.sleep(STALL)  # noqa: ASYNC251 - the loop is made to stand still
+        await asyncio.sleep(STALL)
+    await asyncio.sleep(0.2)
+    pinger.close()
+    trips.sort()
+    waits.sort()
+    return {
+        "pings": len(trips),
+        "p50_ms": round(trips[len(trips) // 2], 3),
+        "p99_ms": round(trips[len(trips) * 99 // 100], 3),
+        "p99_by_the_loop_ms": round(waits[len(waits) * 99 // 100], 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(stalled(float(sys.argv[1])))))
