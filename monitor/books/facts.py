@@ -7,9 +7,10 @@ from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
 from monitor.contract import maintenance as rules
-from monitor.contract.calendar import month_of
+from monitor.contract.calendar import month_of, rolling_span
 from monitor.contract.course import FAR
 from monitor.contract.segments import month_window
+from monitor.contract.versions import place_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from monitor.contract.segments import Segment
     from monitor.contract.terms import Terms
     from monitor.model import Millis, Span
+
+
+_MONTH = 33 * 86_400_000
+"""Milliseconds: longer than any month in any zone."""
+
+
+def versions_since(books: Books, current: Terms) -> tuple[Terms, ...]:
+    """Give the versions of the terms that were in force in any window: most of many years are not even read."""
+    start = min(books.at - _MONTH, rolling_span(books.at, current.rolling_days).start)
+    return tuple(books.versions[place_at(books.versions, start) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,9 @@ class Facts:
         for one in found:
             for server in one.servers or (None,):
                 by_server.setdefault(server, []).append(one)
-        changed = [True, *(one.timezone != other.timezone for one, other in pairwise(books.versions))]
-        zones = (replace(one, servers={}, subscriptions={}, customers={}) for one in compress(books.versions, changed))
+        recent = versions_since(books, current)
+        changed = [True, *(one.timezone != other.timezone for one, other in pairwise(recent))]
+        zones = (replace(one, servers={}, subscriptions={}, customers={}) for one in compress(recent, changed))
         return cls(current, tuple(zones), frozenset(found), growing, by_server)
 
     def month(self, at: Millis) -> Span:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.books import exclusions, windows
 from monitor.books.accounts import Books
-from monitor.books.facts import Facts
+from monitor.books.facts import Facts, versions_since
 from monitor.contract.calendar import rolling_span
 from monitor.contract.course import FAR, keep, resume
 from monitor.contract.outlook import calendar_outlook, rolling_outlook
@@ -148,7 +148,8 @@ class Keeping:
         anew = everything or before is None
         changed = before.exclusions ^ facts.exclusions if before else frozenset()
         kept, self._entries = self._entries, {}
-        for name in dict.fromkeys(name for terms in books.versions for name in terms.subscriptions):
+        recent = versions_since(books, current)
+        for name in dict.fromkeys(name for terms in recent for name in terms.subscriptions):
             entry = kept.get(name)
             if entry is None or anew or not self._still_true(books, name, entry, start, changed):
                 entry = self._read(books, name, facts, start - MARGIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
@@ -140,8 +141,8 @@ def test_the_first_figures_come_before_the_first_sweep_is_written() -> None:
 async def test_the_figures_of_a_subscription_that_is_in_no_window_any_more_are_not_shown() -> None:
     office = Office()
     await office.tell("oo")
-    one = a_subscription("acme", "web-01")
-    context = a_context([a_server(name) for name in NAMES], [one])
+    over = a_subscription("acme", "web-02", end=dt.date(2026, 10, 10))
+    context = a_context([a_server(name) for name in NAMES], [a_subscription("acme", "web-01"), over])
     office.now += MINUTE
     office.desk.reconfigure(context, office.now)
     office.now += 40 * 24 * 60 * MINUTE
