@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
 import re
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -78,12 +79,12 @@ class App:
     @contextmanager
     def reading(self) -> Iterator[Database]:
         """Open the books for reading, as they stand now."""
-        db = database.open_reading(self.file)
+        gc.disable()  # what is read stays until the answer: a search for garbage would walk through all of it in vain
         try:
-            with database.asked(self.file), database.snapshot(db):
+            with closing(database.open_reading(self.file)) as db, database.asked(self.file), database.snapshot(db):
                 yield db
         finally:
-            db.close()
+            gc.enable()
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
