@@ -1,7 +1,7 @@
 """The HTTP client that all pages are got with: a new connection for every request, nothing kept but TLS settings.
 
-A TLS session is not resumed either, though that would spare a quarter of an https check's work: a server that resumes
-shows no certificate, and one that has expired or was changed would go unnoticed.
+A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was changed
+would go unnoticed.
 """
 
 from __future__ import annotations
