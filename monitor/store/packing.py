@@ -135,8 +135,14 @@ def numbers(column: bytes, count: int) -> Iterable[int]:
     width = 2 * len(column) // count
     if len(column) != (count * width + 1) // 2:
         raise ValueError("a packed column is too long or too short")
+    if width == 1:
+        return b"".join(map(_EACH[4].__getitem__, column))[:count]
     if width == 2:  # noqa: PLR2004 - a byte
         return column
+    if width == 3:  # noqa: PLR2004 - two values in three bytes
+        ends = column if len(column) % 3 == 0 else column + b"\0"
+        pairs = zip(ends[::3], ends[1::3], ends[2::3], strict=True)
+        return [each for a, b, c in pairs for each in (a << 4 | b >> 4, (b & 15) << 8 | c)][:count]
     if width == 4:  # noqa: PLR2004 - two bytes
         found = array("H", column)
         if sys.byteorder == "little":

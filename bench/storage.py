@@ -1,0 +1,182 @@
+"""``python -m bench storage``: what a result takes at rest, what packing it costs, and how soon a month is read back.
+
+The road is the daemon's own: sweeps are recorded as rows, then hours are packed. Times tremble by some milliseconds;
+latencies are log-normal, around a middle of each check's own between 0.3 and 30 ms, to the microsecond; one result in a
+hundred fails, with a reason and three attempts. Bytes are what the whole file, checkpointed, grows by from the second
+hour on: in the first it takes the room that rows pass through. The journal and the batches, whose cost is that of
+sweeps and not of results, are told besides. Runs and outages, whose cost is that of outages, are not made here.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.report import Row
+from monitor.books.batches import close_batch
+from monitor.model import CheckKey, Outcome, Result
+from monitor.store import database, hours, results, settling
+from monitor.store.packing import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_utils import Database
+
+START = 1_790_935_200_000 // HOUR * HOUR
+MINUTE = 60_000
+PIECE = 50_000
+"""Results that are packed in one step, as the daemon does it."""
+REASONS = ("timeout", "status 500", "connection refused")
+READS = 7
+CONFIG = '[[server]]\nid = "s0"\naddress = "127.0.0.1"\nlevel = 2\n'
+
+
+class World:
+    """Checks, each with a phase in the minute and a middle of its latencies."""
+
+    def __init__(self, checks: int) -> None:
+        self._chance = random.Random(7)  # noqa: S311 - the same in every run
+        self.keys = [CheckKey(f"s{number}", "ping") for number in range(checks)]
+        self._phases = sorted(self._chance.randrange(MINUTE - 100) for _ in self.keys)
+        self._middles = [math.log(300 * 100 ** self._chance.random()) for _ in self.keys]
+
+    def sweep(self, number: int) -> Iterator[Result]:
+        """Give the results of a minute."""
+        began, chance = START + number * MINUTE, self._chance
+        for key, phase, middle in zip(self.keys, self._phases, self._middles, strict=True):
+            at = began + phase + min(99, int(chance.expovariate(1 / 3)))
+            if chance.random() < 0.01:  # noqa: PLR2004 - one in a hundred
+                yield Result(key, at, Outcome.FAIL, 3, None, chance.choice(REASONS))
+            else:
+                yield Result(key, at, Outcome.OK, 1, int(chance.lognormvariate(middle, 0.4)), "")
+
+
+def record(db: Database, world: World, sweeps: range) -> None:
+    """Record sweeps, each with its digest in the journal."""
+    numbers = [results.number_of(db, key) for key in world.keys]
+    for sweep in sweeps:
+        found = list(world.sweep(sweep))
+        with database.transaction(db):
+            batch = results.open_batch(db, "probe", START + sweep * MINUTE)
+            results.add(db, batch, zip(numbers, found, strict=True))
+            close_batch(db, batch, "probe", (found[0].at, found[-1].at), START + (sweep + 1) * MINUTE)
+
+
+def pack(db: Database, until: int) -> list[float]:
+    """Pack every hour as the daemon does, and give the seconds that each write took."""
+    steps = []
+
+    def write(work: object) -> bool:
+        began = time.perf_counter()
+        with database.transaction(db):
+            done = bool(work())  # type: ignore[operator]
+        steps.append(time.perf_counter() - began)
+        return done
+
+    while (began := settling.next_due(db, until)) is not None:
+        write(lambda: settling.clear(db))
+        for first, last in settling.pieces(db, began, PIECE):
+            made = settling.packed_from_rows(db, began, first, last)
+            write(lambda made=made: hours.put(db, made))
+        write(lambda began=began: settling.finish(db, began))
+        while write(lambda: settling.tidy(db, 20_000)):
+            pass
+    return steps
+
+
+def sizes(db: Database) -> dict[str, int]:
+    """Give the bytes of each table and index, and of the pages that are free."""
+    found = dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
+    page, free = (db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_size", "freelist_count"))
+    return {**found, "free pages": page * free}
+
+
+def at_rest(folder: Path, checks: int, many: int) -> list[Row]:
+    """Record and pack so many hours, and measure the file."""
+    path = folder / "rest.db"
+    db = database.open_writing(path)
+    world, cpu, steps, files = World(checks), 0.0, [], []
+    for hour in range(many):
+        record(db, world, range(60 * hour, 60 * hour + 60))
+        began = time.process_time()
+        steps += pack(db, START + (hour + 1) * HOUR)
+        cpu += time.process_time() - began
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        files.append((path.stat().st_size, _of_sweeps(sizes(db))))
+    count, found = 60 * checks * many, sizes(db)
+    db.close()
+    grown = files[-1][0] - files[0][0] - (files[-1][1] - files[0][1])
+    load = f"{checks} checks, {many} hours"
+    passing = found["free pages"]
+    return [
+        Row(f"a result at rest, {load}", grown * many / (many - 1) / count, "bytes", at_most=4, more=found),
+        Row(f"its packed hour alone, {load}", found["packed"] / count, "bytes"),
+        Row(f"room for the rows of an hour, {load}", (found["result"] + passing) / (60 * checks), "bytes/result"),
+        Row(f"journal and batches, {load}", _of_sweeps(found) / (60 * many), "bytes/sweep"),
+        Row(f"packing, {load}", 1e6 * cpu / count, "us/result", note=f"longest write {1000 * max(steps):.0f} ms"),
+    ]
+
+
+def _of_sweeps(found: dict[str, int]) -> int:
+    return sum(found.get(name, 0) for name in ("journal", "journal_kind", "batch", "batch_open"))
+
+
+def month(folder: Path) -> list[Row]:
+    """Read back a month of one check."""
+    db = database.open_writing(folder / database.FILE)
+    world, count = World(1), 720 * 60
+    with database.transaction(db):
+        record(db, world, range(count))
+    pack(db, START + 720 * HOUR)
+    key, took, walls, again = world.keys[0], [], [], []
+    for _ in range(READS):
+        began, spent = time.perf_counter(), time.process_time()
+        found = len(list(results.moments(db, key, START, START + 720 * HOUR)))
+        took.append(time.process_time() - spent)
+        walls.append(time.perf_counter() - began)
+        spent = time.process_time()
+        assert found == len(list(results.read(db, key, START, START + 720 * HOUR))) == count
+        again.append(time.process_time() - spent)
+    db.close()
+    shown = [command_line(folder, count) for _ in range(3)]
+    what = "a month of one server, 43,200 results"
+    note = f"processor time; {1000 * min(walls):.0f} ms by the clock at best"
+    return [
+        Row(f"{what}: to tuples", 1000 * median(took), "ms", at_most=50, note=note),
+        Row(f"{what}: to results", 1000 * median(again), "ms", note="processor time"),
+        Row(f"{what}: monitor results, CSV", 1000 * median(shown), "ms", note="the start of the program included"),
+    ]
+
+
+def command_line(folder: Path, count: int) -> float:
+    """Print the month as CSV, and give the seconds that it took from start to end."""
+    config = folder / "config.toml"
+    config.write_text(f'[monitor]\ndata_dir = "{folder}"\n{CONFIG}')
+    words = ["results", "s0", "--start", "2026-10-01T00:00Z", "--end", "2026-12-01T00:00Z"]
+    began = time.perf_counter()
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "monitor", "--config", str(config), *words], check=True, capture_output=True
+    )
+    took = time.perf_counter() - began
+    assert done.stdout.count(b"\n") == count + 1
+    return took
+
+
+@click.command()
+@click.option("--checks", default=1_000, show_default=True, type=click.IntRange(1, 50_000))
+@click.option("--hours", "many", default=5, show_default=True, type=click.IntRange(2))
+def main(checks: int, many: int) -> list[Row]:
+    """Measure what results take at rest, what packing them costs, and how soon they are read back."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return [*at_rest(folder, checks, many), *month(folder)]
