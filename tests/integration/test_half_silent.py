@@ -167,8 +167,9 @@ def test_no_slot_moves_and_none_is_missed(told: Told) -> None:
     assert told.missed == 0
     for server, seen in told.results.items():
         assert len(seen) >= 4
-        late = [(each.at - phase(server, INTERVAL)) % INTERVAL for each in seen]
-        assert max(late) < MOVED, server
+        # both clocks are read in whole milliseconds, so a result can be written a millisecond before its slot
+        off = [(each.at - phase(server, INTERVAL) + MOVED) % INTERVAL - MOVED for each in seen]
+        assert max(map(abs, off)) < MOVED, server
         assert all(abs(after.at - before.at - INTERVAL) < MOVED for before, after in pairwise(seen))
 
 
