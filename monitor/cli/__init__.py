@@ -8,6 +8,7 @@ Looking to add a command? A module here, a line in ``COMMANDS``, a heading in do
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -46,6 +47,8 @@ COMMANDS = {
     "ticket": "monitor.cli.ticket:ticket",
     "verify": "monitor.cli.verify:verify",
 }
+UNWRITABLE = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What an output says that takes no more; any other error of the system is a mistake of this program."""
 LONGEST_QUOTED = 120
 """Characters of what was given that a message repeats."""
 PLACES = ("config.toml", "/etc/monitor/config.toml")
@@ -123,6 +126,8 @@ def status_of(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         return _without_output(error)
     return result if isinstance(result, int) else 0
 
@@ -133,7 +138,7 @@ def _without_output(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return 0
-    click.echo(f"monitor: {error.filename or 'the output'}: {error.strerror or error}", err=True)
+    click.echo(f"monitor: the output: {error.strerror}", err=True)
     return 2
 
 

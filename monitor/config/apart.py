@@ -36,11 +36,15 @@ _PROGRAM: Final = (
 async def load_apart(running: Config) -> Config:
     """Read the file of a running configuration again; an entry that says the same as before is the same object.
 
+    Where the system starts no other process it is read in a thread, which may hold up probes: no reload is lost by it.
     Raises ConfigError as ``load`` does, InputError where the process that reads ends without an answer.
     """
-    reader = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(running.path)), stdout=asyncio.subprocess.PIPE
-    )
+    try:
+        reader = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(running.path)), stdout=asyncio.subprocess.PIPE
+        )
+    except OSError:
+        return await asyncio.to_thread(load, running.path)
     assert reader.stdout is not None
     try:
         return await _received(reader.stdout, running)

@@ -97,7 +97,7 @@ def test_without_permission_a_daemon_says_so_accuses_nobody_and_goes_on(
         awaited("a permission that is given is used at once", lambda: books.last()[PING] is Outcome.OK)
         daemon.reload()
         awaited("it is ready", lambda: get(net, "/readyz").status == 200)
-        assert "icmp" not in daemon.told("status")["daemon"]["problems"]
+        awaited("status says so", lambda: "icmp" not in daemon.told("status")["daemon"]["problems"])
         assert daemon.stop() < STOPS_WITHIN
         daemon.verified()
     net.permit_pings(to_all=False)
