@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -129,7 +130,7 @@ def test_a_step_of_an_hour_forwards_leaves_an_hour_of_unknown_time_and_no_gap_in
         _true(results)
         [leap] = [later.at - earlier.at for earlier, later in pairwise(results) if later.at - earlier.at > HOUR // 2]
         assert abs(leap - HOUR) < 3 * INTERVAL
-    assert "the wall clock was stepped by 36000" in scene.daemon.said()
+    assert re.search(r"the wall clock was stepped by 3(599|600)\d{3} ms", scene.daemon.said())
     _ended_well(scene)
     for account in scene.daemon.told("availability", "--days", "1")["subscriptions"]:
         assert account["down_seconds"] == 0
