@@ -17,13 +17,16 @@ from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.engine.schedule import BATCH
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Swift, Target, open_instruments
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Swift, Target
+from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from monitor.probes import Attempt, Instruments, Probe
+    from monitor.probes.instruments import Instruments
+    from monitor.probes.probe import Attempt, Probe
 
     Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 

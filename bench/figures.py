@@ -28,7 +28,7 @@ from monitor.engine.figures import FigureKeeper
 from monitor.engine.telemetry import Telemetry
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription
 from monitor.outage import OpenOutage
-from monitor.store import database, outages, results
+from monitor.store import database, outages, results, threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ class Office:
 
     def __init__(self, file: Path, past: Past) -> None:
         self.past = past
-        self.reader = database.Reader(file)
+        self.reader = threads.Reader(file)
         self.board = Board()
         self.board.replace_config(
             [CheckEntry(*key, "icmp", "127.0.0.1") for key in past.keys],

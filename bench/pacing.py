@@ -16,7 +16,7 @@ from monitor.probes.pinger import Pinger
 from monitor.probes.resolve import literal
 
 if TYPE_CHECKING:
-    from monitor.probes import Attempt
+    from monitor.probes.probe import Attempt
 
 
 async def pace(rate: int, seconds: float) -> dict[str, float]:

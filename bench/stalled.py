@@ -18,7 +18,7 @@ from monitor.probes.pinger import Pinger
 from monitor.probes.resolve import literal
 
 if TYPE_CHECKING:
-    from monitor.probes import Attempt
+    from monitor.probes.probe import Attempt
 
 STALL = 0.05
 """Seconds for which the loop stands still, and then runs."""

@@ -28,9 +28,10 @@ from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.mail.letters import OperatorNews
-from monitor.probes import Plan, open_instruments
+from monitor.probes.cycle import Plan
 from monitor.probes.icmp import icmp_permission
-from monitor.store import database
+from monitor.probes.instruments import open_instruments
+from monitor.store import database, threads
 from monitor.store.lock import DaemonLock
 from monitor.web.server import Site, start
 
@@ -111,15 +112,15 @@ class Daemon:
         lock = DaemonLock(config.data_dir)
         stack.callback(lock.release)
         file = config.data_dir / database.FILE
-        writer = database.Writer(file)
+        writer = threads.Writer(file)
         stack.push_async_callback(writer.close)
-        readers = [database.Reader(file) for _ in range(4)]
+        readers = [threads.Reader(file) for _ in range(4)]
         for reader in readers:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_instruments(self._clock))
         orders = orders_of(config, self._environ, self._clock.now())
-        threads = Threads(writer, readers[0], readers[1])
-        engine = Engine(orders, self._clock, instruments, threads, places(raise_descriptors()))
+        several = Threads(writer, readers[0], readers[1])
+        engine = Engine(orders, self._clock, instruments, several, places(raise_descriptors()))
         await engine.prepare()
         self._ask_permission(engine)
         engine.live.over(OperatorNews.RELOAD)

@@ -19,7 +19,7 @@ from monitor.contract.terms import CheckTerms, ServerTerms, Terms
 from monitor.errors import StoreError
 from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
-from monitor.probes import Attempt
+from monitor.probes.probe import Attempt
 from monitor.store import database, hours, settling
 from monitor.store.schema import migrations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.mail.message import Message
     from monitor.mail.transport import TransportError
     from monitor.model import Language, Millis, Product, Rounding
-    from monitor.probes import Target
+    from monitor.probes.probe import Target
 
 T = TypeVar("T")
 

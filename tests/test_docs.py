@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config.tables import REPEATED, SINGLE
-from monitor.probes import CHECK_TYPES
+from monitor.probes.table import CHECK_TYPES
 from monitor.web.metrics import METRICS
 from tests import cli_help
 

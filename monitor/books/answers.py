@@ -22,7 +22,8 @@ from monitor.contract.terms import measured_checks
 from monitor.errors import InputError
 from monitor.mail.claim_letters import AnswerLetter, ClaimAnswer, ClaimFacts, Records, RefusalLetter
 from monitor.mail.compose import compose
-from monitor.mail.message import new_message_id, one_line, sender_domain
+from monitor.mail.message import new_message_id, sender_domain
+from monitor.mail.text import one_line
 from monitor.mail.wording import instant
 from monitor.store import journal, outbox
 

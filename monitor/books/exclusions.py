@@ -15,7 +15,7 @@ from monitor.books.terms import versions
 from monitor.contract.exclusions import Exclusion
 from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 from monitor.errors import InputError
-from monitor.mail.message import one_line
+from monitor.mail.text import one_line
 from monitor.model import Span
 from monitor.store import journal, results
 

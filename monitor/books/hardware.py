@@ -10,7 +10,7 @@ from monitor.books.terms import versions
 from monitor.contract import hardware as rules
 from monitor.contract.hardware import Case, CaseState
 from monitor.errors import InputError
-from monitor.mail.message import one_line
+from monitor.mail.text import one_line
 from monitor.mail.wording import instant
 from monitor.store import journal
 

@@ -16,7 +16,8 @@ from monitor.contract import maintenance as rules
 from monitor.errors import InputError
 from monitor.mail.compose import compose
 from monitor.mail.letters import MaintenanceLetter
-from monitor.mail.message import new_message_id, one_line, sender_domain
+from monitor.mail.message import new_message_id, sender_domain
+from monitor.mail.text import one_line
 from monitor.store import journal, outbox
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from monitor.books.terms import versions
 from monitor.contract import quotas as rules
 from monitor.contract.quotas import Use, amount_text
 from monitor.errors import InputError
-from monitor.mail.message import one_line
+from monitor.mail.text import one_line
 from monitor.store import journal
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from monitor.contract import ticket_area
 from monitor.contract import tickets as rules
 from monitor.contract.tickets import Clock, Ticket
 from monitor.errors import InputError
-from monitor.mail.message import one_line
+from monitor.mail.text import one_line
 from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
 from monitor.store import journal

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from monitor.books.closing import replay
 from monitor.books.correcting import broken_correction
 from monitor.contract.timeline import extend
-from monitor.mail.message import one_line
+from monitor.mail.text import one_line
 from monitor.outage import Change, Standing, advance
 from monitor.store import hours, journal, notes, outages, results
 

@@ -11,11 +11,15 @@ from monitor.cli.app import App, json_option, print_json
 from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Plan, Target, cycle, open_instruments
+from monitor.probes.cycle import Plan, cycle
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from monitor.model import Check, Server
-    from monitor.probes import Attempt, Cycle
+    from monitor.probes.cycle import Cycle
+    from monitor.probes.probe import Attempt
 
 
 @click.command()

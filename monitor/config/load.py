@@ -16,7 +16,7 @@ from monitor.config.services import SERVICE
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
 from monitor.config.tables import REPEATED, SINGLE, TOP
 from monitor.config.toml import shown
-from monitor.probes import CHECK_TYPES
+from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.contract.claims import Claim
     from monitor.engine.telemetry import Telemetry
     from monitor.model import Millis
-    from monitor.store.database import Thread
+    from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,10 @@ from monitor.engine.sweep import Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
-from monitor.probes import CHECK_TYPES, Plan, Target, cycle, door
+from monitor.probes.cycle import Plan, cycle
+from monitor.probes.door import door
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
 from monitor.store import journal, notes, results
 
 if TYPE_CHECKING:
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.mail.transport import Transport
     from monitor.model import Check, Millis, Outcome, Server
-    from monitor.probes import Instruments
-    from monitor.store.database import Thread
+    from monitor.probes.instruments import Instruments
+    from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from monitor.errors import StoreError
-from monitor.mail.message import Message, one_line
+from monitor.mail.message import Message
+from monitor.mail.text import one_line
 from monitor.mail.transport import TransportError, next_attempt
 from monitor.store import outbox
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from monitor.engine.telemetry import Telemetry
     from monitor.mail.transport import Transport
     from monitor.model import Millis
-    from monitor.store.database import Thread
     from monitor.store.outbox import Mail
+    from monitor.store.threads import Thread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

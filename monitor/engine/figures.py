@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import CheckKey, Millis
-    from monitor.store.database import Thread
+    from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.database import Thread
+    from monitor.store.threads import Thread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
     from monitor.model import Millis, Result
-    from monitor.store.database import Thread
+    from monitor.store.threads import Thread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

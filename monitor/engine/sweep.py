@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.engine.gate import Gate, Place
 from monitor.model import CheckKey, Outcome, Result
-from monitor.probes import Swift, cycle
+from monitor.probes.cycle import cycle
+from monitor.probes.probe import Swift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
     from monitor.model import Millis
-    from monitor.probes import Attempt, Plan, Probe, Target
+    from monitor.probes.cycle import Plan
+    from monitor.probes.probe import Attempt, Probe, Target
 
     _Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 

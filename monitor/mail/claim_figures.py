@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.mail.message import one_line
 from monitor.mail.sheet import Card, Entry, Fact, Tone
+from monitor.mail.text import one_line
 from monitor.mail.wording import decimal, duration, instant, month, percent
 
 if TYPE_CHECKING:

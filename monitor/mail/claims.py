@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.mail.claim_figures import decision_card, exclusion_card, month_card, outage_card, verdict
-from monitor.mail.message import one_line
 from monitor.mail.sheet import Card, Fact, Sheet, Tone
+from monitor.mail.text import one_line
 from monitor.mail.wording import SUBJECT_LENGTH, cut, deadline, instant, percent
 
 if TYPE_CHECKING:

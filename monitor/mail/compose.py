@@ -17,7 +17,6 @@ from monitor.mail.letters import (
     ReportLetter,
     TestLetter,
 )
-from monitor.mail.message import one_line
 from monitor.mail.notices import (
     maintenance_sheet,
     maintenance_subject,
@@ -30,6 +29,7 @@ from monitor.mail.notices import (
 )
 from monitor.mail.outages import outage_sheet, outage_subject
 from monitor.mail.sheet import as_html, as_text
+from monitor.mail.text import one_line
 from monitor.mail.turkish import TURKISH
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
+from monitor.mail.text import BROKEN, one_line
 
 if TYPE_CHECKING:
     from monitor.model import Language, Millis
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x20\x7f]{1,64}@(?:[\w](?:[\w-]*[\w])?\.)*[\w](?:[\w-]*[\w])?")
 _WORD = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _MESSAGE_ID = re.compile(rf"<{_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*>", re.ASCII)
-_BROKEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ID_HEADERS = frozenset({"message-id", "in-reply-to", "references"})
 
@@ -74,18 +74,13 @@ def sender_domain(sender: str) -> str:
 
 def checked_address(address: str) -> str:
     """Return the address with its domain in ASCII; raises InputError unless it is one bare e-mail address."""
-    if not _ADDRESS.fullmatch(address) or any(unicodedata.category(c) in _BROKEN for c in address):
+    if not _ADDRESS.fullmatch(address) or any(unicodedata.category(c) in BROKEN for c in address):
         raise InputError(f"{one_line(address)!r} is not an e-mail address")
     local, _, domain = address.rpartition("@")
     domain = _ascii_domain(domain)
     if not domain or local.startswith(".") or local.endswith(".") or ".." in local:
         raise InputError(f"{one_line(address)!r} is not an e-mail address")
     return f"{local}@{domain}"
-
-
-def one_line(text: str) -> str:
-    """Return the text on one line: every line break and control character becomes a space, runs of spaces one."""
-    return " ".join("".join(" " if unicodedata.category(c) in _BROKEN else c for c in text).split())
 
 
 def needs_smtputf8(message: Message) -> bool:
@@ -170,4 +165,4 @@ def _id(text: str) -> str:
 def _body(text: str) -> str:
     """Return text that every reader can show: line feeds only, no control characters, no lone surrogates."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _BROKEN else _REPLACEMENT for c in lines)
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in BROKEN else _REPLACEMENT for c in lines)

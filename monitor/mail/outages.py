@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.mail.letters import Fell, FlappingBegan, Rose, ServerNews, Settled
-from monitor.mail.message import one_line
 from monitor.mail.sheet import Card, Entry, Fact, Sheet, Tone
+from monitor.mail.text import one_line
 from monitor.mail.wording import SUBJECT_LENGTH, about, deadline, duration, instant, listed, month, percent
 
 if TYPE_CHECKING:

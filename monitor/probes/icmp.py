@@ -6,30 +6,22 @@ import asyncio
 import os
 import socket
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.probes.blame import NotOkError
 from monitor.probes.echo import EchoSocket
 from monitor.probes.probe import Step
 from monitor.probes.resolve import literal
-from monitor.probes.settings import host_key
 from monitor.probes.trail import FIRST_BYTE, RESOLVE, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.probes.address import Address
+    from monitor.probes.host_settings import IcmpSettings
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.trail import Trail
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpSettings:
-    """The keys of type ``icmp``."""
-
-    host: str | None = host_key()
 
 
 class IcmpProbe:

@@ -1,15 +1,16 @@
-"""The table of check types: adding a type is one file and one line here."""
+"""The table of check types: adding a type is one file and one line here.
+
+Every command reads the configuration, and so this table. What it takes to probe is imported when the first probe is
+built: a question to the books would wait for it in vain.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from yarl import URL
-
-from monitor.probes import http, icmp, tcp
+from monitor.probes.host_settings import DEFAULT_PORT, IcmpSettings, TcpSettings
 from monitor.probes.http_settings import HttpSettings, HttpsSettings
-from monitor.probes.request import get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,17 +40,25 @@ class CheckType:
     """What is probed, in words: from its settings and the server's address (``192.0.2.1:80``, the URL)."""
 
 
-def door(check_type: CheckType, settings: Any, address: str) -> str | None:
-    """Give the host and port at which a check knocks; None for pings, which hold no connection."""
-    if check_type.name == "icmp":
-        return None
-    if not check_type.needs_url:
-        return check_type.where(settings, address)
-    request = get(URL(settings.url))
-    return f"{request.host}:{request.port}"
+def _icmp(settings: IcmpSettings, instruments: Instruments) -> Probe:
+    from monitor.probes.icmp import IcmpProbe  # noqa: PLC0415 - see above
+
+    return IcmpProbe(settings, instruments)
 
 
-def _host_and_port(settings: tcp.TcpSettings, address: str) -> str:
+def _tcp(settings: TcpSettings, instruments: Instruments) -> Probe:
+    from monitor.probes.tcp import TcpProbe  # noqa: PLC0415 - see above
+
+    return TcpProbe(settings, instruments)
+
+
+def _http(settings: HttpSettings, instruments: Instruments) -> Probe:
+    from monitor.probes.http import HttpProbe  # noqa: PLC0415 - see above
+
+    return HttpProbe(settings, instruments)
+
+
+def _host_and_port(settings: TcpSettings, address: str) -> str:
     host = settings.host or address
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 
@@ -59,22 +68,22 @@ CHECK_TYPES: dict[str, CheckType] = {
     for check_type in (
         CheckType(
             name="icmp",
-            settings=icmp.IcmpSettings,
+            settings=IcmpSettings,
             default_port=None,
             needs_url=False,
             tls=False,
             doc="an ICMP echo is answered",
-            build=icmp.IcmpProbe,
+            build=_icmp,
             where=lambda settings, address: settings.host or address,
         ),
         CheckType(
             name="tcp",
-            settings=tcp.TcpSettings,
-            default_port=tcp.DEFAULT_PORT,
+            settings=TcpSettings,
+            default_port=DEFAULT_PORT,
             needs_url=False,
             tls=False,
             doc="a TCP port takes a connection",
-            build=tcp.TcpProbe,
+            build=_tcp,
             where=_host_and_port,
         ),
         CheckType(
@@ -84,7 +93,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=True,
             tls=False,
             doc="a page comes whole, with an expected status and text",
-            build=http.HttpProbe,
+            build=_http,
             where=lambda settings, _: settings.url,
         ),
         CheckType(
@@ -94,7 +103,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=True,
             tls=True,
             doc="the same over TLS, with a certificate in force",
-            build=http.HttpProbe,
+            build=_http,
             where=lambda settings, _: settings.url,
         ),
     )

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
 from monitor.probes.blame import TIMEOUT, NotOkError, failed
 from monitor.probes.connect import connect, handshake_us
 from monitor.probes.knock import Knock
-from monitor.probes.settings import host_key, port_key
 from monitor.probes.trail import CONNECT, RESOLVE, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitor.probes.host_settings import TcpSettings
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.trail import Trail
-
-DEFAULT_PORT = 80
-
-
-@dataclass(frozen=True, slots=True)
-class TcpSettings:
-    """The keys of type ``tcp``."""
-
-    host: str | None = host_key()
-    port: int = port_key(DEFAULT_PORT)
 
 
 class TcpProbe:

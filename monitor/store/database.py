@@ -1,4 +1,4 @@
-"""Opening the file, one writer, many readers.
+"""Opening the file for writing or for reading, and transactions.
 
 Every write runs inside ``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail at once when
 another process has written in between, whatever the busy timeout. ``synchronous=FULL`` is kept: what a figure hangs on
@@ -7,11 +7,9 @@ survives a power cut, and a commit a tick is cheap.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
@@ -19,10 +17,8 @@ from monitor.errors import DamagedError, StoreError
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-T = TypeVar("T")
 
 FILE = "monitor.db"
 BUSY_SECONDS = 30
@@ -153,61 +149,3 @@ def snapshot(db: Database) -> Iterator[None]:
         yield
     finally:
         db.conn.rollback()
-
-
-class Thread(Protocol):
-    """Somewhere to do database work away from the event loop."""
-
-    async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work with the connection of this thread, and give what it returns."""
-
-    async def close(self) -> None:
-        """Finish what was asked for, then close the connection."""
-
-
-class Writer:
-    """The one thread of this process that writes; each piece of work is one transaction."""
-
-    def __init__(self, path: Path) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._db = open_writing(path)
-
-    async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work in one transaction; StoreError where the database refuses, and then nothing of it happened."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
-
-    def _do(self, work: Callable[[Database], T]) -> T:
-        try:
-            with transaction(self._db):
-                return work(self._db)
-        except sqlite3.Error as error:
-            raise refusal(f"cannot write: {error}", error) from error
-
-    async def close(self) -> None:
-        """Finish what was asked for, fold the write-ahead log back, close."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
-        self._pool.shutdown()
-
-
-class Reader:
-    """One thread that reads, so that long questions hold up neither the loop nor the writer."""
-
-    def __init__(self, path: Path) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
-        self._db = open_reading(path)
-
-    async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work on one state of the books."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
-
-    def _do(self, work: Callable[[Database], T]) -> T:
-        try:
-            with snapshot(self._db):
-                return work(self._db)
-        except sqlite3.Error as error:
-            raise refusal(f"cannot read: {error}", error) from error
-
-    async def close(self) -> None:
-        """Finish what was asked for, then close."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
-        self._pool.shutdown()

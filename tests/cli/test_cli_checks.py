@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from monitor.cli import cli
 from monitor.cli.checks import checks
-from monitor.probes import CHECK_TYPES
 from monitor.probes.presets import PRESETS
+from monitor.probes.table import CHECK_TYPES
 
 
 def test_every_type_key_and_preset_is_in_the_tables() -> None:

@@ -158,7 +158,10 @@ def test_books_that_are_damaged_are_one_clear_line_and_no_proof(site: Installati
         assert "monitor.db: no such table: outage" in answer.err
 
 
-HEAVY = ("aiohttp", "aiosmtplib", "apscheduler", "holidays", "icmplib", "jinja2", "prometheus_client")
+HEAVY = (
+    *("aiohttp", "aiosmtplib", "apscheduler", "asyncio", "dns", "holidays", "httptools", "icmplib", "jinja2"),
+    *("prometheus_client", "ssl", "yarl"),
+)
 
 
 @pytest.mark.parametrize("command", ["availability", "credits", "explain", "outages", "status"])

@@ -17,7 +17,7 @@ from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.telemetry import Telemetry
 from monitor.mail.letters import OperatorNews
 from monitor.model import Outcome, Result
-from monitor.store import database
+from monitor.store import threads
 from tests.books.test_importing import KEY, STEP, TERMS
 from tests.fakes import FakeMessenger, a_context
 
@@ -35,8 +35,8 @@ class Daemon:
 
     def __init__(self, file: Path) -> None:
         self.now = END - 60 * STEP
-        self.writer = database.Writer(file)
-        self.reader = database.Reader(file)
+        self.writer = threads.Writer(file)
+        self.reader = threads.Reader(file)
         self.recording = Recording(replace(a_context(), terms=TERMS))
         self.board, self.messenger = Board(), FakeMessenger()
         self.keeping = Housekeeping(

@@ -11,7 +11,8 @@ from monitor.engine.sweep import MISSED, Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.model import CheckKey
-from monitor.probes import Plan, Target
+from monitor.probes.cycle import Plan
+from monitor.probes.probe import Target
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from monitor.engine.sweep import MISSED, Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.model import CheckKey
-from monitor.probes import Plan, Target
+from monitor.probes.cycle import Plan
+from monitor.probes.probe import Target
 from tests.engine.test_sweep_order import NotingRecorder, SilentWitness
 from tests.engine.test_sweep_swift import SwiftProbe
 from tests.fakes import FAIL, OK, FakeClock

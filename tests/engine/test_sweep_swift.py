@@ -13,7 +13,8 @@ from monitor.engine.sweep import BLIND, MISSED, Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.model import CheckKey
-from monitor.probes import Attempt, Plan, Target
+from monitor.probes.cycle import Plan
+from monitor.probes.probe import Attempt, Target
 from tests.engine.test_sweep_order import NotingRecorder, SilentWitness
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock
 

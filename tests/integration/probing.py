@@ -15,9 +15,11 @@ import time
 from typing import Any
 
 from monitor.clock import SystemClock
-from monitor.probes import CHECK_TYPES, Instruments, Target, open_instruments
 from monitor.probes.echo import EchoSocket
 from monitor.probes.icmp import icmp_permission
+from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
 
 
 async def attempted(

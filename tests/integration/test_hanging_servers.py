@@ -17,7 +17,11 @@ from monitor.engine.sweep import MISSED, Sweeper, Turn
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.model import CheckKey, Outcome
-from monitor.probes import CHECK_TYPES, Plan, Target, door, open_instruments
+from monitor.probes.cycle import Plan
+from monitor.probes.door import door
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder

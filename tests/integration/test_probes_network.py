@@ -9,9 +9,12 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Attempt, Cycle, Instruments, Plan, Target, cycle, open_instruments
+from monitor.probes.cycle import Cycle, Plan, cycle
 from monitor.probes.echo import SEQUENCES, EchoSocket
+from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.probe import Attempt, Target
 from monitor.probes.resolve import literal
+from monitor.probes.table import CHECK_TYPES
 from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
 
 if TYPE_CHECKING:

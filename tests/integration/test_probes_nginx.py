@@ -14,7 +14,9 @@ import trustme
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Attempt, Target, open_instruments
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Attempt, Target
+from monitor.probes.table import CHECK_TYPES
 from tests.integration.netlab import PATIENCE, Lab, lab, why_not
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.probes import CHECK_TYPES, Attempt, Instruments, Target, open_instruments
+from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.probe import Attempt, Target
+from monitor.probes.table import CHECK_TYPES
 
 Try = Callable[..., Awaitable[Attempt]]
 

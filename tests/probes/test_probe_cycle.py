@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import Attempt, Plan, Target, cycle
-from monitor.probes.cycle import GRACE, verdict
+from monitor.probes.cycle import GRACE, Plan, cycle, verdict
+from monitor.probes.probe import Attempt, Target
 from monitor.probes.trail import STALL, overdue
 
 HERE = Target("198.18.0.1")

@@ -14,8 +14,8 @@ from monitor.probes.resolve import literal
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from monitor.probes import Attempt
     from monitor.probes.address import Address
+    from monitor.probes.probe import Attempt
 
 
 def at(host: str) -> Address:

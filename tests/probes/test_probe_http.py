@@ -10,11 +10,13 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Instruments, Target
 from monitor.probes.address import Address
 from monitor.probes.http import MOST_BODY
+from monitor.probes.instruments import Instruments
+from monitor.probes.probe import Target
 from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
+from monitor.probes.table import CHECK_TYPES
 from tests.probes.servers import (
     Server,
     Site,

@@ -12,15 +12,19 @@ from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, icmp
+from monitor.probes import icmp
 from monitor.probes.address import Address
 from monitor.probes.arrival import Reading, arrival
 from monitor.probes.echo import EchoSocket
+from monitor.probes.host_settings import IcmpSettings
 from monitor.probes.icmp_errors import error_text
 from monitor.probes.pinger import RENEW, Pinger
+from monitor.probes.probe import Attempt, Swift, Target
 from monitor.probes.resolve import literal
+from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
+    from monitor.probes.instruments import Instruments
     from tests.probes.conftest import Try
 
 permitted = pytest.mark.skipif(icmp.icmp_permission() is not None, reason="ICMP is not permitted here")
@@ -69,7 +73,7 @@ async def test_the_key_host_goes_before_the_servers_address(attempt: Try) -> Non
 
 @permitted
 async def test_thousands_at_once_lose_no_answer(instruments: Instruments) -> None:
-    probe = CHECK_TYPES["icmp"].build(icmp.IcmpSettings(), instruments)
+    probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
     assert isinstance(probe, Swift)
     listener = Listener(5000)
     for n in range(5000):
@@ -98,7 +102,7 @@ async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instru
 
 @permitted
 async def test_a_name_needs_a_task_and_an_address_none(instruments: Instruments) -> None:
-    probe = CHECK_TYPES["icmp"].build(icmp.IcmpSettings(), instruments)
+    probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
     assert isinstance(probe, Swift)
     seen: list[Attempt] = []
     assert not probe.begin(Target("localhost"), 5.0, seen.append)

@@ -10,7 +10,11 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Attempt, Target, icmp, open_instruments
+from monitor.probes import icmp
+from monitor.probes.host_settings import IcmpSettings
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Attempt, Target
+from monitor.probes.table import CHECK_TYPES
 
 permitted = pytest.mark.skipif(icmp.icmp_permission() is not None, reason="ICMP is not permitted here")
 
@@ -19,7 +23,7 @@ TRIES = 20
 
 async def tried(host: str, *, portable: bool, timeout: float = 5.0) -> list[Attempt]:  # noqa: ASYNC109 - the attempt's
     async with open_instruments(SystemClock(), portable=portable) as instruments:
-        probe = CHECK_TYPES["icmp"].build(icmp.IcmpSettings(), instruments)
+        probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
         return await asyncio.gather(*(probe.attempt(Target(host), timeout) for _ in range(TRIES)))
 
 

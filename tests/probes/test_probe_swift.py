@@ -11,14 +11,16 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Attempt, Instruments, Swift, Target, open_instruments
 from monitor.probes.address import Address
+from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.probe import Attempt, Swift, Target
 from monitor.probes.resolve import Resolver
 from monitor.probes.session import HttpClient
+from monitor.probes.table import CHECK_TYPES
 from tests.probes.servers import Server, Site, closed_port, full_backlog, page, redirect, resets, says_and_hangs
 
 if TYPE_CHECKING:
-    from monitor.probes import Probe
+    from monitor.probes.probe import Probe
 
 SHORT = 0.15
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes import CHECK_TYPES, Instruments, Target
 from monitor.probes.address import Address
+from monitor.probes.instruments import Instruments
+from monitor.probes.probe import Target
 from monitor.probes.resolve import Resolver
+from monitor.probes.table import CHECK_TYPES
 from tests.probes.servers import Server, closed_port, full_backlog, resets, says_and_hangs
 
 if TYPE_CHECKING:

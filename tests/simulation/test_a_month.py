@@ -16,8 +16,11 @@ from monitor.books.accounts import Books
 from monitor.books.verify import verify
 from monitor.engine.core import Engine, Orders, Threads
 from monitor.model import Check, CheckKey, Outcome, Server
-from monitor.probes import Attempt, Instruments, PingCounts, Plan
-from monitor.probes.icmp import IcmpSettings
+from monitor.probes.cycle import Plan
+from monitor.probes.flights import PingCounts
+from monitor.probes.host_settings import IcmpSettings
+from monitor.probes.instruments import Instruments
+from monitor.probes.probe import Attempt
 from monitor.store import database, outages, outbox, results
 from tests.fakes import (
     MINUTE,

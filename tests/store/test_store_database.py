@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import DamagedError, StoreError
-from monitor.store import database, journal, notes, results
+from monitor.store import database, journal, notes, results, threads
 from monitor.store.schema import migrations
 from tests.fakes import START, CrashError, crashing
 
@@ -306,7 +306,7 @@ def test_a_snapshot_shows_one_state_whatever_is_written_meanwhile(file: Path, db
 
 
 async def test_each_piece_of_work_of_the_writer_is_one_transaction(file: Path) -> None:
-    writer = database.Writer(file)
+    writer = threads.Writer(file)
     assert await writer.run(lambda db: db.conn.in_transaction)
     assert await writer.run(lambda db: journal.append(db, START, "daemon-started", {})) == 1
     await writer.close()
@@ -314,7 +314,7 @@ async def test_each_piece_of_work_of_the_writer_is_one_transaction(file: Path) -
 
 
 async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(file: Path) -> None:
-    writer = database.Writer(file)
+    writer = threads.Writer(file)
     with pytest.raises(StoreError, match="cannot write: no such table"):
         await writer.run(refuse)
     assert await writer.run(journal.length) == 0
@@ -322,7 +322,7 @@ async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(f
 
 
 async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -> None:
-    writer = database.Writer(file)
+    writer = threads.Writer(file)
     numbers = await asyncio.gather(
         *(writer.run(lambda db: journal.append(db, START, "daemon-started", {})) for _ in range(50))
     )
@@ -331,7 +331,7 @@ async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -
 
 
 async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
-    writer = database.Writer(file)
+    writer = threads.Writer(file)
     asked = asyncio.ensure_future(writer.run(lambda db: journal.append(db, START, "daemon-started", {})))
     await asyncio.sleep(0)
     await writer.close()
@@ -339,7 +339,7 @@ async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
 
 
 async def test_a_reader_sees_what_was_committed_and_refuses_to_write(file: Path) -> None:
-    writer, reader = database.Writer(file), database.Reader(file)
+    writer, reader = threads.Writer(file), threads.Reader(file)
     await writer.run(lambda db: journal.append(db, START, "daemon-started", {}))
     assert await reader.run(journal.length) == 1
     with pytest.raises(StoreError, match="cannot read"):

@@ -1,0 +1,22 @@
+"""Where a check knocks: checks of one door wait for each other, so that none is knocked at by hundreds at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from monitor.probes.request import get
+
+if TYPE_CHECKING:
+    from monitor.probes.table import CheckType
+
+
+def door(check_type: CheckType, settings: Any, address: str) -> str | None:
+    """Give the host and port at which a check knocks; None for pings, which hold no connection."""
+    if check_type.name == "icmp":
+        return None
+    if not check_type.needs_url:
+        return check_type.where(settings, address)
+    request = get(URL(settings.url))
+    return f"{request.host}:{request.port}"

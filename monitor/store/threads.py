@@ -1,0 +1,76 @@
+"""The database away from the event loop: one writer, many readers, each a thread with a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from monitor.store.database import open_reading, open_writing, refusal, snapshot, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+T = TypeVar("T")
+
+
+class Thread(Protocol):
+    """Somewhere to do database work away from the event loop."""
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work with the connection of this thread, and give what it returns."""
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the connection."""
+
+
+class Writer:
+    """The one thread of this process that writes; each piece of work is one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._db = open_writing(path)
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work in one transaction; StoreError where the database refuses, and then nothing of it happened."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
+
+    def _do(self, work: Callable[[Database], T]) -> T:
+        try:
+            with transaction(self._db):
+                return work(self._db)
+        except sqlite3.Error as error:
+            raise refusal(f"cannot write: {error}", error) from error
+
+    async def close(self) -> None:
+        """Finish what was asked for, fold the write-ahead log back, close."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        self._pool.shutdown()
+
+
+class Reader:
+    """One thread that reads, so that long questions hold up neither the loop nor the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._db = open_reading(path)
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work on one state of the books."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
+
+    def _do(self, work: Callable[[Database], T]) -> T:
+        try:
+            with snapshot(self._db):
+                return work(self._db)
+        except sqlite3.Error as error:
+            raise refusal(f"cannot read: {error}", error) from error
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        self._pool.shutdown()
