@@ -112,7 +112,7 @@ def release(db: Database, context: Context, sweep: int, at: Millis) -> int:
     for mail in gathered:
         letter = compose(outage_letter(db, context, mail, at))
         told = [number for news in mail.body["news"] for number in _concerned(db, news)]
-        thread = [message for message in outbox.thread_of(db, told, mail.customer) if message != mail.message_id]
+        thread = outbox.thread_of(db, told, mail.customer)
         outbox.word(db, mail.id, subject=letter.subject, text=letter.text, html=letter.html, refers=thread, at=at)
     return len(gathered)
 

@@ -46,6 +46,7 @@ class Mail:
     """Message-IDs of the mails that it continues."""
     state: MailState
     queued_at: Millis
+    """It was written down; of a mail that gathers: it was worded, with the news and the figures of that moment."""
     since: Millis
     """From when its lifetime counts: it was queued, or revived."""
     next_try: Millis
@@ -123,24 +124,32 @@ def gather(db: Database, number: int, body: dict[str, Any], sweep: int) -> None:
 
 
 def gathered(db: Database, sweep: int) -> list[Mail]:
-    """Give the mails whose sweep is over once ``sweep`` is."""
-    rows = db.execute(f"SELECT {_FIELDS} FROM mail WHERE sweep <= ? AND state = 'pending' ORDER BY id", [sweep])
+    """Give the mails whose sweep is over once ``sweep`` is, in the order of the sweeps in which they began.
+
+    Where sweeps overlap that is not the order of their numbers: a quick result of one comes before a slow one of the
+    sweep before it.
+    """
+    rows = db.execute(
+        f"SELECT {_FIELDS} FROM mail WHERE sweep <= ? AND state = 'pending' ORDER BY json_extract(body, '$.sweep'), id",
+        [sweep],
+    )
     return [_mail(row) for row in rows]
 
 
 def word(db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis) -> None:
-    """Give a mail its words: from now on it may leave."""
+    """Give a mail its words: from now on it may leave, and it is dated so."""
     db.execute(
-        "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, next_try = ? WHERE id = ?",
-        [subject, text, html, json.dumps(list(refers)), at, number],
+        "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, queued_at = ?, since = ?,"
+        " next_try = ? WHERE id = ?",
+        [subject, text, html, json.dumps(list(refers)), at, at, at, number],
     )
 
 
 def due(db: Database, now: Millis, most: int = 20) -> list[Mail]:
-    """Give the mails that should be tried now, the longest waiting first."""
+    """Give the mails that should be tried now, the longest waiting first; of one moment those of earlier sweeps."""
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
-        " ORDER BY next_try, id LIMIT ?",
+        " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
         [now, most],
     )
     return [_mail(row) for row in rows]
@@ -226,12 +235,15 @@ def overdue_claims_told(db: Database) -> frozenset[int]:
 
 
 def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
-    """Give the Message-IDs of the mails that told a customer of some outages, oldest first."""
+    """Give the Message-IDs of the mails that told a customer of some outages, oldest first.
+
+    What still gathers has told nobody yet: the news of an end may be there before that of its beginning has left.
+    """
     found: dict[str, None] = {}
     for outage in outages:
         rows = db.execute(
             "SELECT m.message_id FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? AND m.customer IS ?"
-            " ORDER BY m.id",
+            " AND m.sweep IS NULL ORDER BY m.queued_at, m.id",
             [outage, customer],
         )
         found.update({message_id: None for (message_id,) in rows})

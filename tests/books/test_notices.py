@@ -403,6 +403,49 @@ def test_the_end_of_several_outages_refers_to_every_mail_that_told_of_them() -> 
     assert up.refers == (first.message_id, second.message_id)
 
 
+def overlapping() -> tuple[Desk, str]:
+    """A server falls at the end of one sweep and rises early in the next, before the one is closed: another is slow.
+
+    Before the fall is sure, a quick result of the next sweep has begun the mail of that.
+    """
+    desk = many(3)
+    early, late, slow = (desk.context.servers[f"web-{number:02d}"].checks[0].key for number in range(3))
+    desk.record(0, [a_result(early, START, FAIL)], START + 10_000)
+    desk.end(0, START + MINUTE)
+    desk.record(2, [a_result(early, START + 2 * MINUTE, OK)], START + 2 * MINUTE + 100)
+    desk.record(1, [a_result(late, START + 2 * MINUTE - 100, FAIL)], START + 2 * MINUTE + 5_000)
+    desk.record(2, [a_result(late, START + 2 * MINUTE + 6_000, OK)], START + 2 * MINUTE + 6_000)
+    desk.record(1, [a_result(slow, START + 2 * MINUTE - 200, FAIL)], START + 2 * MINUTE + 8_000)
+    return desk, late.server
+
+
+def about(desk: Desk, server: str) -> dict[str, Mail]:
+    """The mail of each notice about a server."""
+    return {news["notice"]: mail for mail in desk.mails() for news in mail.body["news"] if news["server"] == server}
+
+
+def test_a_beginning_is_told_before_its_end_and_answers_nothing_also_where_sweeps_overlap() -> None:
+    desk, server = overlapping()
+    desk.end(1, START + 2 * MINUTE + 9_000)
+    desk.end(2, START + 3 * MINUTE)
+    mails = about(desk, server)
+    assert mails["down"].refers == ()
+    assert mails["down"].message_id in mails["up"].refers
+    assert mails["down"].queued_at == START + 2 * MINUTE + 9_000 < mails["up"].queued_at
+
+
+def test_a_beginning_leaves_before_its_end_also_where_both_may_leave_at_once() -> None:
+    """The process ended before either sweep did."""
+    desk, server = overlapping()
+    desk.restart(START + HOUR)
+    mails = about(desk, server)
+    assert mails["down"].id > mails["up"].id
+    assert mails["down"].refers == ()
+    assert mails["down"].message_id in mails["up"].refers
+    leaving = [mail.id for mail in outbox.due(desk.db, START + HOUR)]
+    assert leaving.index(mails["down"].id) < leaving.index(mails["up"].id)
+
+
 def test_a_thread_is_the_customers_own() -> None:
     subscriptions = (a_subscription("acme", "web-00"), a_subscription("bolt", "web-00"))
     desk = desk_of(a_server("web-00"), subscriptions=subscriptions)

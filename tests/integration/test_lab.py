@@ -33,7 +33,6 @@ from tests.integration.netlab import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import EmailMessage
     from pathlib import Path
 
     from monitor.model import Outage, Result
@@ -355,21 +354,19 @@ def test_children_of_a_fallen_parent_stand_under_it_in_one_mail(lab: Lab) -> Non
 
 
 def test_the_end_of_an_outage_is_told_in_the_thread_of_its_beginning(lab: Lab) -> None:
+    told = lab.books.told()
+    begun = {(each.customer, each.outage): each.mail for each in told if each.notice == "down"}
     threads = 0
     for mailbox in {customer.id for customer in lab.setting.customers} | {"noc"}:
-        told: dict[tuple[str, str], str] = {}
-        for mail in _in_order(lab.postfix.delivered(mailbox)):
-            news = news_of(mail)
-            for server, check, notice in news:
-                if notice == "up":
-                    assert told[server, check] in answers(mail)
-                    threads += 1
-            told.update({(server, check): str(mail["Message-ID"]) for server, check, notice in news if notice != "up"})
+        came = {str(mail["Message-ID"]): mail for mail in lab.postfix.delivered(mailbox)}
+        for end in (each for each in told if each.notice == "up" and each.mail in came):
+            beginning = begun[end.customer, end.outage]
+            down, up = came[beginning], came[end.mail]
+            assert beginning in answers(up)
+            assert end.mail not in answers(down)
+            assert down["Date"].datetime <= up["Date"].datetime
+            threads += 1
     assert threads > 2 * len(LONERS)
-
-
-def _in_order(mails: list[EmailMessage]) -> list[EmailMessage]:
-    return sorted(mails, key=lambda mail: mail["Date"].datetime)
 
 
 def test_an_emergency_maintenance_excludes_its_time_and_silences_what_falls_in_it(lab: Lab) -> None:
