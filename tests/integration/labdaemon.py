@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
-"""Seconds for anything that is waited for; far more than it takes."""
+PATIENCE = 60.0
+"""Seconds for anything that is waited for; far more than it takes, also on a machine that is busy."""
 STOPS_WITHIN = 10.0
 """Seconds that the daemon may take to end in good order."""
 _SAMPLE = re.compile(r"^(?P<series>[a-z_]+(?:\{.*\})?) (?P<value>\S+)$")
@@ -191,10 +193,8 @@ def samples(text: str) -> dict[str, float]:
 
 
 def free_port() -> int:
-    """Give a port of 127.0.0.1 that is free now."""
-    import socket
-
-    with contextlib.closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """Give a port of 127.0.0.1 that is free now; below those that the system gives to whoever connects somewhere."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
+import random
 import selectors
 import socket
 import threading
@@ -22,13 +25,37 @@ class Moment(NamedTuple):
     after: int
 
 
+def address(number: int) -> str:
+    """Give one of 250 addresses of 127.0.0.0/8, numbered from 0, that this run has to itself."""
+    assert number in range(250)
+    return f"{_network()}.{number + 1}"
+
+
+@functools.cache
+def _network() -> str:
+    """Claim a network that no other run on this machine has, for as long as this process lives."""
+    while True:
+        network = f"127.{random.randrange(64, 128)}.{random.randrange(256)}"
+        claim = socket.socket()
+        try:
+            claim.bind((f"{network}.254", PORT))
+        except OSError as error:
+            claim.close()
+            if error.errno != errno.EADDRINUSE:  # another run has it
+                raise
+        else:
+            claim.listen()
+            claim.detach()  # stays open until the process ends
+            return network
+
+
 def now() -> int:
     """Give the wall clock's milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 class Doors:
-    """One listener for each address of 127.0.0.0/8; a closed one refuses. Takes connections in a thread of its own."""
+    """One listener for each address of this run; a closed one refuses. Takes connections in a thread of its own."""
 
     def __init__(self, addresses: tuple[str, ...], port: int = PORT) -> None:
         self._port = port

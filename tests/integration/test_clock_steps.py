@@ -15,7 +15,7 @@ from monitor.model import CheckKey, Outcome
 from tests.integration.labbooks import Books
 from tests.integration.labconfig import INTERVAL, TIMEOUT, Customer, Server, Setting
 from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
-from tests.integration.labdoors import PORT, Doors, now
+from tests.integration.labdoors import PORT, Doors, address, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,10 +40,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(LIBRARY is None, reason="needs libfaketime: apt-get install faketime"),
 ]
-
-
-def address(number: int) -> str:
-    return f"127.0.3.{number + 1}"
 
 
 def key(number: int) -> CheckKey:
@@ -187,10 +183,10 @@ def test_mail_leaves_in_time_whatever_the_clock_does(scene: Scene) -> None:
     scene.step("-1h")
     awaited("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.said())
     scene.doors.close(address(COUNT - 1))
-    awaited("the mail has left", lambda: scene.books.mails() and not scene.books.pending(), 10)
+    awaited("the mail has left", lambda: scene.books.mails() and not scene.books.pending())
     scene.step("+1h")
     awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
     scene.doors.open(address(COUNT - 1))
-    awaited("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending(), 10)
+    awaited("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending())
     [outage] = scene.books.outages()
     assert outage.end is not None

@@ -16,7 +16,7 @@ from monitor.model import CheckKey, Outcome
 from tests.integration.labbooks import Books
 from tests.integration.labconfig import INTERVAL, LONGEST, Customer, Server, Setting
 from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
-from tests.integration.labdoors import PORT, Doors, now
+from tests.integration.labdoors import PORT, Doors, address, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,6 @@ SEEN = INTERVAL + LONGEST + 1_000
 to the last, and a second for the transaction."""
 WRITING = 2_000
 """Milliseconds by which a machine that is busy may be late."""
-
-
-def door(number: int) -> str:
-    return f"127.0.1.{number + 1}"
 
 
 def key(number: int) -> CheckKey:
@@ -77,11 +73,11 @@ class World:
     def _change(self, number: int) -> None:
         falls = self.falls[number]
         if falls and falls[-1].end is None:
-            falls[-1].end = self.doors.open(door(number)).after
+            falls[-1].end = self.doors.open(address(number)).after
             # so rarely that nobody calls it flapping, also where the gaps of a killed daemon bring starts together
             self.due[number] = time.monotonic() + self.chance.uniform(20, 30)
         else:
-            falls.append(Fall(self.doors.close(door(number)).before))
+            falls.append(Fall(self.doors.close(address(number)).before))
             self.due[number] = time.monotonic() + self.chance.uniform(1, 8)
 
     def settle(self) -> None:
@@ -97,7 +93,7 @@ def folder(tmp_path: Path) -> Path:
     port = free_port()
     customers = [Customer(f"c{number}") for number in range(CUSTOMERS)]
     servers = [
-        Server(key(number).server, door(number), f"c{number % CUSTOMERS}", reach=f"tcp:{PORT}")
+        Server(key(number).server, address(number), f"c{number % CUSTOMERS}", reach=f"tcp:{PORT}")
         for number in range(COUNT)
     ]
     Setting(port, servers, customers).write(tmp_path)
@@ -107,7 +103,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def doors() -> Iterator[Doors]:
-    with Doors(tuple(door(number) for number in range(COUNT))) as doors:
+    with Doors(tuple(address(number) for number in range(COUNT))) as doors:
         yield doors
 
 
@@ -216,7 +212,7 @@ def test_a_daemon_asked_to_stop_ends_in_time_and_loses_nothing(
 ) -> None:
     awaited("everything is up", lambda: books.everything_is(Outcome.OK, COUNT))
     for number in range(10):
-        doors.close(door(number))
+        doors.close(address(number))
     awaited("the first outage is in the books", books.outages)
     assert daemon.stop() < STOPS_WITHIN
     daemon.verified()
@@ -225,7 +221,7 @@ def test_a_daemon_asked_to_stop_ends_in_time_and_loses_nothing(
     daemon.start()
     awaited("all ten are in the books", lambda: len(books.outages()) == 10)
     for number in range(10):
-        doors.open(door(number))
+        doors.open(address(number))
     awaited("everything is up again", lambda: books.everything_is(Outcome.OK, COUNT))
     awaited("all mail has left", lambda: books.mails() and books.pending() == 0)
     assert daemon.stop() < STOPS_WITHIN

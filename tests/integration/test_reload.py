@@ -13,7 +13,7 @@ from monitor.model import CheckKey, Outcome
 from tests.integration.labbooks import Books
 from tests.integration.labconfig import INTERVAL, OPERATORS, Customer, Server, Setting
 from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics, page
-from tests.integration.labdoors import PORT, Doors
+from tests.integration.labdoors import PORT, Doors, address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,6 @@ SUCCESSFUL, SUCCESS_AT = (
     "monitor_config_last_reload_success_timestamp_seconds",
 )
 _SERVER = re.compile(r'server="([^"]+)"')
-
-
-def address(number: int) -> str:
-    return f"127.0.2.{number}"
 
 
 def ping(name: str) -> CheckKey:
