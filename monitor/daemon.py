@@ -149,7 +149,7 @@ class Daemon:
         keeping.each_minute(promises.look)
         keeping.each_minute(partial(self._look_for_permission, engine))
         keeping.each_day(engine.figures.check)
-        stack.callback(keeping.stop)
+        stack.push_async_callback(keeping.stop)
         self._packer = Packer(readers[3], writer, engine.timescale.now)
         return engine
 

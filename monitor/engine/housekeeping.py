@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -68,28 +69,55 @@ class Housekeeping:
         self._now = now
         self._context = context
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": GRACE, "coalesce": True})
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def start(self) -> None:
         """Begin, in the running loop."""
         soon = datetime.now(UTC) + FIRST_LOOK
-        self._scheduler.add_job(self.verify, "interval", hours=24, next_run_time=soon)
-        self._scheduler.add_job(self.close_months, "interval", hours=1, next_run_time=soon)
-        self._scheduler.add_job(self.measure, "interval", minutes=1, next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(self._endable(self.verify), "interval", hours=24, next_run_time=soon)
+        self._scheduler.add_job(self._endable(self.close_months), "interval", hours=1, next_run_time=soon)
+        self._scheduler.add_job(self._endable(self.measure), "interval", minutes=1, next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def each_minute(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something else done every minute, from now on."""
-        self._scheduler.add_job(work, "interval", minutes=1, next_run_time=datetime.now(UTC))
+        self._scheduler.add_job(self._endable(work), "interval", minutes=1, next_run_time=datetime.now(UTC))
 
     def each_day(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something else done every day, for the first time in an hour."""
         first = datetime.now(UTC) + FIRST_CHECK
-        self._scheduler.add_job(work, "interval", hours=24, next_run_time=first)
+        self._scheduler.add_job(self._endable(work), "interval", hours=24, next_run_time=first)
 
-    def stop(self) -> None:
-        """Stop asking for anything more."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self) -> None:
+        """Ask for nothing more, and wait no longer for what is being done."""
+        self._over = True
+        self._scheduler.pause()
+        await asyncio.sleep(0)  # what was asked for a moment ago begins, and ends
+        at_work = tuple(self._at_work)
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+    def _endable(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Let work end at the daemon's end: the library would log as an error that it was cancelled."""
+
+        @wraps(work)
+        async def run() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._at_work.add(task)
+            try:
+                if not self._over:
+                    await work()
+            except asyncio.CancelledError:
+                if not self._over:
+                    raise
+            finally:
+                self._at_work.discard(task)
+
+        return run
 
     async def verify(self) -> None:
         """Verify the journal and what hangs on it; the page, the metrics and the log say what came of it."""

@@ -43,7 +43,12 @@ class HttpClient:
     async def visit(self, errand: Errand, timeout: float) -> Attempt:  # noqa: ASYNC109 - the attempt reports its timeout
         """Visit a page within ``timeout`` seconds; where the caller stops waiting, the visit ends."""
         future: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
-        visit = self.begin(errand, timeout, future.set_result)
+
+        def tell(attempt: Attempt) -> None:
+            if not future.cancelled():  # it can end after its caller was cancelled, and before that one's turn comes
+                future.set_result(attempt)
+
+        visit = self.begin(errand, timeout, tell)
         try:
             return await future
         finally:

@@ -274,3 +274,22 @@ async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: Instr
     seen = await probe.attempt(Target("127.0.0.1"), 5.0)
     await client.aclose()
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "name not resolved")
+
+
+async def test_a_visit_that_ends_after_its_caller_was_cancelled_and_before_its_turn_comes_tells_nobody(
+    instruments: Instruments, attempt: Try, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+
+    async with Server(silent) as server:
+        caller = asyncio.ensure_future(attempt("http", url=server.url()))
+        await asked.wait()
+        caller.cancel()
+        await instruments.http.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+    assert caplog.messages == []

@@ -1,0 +1,82 @@
+"""A daemon that is asked to stop, whenever that is, does so with nothing in its log that would alarm anybody."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.engine.housekeeping import FIRST_LOOK
+from monitor.store import database, journal
+from tests.integration.labconfig import Customer, Server, Setting
+from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.integration
+
+ADDRESS = "127.0.4.1"
+SERVERS = 20
+LONG = 200_000
+"""Entries of a journal that takes most of a second to verify."""
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Give a port that takes every connection and never says a word."""
+    with socket.socket() as listener:
+        listener.bind((ADDRESS, 0))
+        listener.listen(4096)
+        port: int = listener.getsockname()[1]
+        yield port
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, silent: int) -> Iterator[Daemon]:
+    """Make one, not started yet, whose visits are all under way for as long as they may be."""
+    page = {"web": {"type": '"http"', "url": f'"http://{ADDRESS}:{silent}/"'}}
+    servers = [
+        Server(f"s{number}", ADDRESS, "acme", reach=f"tcp:{silent}", level=4, services=page)
+        for number in range(SERVERS)
+    ]
+    daemon = Daemon(Setting(free_port(), servers, [Customer("acme")]).write(tmp_path))
+    yield daemon
+    if daemon.runs:
+        daemon.kill()
+
+
+def ends_quietly(daemon: Daemon) -> None:
+    assert daemon.stop() < STOPS_WITHIN
+    said = daemon.said()
+    assert "Traceback" not in said, said
+    assert "ERROR" not in said, said
+
+
+def test_a_daemon_asked_to_stop_before_it_has_greeted_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
+    daemon.start(wait=False)
+    awaited("it obeys signals, and opens its books", (tmp_path / "data" / database.FILE).exists)
+    ends_quietly(daemon)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.02, 0.3, 1.2, 2.25])
+def test_a_daemon_asked_to_stop_with_visits_under_way_ends_quietly(daemon: Daemon, seconds: float) -> None:
+    daemon.start()
+    time.sleep(seconds)  # the moment is what is tested
+    ends_quietly(daemon)
+
+
+def test_a_daemon_asked_to_stop_while_it_verifies_a_long_journal_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
+    (tmp_path / "data").mkdir()
+    db = database.open_writing(tmp_path / "data" / database.FILE)
+    with database.transaction(db):
+        for number in range(LONG):
+            journal.append(db, number, "daemon-started", {})
+    db.close()
+    Setting(free_port(), [], []).write(tmp_path)
+    daemon.start()
+    time.sleep(FIRST_LOOK.total_seconds() + 0.2)  # the moment is what is tested
+    ends_quietly(daemon)
