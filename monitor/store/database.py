@@ -31,7 +31,7 @@ def open_writing(path: Path) -> Database:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        db = Database(_connect(f"{path.resolve().as_uri()}?mode=rwc"))
+        db = Database(_connect(f"{path.resolve().as_uri()}?mode=rwc"), execute_plugins=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -65,7 +65,7 @@ def open_reading(path: Path) -> Database:
     """
     try:
         if not path.exists():
-            empty = Database(memory=True)
+            empty = Database(memory=True, execute_plugins=False)
             migrations.apply(empty)
             return empty
         try:
@@ -84,7 +84,7 @@ def open_reading(path: Path) -> Database:
 
 
 def _open_reading(path: Path, how: str) -> Database:
-    db = Database(_connect(f"{path.resolve().as_uri()}?{how}"))
+    db = Database(_connect(f"{path.resolve().as_uri()}?{how}"), execute_plugins=False)
     try:
         db.execute("PRAGMA query_only = ON")
         _refuse_newer(db, path)
