@@ -13,7 +13,7 @@ from monitor.contract import maintenance as rules
 from monitor.contract.availability import Account, account
 from monitor.contract.calendar import month_text, rolling_span
 from monitor.contract.credits import Credit, credit
-from monitor.contract.segments import month_window, segments, terms_at, terms_at_end
+from monitor.contract.segments import month_window, read_on, segments, terms_at
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History
 from monitor.contract.versions import place_at
@@ -59,6 +59,15 @@ class Accounts:
     subscriptions: tuple[SubscriptionAccount, ...]
 
 
+class Measurements:
+    """What was measured of every check in a span, read at once: two questions instead of two for each check."""
+
+    def __init__(self, db: Database, span: Span) -> None:
+        self.span = span
+        self.outages = outages.touching_all(db, span.start, span.end)
+        self.runs = results.runs_of_all(db, span.start, span.end + 1)
+
+
 class Books:
     """The books as they stood at one moment, open for reading.
 
@@ -87,6 +96,7 @@ class Books:
             for server in one.servers or (None,):
                 self._by_server.setdefault(server, []).append(one)
         self._histories: dict[tuple[CheckKey, Span], History] = {}
+        self._measurements: Measurements | None = None
 
     @property
     def terms(self) -> Terms:
@@ -103,6 +113,8 @@ class Books:
 
     def _accounts(self, window: Span, label: str, only: str | None) -> Accounts:
         names = [only] if only is not None else self._names(window.start)
+        if only is None and window.start < self.at:
+            self._measurements = Measurements(self._db, Span(window.start, min(window.end, self.at)))
         found = [self._subscription(name, window) for name in names]
         zone = terms_at(self.versions, min(window.end - 1, self.at)).timezone
         return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
@@ -114,11 +126,10 @@ class Books:
         return sorted(known)
 
     def _subscription(self, name: str, window: Span) -> SubscriptionAccount | None:
-        last = terms_at_end(self.versions, name, window, self.at)
-        if last is None:
+        known = read_on(self.versions, name, window, self.at)
+        if known is None:
             return None
-        terms, subscription = last
-        parts = segments(self.versions, name, window, self.at)
+        terms, subscription, parts = known
         product = PRODUCTS[subscription.product]
         histories = self._histories_of(parts)
         came_to = account(
@@ -176,10 +187,17 @@ class Books:
         if number in self._rewritten:
             return history_without(self._db, key, self.measured, self._late, self.versions, self.at)
         # what follows the window still says when its last outage had its last fail, and when it ended
-        found = outages.touching(self._db, number, span.start, span.end)
+        measurements = self._measurements
+        if measurements is not None and measurements.span == span:
+            found = measurements.outages.get(key, [])
+        else:
+            found = outages.touching(self._db, number, span.start, span.end)
         until = max((each.end or self.at for each in found), default=span.end)
         start = min((each.start for each in found), default=span.start)
-        stored = results.runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
+        if measurements is not None and measurements.span == span and span.start <= start and until <= span.end:
+            stored = measurements.runs.get(number, [])
+        else:
+            stored = results.runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
         runs = tuple(self._run_as_it_stood(number, run) for run in stored if run.first <= self.measured)
         begun = (each for each in found if each.start <= self.measured)
         return History(runs, tuple(self._outage_as_it_stood(each, runs) for each in begun))

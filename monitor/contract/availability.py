@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from monitor.contract.exclusions import Exclusion, excused, in_order, number
 from monitor.contract.intervals import Intervals
 from monitor.contract.terms import clause_order
-from monitor.contract.timeline import History, Reading, outage_down, read, together
+from monitor.contract.timeline import History, Reading, outage_down, read, together, up_throughout
 from monitor.model import CheckKey, Span
 
 if TYPE_CHECKING:
@@ -129,7 +129,11 @@ def account(
         if span.start >= span.end:
             continue
         checks = [histories.get(CheckKey(segment.server, name), _NOTHING) for name in segment.checks]
-        tally.add(span, _readings(checks, span, now), excused(ordered, segment, span))
+        heeded = excused(ordered, segment, span)
+        if checks and not heeded.records and all(up_throughout(history, span) for history in checks):
+            tally.add_up(span)
+            continue
+        tally.add(span, _readings(checks, span, now), heeded)
         for history in checks:
             touched.update((one.id, one.start) for one in history.outages if _touches(one, span))
     outages = tuple(sorted(touched, key=lambda one: (touched[one], one)))
@@ -163,6 +167,16 @@ class _Tally:
         self.down = dict.fromkeys(Reading, 0)
         self.raw_up = self.raw_down = 0
         self.charges: dict[tuple[str, str], Millis] = {}
+
+    def add_up(self, span: Span) -> None:
+        """Add one segment in which every check was up throughout, and nothing is excluded: as ``add``, for less."""
+        self.start = span.start if self.start is None else self.start
+        self.end = span.end
+        length = span.end - span.start
+        self.window += length
+        self.raw_up += length
+        for reading in Reading:
+            self.up[reading] += length
 
     def add(self, span: Span, readings: Mapping[Reading, Sequence[Timeline]], heeded: Excused) -> None:
         """Add one segment: read each check, combine the checks, take out what is excluded."""

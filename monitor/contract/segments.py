@@ -12,7 +12,7 @@ from monitor.model import Span
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.contract.terms import ProductTerms, Terms
     from monitor.model import Millis, Rounding, Subscription
@@ -64,14 +64,18 @@ def segments(versions: Sequence[Terms], subscription: str, window: Span, now: Mi
     each holds until the next, and one without it ends it. Within each, it counts from 00:00 of its first day to 24:00
     of its last in that version's zone. Neighbours that measure the same are one segment.
     """
+    return _segments(_stretches(versions, subscription, Span(window.start, min(window.end, now))))
+
+
+def _segments(stretches: Iterable[tuple[Terms, Subscription, Span]]) -> tuple[Segment, ...]:
     found: list[Segment] = []
-    for terms, one, span in _stretches(versions, subscription, Span(window.start, min(window.end, now))):
+    for terms, one, span in stretches:
         checks = measured_checks(terms, one)
         last = found[-1] if found else None
         if last and last.span.end == span.start and last.server == one.server and last.checks == checks:
-            found[-1] = Segment(Span(last.span.start, span.end), one.server, checks, subscription)
+            found[-1] = Segment(Span(last.span.start, span.end), one.server, checks, one.id)
         else:
-            found.append(Segment(span, one.server, checks, subscription))
+            found.append(Segment(span, one.server, checks, one.id))
     return tuple(found)
 
 
@@ -86,6 +90,17 @@ def terms_at_end(
     for terms, one, _ in _stretches(versions, subscription, Span(window.start, min(window.end, now))):
         last = terms, one
     return last
+
+
+def read_on(
+    versions: Sequence[Terms], subscription: str, window: Span, now: Millis
+) -> tuple[Terms, Subscription, tuple[Segment, ...]] | None:
+    """Return ``terms_at_end`` and ``segments`` together, for one look at the versions."""
+    stretches = list(_stretches(versions, subscription, Span(window.start, min(window.end, now))))
+    if not stretches:
+        return None
+    terms, one, _ = stretches[-1]
+    return terms, one, _segments(stretches)
 
 
 def promises(versions: Sequence[Terms], subscription: str, window: Span) -> tuple[Promise, ...]:

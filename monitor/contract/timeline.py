@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class History:
     outages: tuple[Outage, ...] = ()
 
 
-class Reading(Enum):
+class Reading(StrEnum):
     """How an outage is read (reading.md 4.5)."""
 
     COUNTED = "counted"
@@ -114,6 +114,18 @@ def read(history: History, window: Span, reading: Reading, now: Millis) -> Timel
         return Timeline(Intervals(up), Intervals(down))
     possible = Intervals([*down, *_possible(history.outages, start, end)])
     return Timeline(Intervals(up) - possible, possible)
+
+
+def up_throughout(history: History, span: Span) -> bool:
+    """Whether a single run is all there is to say of ``span``, and it was up, by every reading; most checks, mostly.
+
+    False may also be said of a span that was up all the same.
+    """
+    if history.outages or not history.runs:
+        return False
+    run = history.runs[0]
+    alone = len(history.runs) == 1 or history.runs[1].first >= span.end
+    return alone and run.outcome is Outcome.OK and run.first <= span.start and span.end <= run.last + run.hold
 
 
 def read_at(history: History, at: Millis) -> Run | None:

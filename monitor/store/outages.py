@@ -70,6 +70,18 @@ def touching(db: Database, probed: int, start: Millis, end: Millis) -> list[Outa
     return [_outage(row) for row in rows]
 
 
+def touching_all(db: Database, start: Millis, end: Millis) -> dict[CheckKey, list[Outage]]:
+    """Give what ``touching`` gives, of every check; one without any is missing."""
+    rows = db.execute(
+        f'{_SELECT} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) ORDER BY o.start',
+        [end, start],
+    )
+    found: dict[CheckKey, list[Outage]] = {}
+    for outage in map(_outage, rows):
+        found.setdefault(outage.check, []).append(outage)
+    return found
+
+
 def listing(
     db: Database, *, server: str | None = None, start: Millis | None = None, end: Millis | None = None
 ) -> Iterator[Outage]:

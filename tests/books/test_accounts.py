@@ -411,6 +411,22 @@ def test_the_books_as_they_stood_are_those_of_the_facts_until_then(facts: list[F
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(some_facts(), st.data())
+def test_asking_for_all_subscriptions_gives_what_asking_for_each_alone_gives(
+    facts: list[Fact], data: st.DataObject
+) -> None:
+    ledger = Ledger(facts)
+    at = data.draw(st.sampled_from([when + nudge for when, _ in facts for nudge in (0, MINUTE)]), label="at")
+    together = Books(ledger.desk.db, at, ledger.desk.context.terms)
+    for whole in (together.month(2026, 10), together.month(2026, 11), together.rolling(1)):
+        for each in whole.subscriptions:
+            alone = Books(ledger.desk.db, at, ledger.desk.context.terms)
+            month = {"2026-10": 10, "2026-11": 11}.get(whole.label)
+            name = each.subscription.id
+            assert only(alone.month(2026, month, name) if month else alone.rolling(1, name)) == each
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(some_facts())
 def test_in_every_account_each_instant_is_exactly_one_of_four(facts: list[Fact]) -> None:
     ledger = Ledger(facts)

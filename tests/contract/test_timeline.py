@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.contract.intervals import Intervals
-from monitor.contract.timeline import History, Reading, Timeline, extend, read, runs_of, together
+from monitor.contract.timeline import History, Reading, Timeline, extend, read, runs_of, together, up_throughout
 from monitor.model import Outcome, Run, Span
-from tests.contract.worlds import DAY, FAIL, MINUTE, OK, PING, UNKNOWN, history_of, outages_of, result
+from tests.contract.worlds import DAY, FAIL, MINUTE, OK, PING, UNKNOWN, history_of, outages_of, result, told
 
 HOLD = 2 * MINUTE
 FAR = 10**15
@@ -215,3 +217,27 @@ def test_a_check_that_is_excused_is_left_out() -> None:
 def test_outages_are_found_over_the_whole_record() -> None:
     found = outages_of(PING, runs((0, FAIL), (1, OK), (2, FAIL), (3, UNKNOWN), (4, FAIL)))
     assert [(one.start, one.last_fail, one.end, one.last_ok) for one in found] == [(0, 0, 1, None), (2, 4, None, 1)]
+
+
+def test_one_run_of_ok_that_covers_a_span_was_up_throughout() -> None:
+    history = told(0, (OK, 60))
+    assert up_throughout(history, Span(0, 61 * MINUTE))
+    assert not up_throughout(history, Span(0, 61 * MINUTE + 1))
+    assert not up_throughout(history, Span(-1, MINUTE))
+    assert not up_throughout(told(0, (OK, 60), (UNKNOWN, 1)), Span(0, 61 * MINUTE))
+    assert not up_throughout(told(0, (UNKNOWN, 60)), Span(0, MINUTE))
+    assert not up_throughout(History(), Span(0, MINUTE))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from([OK, OK, OK, FAIL, UNKNOWN])), unique_by=lambda one: one[0]),
+    st.integers(0, 40),
+    st.integers(1, 20),
+)
+def test_what_was_up_throughout_is_up_in_every_reading(
+    results: list[tuple[int, Outcome]], start: int, length: int
+) -> None:
+    history, span = history_of(PING, results, 30), Span(start, start + length)
+    if up_throughout(history, span):
+        for reading in Reading:
+            assert read(history, span, reading, FAR) == Timeline(Intervals([span]), Intervals())
