@@ -16,7 +16,6 @@ import click
 
 from monitor.clock import SystemClock
 from monitor.config import load
-from monitor.config.context import context_of
 from monitor.contract.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.errors import InputError
 from monitor.store import database, results
@@ -102,6 +101,8 @@ class App:
 
     def context(self, at: Millis) -> Context:
         """Give what the books see of the configuration."""
+        from monitor.config.context import context_of  # noqa: PLC0415 - only what is told needs it, with its letters
+
         return context_of(self.config, at)
 
     def time(self, text: str, option: str) -> Millis:
