@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from yarl import URL
-
 from monitor.probes.request import get
 
 if TYPE_CHECKING:
@@ -18,5 +16,5 @@ def door(check_type: CheckType, settings: Any, address: str) -> str | None:
         return None
     if not check_type.needs_url:
         return check_type.where(settings, address)
-    request = get(URL(settings.url))
+    request = get(settings.url)
     return f"{request.host}:{request.port}"

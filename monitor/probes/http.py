@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarl import URL
-
 from monitor.probes.answer import MOST_BODY
 from monitor.probes.blame import failed
-from monitor.probes.http_settings import HttpsSettings, status_range
+from monitor.probes.http_settings import HttpsSettings, status_ranges
 from monitor.probes.request import get
 
 if TYPE_CHECKING:
@@ -29,11 +27,13 @@ TURKISH = "cp1254"
 class HttpProbe:
     """Gets a page on a connection of its own; keeps no cookie, uses no proxy."""
 
+    __slots__ = ("_ca_file", "_client", "_expect", "_ranges", "_verify", "follow", "keep", "request")
+
     def __init__(self, settings: HttpSettings, instruments: Instruments) -> None:
-        self.request = get(URL(settings.url))
+        self.request = get(settings.url)
         self.keep = settings.expect is not None
         self.follow = settings.follow_redirects
-        self._ranges = tuple(status_range(text) for text in settings.status)
+        self._ranges = status_ranges(settings.status)
         self._expect = settings.expect
         self._verify = settings.verify_certificate if isinstance(settings, HttpsSettings) else True
         self._ca_file = settings.ca_file if isinstance(settings, HttpsSettings) else None

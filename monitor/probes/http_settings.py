@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
 from urllib.parse import urlsplit
 
@@ -54,9 +55,15 @@ def status_range(text: str) -> range:
     return range(first, last + 1)
 
 
+@lru_cache
+def status_ranges(texts: tuple[str, ...]) -> tuple[range, ...]:
+    """Read several; checks that accept the same statuses share them. Raises as ``status_range`` does."""
+    return tuple(status_range(text) for text in texts)
+
+
 def _are_codes(texts: tuple[str, ...]) -> bool:
     try:
-        return bool([status_range(text) for text in texts])
+        return bool(status_ranges(texts))
     except ValueError:
         return False
 

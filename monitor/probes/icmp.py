@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class IcmpProbe:
     """Sends one echo request and waits for the answer."""
 
+    __slots__ = ("_clock", "_host", "_pinger", "_resolver")
+
     def __init__(self, settings: IcmpSettings, instruments: Instruments) -> None:
         self._host = settings.host
         self._clock = instruments.clock
