@@ -218,7 +218,7 @@ class Daemon:
         now = engine.timescale.now()
         try:
             with undisturbed():
-                config = await load_apart(self._config)
+                config = await load_apart(self._config.path, self._config)
                 self._check_unmoved(config)
                 await engine.give(await asyncio.to_thread(orders_of, config, self._environ, now))
         except MonitorError as error:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.progress import Line
+from monitor.config.apart import load_apart
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
     from monitor.cli.app import App
+    from monitor.config import Config
 
 
 @click.command()
@@ -21,11 +27,23 @@ def run(app: App) -> None:
     line = Line()
     try:
         line.say(f"reading {app.config_path} ...")
-        config = app.config
+        config = asyncio.run(_read(app.config_path))
         line.say(f"starting with {len(config.servers)} servers ...")
-        from monitor import daemon  # noqa: PLC0415 - a fault in the configuration is told sooner without it
+        from monitor import daemon  # noqa: PLC0415 - it was loaded while the configuration was read
 
         daemon.run(config, os.environ, started=line.clear)
     except MonitorError:
         line.clear()
         raise
+
+
+async def _read(path: Path) -> Config:
+    """Read the configuration in a process of its own, and load what the daemon is made of meanwhile."""
+    config, _ = await asyncio.gather(load_apart(path), asyncio.to_thread(_load_daemon))
+    return config
+
+
+def _load_daemon() -> ModuleType:
+    from monitor import daemon  # noqa: PLC0415 - a listing of commands needs none of it
+
+    return daemon

@@ -1,8 +1,9 @@
-"""A configuration read in a process of its own, for a daemon that goes on meanwhile.
+"""A configuration read in a process of its own, for a daemon.
 
 Ten thousand servers take seconds of the processor to read. A thread would share the interpreter's lock with the event
 loop for as long, and hold up every probe; another process does not. What it read comes back in parts, each small enough
-that the loop turns between two of them.
+that the loop turns between two of them. And what the parser needs for a while, several times what is left in the end,
+is given back to the system when that process ends: between what stays, the memory could not be.
 """
 
 from __future__ import annotations
@@ -29,42 +30,44 @@ PART: Final = 100
 _LENGTH: Final = 4
 _LISTS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
+    "import json, signal, sys; [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
+    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
 )
+"""It ends without a word where nobody wants its answer any more."""
 
 
-async def load_apart(running: Config) -> Config:
-    """Read the file of a running configuration again; an entry that says the same as before is the same object.
+async def load_apart(path: Path, running: Config | None = None) -> Config:
+    """Read a configuration; an entry that says the same as in the running one is the same object.
 
     Where the system starts no other process it is read in a thread, which may hold up probes: no reload is lost by it.
     Raises ConfigError as ``load`` does, InputError where the process that reads ends without an answer.
     """
     try:
         reader = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(running.path)), stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(path)), stdout=asyncio.subprocess.PIPE
         )
     except OSError:
-        return await asyncio.to_thread(load, running.path)
+        return await asyncio.to_thread(load, path)
     assert reader.stdout is not None
     try:
         return await _received(reader.stdout, running)
     except asyncio.IncompleteReadError:
         status = await reader.wait()
-        raise InputError(f"{running.path} could not be read: the process that reads it ended with {status}") from None
+        raise InputError(f"{path} could not be read: the process that reads it ended with {status}") from None
     finally:
         with suppress(ProcessLookupError):
             reader.kill()  # it has said all there is, or nobody listens any more
         await reader.communicate()
 
 
-async def _received(stream: asyncio.StreamReader, running: Config) -> Config:
+async def _received(stream: asyncio.StreamReader, running: Config | None) -> Config:
     first = await _part(stream)
     if isinstance(first, tuple):
         raise ConfigError(first)
     before: dict[str, Mapping[str, Any]] = {
-        "customers": running.customers_by_id,
-        "servers": running.servers_by_id,
-        "subscriptions": running.subscriptions_by_id,
+        "customers": running.customers_by_id if running else {},
+        "servers": running.servers_by_id if running else {},
+        "subscriptions": running.subscriptions_by_id if running else {},
     }
     found: dict[str, list[Any]] = {name: [] for name in _LISTS}
     while (part := await _part(stream)) is not None:

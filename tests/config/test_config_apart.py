@@ -27,16 +27,21 @@ async def test_what_is_read_apart_is_what_is_read_here(tmp_path: Path) -> None:
     file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION)
     running = load(file)
     written(tmp_path, CUSTOMER.replace("Acme Ltd", "Acme Holding") + SERVER + SITE + SUBSCRIPTION + MANY)
-    found, here = await load_apart(running), load(file)
+    found, here = await load_apart(file, running), load(file)
     assert found == here
     assert (found.path, found.files) == (here.path, here.files)
+
+
+async def test_a_first_configuration_is_read_apart_too(tmp_path: Path) -> None:
+    file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION + MANY)
+    assert await load_apart(file) == load(file)
 
 
 async def test_an_entry_that_says_the_same_is_the_same_object(tmp_path: Path) -> None:
     file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION + MANY)
     running = load(file)
     written(tmp_path, CUSTOMER.replace("Acme Ltd", "Acme Holding") + SERVER + SITE + SUBSCRIPTION + MANY)
-    found = await load_apart(running)
+    found = await load_apart(file, running)
     assert all(one is other for one, other in zip(found.servers, running.servers, strict=True))
     assert found.subscriptions[0] is running.subscriptions[0]
     assert found.customers[0] is not running.customers[0]
@@ -47,7 +52,7 @@ async def test_every_fault_comes_back(tmp_path: Path) -> None:
     running = load(file)
     written(tmp_path, CUSTOMER.replace("it@", "it") + SERVER.replace("level = 4", "level = 9"))
     with pytest.raises(ConfigError) as apart:
-        await load_apart(running)
+        await load_apart(file, running)
     with pytest.raises(ConfigError) as here:
         load(file)
     assert apart.value.faults == here.value.faults
@@ -55,7 +60,7 @@ async def test_every_fault_comes_back(tmp_path: Path) -> None:
 
 
 async def test_a_reader_that_dies_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    running = load(written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION))
+    file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION)
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))
     with pytest.raises(InputError, match="ended with"):
-        await load_apart(running)
+        await load_apart(file)
