@@ -29,6 +29,7 @@ from monitor.engine.telemetry import Telemetry
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription
 from monitor.outage import OpenOutage
 from monitor.store import database, outages, results, threads
+from monitor.store.runs import put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Past:
             outages.finish(self.db, made, back)
             first = back
         runs.append(Run(first, START, Outcome.OK, hold))
-        results.put_runs(self.db, ((number, run) for run in runs))
+        put_runs(self.db, ((number, run) for run in runs))
         return runs[-1]
 
     def sweep(self, fallen: set[int]) -> list[CheckKey]:
@@ -106,7 +107,7 @@ class Past:
                 self.runs[index] = Run(self.now, self.now, outcome, run.hold)
                 began.append(self.keys[index])
         with database.transaction(self.db):
-            results.put_runs(self.db, zip(self.numbers, self.runs, strict=True))
+            put_runs(self.db, zip(self.numbers, self.runs, strict=True))
         return began
 
 

@@ -22,6 +22,7 @@ from monitor.contract.calendar import month_span
 from monitor.model import CheckKey, Outcome, Result, Run, Span
 from monitor.outage import OpenOutage
 from monitor.store import database, journal, outages, results
+from monitor.store.runs import put_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,14 +162,14 @@ class Ledger:
             Run(fell, back - MINUTE, Outcome.FAIL, HOLD),
             Run(back, back, Outcome.OK, HOLD),
         ]
-        results.put_runs(db, ((course.number, run) for run in runs))
+        put_runs(db, ((course.number, run) for run in runs))
         found = OpenOutage(fell, back - MINUTE, fell - MINUTE, "timeout")
         outages.finish(db, outages.begin(db, course.number, found), back)
         course.first = back
 
     def _gap(self, db: Database, course: _Course, span: Span) -> None:
         ended = self._moment(span)
-        results.put_runs(db, [(course.number, Run(course.first, ended, Outcome.OK, HOLD))])
+        put_runs(db, [(course.number, Run(course.first, ended, Outcome.OK, HOLD))])
         course.first = ended + HOUR
 
     def _window(self, db: Database, start: Millis) -> None:
@@ -208,7 +209,7 @@ class Ledger:
             "DELETE FROM run WHERE probed = ? AND first = ?", [(c.number, c.first) for c in self._courses]
         )
         last = self.now - MINUTE
-        results.put_runs(db, ((c.number, Run(c.first, last, Outcome.OK, HOLD)) for c in self._courses))
+        put_runs(db, ((c.number, Run(c.first, last, Outcome.OK, HOLD)) for c in self._courses))
         for at in range(self.now - RESULT_HOURS * HOUR, self.now, MINUTE):
             batch = results.open_batch(db, "probe", at)
             results.add(db, batch, ((c.number, Result(c.key, at, Outcome.OK, 1, 12_345, "")) for c in self._courses))

@@ -19,6 +19,7 @@ from monitor.contract.timeline import History
 from monitor.contract.versions import place_at
 from monitor.model import CheckKey, Outcome, Span
 from monitor.store import outages, results, rewriting
+from monitor.store.runs import runs_between, runs_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +66,7 @@ class Measurements:
     def __init__(self, db: Database, span: Span) -> None:
         self.span = span
         self.outages = outages.touching_all(db, span.start, span.end)
-        self.runs = results.runs_of_all(db, span.start, span.end + 1)
+        self.runs = runs_of_all(db, span.start, span.end + 1)
 
 
 class Books:
@@ -197,7 +198,7 @@ class Books:
         if measurements is not None and measurements.span == span and span.start <= start and until <= span.end:
             stored = measurements.runs.get(number, [])
         else:
-            stored = results.runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
+            stored = runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
         runs = tuple(self._run_as_it_stood(number, run) for run in stored if run.first <= self.measured)
         begun = (each for each in found if each.start <= self.measured)
         return History(runs, tuple(self._outage_as_it_stood(each, runs) for each in begun))

@@ -19,6 +19,7 @@ from monitor.books.terms import versions
 from monitor.model import CheckKey, Outage, Result
 from monitor.outage import Alerting, Standing
 from monitor.store import journal, outages, results, rewriting, settling, staging
+from monitor.store.runs import put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], 
         one.take(Result(one.key, moment, outcome, 1, None, reason), one.hold(moment, terms))
     for one in remade.values():
         one.finish()
-        results.put_runs(db, ((one.number, run) for run in one.runs))
+        put_runs(db, ((one.number, run) for run in one.runs))
         _renumber(db, one, batches, at)
     return count
 

@@ -19,6 +19,7 @@ from monitor.contract.outlook import calendar_outlook, rolling_outlook
 from monitor.contract.segments import promises, segments
 from monitor.model import CheckKey, Span
 from monitor.store import journal, results, rewriting
+from monitor.store.runs import runs_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -193,7 +194,7 @@ class Keeping:
         if key not in self._numbers:
             self._numbers = results.numbers(db)
         number = self._numbers.get(key)
-        return () if number is None else results.runs_between(db, number, since, FAR)
+        return () if number is None else runs_between(db, number, since, FAR)
 
     def advance(self, names: Iterable[str]) -> list[Change]:
         """Bring the figures of some subscriptions to the moment that was caught up with; give those that changed."""

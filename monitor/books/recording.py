@@ -20,6 +20,7 @@ from monitor.contract.timeline import extend
 from monitor.model import Run
 from monitor.outage import Alerting, Change, Notice, Standing, advance, decide
 from monitor.store import journal, outages, results
+from monitor.store.runs import grow_runs, last_oks, last_runs, put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,7 @@ class Recording:
         if version == self._version:
             self._batches = committed
             return
-        runs, oks, opened = results.last_runs(db), results.last_oks(db), outages.open_outages(db)
+        runs, oks, opened = last_runs(db), last_oks(db), outages.open_outages(db)
         told = outages.alertings(db)
         self._checks = {}
         for key, number in results.numbers(db).items():
@@ -97,8 +98,8 @@ class Recording:
         if batch.taken:
             number = self._batch(db, sweep, batch.taken[0][1].at, batch.taken[-1][1].at, at)
             results.add(db, number, batch.taken)
-        results.put_runs(db, batch.begun.values())
-        results.grow_runs(db, batch.grown)
+        put_runs(db, batch.begun.values())
+        grow_runs(db, batch.grown)
         return batch.recorded()
 
     def _batch(self, db: Database, sweep: int, first: Millis, last: Millis, at: Millis) -> int:

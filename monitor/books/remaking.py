@@ -12,6 +12,7 @@ from monitor.contract.timeline import History, extend
 from monitor.model import CheckKey, Outage, Result, Run
 from monitor.outage import Change, Standing, advance
 from monitor.store import results, rewriting
+from monitor.store.runs import all_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def history_without(
     The slow road, for questions of what the books said before an import. Outages have the numbers that they had then.
     """
     number = results.numbers(db)[key]
-    one = Remade(key, number, 0, Standing(), list(results.all_runs(db, number)))
+    one = Remade(key, number, 0, Standing(), list(all_runs(db, number)))
     for result in rewriting.results_without(db, key, until, batches):
         one.take(result, one.hold(result.at, terms))
     one.finish()

@@ -13,6 +13,7 @@ from monitor.contract.segments import Segment
 from monitor.contract.terms import PRODUCTS
 from monitor.model import PING, Outcome, State
 from monitor.store import outages, results
+from monitor.store.runs import last_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +67,7 @@ def server_state(states: Iterable[tuple[str, str, State]], *, only_web: bool) ->
 def standings(db: Database, context: Context, at: Millis) -> list[ServerStanding]:
     """Read how every configured server stands at ``at``, which is now."""
     books = Books(db, at, context.terms)
-    numbers, runs, opened = results.numbers(db), results.last_runs(db), outages.open_outages(db)
+    numbers, runs, opened = results.numbers(db), last_runs(db), outages.open_outages(db)
 
     def state(key: CheckKey) -> tuple[State, Millis | None, int | None]:
         run = runs.get(numbers.get(key, 0))

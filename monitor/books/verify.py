@@ -12,19 +12,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from monitor.books.again import CheckAgain, WrongError
 from monitor.books.closing import replay
 from monitor.books.correcting import broken_correction
-from monitor.contract.timeline import extend
 from monitor.mail.text import one_line
-from monitor.outage import Change, Standing, advance
 from monitor.store import hours, journal, notes, outages, results
+from monitor.store.runs import all_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlite_utils import Database
 
-    from monitor.model import CheckKey, Millis, Outage, Result, Run
+    from monitor.model import CheckKey, Millis, Outage, Result
     from monitor.store.results import Digester
 
 SWEEPS_AT_ONCE = 10
@@ -42,10 +42,6 @@ class Verdict:
     """The first thing that is wrong; None where everything holds."""
 
 
-class _WrongError(Exception):
-    """The walk ends here."""
-
-
 def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Verdict:
     """Check everything, inside one snapshot of the books; ``progress`` hears how many entries were walked."""
     walk = _Walk(db, results.all_batches(db))
@@ -57,7 +53,7 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
         walk.packed()
         walk.recompute()
         walk.closings()
-    except _WrongError as wrong:
+    except WrongError as wrong:
         return Verdict(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         # nothing that the program wrote reads like this
@@ -95,7 +91,7 @@ class _Walk:
 
     def take(self, entry: journal.Entry | journal.Broken) -> None:
         if isinstance(entry, journal.Broken):
-            raise _WrongError(f"journal entry {entry.number} {entry.why}")
+            raise WrongError(f"journal entry {entry.number} {entry.why}")
         self.entries = entry.number
         if entry.kind == "results":
             self._digest(entry)
@@ -114,7 +110,7 @@ class _Walk:
         place = f"journal entry {entry.number}, batch {body['batch']} of results"
         source, opened, noted = self._batches.get(body["batch"], (None, None, None))
         if (source, noted) != (body["source"], entry.number) or (source == "import" and opened != entry.at):
-            raise _WrongError(f"{place}: when it came, or from where, was changed")
+            raise WrongError(f"{place}: when it came, or from where, was changed")
         if source == "probe":
             self._probed.append(body["batch"])
         self._recorded[body["batch"]] = _Recorded(place, body["count"], body["sha256"])
@@ -126,9 +122,9 @@ class _Walk:
         if head is None:  # a file that no newer version has written to yet
             return
         if head["entry"] > self.entries:
-            raise _WrongError(f"journal entry {head['entry']} is missing: the last that is there is {self.entries}")
+            raise WrongError(f"journal entry {head['entry']} is missing: the last that is there is {self.entries}")
         if (head["entry"], head["hash"]) != journal.newest(self.db):
-            raise _WrongError(f"journal entry {self.entries} is not what was written last: entry {head['entry']} was")
+            raise WrongError(f"journal entry {self.entries} is not what was written last: entry {head['entry']} was")
 
     def packed(self) -> None:
         """See that no byte of a packed hour is another than it was written."""
@@ -136,19 +132,19 @@ class _Walk:
         for hour in hours.between(self.db, 0, 1 << 62):
             if hour.probed not in names or not hours.sound(hour):
                 which = names.get(hour.probed, f"check {hour.probed}")
-                raise _WrongError(f"{which}: the packed results of the hour from {hour.began} were changed")
+                raise WrongError(f"{which}: the packed results of the hour from {hour.began} were changed")
 
     def recompute(self) -> None:
         """Make digests, outages and runs again, from the results alone."""
         checks = self._checks()
         digesters: dict[int, Digester] = {}
-        wrong: _WrongError | None = None
+        wrong: WrongError | None = None
         for result, batch in results.read_with_batches(self.db):
             self._met(digesters, result, batch)
             try:
                 if wrong is None:
                     checks[result.check].take(result)
-            except _WrongError as error:
+            except WrongError as error:
                 wrong = error  # told only where the results themselves are those that were recorded
         self._nothing_missing(digesters)
         self._nothing_outside(digesters)
@@ -158,11 +154,11 @@ class _Walk:
         for key, again in checks.items():
             again.finish(key)
 
-    def _checks(self) -> dict[CheckKey, _CheckAgain]:
-        checks: dict[CheckKey, _CheckAgain] = {}
+    def _checks(self) -> dict[CheckKey, CheckAgain]:
+        checks: dict[CheckKey, CheckAgain] = {}
         for key, number in results.numbers(self.db).items():
             known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
-            checks[key] = _CheckAgain(results.all_runs(self.db, number), known, self._holds)
+            checks[key] = CheckAgain(all_runs(self.db, number), known, self._holds)
         return checks
 
     def _met(self, digesters: dict[int, Digester], result: Result, batch: int) -> None:
@@ -172,15 +168,13 @@ class _Walk:
         recorded = self._recorded.get(batch)
         if recorded and digester.count == recorded.size:
             if digester.digest().sha256 != recorded.sha256:
-                raise _WrongError(
-                    f"{recorded.place}: a result was changed, the digest is not the one that was recorded"
-                )
+                raise WrongError(f"{recorded.place}: a result was changed, the digest is not the one that was recorded")
             del self._recorded[batch], digesters[batch]
 
     def _nothing_missing(self, digesters: dict[int, Digester]) -> None:
         for batch, recorded in self._recorded.items():
             found = digesters[batch].count if batch in digesters else 0
-            raise _WrongError(f"{recorded.place}: {recorded.size} were recorded, {found} are stored")
+            raise WrongError(f"{recorded.place}: {recorded.size} were recorded, {found} are stored")
 
     def _nothing_outside(self, digesters: dict[int, Digester]) -> None:
         """No result without a digest, but those of sweeps that are not over."""
@@ -188,7 +182,7 @@ class _Walk:
         still_open = {number for number, (_, _, entry) in self._batches.items() if entry is None and number > long_over}
         for batch, digester in digesters.items():
             if batch not in still_open:
-                raise _WrongError(
+                raise WrongError(
                     f"batch {batch} of results: {digester.count} are stored that the journal does not know"
                 )
 
@@ -198,78 +192,18 @@ class _Walk:
             self.outages += 1
             told = self._told.pop(outage.id, None)
             if told is None:
-                raise _WrongError(f"outage {outage.id}: the journal does not tell of it")
+                raise WrongError(f"outage {outage.id}: the journal does not tell of it")
             for name, stored in _as_body(outage).items():
                 if told.get(name, stored) != stored and not (name == "last_fail" and outage.end is None):
-                    raise _WrongError(f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}")
+                    raise WrongError(f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}")
         if self._told:
-            raise _WrongError(f"outage {min(self._told)}: the journal tells of it, and it is not stored any more")
+            raise WrongError(f"outage {min(self._told)}: the journal tells of it, and it is not stored any more")
 
     def closings(self) -> None:
         """Compute the closed months again, as of their closing, and follow their corrections."""
         for month in self._closed:
             if wrong := replay(self.db, month) or broken_correction(self.db, month):
-                raise _WrongError(f"month {month}, {wrong}")
-
-
-@dataclass
-class _CheckAgain:
-    """One check, lived again."""
-
-    runs: Iterator[Run]
-    stored: Iterator[Outage]
-    holds: list[tuple[Millis, Millis]]
-    standing: Standing = field(default_factory=Standing)
-    run: Run | None = None
-    last: Result | None = None
-
-    def take(self, result: Result) -> None:
-        self._run(result)
-        before = self.standing
-        self.standing, change = advance(before, result)
-        if change is Change.ENDED and before.outage:
-            opened = before.outage
-            self._compare(result.check, (opened.start, opened.last_fail, result.at, opened.last_ok, opened.reason))
-        self.last = result
-
-    def _run(self, result: Result) -> None:
-        run, last = self.run, self.last
-        if run is None or last is None or result.at > run.last:
-            if run is not None and (last is None or last.at != run.last):
-                raise _WrongError(f"{result.check}: the run from {run.first} ends where no result stands")
-            before, self.run = run, next(self.runs, None)
-            run = self.run
-            if run is None or run.first != result.at or run.outcome is not result.outcome:
-                raise _WrongError(f"{result.check}: no run begins with the result at {result.at}")
-            if before is not None and extend(before, result, run.hold).first == before.first:
-                raise _WrongError(f"{result.check}: the runs from {before.first} and from {run.first} are one")
-            if self.holds and run.hold not in _in_force(self.holds, run.first):
-                raise _WrongError(f"{result.check}: the hold of the run from {run.first} is not that of the terms")
-        elif run.outcome is not result.outcome or result.at - last.at > run.hold:
-            raise _WrongError(f"{result.check}: the run from {run.first} does not say what its results say")
-
-    def finish(self, key: CheckKey) -> None:
-        """Compare what is open, and see that nothing is left over."""
-        opened = self.standing.outage
-        if opened:
-            self._compare(key, (opened.start, opened.last_fail, None, opened.last_ok, opened.reason))
-        if next(self.stored, None) is not None or next(self.runs, None) is not None:
-            raise _WrongError(f"{key}: more outages or runs are stored than its results make")
-        if self.run and self.last and self.last.at != self.run.last:
-            raise _WrongError(f"{key}: the run from {self.run.first} ends where no result stands")
-
-    def _compare(self, key: CheckKey, made: tuple[int, int, int | None, int | None, str]) -> None:
-        stored = next(self.stored, None)
-        found = stored and (stored.start, stored.last_fail, stored.end, stored.last_ok, stored.reason)
-        if found != made:
-            name = f"outage {stored.id}" if stored else "an outage that is not stored"
-            raise _WrongError(f"{key}: {name} is not what its results make: {found} instead of {made}")
-
-
-def _in_force(holds: list[tuple[Millis, Millis]], at: Millis) -> set[Millis]:
-    """Give the holds of the terms that were in force at a moment or came later: results may wait to be written."""
-    ends = [since for since, _ in holds[1:]]
-    return {hold for (_, hold), end in zip(holds, [*ends, None], strict=True) if end is None or end > at}
+                raise WrongError(f"month {month}, {wrong}")
 
 
 def _as_body(outage: Outage) -> dict[str, object]:

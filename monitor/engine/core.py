@@ -18,9 +18,10 @@ from monitor.engine.live import Live
 from monitor.engine.recorder import Recorder
 from monitor.engine.schedule import Pacer
 from monitor.engine.sight import Sight
-from monitor.engine.sweep import Sweeper, Turn
+from monitor.engine.sweep import Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
+from monitor.engine.turn import Turn
 from monitor.errors import StoreError
 from monitor.probes.cycle import Plan, cycle
 from monitor.probes.door import door

@@ -6,18 +6,16 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.engine.gate import Gate, Place
+from monitor.engine.turn import Turn, Waiter, Watched
 from monitor.model import CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
-from monitor.probes.probe import Swift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-    from typing import TypeAlias
+    from collections.abc import Coroutine, Mapping
 
     from monitor.clock import Clock
     from monitor.engine.recorder import Recorder
@@ -27,58 +25,13 @@ if TYPE_CHECKING:
     from monitor.engine.timescale import Timescale
     from monitor.model import Millis
     from monitor.probes.cycle import Plan
-    from monitor.probes.probe import Attempt, Probe, Target
+    from monitor.probes.probe import Attempt
 
-    _Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
 log = logging.getLogger(__name__)
 
 BLIND = "the monitor could not see out"
 MISSED = "slot missed"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One check, ready to be probed."""
-
-    key: CheckKey
-    type: str
-    probe: Probe
-    target: Target
-    door: str | None = None
-    """Where it knocks, a host and port: so many at once are let there; None for pings, which share one socket."""
-    begin: _Begin | None = field(init=False, compare=False, repr=False)
-    """The first attempt without a task, where the probe can do that; see ``Swift``."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "begin", self.probe.begin if isinstance(self.probe, Swift) else None)
-
-
-@dataclass(slots=True)
-class _Waiter:
-    """A turn that waits for a place; an overtaken slot leaves it where it stands."""
-
-    turn: Turn
-    slot: Slot
-    place: Place
-    overtaken: bool = False
-
-
-class _Watched:
-    """A probe whose failed attempts make the monitor look at its canaries at once, not only when the cycle is over.
-
-    So a blindness that is over before the last attempt is noticed too.
-    """
-
-    def __init__(self, probe: Probe, look: Callable[[], None]) -> None:
-        self._probe = probe
-        self._look = look
-
-    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - the probe's own contract
-        attempt = await self._probe.attempt(target, timeout)
-        if attempt.outcome is Outcome.FAIL:
-            self._look()
-        return attempt
 
 
 class Sweeper:
@@ -110,7 +63,7 @@ class Sweeper:
         self._under_way: set[asyncio.Task[None]] = set()
         self._looks: set[asyncio.Task[None]] = set()
         self._about_to_look = False
-        self._waiting: dict[CheckKey, _Waiter] = {}
+        self._waiting: dict[CheckKey, Waiter] = {}
         self._suspects: set[CheckKey] = set()
         """Checks that were not ok last time."""
         self._outstanding: Counter[int] = Counter()
@@ -162,10 +115,10 @@ class Sweeper:
             waiter.turn, waiter.slot, waiter.overtaken = turn, slot, False
             return
         place = Place(door, slot.due, turn.key in self._suspects, partial(self._enter, turn.key))
-        self._waiting[turn.key] = _Waiter(turn, slot, place)
+        self._waiting[turn.key] = Waiter(turn, slot, place)
         self._gate.ask(place)
 
-    def _overtake(self, waiter: _Waiter) -> None:
+    def _overtake(self, waiter: Waiter) -> None:
         """Write down that the slot which a turn waits for is over."""
         if not waiter.overtaken:
             waiter.overtaken = True
@@ -308,7 +261,7 @@ class Sweeper:
     ) -> None:
         """Make a cycle, or what is left of it after its ``first`` attempt, and submit what it gave."""
         began = self._clock.monotonic() if first is None else first.at
-        cycled = await cycle(_Watched(turn.probe, self._glance), turn.target, plan, self._clock, first)
+        cycled = await cycle(Watched(turn.probe, self._glance), turn.target, plan, self._clock, first)
         outcome, reason = cycled.outcome, cycled.attempts[-1].reason
         if outcome is Outcome.FAIL and not await self._sight.confirms(began):
             outcome, reason = Outcome.UNKNOWN, BLIND

@@ -15,6 +15,7 @@ from monitor.contract.terms import CheckTerms, ServerTerms, Terms
 from monitor.contract.timeline import runs_of
 from monitor.model import CheckKey, Outcome, Result, Span, Subscription
 from monitor.store import database, outages, results, staging
+from monitor.store.runs import all_runs
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def import_into(db: Database, moments: Iterable[tuple[int, Outcome]], at: int = 
 def content(db: Database) -> dict[str, Any]:
     number = results.numbers(db)[KEY]
     return {
-        "runs": list(results.all_runs(db, number)),
+        "runs": list(all_runs(db, number)),
         "outages": [(o.start, o.last_fail, o.end, o.last_ok) for o in outages.listing(db)],
         "results": [(r.at, r.outcome) for r in results.read(db, KEY, 0, 1 << 62)],
     }

@@ -15,6 +15,7 @@ from monitor.books.verify import verify
 from monitor.contract.timeline import runs_of
 from monitor.model import CheckKey, Outage, Outcome, Result
 from monitor.store import database, journal, outages, outbox, results
+from monitor.store.runs import all_runs
 from tests.books.desk import Desk, key_of
 from tests.fakes import (
     FAIL,
@@ -170,7 +171,7 @@ def test_a_longer_interval_makes_a_new_run_that_holds_longer(desk: Desk) -> None
     desk.tell(web_01="ooo")
     desk.reconfigure(replace(CONTEXT, terms=replace(CONTEXT.terms, interval=2 * MINUTE)), START + 3 * MINUTE)
     desk.record(3, [a_result(WEB, START + 4 * MINUTE, OK)], START)
-    runs = list(results.all_runs(desk.db, results.number_of(desk.db, WEB)))
+    runs = list(all_runs(desk.db, results.number_of(desk.db, WEB)))
     assert [(run.first, run.last, run.hold) for run in runs] == [
         (START, START + 2 * MINUTE, 2 * MINUTE),
         (START + 4 * MINUTE, START + 4 * MINUTE, 4 * MINUTE),
@@ -180,8 +181,8 @@ def test_a_longer_interval_makes_a_new_run_that_holds_longer(desk: Desk) -> None
 def test_a_result_exactly_two_intervals_later_continues_the_run_and_one_later_does_not(desk: Desk) -> None:
     desk.record(0, [a_result(WEB, START, OK), a_result(WEB, START + HOLD, OK)], START)
     desk.record(1, [a_result(DB, START, OK), a_result(DB, START + HOLD + 1, OK)], START)
-    assert len(list(results.all_runs(desk.db, results.number_of(desk.db, WEB)))) == 1
-    assert len(list(results.all_runs(desk.db, results.number_of(desk.db, DB)))) == 2
+    assert len(list(all_runs(desk.db, results.number_of(desk.db, WEB)))) == 1
+    assert len(list(all_runs(desk.db, results.number_of(desk.db, DB)))) == 2
 
 
 def test_what_is_told_of_a_check_survives_a_restart(desk: Desk) -> None:
@@ -252,7 +253,7 @@ def test_however_results_are_cut_into_pieces_runs_and_outages_are_those_of_the_r
     for key in (WEB, DB):
         number = results.numbers(desk.db).get(key, 0)
         mine = [each for each in raw if each.check == key]
-        assert tuple(results.all_runs(desk.db, number)) == runs_of(mine, HOLD)
+        assert tuple(all_runs(desk.db, number)) == runs_of(mine, HOLD)
         assert stored_outages(desk.db, key) == brute_outages(raw, key)
     assert list(results.read_all(desk.db)) == sorted(raw, key=lambda each: (each.at, each.check))
     assert verify(desk.db).wrong is None

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 from monitor.engine.gate import Gate
 from monitor.engine.schedule import Pacer, Slot
 from monitor.engine.sight import Sight
-from monitor.engine.sweep import MISSED, Sweeper, Turn
+from monitor.engine.sweep import MISSED, Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
+from monitor.engine.turn import Turn
 from monitor.model import CheckKey
 from monitor.probes.cycle import Plan
 from monitor.probes.probe import Target

@@ -9,9 +9,10 @@ import pytest
 
 from monitor.engine.schedule import Slot
 from monitor.engine.sight import Sight
-from monitor.engine.sweep import BLIND, MISSED, Sweeper, Turn
+from monitor.engine.sweep import BLIND, MISSED, Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
+from monitor.engine.turn import Turn
 from monitor.model import CheckKey
 from monitor.probes.cycle import Plan
 from monitor.probes.probe import Attempt, Target

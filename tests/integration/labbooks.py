@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, outages, outbox, results
+from monitor.store.runs import last_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ class Books:
     def last(self) -> Mapping[CheckKey, Outcome]:
         """Give the outcome of the last result of each check."""
         with self._reading() as db:
-            runs = results.last_runs(db)
+            runs = last_runs(db)
             return {key: runs[number].outcome for key, number in results.numbers(db).items() if number in runs}
 
     def newest(self) -> int:

@@ -13,9 +13,10 @@ from monitor.clock import SystemClock
 from monitor.engine.gate import Gate
 from monitor.engine.schedule import Pacer
 from monitor.engine.sight import Sight
-from monitor.engine.sweep import MISSED, Sweeper, Turn
+from monitor.engine.sweep import MISSED, Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
+from monitor.engine.turn import Turn
 from monitor.model import CheckKey, Outcome
 from monitor.probes.cycle import Plan
 from monitor.probes.door import door

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome, Result, Run
 from monitor.store import database, notes, results
+from monitor.store.runs import all_runs, last_oks, last_runs, put_runs, runs_between
 from tests.fakes import FAIL, MINUTE, OK, START, UNKNOWN, a_result, books_in_memory, told
 
 if TYPE_CHECKING:
@@ -138,27 +139,27 @@ def test_the_newest_result_of_a_check_in_a_stretch_of_time(db: Database) -> None
 
 def test_a_run_that_grows_is_the_same_run(db: Database) -> None:
     number = results.number_of(db, PING)
-    results.put_runs(db, [(number, Run(0, 60, OK, 120))])
-    results.put_runs(db, [(number, Run(0, 180, OK, 120)), (number, Run(240, 240, FAIL, 120))])
-    assert list(results.all_runs(db, number)) == [Run(0, 180, OK, 120), Run(240, 240, FAIL, 120)]
-    assert results.last_runs(db) == {number: Run(240, 240, FAIL, 120)}
-    assert results.last_oks(db) == {number: 180}
+    put_runs(db, [(number, Run(0, 60, OK, 120))])
+    put_runs(db, [(number, Run(0, 180, OK, 120)), (number, Run(240, 240, FAIL, 120))])
+    assert list(all_runs(db, number)) == [Run(0, 180, OK, 120), Run(240, 240, FAIL, 120)]
+    assert last_runs(db) == {number: Run(240, 240, FAIL, 120)}
+    assert last_oks(db) == {number: 180}
 
 
 def test_the_runs_of_a_window_include_the_one_that_reaches_into_it(db: Database) -> None:
     number = results.number_of(db, PING)
     runs = [Run(start, start + 50, OK, 10) for start in range(0, 1000, 100)]
-    results.put_runs(db, [(number, run) for run in runs])
-    assert results.runs_between(db, number, 340, 600) == runs[3:6]
-    assert results.runs_between(db, number, 300, 300) == []
-    assert results.runs_between(db, number, -50, 1) == runs[:1]
-    assert results.runs_between(db, number, 5000, 6000) == runs[-1:]
+    put_runs(db, [(number, run) for run in runs])
+    assert runs_between(db, number, 340, 600) == runs[3:6]
+    assert runs_between(db, number, 300, 300) == []
+    assert runs_between(db, number, -50, 1) == runs[:1]
+    assert runs_between(db, number, 5000, 6000) == runs[-1:]
 
 
 def test_checks_without_any_result_have_no_run(db: Database) -> None:
     results.number_of(db, PING)
-    assert results.last_runs(db) == {}
-    assert results.last_oks(db) == {}
+    assert last_runs(db) == {}
+    assert last_oks(db) == {}
 
 
 def test_a_note_replaces_the_one_before(db: Database) -> None:
