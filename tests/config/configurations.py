@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from monitor.config import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
@@ -26,6 +27,7 @@ ADDRESSES = st.one_of(
     st.sampled_from(["localhost", "www.acme.example", "fe80::1%eth0", "xn--mller-kva.example"]),
 )
 PATHS = LINES.map(lambda text: Path("/srv") / text.replace("/", "-").replace("..", "-"))
+HOUR = 3_600_000
 PORTS = st.integers(1, 65535)
 DAYS = st.none() | st.dates(dt.date(1970, 1, 1), dt.date(2999, 12, 31))
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -36,7 +38,8 @@ def monitors(draw: st.DrawFn) -> MonitorSettings:
     timeout, retries = draw(st.integers(10, 60_000)), draw(st.integers(0, 10))
     retry_wait = draw(st.integers(0, 300_000))
     longest = (retries + 1) * timeout + retries * retry_wait
-    return MonitorSettings(draw(st.integers(max(longest, 1_000), 3_600_000)), timeout, retries, retry_wait)
+    assume(longest <= HOUR)
+    return MonitorSettings(draw(st.integers(max(longest, 1_000), HOUR)), timeout, retries, retry_wait)
 
 
 SENDERS = EMAILS | st.builds(
