@@ -13,7 +13,7 @@ from monitor.contract import maintenance as rules
 from monitor.contract.availability import Account, account
 from monitor.contract.calendar import month_text, rolling_span
 from monitor.contract.credits import Credit, credit
-from monitor.contract.segments import month_window, read_on, segments, terms_at
+from monitor.contract.segments import month_window, read_on, segments, terms_at, terms_of_window
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History
 from monitor.contract.versions import place_at
@@ -117,7 +117,7 @@ class Books:
         if only is None and window.start < self.at:
             self._measurements = Measurements(self._db, Span(window.start, min(window.end, self.at)))
         found = [self._subscription(name, window) for name in names]
-        zone = terms_at(self.versions, min(window.end - 1, self.at)).timezone
+        zone = terms_of_window(self.versions, window, self.at).timezone
         return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
 
     def _names(self, since: Millis) -> list[str]:

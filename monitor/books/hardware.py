@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.books.signature import recorder
-from monitor.books.subscribed import agreed_at, asked_for
+from monitor.books.subscribed import asked_for, broken_within
 from monitor.books.terms import versions
 from monitor.contract import hardware as rules
 from monitor.contract.hardware import Case, CaseState
@@ -111,14 +111,10 @@ def waiting(db: Database) -> tuple[Case, ...]:
 def broken_in(db: Database, known: Sequence[Terms], at: Millis, window: Span) -> tuple[Case, ...]:
     """Give the cases for which a credit is owed in a month, as the books stood at ``at``.
 
-    It is owed in the month in which the 12 h passed; where the subscription was not in force any more at that moment,
-    in the month of the failure. Whoever waits still has the credit already.
+    See ``broken_within``; whoever waits still has the credit already.
     """
-    found = []
-    for case in cases(db, at):
-        if not case.broken(at):
-            continue
-        in_force = agreed_at(known, case.subscription, case.due) is not None
-        if window.start <= (case.due if in_force else case.opened_at) < window.end:
-            found.append(case)
-    return tuple(found)
+    return tuple(
+        case
+        for case in cases(db, at)
+        if case.broken(at) and broken_within(known, case.subscription, case.due, case.opened_at, window)
+    )

@@ -86,8 +86,6 @@ class Recording:
             if run is not None and result.at <= run.last:
                 batch.refused.append(result)
                 continue
-            if run is not None and at > run.last + run.hold:
-                batch.began.add(result.check)
             if result.outcome is run_on(books, hold, result.at):
                 assert run is not None
                 books.run = Run(run.first, result.at, run.outcome, hold)

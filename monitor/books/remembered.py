@@ -53,10 +53,7 @@ class Recorded:
     ended: tuple[int, ...] = ()
     """The numbers of those that ended."""
     began: frozenset[CheckKey] = frozenset()
-    """The checks of which a run began, or went on when it could be taken for over already.
-
-    Every other result repeated what its check had given before, while that still held.
-    """
+    """The checks of which a run began: every other result repeated what its check had given before."""
 
 
 @dataclass(slots=True)

@@ -49,6 +49,16 @@ def asked_for(versions: Sequence[Terms], subscription: str, at: Millis) -> Agree
     raise InputError(f"--subscription {subscription}: {why_not(versions, subscription, at)}")
 
 
+def broken_within(versions: Sequence[Terms], subscription: str, due: Millis, opened_at: Millis, window: Span) -> bool:
+    """Whether a promise that was broken at ``due`` counts for a month.
+
+    It counts for the month in which its time passed; where the subscription was not in force any more at that moment,
+    for the month of the opening.
+    """
+    in_force = agreed_at(versions, subscription, due) is not None
+    return window.start <= (due if in_force else opened_at) < window.end
+
+
 def why_not(versions: Sequence[Terms], subscription: str, at: Millis) -> str:
     """Say why nothing was agreed: nobody knows the subscription, or it was not in force."""
     if not any(subscription in terms.subscriptions for terms in versions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.books.signature import recorder
-from monitor.books.subscribed import agreed_at, asked_for
+from monitor.books.subscribed import asked_for, broken_within
 from monitor.contract import ticket_area
 from monitor.contract import tickets as rules
 from monitor.contract.tickets import Clock, Ticket
@@ -156,22 +156,16 @@ def waiting(db: Database, books: Books) -> tuple[Clock, ...]:
 
 
 def missed_in(db: Database, books: Books, window: Span) -> tuple[Clock, ...]:
-    """Give the promises that were broken in a month, as the books stood.
-
-    A promise is broken in the month in which the time for it passed; where the subscription was not in force any more
-    at that moment, it counts for the month of the opening.
-    """
+    """Give the promises that were broken in a month, as the books stood; see ``broken_within``."""
     could = [
         ticket
         for ticket in tickets(db, books.at)
         if ticket.opened_at < window.end and (ticket.responded_at is None or ticket.responded_at >= window.start)
     ]
-    found = []
-    for clock in clocks(books, could):
-        if not clock.missed or clock.due is None:
-            continue
-        ticket = clock.ticket
-        in_force = agreed_at(books.versions, ticket.subscription, clock.due) is not None
-        if window.start <= (clock.due if in_force else ticket.opened_at) < window.end:
-            found.append(clock)
-    return tuple(found)
+    return tuple(
+        clock
+        for clock in clocks(books, could)
+        if clock.missed
+        and clock.due is not None
+        and broken_within(books.versions, clock.ticket.subscription, clock.due, clock.ticket.opened_at, window)
+    )

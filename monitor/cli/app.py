@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import json
 import re
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ import click
 from monitor.clock import SystemClock
 from monitor.config import load
 from monitor.contract.calendar import FIRST_YEAR, LAST_YEAR
+from monitor.engine.collector import undisturbed
 from monitor.errors import InputError
 from monitor.store import database, results
 
@@ -78,12 +78,14 @@ class App:
     @contextmanager
     def reading(self) -> Iterator[Database]:
         """Open the books for reading, as they stand now."""
-        gc.disable()  # what is read stays until the answer: a search for garbage would walk through all of it in vain
-        try:
-            with closing(database.open_reading(self.file)) as db, database.asked(self.file), database.snapshot(db):
-                yield db
-        finally:
-            gc.enable()
+        # what is read stays until the answer: a search for garbage would walk through all of it in vain
+        with (
+            undisturbed(),
+            closing(database.open_reading(self.file)) as db,
+            database.asked(self.file),
+            database.snapshot(db),
+        ):
+            yield db
 
     @contextmanager
     def writing(self) -> Iterator[Database]:

@@ -52,11 +52,6 @@ def response_time(opened: Millis, responded: Millis, away: Intervals) -> Millis:
     return (Intervals.of(opened, responded) - away).length
 
 
-def response_due(opened: Millis, level: int, away: Intervals) -> Millis:
-    """Return the last instant at which the first answer is in time, itself included, by the support level (8.1)."""
-    return due_after(opened, LEVELS[level].ticket_hours * _HOUR_MS, away)
-
-
 def due_after(opened: Millis, promise: Millis, away: Intervals) -> Millis:
     """Return the last instant up to which no more than ``promise`` milliseconds count since the opening."""
     left, at = promise, opened
@@ -68,11 +63,6 @@ def due_after(opened: Millis, promise: Millis, away: Intervals) -> Millis:
         left -= max(0, start - at)
         at = end
     return at + left
-
-
-def missed(opened: Millis, responded: Millis, level: int, away: Intervals) -> bool:
-    """Whether the first answer came later than the level promises; exactly at the limit is in time."""
-    return response_time(opened, responded, away) > LEVELS[level].ticket_hours * _HOUR_MS
 
 
 class TicketState(StrEnum):
@@ -175,7 +165,7 @@ class Clock:
 
     @property
     def missed(self) -> bool:
-        """Whether the promise is broken, answered by now or not (5.4.4)."""
+        """Whether the promise is broken, answered by now or not (5.4.4); exactly at the limit is in time."""
         promise = self.ticket.promise
         return promise is not None and self.took > promise
 

@@ -7,11 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.contract.intervals import Intervals
-from monitor.contract.tickets import missed, promised, reachable, response_due, response_time
+from monitor.contract.tickets import Clock, Ticket, promised, reachable, response_time
 from tests.contract.worlds import HOUR, QUICK, at
 
 NEVER = Intervals()
 FRIDAY = at("2026-10-09T23:00:00+03:00")
+
+
+def clock(opened: int, level: int, away: Intervals, responded: int | None = None) -> Clock:
+    one = Ticket(
+        1, "acme-web-01", "ticket", level, opened, responded, None, imported=False, recorded_at=0, recorded_by="a"
+    )
+    return Clock(one, opened, away)
+
+
+def response_due(opened: int, level: int, away: Intervals) -> int:
+    due = clock(opened, level, away).due
+    assert due is not None
+    return due
+
+
+def missed(opened: int, responded: int, level: int, away: Intervals) -> bool:
+    return clock(opened, level, away, responded).missed
 
 
 @pytest.mark.parametrize(("level", "hours"), [(1, 24), (2, 8), (3, 4), (4, 1)])
