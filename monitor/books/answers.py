@@ -14,6 +14,7 @@ from monitor.books.accounts import Books
 from monitor.books.claimed_month import claimed_month
 from monitor.books.claims import ANSWERED, REFUSED, claim_of, customer_of
 from monitor.books.numbering import extents
+from monitor.books.post import message_id, post
 from monitor.books.signature import recorder
 from monitor.contract.calendar import month_after, month_of
 from monitor.contract.claims import Refusal
@@ -22,7 +23,6 @@ from monitor.contract.terms import measured_checks
 from monitor.errors import InputError
 from monitor.mail.claim_letters import AnswerLetter, ClaimAnswer, ClaimFacts, Records, RefusalLetter
 from monitor.mail.compose import compose
-from monitor.mail.message import new_message_id, sender_domain
 from monitor.mail.text import one_line
 from monitor.mail.wording import instant
 from monitor.store import journal, outbox
@@ -141,31 +141,25 @@ def _months(db: Database, books: Books, claim: Claim) -> list[tuple[int, int]]:
 def _mail(db: Database, context: Context, claim: Claim, letter: Letter, what: str, at: Millis) -> dict[str, Any]:
     """Queue a letter, in the thread of its outage; gives what the journal keeps of it, also where nobody gets it."""
     customer = customer_of(db, context, claim, at)
-    to, copies = context.recipients(customer)
-    message_id = new_message_id(sender_domain(context.sender))
+    own_id = message_id(context)
     kept = {
-        "message_id": message_id,
+        "message_id": own_id,
         "language": context.language(customer),
         "subject": letter.subject,
         "text": letter.text,
         "html_sha256": hashlib.sha256(letter.html.encode()).hexdigest(),
     }
-    if not to and not copies:
-        return kept | {"mail": None}
-    mail = outbox.put(
+    mail = post(
         db,
+        context,
         "claims",
         at=at,
         customer=customer,
-        recipients=to,
-        copies=copies,
-        language=context.language(customer),
-        message_id=message_id,
         body={"claim": claim.id, "answer": what},
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        letter=letter,
+        own_id=own_id,
         refers=outbox.thread_of(db, [claim.outage], customer),
     )
-    outbox.link(db, claim.outage, mail)
+    if mail is not None:
+        outbox.link(db, claim.outage, mail)
     return kept | {"mail": mail}

@@ -11,12 +11,12 @@ import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from monitor.books.post import post
 from monitor.books.windows import known_windows
 from monitor.contract import maintenance as rules
 from monitor.errors import InputError
 from monitor.mail.compose import compose
 from monitor.mail.letters import MaintenanceLetter
-from monitor.mail.message import new_message_id, sender_domain
 from monitor.mail.text import one_line
 from monitor.store import journal, outbox
 
@@ -145,9 +145,6 @@ def _tell(
     """Queue one mail for each customer concerned; with no customer concerned, one for the operators."""
     customers: list[str | None] = [*context.customers_of(window.servers, at)] or [None]
     for customer in customers:
-        to, copies = context.recipients(customer)
-        if not to and not copies:
-            continue
         servers = window.servers
         if customer is not None:
             servers = tuple(s for s in servers if customer in context.customers_of((s,), at))
@@ -166,18 +163,13 @@ def _tell(
                 short_by=rules.short_by(window.parts[-1], window.kind),
             )
         )
-        outbox.put(
+        post(
             db,
+            context,
             "maintenance",
             at=at,
             customer=customer,
-            recipients=to,
-            copies=copies,
-            language=context.language(customer),
-            message_id=new_message_id(sender_domain(context.sender)),
             body={"window": window.id, "change": change},
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
+            letter=letter,
             refers=outbox.thread_of_window(db, window.id, customer),
         )

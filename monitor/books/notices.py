@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from monitor.books.post import post
 from monitor.books.wording import outage_letter
 from monitor.mail.compose import compose
-from monitor.mail.message import new_message_id, sender_domain
 from monitor.model import Outcome
 from monitor.outage import Notice
 from monitor.store import outages, outbox
@@ -68,7 +68,8 @@ def gather(db: Database, context: Context, news: News, sweep: int, at: Millis, *
             until = min(max(until, mail.sweep or until), mail.body["sweep"] + 1)
             outbox.gather(db, number, mail.body, until)
         else:
-            begun = _begin(db, context, customer, {"sweep": sweep, "news": [news.body(db)]}, until, at)
+            body = {"sweep": sweep, "news": [news.body(db)]}
+            begun = post(db, context, "outages", at=at, customer=customer, body=body, sweep=until)
             if begun is None:
                 continue
             number = begun
@@ -83,27 +84,6 @@ def _told(db: Database, context: Context, news: News, at: Millis) -> list[str | 
         if known := [customer for customer in told if customer is None or customer in context.customers]:
             return known
     return context.told_of_check(news.check, at)
-
-
-def _begin(
-    db: Database, context: Context, customer: str | None, body: dict[str, Any], until: int, at: Millis
-) -> int | None:
-    """Queue a mail that gathers; None where there is nobody to send it to."""
-    to, copies = context.recipients(customer)
-    if not to and not copies:
-        return None
-    return outbox.put(
-        db,
-        "outages",
-        at=at,
-        customer=customer,
-        recipients=to,
-        copies=copies,
-        language=context.language(customer),
-        message_id=new_message_id(sender_domain(context.sender)),
-        body=body,
-        sweep=until,
-    )
 
 
 def release(db: Database, context: Context, sweep: int, at: Millis) -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from monitor.books.closing import close_recorded
+from monitor.books.post import post
 from monitor.contract.availability import percent_text
 from monitor.mail.compose import compose
 from monitor.mail.letters import MonthLine, ReportLetter
-from monitor.mail.message import new_message_id, sender_domain
-from monitor.store import journal, outbox
+from monitor.store import journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,21 +45,8 @@ def report(db: Database, context: Context, closing: Closing, at: Millis) -> int:
     told = [customer for customer in found if customer in context.customers]
     for customer in told:
         letter = compose(ReportLetter(context.reader(customer), closing.month, tuple(found[customer])))
-        recipients, copies = context.recipients(customer)
-        outbox.put(
-            db,
-            "report",
-            at=at,
-            customer=customer,
-            recipients=recipients,
-            copies=copies,
-            language=context.language(customer),
-            message_id=new_message_id(sender_domain(context.sender)),
-            body={"month": closing.month, "entry": closing.entry},
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
-        )
+        body = {"month": closing.month, "entry": closing.entry}
+        post(db, context, "report", at=at, customer=customer, body=body, letter=letter)
     return len(told)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from monitor.books.post import post
 from monitor.mail.compose import compose
 from monitor.mail.letters import OperatorLetter, OperatorNews
-from monitor.mail.message import new_message_id, sender_domain
-from monitor.store import notes, outbox
+from monitor.store import notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,23 +36,8 @@ def tell_operators(
     ``at`` is now; ``since`` is the time that the letter names, where it is another. ``about`` is kept with the mail, by
     which it can be found again.
     """
-    if not context.operators:
-        return None
     letter = compose(OperatorLetter(context.reader(None), news, at if since is None else since, lines))
-    return outbox.put(
-        db,
-        "monitor",
-        at=at,
-        customer=None,
-        recipients=context.operators,
-        copies=(),
-        language=context.language(None),
-        message_id=new_message_id(sender_domain(context.sender)),
-        body={"news": str(news), **(about or {})},
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-    )
+    return post(db, context, "monitor", at=at, customer=None, body={"news": str(news), **(about or {})}, letter=letter)
 
 
 def trouble(db: Database, context: Context, news: OperatorNews, lines: tuple[str, ...], at: Millis) -> None:
