@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from monitor.books.numbering import extents
+from monitor.books.numbering import extents, next_number
 from monitor.books.signature import recorder
 from monitor.books.terms import versions
 from monitor.contract import claims as rules
@@ -97,7 +97,7 @@ def open_claim(
     made = _made_at(context, extent, opened_at, at)
     known = claims(db, at)
     _refuse_repeated(db, known, subscription, extent, at)
-    number = 1 + max((claim.id for claim in known), default=0)
+    number = next_number(claim.id for claim in known)
     body: dict[str, Any] = {
         "claim": number,
         "subscription": subscription,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from monitor.books.numbering import extents
+from monitor.books.numbering import extents, next_number
 from monitor.books.signature import recorder
 from monitor.books.terms import versions
 from monitor.contract.exclusions import Exclusion
@@ -156,7 +156,7 @@ def add(db: Database, current: Terms, asked: Asked, at: Millis) -> Record:
         raise InputError("give --outage, or --server with --start and --end")
     if asked.subscription is not None:
         _check_subscription(terms, asked.subscription, body["server"])
-    number = 1 + max((fact.body["exclusion"] for fact in journal.entries(db, KINDS[0])), default=0)
+    number = next_number(fact.body["exclusion"] for fact in journal.entries(db, KINDS[0]))
     body |= {
         "exclusion": number,
         "subscription": asked.subscription,

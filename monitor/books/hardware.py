@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import asked_for, broken_within
 from monitor.books.terms import versions
@@ -66,7 +67,7 @@ def open_case(
     product = agreed.subscription.product
     if product != rules.OWNED:
         raise InputError(f"--subscription {subscription}: its product is {product}, and {rules.WHY_NOT[product]}")
-    number = 1 + max((case.id for case in cases(db)), default=0)
+    number = next_number(case.id for case in cases(db))
     body = {
         "case": number,
         "subscription": subscription,

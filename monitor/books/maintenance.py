@@ -11,6 +11,7 @@ import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from monitor.books.numbering import next_number
 from monitor.books.post import post
 from monitor.books.windows import known_windows
 from monitor.contract import maintenance as rules
@@ -56,7 +57,7 @@ def announce(
     if end <= start:
         raise InputError("--end: a window must end after it starts")
     announced_at = _announced_at(elsewhere, at)
-    number = max((window.id for window in known_windows(db)), default=0) + 1
+    number = next_number(window.id for window in known_windows(db))
     body: dict[str, Any] = {
         "window": number,
         "servers": sorted(set(servers)),

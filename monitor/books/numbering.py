@@ -1,7 +1,8 @@
-"""Which outage a number meant at some moment: an import may lengthen, join or split outages, and numbers stay.
+"""The numbers by which facts go: which one is next, and which outage one meant at some moment.
 
-Today's outages stand in their table. What they were before an import is told by the journal alone: an outage that was
-joined into another lives on in that one, one that was split keeps its number for its first part.
+Numbers stay, and an import may lengthen, join or split outages. Today's outages stand in their table. What they were
+before an import is told by the journal alone: an outage that was joined into another lives on in that one, one that was
+split keeps its number for its first part.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class Extent:
     check: CheckKey
     start: Millis
     end: Millis | None
+
+
+def next_number(taken: Iterable[int]) -> int:
+    """Give the number of the next fact of a kind, after those that are taken; the first is 1."""
+    return 1 + max(taken, default=0)
 
 
 def told_until(db: Database, at: Millis) -> dict[int, Extent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import agreed_at, asked_for
 from monitor.books.terms import versions
@@ -112,7 +113,7 @@ def use(
     overdrawn = asked.amount > before.left
     if overdrawn and asked.force is None:
         return Overdraft(before, asked.amount), before
-    number = 1 + max((each.id for each in known), default=0)
+    number = next_number(each.id for each in known)
     body = {
         "use": number,
         "subscription": asked.subscription,

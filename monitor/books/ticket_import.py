@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
+from monitor.books.numbering import next_number
 from monitor.books.tickets import record_opening, record_response, tickets
 
 if TYPE_CHECKING:
@@ -85,12 +87,11 @@ def _record(db: Database, said: dict[str, Line], known: tuple[Ticket, ...], at: 
     opened = answered = 0
     numbers = {ticket.reference: ticket.id for ticket in known}
     answers = {ticket.id for ticket in known if ticket.responded_at is not None}
-    number = max((ticket.id for ticket in known), default=0)
+    free = count(next_number(ticket.id for ticket in known))
     for reference, line in said.items():
         own = numbers.get(reference)
         if own is None:
-            number += 1
-            own = number
+            own = next(free)
             opened += 1
             record_opening(
                 db,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import asked_for, broken_within
 from monitor.contract import ticket_area
@@ -73,7 +74,7 @@ def open_ticket(
     for ticket in found:
         if reference is not None and ticket.reference == reference:
             raise InputError(f"--reference {reference}: ticket {ticket.id} has it already")
-    number = 1 + max((ticket.id for ticket in found), default=0)
+    number = next_number(ticket.id for ticket in found)
     record_opening(db, number, subscription, channel, level, when, reference, at, imported=False)
     return ticket_of(db, number)
 
