@@ -7,12 +7,12 @@ reference; then who recorded it and when is kept.
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.books.numbering import next_number
 from monitor.books.post import post
+from monitor.books.signature import recorder
 from monitor.books.windows import known_windows
 from monitor.contract import maintenance as rules
 from monitor.errors import InputError
@@ -130,7 +130,7 @@ def _record(
 ) -> None:
     body["announced_at"] = announced_at
     body["reference"] = one_line(elsewhere.reference) if elsewhere else None
-    body["recorded_by"] = getpass.getuser()
+    body["recorded_by"] = recorder()
     journal.append(db, at, kind, body)
 
 
