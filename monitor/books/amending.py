@@ -66,31 +66,10 @@ def withdraw(db: Database, number: int, reason: str, at: Millis) -> Record:
     return record
 
 
-def announce(
-    db: Database,
-    context: Context,
-    *,
-    servers: tuple[str, ...],
-    start: Millis,
-    end: Millis,
-    reason: str,
-    emergency: str | None,
-    elsewhere: Elsewhere | None,
-    at: Millis,
-) -> Window:
+def announce(db: Database, context: Context, asked: maintenance.Asked, at: Millis) -> Window:
     """Announce a window; see ``maintenance.announce``."""
-    with _correcting(db, at, [Scope(Span(start, end), servers=servers)]) as why:
-        window = maintenance.announce(
-            db,
-            context,
-            servers=servers,
-            start=start,
-            end=end,
-            reason=reason,
-            emergency=emergency,
-            elsewhere=elsewhere,
-            at=at,
-        )
+    with _correcting(db, at, [Scope(Span(asked.start, asked.end), servers=asked.servers)]) as why:
+        window = maintenance.announce(db, context, asked, at)
         why.text = window.reference
     return window
 

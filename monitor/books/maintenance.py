@@ -38,37 +38,40 @@ class Elsewhere:
     reference: str
 
 
-def announce(
-    db: Database,
-    context: Context,
-    *,
-    servers: tuple[str, ...],
-    start: Millis,
-    end: Millis,
-    reason: str,
-    emergency: str | None,
-    elsewhere: Elsewhere | None,
-    at: Millis,
-) -> Window:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an operator asks to have announced."""
+
+    servers: tuple[str, ...]
+    start: Millis
+    end: Millis
+    reason: str
+    emergency: str | None = None
+    """Why it cannot wait; None where it is planned."""
+    elsewhere: Elsewhere | None = None
+    """Where and when it was announced, unless it is now."""
+
+
+def announce(db: Database, context: Context, asked: Asked, at: Millis) -> Window:
     """Announce a window and queue the mails that tell of it. Raises InputError where it cannot be as asked."""
-    for server in servers:
+    for server in asked.servers:
         if server not in context.servers:
             raise InputError(f"--server {server}: no such server in the configuration; `monitor status` lists them")
-    if end <= start:
+    if asked.end <= asked.start:
         raise InputError("--end: a window must end after it starts")
-    announced_at = _announced_at(elsewhere, at)
+    announced_at = _announced_at(asked.elsewhere, at)
     number = next_number(window.id for window in known_windows(db))
     body: dict[str, Any] = {
         "window": number,
-        "servers": sorted(set(servers)),
-        "start": start,
-        "end": end,
-        "reason": one_line(reason),
-        "emergency": one_line(emergency) if emergency is not None else None,
+        "servers": sorted(set(asked.servers)),
+        "start": asked.start,
+        "end": asked.end,
+        "reason": one_line(asked.reason),
+        "emergency": one_line(asked.emergency) if asked.emergency is not None else None,
     }
-    _record(db, "maintenance-announced", body, elsewhere, announced_at, at)
+    _record(db, "maintenance-announced", body, asked.elsewhere, announced_at, at)
     window = window_of(db, number)
-    _tell(db, context, window, "announced", None, elsewhere, at)
+    _tell(db, context, window, "announced", None, asked.elsewhere, at)
     return window
 
 

@@ -8,7 +8,7 @@ import click
 
 from monitor.books import amending
 from monitor.books import maintenance as books
-from monitor.books.maintenance import Elsewhere
+from monitor.books.maintenance import Asked, Elsewhere
 from monitor.books.windows import known_windows
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.contract.maintenance import qualifies, short_by, state
@@ -67,21 +67,8 @@ def announce(
             raise InputError(f"{option}: say why")
     span = app.time(start, "--start"), app.time(end, "--end")
     elsewhere = _elsewhere(app, announced_at, reference)
-
-    def work(db: Database, context: Context, at: Millis) -> Window:
-        return amending.announce(
-            db,
-            context,
-            servers=tuple(dict.fromkeys(servers)),
-            start=span[0],
-            end=span[1],
-            reason=reason,
-            emergency=emergency,
-            elsewhere=elsewhere,
-            at=at,
-        )
-
-    _record(app, work, as_json=as_json)
+    asked = Asked(tuple(dict.fromkeys(servers)), *span, reason, emergency, elsewhere)
+    _record(app, lambda db, context, at: amending.announce(db, context, asked, at), as_json=as_json)
 
 
 @maintenance.command()

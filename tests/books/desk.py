@@ -77,17 +77,8 @@ class Desk:
         elsewhere: Elsewhere | None = None,
     ) -> Window:
         with database.transaction(self.db):
-            return maintenance.announce(
-                self.db,
-                self.context,
-                servers=servers,
-                start=start,
-                end=end,
-                reason="new disks",
-                emergency=emergency,
-                elsewhere=elsewhere,
-                at=at,
-            )
+            asked = maintenance.Asked(servers, start, end, "new disks", emergency, elsewhere)
+            return maintenance.announce(self.db, self.context, asked, at)
 
     def mails(self, kind: str = "outages") -> list[Mail]:
         return [mail for mail in outbox.listing(self.db) if mail.kind == kind]

@@ -140,17 +140,10 @@ def test_an_announcement_made_elsewhere_cannot_lie_in_the_future(desk: Desk) -> 
 
 def test_what_people_typed_is_kept_on_one_line(desk: Desk) -> None:
     with database.transaction(desk.db):
-        window = maintenance.announce(
-            desk.db,
-            CONTEXT,
-            servers=("web-00",),
-            start=START + DAY,
-            end=START + 2 * DAY,
-            reason="new\r\ndisks\x00 ",
-            emergency="bad\n\nluck",
-            elsewhere=Elsewhere(START, "a\nb"),
-            at=START,
+        asked = maintenance.Asked(
+            ("web-00",), START + DAY, START + 2 * DAY, "new\r\ndisks\x00 ", "bad\n\nluck", Elsewhere(START, "a\nb")
         )
+        window = maintenance.announce(desk.db, CONTEXT, asked, START)
     assert window.reason == "new disks (bad luck)"
     assert desk.entries("maintenance-announced")[0]["reference"] == "a b"
 

@@ -397,17 +397,8 @@ def test_what_another_process_announces_is_noticed_by_the_next_result(scene: Sce
         await scene.recorder.drain()
         other = database.open_writing(scene.file)
         with database.transaction(other):
-            maintenance.announce(
-                other,
-                CONTEXT,
-                servers=("web-01",),
-                start=START,
-                end=START + HOUR,
-                reason="disk",
-                emergency="failing",
-                elsewhere=None,
-                at=START,
-            )
+            asked = maintenance.Asked(("web-01",), START, START + HOUR, "disk", "failing")
+            maintenance.announce(other, CONTEXT, asked, START)
         other.close()
         scene.recorder.submit(2, a_result(PING, START + MINUTE, FAIL))
         scene.recorder.submit(2, a_result(OTHER, START + MINUTE, FAIL))

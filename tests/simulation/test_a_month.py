@@ -117,9 +117,8 @@ async def live(file: Path, clock: FakeClock, until: Millis) -> None:
     engine = Engine(orders, clock, instruments, threads)
     await engine.prepare()
     if clock.now() < _at(2):
-        window = {"servers": ("a",), "start": WINDOW[0], "end": WINDOW[1], "reason": "Disks"}
         with database.transaction(db):
-            maintenance.announce(db, context, **cast("Any", window), emergency=None, elsewhere=None, at=clock.now())
+            maintenance.announce(db, context, maintenance.Asked(("a",), *WINDOW, "Disks"), clock.now())
         engine.recording.forget()
     tasks = [asyncio.create_task(engine.recorder.run()), asyncio.create_task(engine.pacer.run())]
     steps = [step for step in STEPS if clock.now() < step[0] < until]
