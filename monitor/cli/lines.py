@@ -15,6 +15,39 @@ if TYPE_CHECKING:
 MOST_FAULTS = 20
 LONGEST_QUOTED = 120
 """Characters of a bad value that are shown."""
+LONGEST_LINE = 1_000_000
+"""Characters of one line of CSV, line breaks in its quotes too: far more than any has, and no more than memory has."""
+_ENDLESS = (
+    f"longer than {LONGEST_LINE} characters, read no further: end every line with a line break, and close every quote"
+)
+
+
+class _EndlessError(Exception):
+    """A line that does not end."""
+
+
+class _Source:
+    """The lines of a file for the CSV reader, which would take any number of characters for one row."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._left = LONGEST_LINE
+
+    def begin(self) -> None:
+        """Begin a row: it may be as long as any other."""
+        self._left = LONGEST_LINE
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._stream.readline(self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise _EndlessError
+        if not line:
+            raise StopIteration
+        return line
 
 
 @contextmanager
@@ -42,13 +75,15 @@ def rows(
 
     A file may have ``more`` columns at the end: all of them or none.
 
-    What is quoted may hold line breaks: then the number is that of the first of its lines. Raises InputError where the
-    header is another.
+    What is quoted may hold line breaks: then the number is that of the first of its lines. A line that does not end is
+    a bad one, and the last that is read. Raises InputError where the header is another.
     """
-    lines = csv.reader(stream, strict=True)
+    source = _Source(stream)
+    lines = csv.reader(source, strict=True)
     header = _header(lines, header, more)
     while True:
         number = lines.line_num + 1
+        source.begin()
         try:
             row = next(lines)
         except StopIteration:
@@ -56,6 +91,9 @@ def rows(
         except csv.Error as error:
             bad.add(number, f"not CSV: {error}")
             continue
+        except _EndlessError:
+            bad.add(number, _ENDLESS)
+            return
         text = "".join(row)
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
             bad.add(number, f"not UTF-8 text: {quoted(','.join(row))}")
@@ -70,6 +108,8 @@ def _header(lines: Iterator[list[str]], header: list[str], more: tuple[str, ...]
         first = next(lines, None)
     except csv.Error as error:
         raise InputError(f"line 1: not CSV: {error}") from None
+    except _EndlessError:
+        raise InputError(f"line 1: {_ENDLESS}") from None
     if first is not None and first in (header, [*header, *more]):
         return first
     found = "the file is empty" if first is None else f"is {quoted(','.join(first))}"
