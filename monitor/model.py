@@ -34,6 +34,37 @@ class Outcome(IntEnum):
     """The failure was the monitor's own: it says nothing about the server."""
 
 
+class Reason(StrEnum):
+    """Why a check failed, in one word that never changes; docs/checks.md says what each means.
+
+    A failed result's reason is such a word, and after a colon perhaps a detail for people: ``status: 500``.
+    """
+
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
+    CLOSED = "closed"
+    TLS = "tls"
+    TLS_NAME = "tls_name"
+    TLS_EXPIRED = "tls_expired"
+    TLS_EARLY = "tls_early"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_REVOKED = "tls_revoked"
+    PROTOCOL = "protocol"
+    STATUS = "status"
+    REDIRECT = "redirect"
+    CONTENT = "content"
+    LOGIN = "login"
+    HOST_KEY = "host_key"
+    HOST_BLOCKED = "host_blocked"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+
+    def of(self, detail: str) -> str:
+        """Return the reason with a detail, in the program's own words and numbers: never the server's words."""
+        return f"{self}: {detail}" if detail else str(self)
+
+
 class State(StrEnum):
     """What a check, a server or an instant is shown as."""
 
@@ -116,7 +147,7 @@ class Result(NamedTuple):
     latency: int | None
     """Microseconds of the attempt that succeeded; None unless the outcome is ok."""
     reason: str
-    """Why not ok: a short stable phrase (``timeout``, ``status 500``); empty for ok. Never a secret."""
+    """Why not ok: of a fail a ``Reason`` and its detail (``timeout``, ``status: 500``), else a phrase; empty for ok."""
 
 
 @dataclass(frozen=True, slots=True)

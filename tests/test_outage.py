@@ -60,9 +60,9 @@ def run(letters: str, silent: str = "", alerting: Alerting | None = None) -> tup
 
 
 def test_a_fail_opens_an_outage_that_remembers_the_last_ok_before_it() -> None:
-    standing, change = advance(Standing(last_ok=40), a_result(KEY, 100, FAIL, "connection refused"))
+    standing, change = advance(Standing(last_ok=40), a_result(KEY, 100, FAIL, "refused"))
     assert change is Change.OPENED
-    assert standing == Standing(40, OpenOutage(100, 100, 40, "connection refused"))
+    assert standing == Standing(40, OpenOutage(100, 100, 40, "refused"))
 
 
 def test_a_check_that_fails_from_the_first_has_no_last_ok() -> None:

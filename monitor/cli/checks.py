@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
@@ -71,9 +71,11 @@ def _key(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
 
 def _kind(hint: object) -> str:
     """Name what stands in the file for a type hint."""
+    if get_origin(hint) is Literal:
+        return "text"
     options = [each for each in get_args(hint) if each is not NoneType]
     if get_origin(hint) is tuple:
-        return "list of texts"
+        return f"list of {_kind(options[0])}s"
     return _kind(options[0]) if options else _WORDS.get(hint, "file")
 
 
@@ -86,6 +88,6 @@ def _default(key: dict[str, Any]) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(each) for each in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)

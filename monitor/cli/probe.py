@@ -15,11 +15,16 @@ from monitor.probes.cycle import Plan, cycle
 from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Target
 from monitor.probes.table import CHECK_TYPES
+from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS
 
 if TYPE_CHECKING:
     from monitor.model import Check, Server
     from monitor.probes.cycle import Cycle
     from monitor.probes.probe import Attempt
+
+
+_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
+"""What was said, what was heard, and what TLS came to, as other tools mark it."""
 
 
 @click.command()
@@ -87,4 +92,8 @@ def _show(check: Check, cycled: Cycle) -> None:
         latency = "" if attempt.latency_us is None else f" in {attempt.latency_us / 1000} ms"
         click.echo(f"  attempt {number}: {attempt.reason or 'ok'}{latency}")
         for step in attempt.steps:
-            click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms  {step.text}")
+            first, *more = step.text.splitlines() or [""]
+            mark = _MARKS.get(step.name, " ")
+            click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms {mark} {first}".rstrip())
+            for line in more:
+                click.echo(f"{'':<27} {mark} {line}")

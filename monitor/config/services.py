@@ -9,9 +9,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
-from monitor.config.faults import Faults, Place, Refused, nearest
+from monitor.config.faults import MISSING, Faults, Place, Refused, nearest
 from monitor.config.keys import REQUIRED, Key, read_table
 from monitor.config.kinds import Kind, choice, flag, identifier, list_of, path
+from monitor.config.toml import shown
 from monitor.model import PING, Check, CheckKey
 
 if TYPE_CHECKING:
@@ -58,8 +59,19 @@ def read_service(
     found = read_table(table, service_keys(types, given, folder), place, faults)
     if len(faults) > before:
         return {name: found[name] for name in ("name", "type") if found.has(name)}
-    settings = {name: value for name, value in found.known.items() if name not in ("name", "type")}
-    return {"name": found["name"], "type": given, "settings": types[given].settings(**settings)}
+    settings = types[given].settings(
+        **{name: value for name, value in found.known.items() if name not in ("name", "type")}
+    )
+    if wrong := _together(settings):
+        key, allowed = wrong
+        faults.add(place, key, shown(table[key], key) if key in table else MISSING, allowed)
+    return {"name": found["name"], "type": given, "settings": settings}
+
+
+def _together(settings: object) -> tuple[str, str] | None:
+    """Ask a type whether its keys fit each other: the one that does not, and what is allowed."""
+    judge: Callable[[], tuple[str, str] | None] | None = getattr(settings, "together", None)
+    return judge() if judge else None
 
 
 def reachability(server: str, reach: str, types: Mapping[str, CheckType]) -> Check:
@@ -114,7 +126,7 @@ def _kind(hint: object, folder: Path) -> Kind:
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is Literal:
-        return choice(*get_args(hint))
+        return _word_of(get_args(hint))
     if get_origin(hint) is tuple:
         item, _ = get_args(hint)
         return list_of(_kind(item, folder), "values")
@@ -122,6 +134,12 @@ def _kind(hint: object, folder: Path) -> Kind:
     if hint not in simple:
         raise TypeError(f"no key of a check type can be {hint!r}")
     return simple[hint]
+
+
+def _word_of(words: tuple[str, ...]) -> Kind:
+    """Return the kind that is one of a few words; one of digits alone may stand there as a number."""
+    one = choice(*words)
+    return lambda value: one(str(value) if type(value) is int and str(value) in words else value)
 
 
 def _text(value: object) -> str:

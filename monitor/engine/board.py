@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from monitor.model import Millis, Outage, Result
+    from monitor.probes.probe import Phases
 
 __all__ = [
     "ActiveWindow",
@@ -81,6 +82,8 @@ class CheckView:
     reason: str = ""
     cert_expiry: int | None = None
     """Unix seconds of the certificate seen last, kept while the check fails; None for checks without TLS."""
+    phases: Phases | None = None
+    """How long its last attempt took to get where; None for pings."""
 
 
 @dataclass(slots=True)
@@ -193,7 +196,9 @@ class Board:
         self._outage_of = {outage.check: number for number, outage in self.outages.items()}
         self.maintenance(self._announced)
 
-    def check_result(self, result: Result, cert_expiry: int | None = None) -> CheckView | None:
+    def check_result(
+        self, result: Result, cert_expiry: int | None = None, phases: Phases | None = None
+    ) -> CheckView | None:
         """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored.
 
         Gives how the check is shown now, in the state that it was in before; None for one that left.
@@ -205,6 +210,7 @@ class Board:
         view.at = result.at
         view.latency = result.latency
         view.reason = result.reason
+        view.phases = phases
         if cert_expiry is not None:
             view.cert_expiry = cert_expiry
         return view

@@ -120,6 +120,7 @@ class Engine:
             self.recording,
             clock=lambda: (self.timescale.now(), clock.monotonic()),
             certificate=lambda key: self.sweeper.certificate(key),  # noqa: PLW0108 - the sweeper is made later
+            phases=lambda key: self.sweeper.phases(key),  # noqa: PLW0108 - the same
             write_later=self._write_later,
             sweep_written=self.figures.sweep_written,
             runs_began=self.figures.runs_began,

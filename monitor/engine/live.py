@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import CheckKey, Millis, Outage, Result, Run
+    from monitor.probes.probe import Phases
     from monitor.store.outbox import Mail
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Live:
         *,
         clock: Callable[[], tuple[Millis, float]],
         certificate: Callable[[CheckKey], int | None],
+        phases: Callable[[CheckKey], Phases | None],
         write_later: Callable[[Callable[[Database], object]], None],
         sweep_written: Callable[[], None],
         runs_began: Callable[[Iterable[CheckKey]], None],
@@ -55,6 +57,7 @@ class Live:
         self._recording = recording
         self._clock = clock
         self._certificate = certificate
+        self._phases = phases
         self._write_later = write_later
         self._sweep_written = sweep_written
         self._runs_began = runs_began
@@ -97,7 +100,7 @@ class Live:
         for number in recorded.ended:
             self._board.outage_closed(number)
         for result in recorded.results:
-            view = self._board.check_result(result, self._certificate(result.check))
+            view = self._board.check_result(result, self._certificate(result.check), self._phases(result.check))
             if view is not None and view.state is not (shown := _STATES[result.outcome]):
                 self._board.check_state(result.check, shown, self._since(result))
         if recorded.refused:

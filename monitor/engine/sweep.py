@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.engine.gate import Gate, Place
 from monitor.engine.turn import Turn, Waiter, Watched
-from monitor.model import CheckKey, Outcome, Result
+from monitor.model import PING, CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
+from monitor.probes.trail import phases
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from monitor.engine.timescale import Timescale
     from monitor.model import Millis
     from monitor.probes.cycle import Plan
-    from monitor.probes.probe import Attempt
+    from monitor.probes.probe import Attempt, Phases
 
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Sweeper:
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
         self._certificates: dict[CheckKey, int] = {}
+        self._phases: dict[CheckKey, Phases] = {}
         self._newest: dict[CheckKey, asyncio.Task[None]] = {}
         """The cycle of each check that began last, while it is under way as a task."""
         self._drained: asyncio.Event | None = None
@@ -82,6 +84,7 @@ class Sweeper:
             return any(turn.key == key for turn in turns.get(key.server, ()))
 
         self._certificates = {key: expiry for key, expiry in self._certificates.items() if kept(key)}
+        self._phases = {key: known for key, known in self._phases.items() if kept(key)}
         self._suspects = {key for key in self._suspects if kept(key)}
         for key in [key for key in self._waiting if not kept(key)]:
             waiter = self._waiting.pop(key)
@@ -93,6 +96,10 @@ class Sweeper:
     def under_way(self) -> int:
         """How many cycles have begun and not ended."""
         return len(self._under_way) + len(self._flying)
+
+    def phases(self, key: CheckKey) -> Phases | None:
+        """How long the last attempt of a service's check took to get where; None for pings and before the first."""
+        return self._phases.get(key)
 
     def certificate(self, key: CheckKey) -> int | None:
         """When the certificate that a check saw last expires, in Unix seconds; None where it never saw one."""
@@ -274,6 +281,8 @@ class Sweeper:
         latency = last.latency_us if ok else None
         if last.cert_expiry is not None:
             self._certificates[turn.key] = last.cert_expiry
+        if turn.key.name != PING:
+            self._phases[turn.key] = phases(last.steps)
         self._telemetry.result(turn.type, outcome, latency)
         at = self._timescale.at(attempts[0].at)
         return Result(turn.key, at, outcome, len(attempts), latency, "" if ok else reason)

@@ -8,7 +8,7 @@ from typing import Final
 from monitor.mail.claim_english import CLAIM
 from monitor.mail.letters import OperatorNews
 from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
-from monitor.model import State
+from monitor.model import Reason, State
 
 _OUTAGE = OutageWords(
     down="DOWN",
@@ -55,8 +55,29 @@ _OUTAGE = OutageWords(
     claim_of="A credit claim for the outage of {check} can be made until {deadline} (clause 6.2).",
     claim_passed="The last moment for a credit claim for the outage of {check} was {deadline} (clause 6.2).",
     behind="Behind {server}:",
-    reasons=MappingProxyType({}),
-    status="status {code}",
+    reasons=MappingProxyType(
+        {
+            Reason.TIMEOUT: "timeout",
+            Reason.REFUSED: "connection refused",
+            Reason.UNREACHABLE: "unreachable",
+            Reason.RESET: "connection reset",
+            Reason.CLOSED: "connection closed",
+            Reason.TLS: "no TLS connection",
+            Reason.TLS_NAME: "certificate for another name",
+            Reason.TLS_EXPIRED: "certificate expired",
+            Reason.TLS_EARLY: "certificate not yet valid",
+            Reason.TLS_UNTRUSTED: "certificate not trusted",
+            Reason.TLS_REVOKED: "certificate revoked",
+            Reason.PROTOCOL: "invalid answer",
+            Reason.STATUS: "unexpected status",
+            Reason.REDIRECT: "bad redirect",
+            Reason.CONTENT: "unexpected content",
+            Reason.LOGIN: "login refused",
+            Reason.HOST_KEY: "another host key",
+            Reason.HOST_BLOCKED: "the monitor is blocked there",
+            Reason.TOO_MANY_CONNECTIONS: "too many connections",
+        }
+    ),
 )
 
 _MAINTENANCE = MaintenanceWords(

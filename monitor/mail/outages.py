@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.mail.letters import Fell, FlappingBegan, Rose, ServerNews, Settled
+from monitor.mail.reasons import reason
 from monitor.mail.sheet import Card, Entry, Fact, Sheet, Tone
 from monitor.mail.text import one_line
 from monitor.mail.wording import SUBJECT_LENGTH, about, deadline, duration, instant, listed, month, percent
@@ -166,7 +167,7 @@ def _entry(event: Event, reader: Reader, words: OutageWords) -> Entry:
 
     match event:
         case Fell():
-            facts = (Fact(words.since, at(event.since)), Fact(words.seen, reason(event.reason, words)))
+            facts = (Fact(words.since, at(event.since)), Fact(words.seen, reason(event.reason, words.reasons)))
             return Entry(Tone.BAD, words.down, check, facts)
         case Rose():
             return Entry(Tone.GOOD, words.up, check, _rose(event, reader, words))
@@ -221,14 +222,3 @@ def _claims(rises: list[Rose], reader: Reader, words: OutageWords) -> Iterator[s
         if last < event.end:
             sentence = words.claim_passed
         yield sentence.format(check=one_line(event.check), deadline=deadline(last, reader.timezone, reader.language))
-
-
-def reason(text: str, words: OutageWords) -> str:
-    """Return what was seen in the reader's language, with the result's own phrase, by which it is found again."""
-    text = one_line(text)
-    kind, _, code = text.partition(" ")
-    phrase, by, router = text.partition(" (from ")
-    known = words.status.format(code=code) if kind == "status" else words.reasons.get(phrase, phrase)
-    if known == phrase:
-        return text
-    return f"{known} ({phrase} from {router}" if by else f"{known} ({phrase})"

@@ -8,7 +8,7 @@ from typing import Final
 from monitor.mail.claim_turkish import CLAIM
 from monitor.mail.letters import OperatorNews
 from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
-from monitor.model import State
+from monitor.model import Reason, State
 
 _OUTAGE = OutageWords(
     down="KESİNTİ",
@@ -62,32 +62,27 @@ _OUTAGE = OutageWords(
     behind="{server} sunucusunun arkasındakiler:",
     reasons=MappingProxyType(
         {
-            "timeout": "zaman aşımı",
-            "connection refused": "bağlantı reddedildi",
-            "connection reset": "bağlantı sıfırlandı",
-            "connection closed": "bağlantı kapatıldı",
-            "host unreachable": "sunucuya ulaşılamıyor",
-            "network unreachable": "ağa ulaşılamıyor",
-            "port unreachable": "bağlantı noktasına ulaşılamıyor",
-            "protocol unreachable": "protokole ulaşılamıyor",
-            "administratively prohibited": "erişim ağ kuralıyla engellenmiş",
-            "time to live exceeded": "paketin ömrü doldu",
-            "name not resolved": "alan adı çözümlenemedi",
-            "certificate expired": "sertifikanın süresi dolmuş",
-            "certificate not yet valid": "sertifika henüz geçerli değil",
-            "certificate for another name": "sertifika başka bir ada ait",
-            "certificate not trusted": "sertifikaya güvenilmiyor",
-            "certificate revoked": "sertifika iptal edilmiş",
-            "tls failed": "TLS kurulamadı",
-            "invalid answer": "geçersiz yanıt",
-            "protocol error": "protokol hatası",
-            "incomplete body": "eksik yanıt",
-            "text not found": "beklenen metin bulunamadı",
-            "too many redirects": "çok fazla yönlendirme",
-            "redirect to nowhere": "geçersiz yönlendirme",
+            Reason.TIMEOUT: "zaman aşımı",
+            Reason.REFUSED: "bağlantı reddedildi",
+            Reason.UNREACHABLE: "ulaşılamıyor",
+            Reason.RESET: "bağlantı sıfırlandı",
+            Reason.CLOSED: "bağlantı kapatıldı",
+            Reason.TLS: "TLS kurulamadı",
+            Reason.TLS_NAME: "sertifika başka bir ada ait",
+            Reason.TLS_EXPIRED: "sertifikanın süresi dolmuş",
+            Reason.TLS_EARLY: "sertifika henüz geçerli değil",
+            Reason.TLS_UNTRUSTED: "sertifikaya güvenilmiyor",
+            Reason.TLS_REVOKED: "sertifika iptal edilmiş",
+            Reason.PROTOCOL: "geçersiz yanıt",
+            Reason.STATUS: "beklenmeyen durum kodu",
+            Reason.REDIRECT: "hatalı yönlendirme",
+            Reason.CONTENT: "beklenen içerik bulunamadı",
+            Reason.LOGIN: "oturum açılamadı",
+            Reason.HOST_KEY: "sunucu anahtarı farklı",
+            Reason.HOST_BLOCKED: "izleme adresi sunucuda engellenmiş",
+            Reason.TOO_MANY_CONNECTIONS: "çok fazla bağlantı",
         }
     ),
-    status="HTTP durum kodu {code}",
 )
 
 _MAINTENANCE = MaintenanceWords(

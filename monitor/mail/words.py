@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from monitor.mail.claim_words import ClaimWords
     from monitor.mail.letters import OperatorNews
-    from monitor.model import State
+    from monitor.model import Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,8 @@ class OutageWords:
     claim_passed: str
     """The outage lasted longer than its deadline."""
     behind: str
-    reasons: Mapping[str, str]
-    """What a reason of a result is in this language; one that is not here is shown as it is."""
-    status: str
-    """The reason ``status 500``."""
+    reasons: Mapping[Reason, str]
+    """What the words of reasons mean in this language, all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,16 @@ from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from monitor.model import Reason
 from monitor.probes.blame import failed
+from monitor.probes.trail import printable
 
 MOST_BODY = 1024 * 1024
 """Bytes of a body, unpacked, that are read and searched."""
 MOST_HEAD = 256 * 1024
 """Bytes up to the end of the headers: policies in headers grow long, and that is no fault."""
+MOST_SHOWN = 40
+LONGEST_SHOWN = 4096
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _SWITCHING = 101
 _FINAL = 200
@@ -26,8 +30,9 @@ _CHARSET = re.compile(rb"""charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 class Answer:
     """One answer; ``feed`` it what comes, until it is ``complete``."""
 
-    def __init__(self, *, keep: bool) -> None:
-        """``keep`` the body, not only count it."""
+    def __init__(self, *, keep: bool, bodyless: bool = False) -> None:
+        """``keep`` the body, not only count it; or there is to be none, whatever the headers say (HEAD)."""
+        self._bodyless = bodyless
         self.status = 0
         """0 until the headers are complete."""
         self.complete = False
@@ -59,27 +64,37 @@ class Answer:
         except HttpParserError:
             self._broken = not self.complete
         if self._broken:
-            raise failed("incomplete body" if self.status else "invalid answer")
+            raise failed(Reason.PROTOCOL, "incomplete body" if self.status else "")
         if not self.status and self._heard > MOST_HEAD:
-            raise failed("invalid answer")
+            raise failed(Reason.PROTOCOL, "too long")
         if self.complete:
             self._parser = None  # the two know each other: apart, they are freed without a search for cycles
 
     def end(self) -> None:
         """Take that the server hung up. Raises ``NotOkError`` where more had to come."""
         if not self.status:
-            raise failed("connection closed")
+            raise failed(Reason.CLOSED)
         # without a length, the end of the connection is the end of the body
         measured = self.header(b"content-length") is not None
         if measured or b"chunked" in (self.header(b"transfer-encoding") or b"").lower():
-            raise failed("incomplete body")
+            raise failed(Reason.PROTOCOL, "incomplete body")
         self.on_message_complete()
         if self._broken:
-            raise failed("incomplete body")
+            raise failed(Reason.PROTOCOL, "incomplete body")
+
+    def headers(self, name: bytes) -> list[bytes]:
+        """Give all headers of that name, in small letters."""
+        return [value for each, value in self._headers if each.lower() == name]
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of that name, in small letters; None where there is none."""
         return next((value for each, value in self._headers if each.lower() == name), None)
+
+    @property
+    def shown(self) -> str:
+        """What a person sees of it: status and headers, as far as they are for people."""
+        heads = (f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in self._headers[:MOST_SHOWN])
+        return printable("\n".join([f"HTTP {self.status}", *heads])[:LONGEST_SHOWN])
 
     @property
     def location(self) -> str | None:
@@ -116,6 +131,7 @@ class Answer:
         packed = (self.header(b"content-encoding") or b"").strip().lower()
         if packed in (b"gzip", b"x-gzip", b"deflate"):
             self._unpack = _Unpacker()
+        self.complete = self._bodyless
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""

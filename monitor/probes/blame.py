@@ -10,7 +10,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome
+from monitor.model import Outcome, Reason
 
 if TYPE_CHECKING:
     from monitor.probes.address import Address
@@ -25,9 +25,9 @@ class NotOkError(Exception):
         super().__init__(reason)
 
 
-def failed(reason: str) -> NotOkError:
-    """Say that the server is at fault."""
-    return NotOkError(Outcome.FAIL, reason)
+def failed(word: Reason, detail: str = "") -> NotOkError:
+    """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.of``."""
+    return NotOkError(Outcome.FAIL, word.of(detail))
 
 
 def ours(reason: str) -> NotOkError:
@@ -37,25 +37,24 @@ def ours(reason: str) -> NotOkError:
 
 NO_ROUTE = "no route"
 NO_PERMISSION = "not permitted"
-TIMEOUT = "timeout"
 
 _THEIRS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset",
-    errno.ECONNABORTED: "connection reset",
-    errno.EPIPE: "connection reset",
-    errno.ETIMEDOUT: TIMEOUT,
-    errno.EHOSTDOWN: "host unreachable",
-    errno.ENONET: "host unreachable",
-    errno.ENOPROTOOPT: "protocol unreachable",
-    errno.EPROTO: "protocol error",
+    errno.ECONNREFUSED: (Reason.REFUSED, ""),
+    errno.ECONNRESET: (Reason.RESET, ""),
+    errno.ECONNABORTED: (Reason.RESET, ""),
+    errno.EPIPE: (Reason.RESET, ""),
+    errno.ETIMEDOUT: (Reason.TIMEOUT, ""),
+    errno.EHOSTDOWN: (Reason.UNREACHABLE, "host"),
+    errno.ENONET: (Reason.UNREACHABLE, "host"),
+    errno.ENOPROTOOPT: (Reason.UNREACHABLE, "protocol"),
+    errno.EPROTO: (Reason.PROTOCOL, ""),
 }
 """What only a packet from the network can cause."""
 
 _EITHER = {
-    errno.EHOSTUNREACH: "host unreachable",
-    errno.ENETUNREACH: "network unreachable",
-    errno.EACCES: "administratively prohibited",
+    errno.EHOSTUNREACH: (Reason.UNREACHABLE, "host"),
+    errno.ENETUNREACH: (Reason.UNREACHABLE, "network"),
+    errno.EACCES: (Reason.UNREACHABLE, "prohibited"),
 }
 """What an ICMP error from the network causes, and the machine's own lack of a route too."""
 
@@ -92,11 +91,11 @@ def of_connection(error: OSError, address: Address | None) -> NotOkError:
     """
     number = error.errno or 0
     if number in _THEIRS:
-        return failed(_THEIRS[number])
+        return failed(*_THEIRS[number])
     if isinstance(error, ConnectionError) and not number:  # the event loop raises some without a number
-        return failed("connection reset")
+        return failed(Reason.RESET)
     if number in _EITHER and address is not None:
-        return route_fault(address) or failed(_EITHER[number])
+        return route_fault(address) or failed(*_EITHER[number])
     return local(error)
 
 

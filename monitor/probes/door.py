@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.probes.request import get
+from monitor.probes.request import ask
 
 if TYPE_CHECKING:
     from monitor.probes.table import CheckType
@@ -16,5 +16,5 @@ def door(check_type: CheckType, settings: Any, address: str) -> str | None:
         return None
     if not check_type.needs_url:
         return check_type.where(settings, address)
-    request = get(settings.url)
-    return f"{request.host}:{request.port}"
+    request = ask(settings.url, connect_to=settings.address)
+    return f"{request.connect_to or request.host}:{request.port}"

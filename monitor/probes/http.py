@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
+from monitor.model import Outcome, Reason
 from monitor.probes.answer import MOST_BODY
-from monitor.probes.blame import failed
-from monitor.probes.http_settings import HttpsSettings, status_ranges
-from monitor.probes.request import get
+from monitor.probes.blame import NotOkError
+from monitor.probes.http_expectations import expectations
+from monitor.probes.http_settings import HttpsSettings
+from monitor.probes.probe import Attempt
+from monitor.probes.request import ask
 
 if TYPE_CHECKING:
     import ssl
@@ -16,58 +20,92 @@ if TYPE_CHECKING:
     from monitor.probes.answer import Answer
     from monitor.probes.http_settings import HttpSettings
     from monitor.probes.instruments import Instruments
-    from monitor.probes.probe import Attempt, Target
+    from monitor.probes.probe import Target
 
 __all__ = ["MOST_BODY", "HttpProbe"]
 
-TURKISH = "cp1254"
-"""Pages that name their encoding only inside themselves are read in UTF-8 and in this one too."""
-
 
 class HttpProbe:
-    """Gets a page on a connection of its own; keeps no cookie, uses no proxy."""
+    """Asks for a page on a connection of its own; keeps no cookie, uses no proxy."""
 
-    __slots__ = ("_ca_file", "_client", "_expect", "_ranges", "_verify", "follow", "keep", "request")
+    __slots__ = ("_expected", "_instruments", "_settings", "family", "follow", "keep", "request")
 
     def __init__(self, settings: HttpSettings, instruments: Instruments) -> None:
-        self.request = get(settings.url)
-        self.keep = settings.expect is not None
+        self.request = ask(settings.url, settings.method, connect_to=settings.address)
         self.follow = settings.follow_redirects
-        self._ranges = status_ranges(settings.status)
-        self._expect = settings.expect
-        self._verify = settings.verify_certificate if isinstance(settings, HttpsSettings) else True
-        self._ca_file = settings.ca_file if isinstance(settings, HttpsSettings) else None
-        self._client = instruments.http
+        self.family: str = settings.family
+        self._settings = settings
+        self._expected = expectations(settings)
+        self.keep = self._expected.of_the_body
+        self._instruments = instruments
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - the URL says where
-        """Try once: connection, certificate, status, the whole body, the expected text, in this order."""
-        return await self._client.visit(self, timeout)
+        """Try once: connection, certificate, status, headers, the whole body, what is expected in it, in this order."""
+        try:
+            errand = _Errand(self, self._login())
+        except NotOkError as error:
+            return Attempt(error.outcome, self._instruments.clock.monotonic(), None, error.reason)
+        began = self._instruments.clock.monotonic()
+        attempt = await self._instruments.http.visit(errand, timeout)
+        pattern = self._expected.pattern
+        if pattern is None or attempt.outcome is not Outcome.OK or errand.answer is None:
+            return attempt
+        try:
+            left = timeout - (self._instruments.clock.monotonic() - began)
+            found = await pattern.found_in(errand.answer.body, left)
+        except NotOkError as error:
+            return attempt._replace(outcome=error.outcome, latency_us=None, reason=error.reason)
+        if found:
+            return attempt
+        return attempt._replace(outcome=Outcome.FAIL, latency_us=None, reason=Reason.CONTENT.of("pattern not found"))
 
     def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
-        """Try once, without a task."""
-        self._client.begin(self, timeout, done)
+        """Try once, without a task, unless a password is to be read or a pattern to be searched for."""
+        if self._settings.user is not None or self._expected.pattern is not None:
+            return False
+        self._instruments.http.begin(self, timeout, done)
         return True
+
+    def _login(self) -> str:
+        """Give the header that logs in; empty where nobody does. Raises ``NotOkError``."""
+        settings = self._settings
+        if settings.user is None or settings.password_file is None:
+            return ""
+        password = self._instruments.secrets.read(settings.password_file)
+        return f"Authorization: Basic {base64.b64encode(f'{settings.user}:{password}'.encode()).decode()}\r\n"
 
     def context(self) -> ssl.SSLContext:
         """Give the TLS settings of this check; see ``Errand``."""
-        return self._client.context(verify=self._verify, ca_file=self._ca_file)
+        settings = self._settings
+        if isinstance(settings, HttpsSettings):
+            return self._instruments.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file)
+        return self._instruments.tls.get(verify=True, ca_file=None)  # a page in clear can lead to one over TLS
 
     def accept(self, answer: Answer) -> None:
-        """Judge the status; see ``Errand``."""
-        if not any(answer.status in codes for codes in self._ranges):
-            raise failed(f"status {answer.status}")
+        """Judge status and headers; see ``Errand``."""
+        self._expected.accept(answer)
 
     def judge(self, answer: Answer) -> None:
-        """Look for the expected text; see ``Errand``."""
-        if self._expect is not None and not _contains(answer.body, self._expect, answer.charset):
-            raise failed("text not found")
+        """Judge the body; see ``Errand``."""
+        self._expected.judge(answer)
 
 
-def _contains(body: bytes, text: str, charset: str | None) -> bool:
-    for encoding in dict.fromkeys((charset or "utf-8", "utf-8", TURKISH)):
-        try:
-            if text.encode(encoding) in body:
-                return True
-        except (LookupError, UnicodeError):  # the answer names an encoding that is none, or has no such letter
-            continue
-    return False
+class _Errand:
+    """One attempt that is more than its probe says: it has a login, or its answer is looked at afterwards."""
+
+    __slots__ = ("_probe", "accept", "answer", "context", "family", "follow", "keep", "request")
+
+    def __init__(self, probe: HttpProbe, login: str) -> None:
+        self.request = probe.request.with_login(login)
+        self.keep = probe.keep
+        self.follow = probe.follow
+        self.family = probe.family
+        self.context = probe.context
+        self.accept = probe.accept
+        self.answer: Answer | None = None
+        self._probe = probe
+
+    def judge(self, answer: Answer) -> None:
+        """Judge the body, and keep it; see ``Errand``."""
+        self.answer = answer
+        self._probe.judge(answer)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from monitor.probes.settings import is_host, is_port, key
+from monitor.probes.expression import is_expression
+from monitor.probes.http_wanted import header_expected, place, status_range
+from monitor.probes.settings import anything, family_key, is_host, is_port, key
+from monitor.probes.wire_settings import (
+    ca_file_key,
+    half_a_login,
+    password_file_key,
+    user_key,
+    verify_key,
+    warn_days_key,
+)
 
-_CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -43,40 +55,20 @@ def _is_https_url(text: str) -> bool:
     return _is_url("https", text)
 
 
-def status_range(text: str) -> range:
-    """Read ``"204"`` or ``"200-299"``, both ends included; raises ``ValueError`` for anything else."""
-    match = _CODES.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    first = int(match[1])
-    last = int(match[2] or match[1])
-    if last < first:
-        raise ValueError(text)
-    return range(first, last + 1)
+def _all_read(read: Callable[[str], object]) -> Callable[[tuple[str, ...]], bool]:
+    def check(texts: tuple[str, ...]) -> bool:
+        try:
+            for text in texts:
+                read(text)
+        except ValueError:
+            return False
+        return True
 
-
-@lru_cache
-def status_ranges(texts: tuple[str, ...]) -> tuple[range, ...]:
-    """Read several; checks that accept the same statuses share them. Raises as ``status_range`` does."""
-    return tuple(status_range(text) for text in texts)
+    return check
 
 
 def _are_codes(texts: tuple[str, ...]) -> bool:
-    try:
-        return bool(status_ranges(texts))
-    except ValueError:
-        return False
-
-
-def _anything(_value: object) -> bool:
-    return True
-
-
-def _is_readable(path: Path) -> bool:
-    try:
-        return "-----BEGIN CERTIFICATE-----" in path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
+    return bool(texts) and _all_read(status_range)(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +92,58 @@ class HttpSettings:
         allowed="a text that is not empty",
         check=bool,
     )
+    method: Literal["GET", "HEAD", "OPTIONS", "POST"] = key(
+        default="GET",
+        doc="what is asked; POST sends no body",
+        allowed='"GET", "HEAD", "OPTIONS" or "POST"',
+        check=anything,
+    )
+    forbid: str | None = key(
+        default=None,
+        doc="a text that must not stand there",
+        allowed="a text that is not empty",
+        check=bool,
+    )
+    expect_pattern: str | None = key(
+        default=None,
+        doc="a regular expression that must be found there, within a quarter of a second",
+        allowed="a regular expression",
+        check=is_expression,
+    )
+    expect_headers: tuple[str, ...] = key(
+        default=(),
+        doc="headers that the answer must have, each with a text in it",
+        allowed='a list of headers like ["Content-Type: text/html"]',
+        check=_all_read(header_expected),
+    )
+    expect_json: tuple[str, ...] = key(
+        default=(),
+        doc="what must stand where in a body of JSON",
+        allowed='a list of paths and values like ["data.items[0].state = \\"ok\\""]',
+        check=_all_read(place),
+    )
+    address: str | None = key(
+        default=None,
+        doc="what to connect to instead of the URL's host, which is still asked for",
+        allowed="an IPv4 address, an IPv6 address or a host name",
+        check=is_host,
+    )
+    family: Literal["any", "4", "6"] = family_key()
+    user: str | None = user_key()
+    password_file: Path | None = password_file_key()  # noqa: RUF009 - it declares a field
     follow_redirects: bool = key(
         default=True,
         doc="whether up to 10 redirects are followed; the last answer's status counts",
         allowed="true or false",
-        check=_anything,
+        check=anything,
     )
+
+    def together(self) -> tuple[str, str] | None:
+        """Say which key does not fit the others, and what is allowed."""
+        for name in ("expect", "forbid", "expect_pattern", "expect_json"):
+            if self.method == "HEAD" and getattr(self, name):
+                return name, 'nothing where method = "HEAD": there is no body'
+        return half_a_login(self.user, self.password_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +155,6 @@ class HttpsSettings(HttpSettings):
         allowed='a URL like "https://www.example.com/path", without user and password',
         check=_is_https_url,
     )
-    verify_certificate: bool = key(
-        default=True,
-        doc="whether the certificate must be in force, trusted and made out to the URL's host",
-        allowed="true or false",
-        check=_anything,
-    )
-    ca_file: Path | None = key(  # noqa: RUF009 - it declares a field
-        default=None,
-        doc="the authorities that are trusted, as PEM; the system's unless given",
-        allowed="a readable file of PEM certificates, relative to this file",
-        check=_is_readable,
-    )
+    verify_certificate: bool = verify_key()
+    ca_file: Path | None = ca_file_key()  # noqa: RUF009 - it declares a field
+    warn_days: tuple[int, ...] = warn_days_key()

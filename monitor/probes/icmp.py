@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.probes.address import Address
-    from monitor.probes.host_settings import IcmpSettings
+    from monitor.probes.icmp_settings import IcmpSettings
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.trail import Trail

@@ -6,28 +6,29 @@ import socket
 import struct
 from typing import NamedTuple
 
+from monitor.model import Reason
 from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER
 
 _UNREACHABLE_V4 = {
-    0: "network unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    5: "network unreachable",
-    6: "network unreachable",
-    9: "administratively prohibited",
-    10: "administratively prohibited",
-    11: "network unreachable",
-    13: "administratively prohibited",
+    0: Reason.UNREACHABLE.of("network"),
+    2: Reason.UNREACHABLE.of("protocol"),
+    3: Reason.UNREACHABLE.of("port"),
+    5: Reason.UNREACHABLE.of("network"),
+    6: Reason.UNREACHABLE.of("network"),
+    9: Reason.UNREACHABLE.of("prohibited"),
+    10: Reason.UNREACHABLE.of("prohibited"),
+    11: Reason.UNREACHABLE.of("network"),
+    13: Reason.UNREACHABLE.of("prohibited"),
 }
 _UNREACHABLE_V6 = {
-    0: "network unreachable",
-    1: "administratively prohibited",
-    4: "port unreachable",
-    5: "administratively prohibited",
-    6: "administratively prohibited",
+    0: Reason.UNREACHABLE.of("network"),
+    1: Reason.UNREACHABLE.of("prohibited"),
+    4: Reason.UNREACHABLE.of("port"),
+    5: Reason.UNREACHABLE.of("prohibited"),
+    6: Reason.UNREACHABLE.of("prohibited"),
 }
 _FRAGMENTATION_NEEDED = 4
-_EXPIRED = "time to live exceeded"
+_EXPIRED = Reason.UNREACHABLE.of("hop limit")
 
 _REPORT = struct.Struct("@IBBBBII")
 """Linux's ``sock_extended_err``; the address of who reported follows it."""
@@ -48,10 +49,10 @@ def error_text(version: int, kind: int, code: int) -> str | None:
     """Word an ICMP error; None for one that does not end a ping."""
     if version == 4:  # noqa: PLR2004
         if kind == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
-            return _UNREACHABLE_V4.get(code, "host unreachable")
+            return _UNREACHABLE_V4.get(code, Reason.UNREACHABLE.of("host"))
         return _EXPIRED if kind == 11 else None  # noqa: PLR2004
     if kind == 1:
-        return _UNREACHABLE_V6.get(code, "host unreachable")
+        return _UNREACHABLE_V6.get(code, Reason.UNREACHABLE.of("host"))
     return _EXPIRED if kind == 3 else None  # noqa: PLR2004
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.probes.lifetime import Lifetimes
 from monitor.probes.pinger import Pinger
 from monitor.probes.resolve import Resolver
+from monitor.probes.secrets import Secrets
 from monitor.probes.session import HttpClient
+from monitor.probes.tls_contexts import TlsContexts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +29,8 @@ class Instruments:
     pinger: Pinger | PortablePinger
     resolver: Resolver
     http: HttpClient
+    tls: TlsContexts = field(default_factory=TlsContexts)
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from monitor.model import Reason
 from monitor.probes.blame import failed
 from monitor.probes.certificate import refusal
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK = 64 * 1024
-TLS_FAILED = "tls failed"
 
 
 class Line:
@@ -54,7 +54,7 @@ class Line:
             try:
                 self._tls.write(data)
             except ssl.SSLError:
-                raise failed(TLS_FAILED) from None
+                raise failed(Reason.TLS) from None
             data = self._outgoing.read()
         self._send(data)
 
@@ -101,9 +101,9 @@ class Line:
         except ssl.SSLCertVerificationError as error:
             raise failed(refusal(error)) from None
         except ssl.SSLEOFError:
-            raise failed("connection closed") from None
+            raise failed(Reason.CLOSED) from None
         except ssl.SSLError:
-            raise failed(TLS_FAILED) from None
+            raise failed(Reason.TLS) from None
         self._secured = None
         then(tls)
         self._unlock(tls)
@@ -120,7 +120,7 @@ class Line:
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 plain = b""
             except ssl.SSLError:
-                raise failed(TLS_FAILED) from None
+                raise failed(Reason.TLS) from None
             self._hear(plain)
             if not plain:
                 return

@@ -14,9 +14,9 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome
+from monitor.model import Outcome, Reason
 from monitor.probes.arrival import Reading, placing
-from monitor.probes.blame import TIMEOUT, NotOkError, local, ours
+from monitor.probes.blame import NotOkError, local, ours
 from monitor.probes.echo import EchoSocket
 from monitor.probes.flights import Line, PingCounts
 from monitor.probes.icmp_errors import said_by
@@ -177,7 +177,7 @@ def _landed(line: Line, flight: Flight, heard: Heard, came: float) -> Attempt:
 
 
 def _lost(flight: Flight, *, ours_lost: bool) -> Attempt:
-    outcome, reason = (Outcome.UNKNOWN, BUFFER_FULL) if ours_lost else (Outcome.FAIL, TIMEOUT)
+    outcome, reason = (Outcome.UNKNOWN, BUFFER_FULL) if ours_lost else (Outcome.FAIL, str(Reason.TIMEOUT))
     waited = microseconds(flight.deadline - flight.sent)
     return Attempt(outcome, flight.sent, None, reason, (Step(FIRST_BYTE, waited, reason),))
 

@@ -22,8 +22,8 @@ from icmplib import (
 )
 from icmplib.utils import unique_identifier
 
-from monitor.model import Outcome
-from monitor.probes.blame import TIMEOUT, local
+from monitor.model import Outcome, Reason
+from monitor.probes.blame import local
 from monitor.probes.flights import PingCounts
 from monitor.probes.icmp_errors import error_text, said_by
 from monitor.probes.pinger import NOT_PERMITTED
@@ -70,12 +70,12 @@ class PortablePinger:
 
     def _ping(self, address: Address, timeout: float) -> Attempt:
         at = self._clock.monotonic()
-        failed = Attempt(Outcome.FAIL, at, None, TIMEOUT)
+        failed = Attempt(Outcome.FAIL, at, None, str(Reason.TIMEOUT))
         try:
             with _socket(address) as sock:
                 reply, took = _exchange(sock, str(address), timeout)
         except TimeoutExceeded:
-            return failed._replace(steps=(Step(FIRST_BYTE, microseconds(timeout), TIMEOUT),))
+            return failed._replace(steps=(Step(FIRST_BYTE, microseconds(timeout), str(Reason.TIMEOUT)),))
         except ICMPSocketError as error:
             outcome, reason = _blamed(error)
             return Attempt(outcome, at, None, reason, (Step(SEND, 0, reason),))

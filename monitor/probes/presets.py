@@ -14,21 +14,24 @@ class Preset:
     """What support calls it: ``web``, ``mail``, ``database`` or ``control panel``."""
     type: str
     """A key of the table of check types."""
-    keys: tuple[tuple[str, str | int], ...]
+    keys: tuple[tuple[str, str | int | bool | tuple[str, ...]], ...]
     """What to set; ``ADDRESS`` stands for the server's own name or address."""
 
 
-_WEB = (("url", "http://ADDRESS/"),)
+_WEB = (("url", "https://ADDRESS/"), ("status", ("200-399",)))
 
 PRESETS = (
-    Preset("iis", "web", "http", _WEB),
-    Preset("apache", "web", "http", _WEB),
-    Preset("litespeed", "web", "http", _WEB),
-    Preset("mailenable", "mail", "tcp", (("port", 25),)),
-    Preset("exim", "mail", "tcp", (("port", 25),)),
-    Preset("mssql", "database", "tcp", (("port", 1433),)),
-    Preset("mysql", "database", "tcp", (("port", 3306),)),
-    Preset("cpanel", "control panel", "tcp", (("port", 2083),)),
-    Preset("plesk", "control panel", "tcp", (("port", 8443),)),
-    Preset("directadmin", "control panel", "tcp", (("port", 2222),)),
+    Preset("iis", "web", "https", _WEB),
+    Preset("apache", "web", "https", _WEB),
+    Preset("litespeed", "web", "https", _WEB),
+    Preset("exim", "mail", "smtp", (("port", 25), ("starttls", True), ("verify_certificate", False))),
+    Preset("mailenable", "mail", "smtp", (("port", 25),)),
+    Preset("mssql", "database", "mssql", (("port", 1433),)),
+    Preset("mysql", "database", "mysql", (("port", 3306),)),
+    Preset("cpanel", "control panel", "https", (("url", "https://ADDRESS:2083/"), ("status", ("200", "301", "302")))),
+    Preset(
+        "cpanel-whm", "control panel", "https", (("url", "https://ADDRESS:2087/"), ("status", ("200", "301", "302")))
+    ),
+    Preset("plesk", "control panel", "https", (("url", "https://ADDRESS:8443/"), ("status", ("200", "302", "303")))),
+    Preset("directadmin", "control panel", "https", (("url", "https://ADDRESS:2222/"), ("status", ("200", "302")))),
 )

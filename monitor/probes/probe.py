@@ -16,10 +16,20 @@ class Step:
     """One stage of an attempt, for those who look at why it was slow or failed."""
 
     name: str
-    """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte`` or ``body``."""
+    """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte``, ``receive`` or ``body``."""
     microseconds: int
     text: str
     """What was met there: an address, a status line, an error; never a secret."""
+
+
+class Phases(NamedTuple):
+    """How long an attempt took to get where, in microseconds; None for what it did not do. The total is its latency."""
+
+    connect: int | None = None
+    handshake: int | None = None
+    """TLS."""
+    first_byte: int | None = None
+    """From the question, or from the connection where the server speaks first."""
 
 
 class Attempt(NamedTuple):
@@ -31,7 +41,7 @@ class Attempt(NamedTuple):
     latency_us: int | None
     """Microseconds from ``at`` to the answer; None unless the outcome is ok."""
     reason: str
-    """Why not ok: a short stable phrase (``timeout``, ``status 500``); empty for ok. Never a secret."""
+    """Why not ok: a short stable phrase (``timeout``, ``status: 500``); empty for ok. Never a secret."""
     steps: tuple[Step, ...] = ()
     cert_expiry: int | None = None
     """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""

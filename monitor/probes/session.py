@@ -1,4 +1,4 @@
-"""The HTTP client that all pages are got with: a new connection for every request, nothing kept but TLS settings.
+"""The HTTP client that all pages are got with: a new connection for every request, nothing kept.
 
 A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was changed
 would go unnoticed.
@@ -7,16 +7,13 @@ would go unnoticed.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING
 
 from monitor.clock import SystemClock
-from monitor.probes.blame import ours
 from monitor.probes.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from monitor.clock import Clock
     from monitor.probes.probe import Attempt
@@ -30,7 +27,6 @@ class HttpClient:
     def __init__(self, resolver: Resolver, clock: Clock | None = None) -> None:
         self._resolver = resolver
         self._clock = clock or SystemClock()
-        self._contexts: dict[tuple[bool, Path | None], tuple[int, ssl.SSLContext]] = {}
         self._visits: dict[Visit, Callable[[Attempt], None]] = {}
 
     def begin(self, errand: Errand, timeout: float, done: Callable[[Attempt], None]) -> Visit:
@@ -57,25 +53,6 @@ class HttpClient:
 
     def _over(self, visit: Visit, attempt: Attempt) -> None:
         self._visits.pop(visit)(attempt)
-
-    def context(self, *, verify: bool, ca_file: Path | None) -> ssl.SSLContext:
-        """Give the TLS settings, made once for all checks that share them: making one costs more than a check.
-
-        A changed ``ca_file`` is read anew. Raises ``NotOkError`` where it cannot be read.
-        """
-        try:
-            stamp = ca_file.stat().st_mtime_ns if ca_file else 0
-            kept = self._contexts.get((verify, ca_file))
-            if kept is not None and kept[0] == stamp:
-                return kept[1]
-            context = ssl.create_default_context(cafile=ca_file)
-        except OSError:
-            raise ours("authorities not readable") from None
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        self._contexts[verify, ca_file] = (stamp, context)
-        return context
 
     async def aclose(self) -> None:
         """End all visits under way; they are told as unknown."""

@@ -1,7 +1,9 @@
 """How a check type declares its keys, so that the configuration decodes them without knowing the type.
 
 The settings of a type are a frozen dataclass. A field without a default must be given. Its type is one of ``str``,
-``int``, ``bool``, ``Path`` (relative to the file it stands in), ``tuple[str, ...]``, or one of these with ``| None``.
+``int``, ``bool``, ``Path`` (relative to the file it stands in), a ``Literal`` of texts, a ``tuple`` of one of these
+with ``...``, or one of these with ``| None``. What two keys must be together is asked by ``together``: a method that
+gives the key at fault and what is allowed, or None.
 """
 
 from __future__ import annotations
@@ -69,3 +71,23 @@ def host_key() -> Any:
 def port_key(default: int) -> Any:
     """Declare the key ``port`` with the type's own port."""
     return key(default=default, doc="the port to connect to", allowed="a port, 1 to 65535", check=is_port)
+
+
+def family_key() -> Any:
+    """Declare the key ``family``: which addresses of a name are tried."""
+    return key(
+        default="any",
+        doc="which of a name's addresses are tried: IPv4 only, IPv6 only, or both, the first to answer",
+        allowed='"any", "4" or "6"',
+        check=anything,
+    )
+
+
+def flag_key(*, default: bool, doc: str) -> Any:
+    """Declare a key that is ``true`` or ``false``."""
+    return key(default=default, doc=doc, allowed="true or false", check=anything)
+
+
+def anything(_value: object) -> bool:
+    """Allow every value of the declared type."""
+    return True

@@ -7,16 +7,24 @@ built: a question to the books would wait for it in vain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from monitor.probes.host_settings import DEFAULT_PORT, IcmpSettings, TcpSettings
+from monitor.probes import database_settings, dns_settings, ssh_settings, tcp_settings, tls_settings
+from monitor.probes.dialogues import DIALOGUES
 from monitor.probes.http_settings import HttpSettings, HttpsSettings
+from monitor.probes.icmp_settings import IcmpSettings
+from monitor.probes.talk_settings import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from monitor.probes.dial import Dialled
+    from monitor.probes.dialogues import Dialogue
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Probe
+    from monitor.probes.wire_settings import LoginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ def _icmp(settings: IcmpSettings, instruments: Instruments) -> Probe:
     return IcmpProbe(settings, instruments)
 
 
-def _tcp(settings: TcpSettings, instruments: Instruments) -> Probe:
+def _tcp(settings: tcp_settings.TcpSettings, instruments: Instruments) -> Probe:
     from monitor.probes.tcp import TcpProbe  # noqa: PLC0415 - see above
 
     return TcpProbe(settings, instruments)
@@ -58,9 +66,47 @@ def _http(settings: HttpSettings, instruments: Instruments) -> Probe:
     return HttpProbe(settings, instruments)
 
 
-def _host_and_port(settings: TcpSettings, address: str) -> str:
+def _dns(settings: dns_settings.DnsSettings, instruments: Instruments) -> Probe:
+    from monitor.probes.dns import DnsProbe  # noqa: PLC0415 - see above
+
+    return DnsProbe(settings, instruments)
+
+
+def _talk(dialogue: Dialogue, settings: LoginSettings, instruments: Instruments) -> Probe:
+    from monitor.probes.talk import talk_probe  # noqa: PLC0415 - see above
+
+    return talk_probe(dialogue, settings, instruments)
+
+
+def _conversation(name: str) -> Callable[[Any, Instruments], Probe]:
+    """Give what builds probes that hold the conversation of the module of that name."""
+
+    def build(settings: Any, instruments: Instruments) -> Probe:
+        from monitor.probes.dial import DialledProbe  # noqa: PLC0415 - see above
+
+        return DialledProbe(settings, instruments, import_module(f"monitor.probes.{name}").converse)
+
+    return build
+
+
+def _host_and_port(settings: Dialled, address: str) -> str:
     host = settings.host or address
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+
+
+def _talks() -> Iterator[CheckType]:
+    """Give a check type for each dialogue of the table."""
+    for dialogue in DIALOGUES:
+        yield CheckType(
+            name=dialogue.name,
+            settings=settings_of(dialogue),
+            default_port=dialogue.port,
+            needs_url=False,
+            tls=dialogue.tls or dialogue.tls_key or dialogue.starttls is not None,
+            doc=dialogue.doc,
+            build=partial(_talk, dialogue),
+            where=_host_and_port,
+        )
 
 
 CHECK_TYPES: dict[str, CheckType] = {
@@ -78,11 +124,11 @@ CHECK_TYPES: dict[str, CheckType] = {
         ),
         CheckType(
             name="tcp",
-            settings=TcpSettings,
-            default_port=DEFAULT_PORT,
+            settings=tcp_settings.TcpSettings,
+            default_port=tcp_settings.DEFAULT_PORT,
             needs_url=False,
-            tls=False,
-            doc="a TCP port takes a connection",
+            tls=True,
+            doc="a TCP port takes a connection, and says what a script expects",
             build=_tcp,
             where=_host_and_port,
         ),
@@ -105,6 +151,67 @@ CHECK_TYPES: dict[str, CheckType] = {
             doc="the same over TLS, with a certificate in force",
             build=_http,
             where=lambda settings, _: settings.url,
+        ),
+        CheckType(
+            name="tls",
+            settings=tls_settings.TlsOnlySettings,
+            default_port=tls_settings.DEFAULT_PORT,
+            needs_url=False,
+            tls=True,
+            doc="a TLS port has a certificate in force, made out to its name",
+            build=_conversation("tls"),
+            where=_host_and_port,
+        ),
+        *_talks(),
+        CheckType(
+            name="ssh",
+            settings=ssh_settings.SshSettings,
+            default_port=ssh_settings.DEFAULT_PORT,
+            needs_url=False,
+            tls=False,
+            doc="an SSH server names itself and offers a key exchange, by the host key that is pinned",
+            build=_conversation("ssh"),
+            where=_host_and_port,
+        ),
+        CheckType(
+            name="dns",
+            settings=dns_settings.DnsSettings,
+            default_port=dns_settings.DEFAULT_PORT,
+            needs_url=False,
+            tls=False,
+            doc="a name server answers a question, with the expected code and records",
+            build=_dns,
+            where=_host_and_port,
+        ),
+        CheckType(
+            name="mysql",
+            settings=database_settings.MysqlSettings,
+            default_port=database_settings.MYSQL_PORT,
+            needs_url=False,
+            tls=True,
+            doc="a MySQL or MariaDB shakes hands and judges a login",
+            build=_conversation("mysql"),
+            where=_host_and_port,
+        ),
+        CheckType(
+            name="mssql",
+            settings=database_settings.MssqlSettings,
+            default_port=database_settings.MSSQL_PORT,
+            needs_url=False,
+            tls=False,
+            doc="a Microsoft SQL Server answers a pre-login",
+            build=_conversation("mssql"),
+            where=_host_and_port,
+        ),
+        CheckType(
+            name="postgresql",
+            settings=database_settings.PostgresqlSettings,
+            default_port=database_settings.POSTGRESQL_PORT,
+            needs_url=False,
+            tls=True,
+            doc="a PostgreSQL answers a startup message",
+            build=_conversation("postgresql"),
+            where=_host_and_port,
         ),
     )
 }

@@ -1,66 +1,68 @@
-"""TCP: does a port take a connection."""
+"""TCP: does a port take a connection, and does a script of send and expect run through."""
 
 from __future__ import annotations
 
-import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome
-from monitor.probes.blame import TIMEOUT, NotOkError, failed
-from monitor.probes.connect import connect, handshake_us
+from monitor.probes.dial import DialledProbe
 from monitor.probes.knock import Knock
-from monitor.probes.trail import CONNECT, RESOLVE, follow
+from monitor.probes.pattern import Pattern
+from monitor.probes.tcp_settings import script_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.probes.host_settings import TcpSettings
+    from monitor.probes.dial import Call
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.trail import Trail
+    from monitor.probes.tcp_settings import TcpSettings
 
 
-class TcpProbe:
-    """Opens a connection and closes it; nothing is sent over it."""
+class TcpProbe(DialledProbe["TcpSettings"]):
+    """Connects, and plays the script where there is one."""
 
-    def __init__(self, settings: TcpSettings, instruments: Instruments) -> None:
-        self._host = settings.host
-        self._port = settings.port
-        self._clock = instruments.clock
-        self._resolver = instruments.resolver
+    __slots__ = ()
 
-    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
-        """Try once, at each address of a name in turn until one takes the connection."""
-
-        async def look(trail: Trail) -> None:
-            await self._look(trail, self._host or target.host, self._clock.monotonic() + timeout)
-
-        return await follow(self._clock, timeout, look)
+    def __init__(self, settings: TcpSettings, tools: Instruments) -> None:
+        super().__init__(settings, tools, converse)
 
     def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
-        """Try once without a task, where no name has to be looked up; see ``Swift``."""
-        return Knock(self._clock, done).begin(self._host or target.host, self._port, timeout)
+        """Try once without a task, where a connection is all, and no name has to be looked up; see ``Swift``."""
+        settings = self._settings
+        if settings.script or settings.tls or settings.family != "any":
+            return False
+        return Knock(self._tools.clock, done).begin(settings.host or target.host, settings.port, timeout)
 
-    async def _look(self, trail: Trail, host: str, deadline: float) -> None:
-        trail.begin(RESOLVE, host)
-        addresses = await self._resolver.routed(host)
-        trail.end()
-        refusals: list[NotOkError] = []
-        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-            trail.begin(CONNECT, str(address))
-            trail.sent()
-            try:
-                async with asyncio.timeout((deadline - self._clock.monotonic()) / left):
-                    sock = await connect(address, self._port)
-            except TimeoutError:
-                refusals.append(failed(TIMEOUT))
-            except NotOkError as error:
-                refusals.append(error)
-            else:
-                with sock:
-                    trail.latency_us = handshake_us(sock)
-                trail.end(took_us=trail.latency_us)
-                return
-            trail.end(f"{address}: {refusals[-1].reason}")
-        # one address that could not be asked leaves it open whether the server answers there
-        raise next((each for each in refusals if each.outcome is Outcome.UNKNOWN), refusals[-1])
+
+async def converse(call: Call[TcpSettings]) -> None:
+    """Play the script, if there is one. The latency of a mere connection is the kernel's measure of the handshake."""
+    settings, wire = call.settings, call.wire
+    if settings.tls:
+        await call.start_tls(settings)
+    elif not settings.script:
+        wire.trail.latency_us = wire.handshake_us
+    for line in settings.script:
+        step = script_step(line)
+        if step.verb == "send":
+            await wire.send(step.text.encode() + b"\r\n", step.text)
+        elif step.verb == "starttls":
+            await call.start_tls(settings)
+        else:
+            await _expect(call, _pattern(step.text))
+
+
+async def _expect(call: Call[TcpSettings], pattern: Pattern) -> None:
+    """Read lines until one matches; the server hanging up before is no answer."""
+    wire = call.wire
+    while True:
+        wire.await_answer()
+        line = await wire.line()
+        wire.heard_bytes(line)
+        if await pattern.found_in(line):
+            return
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> Pattern:
+    return Pattern(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome
-from monitor.probes.blame import TIMEOUT, NotOkError
-from monitor.probes.probe import Attempt, Step
+from monitor.model import Outcome, Reason
+from monitor.probes.blame import NotOkError
+from monitor.probes.probe import Attempt, Phases, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from monitor.clock import Clock
     from monitor.probes.address import Address
@@ -20,15 +20,35 @@ CONNECT = "connect"
 TLS = "tls"
 SEND = "send"
 FIRST_BYTE = "first-byte"
+RECEIVE = "receive"
 BODY = "body"
 
 STALL = 0.25
 """Seconds: a deadline noticed later than this shows that the monitor stood still, so what it missed is its own."""
 
 
+def printable(text: str) -> str:
+    """Give what a server said with line breaks kept, and whatever else is not to be printed replaced."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
 def microseconds(seconds: float) -> int:
     """Whole microseconds, never negative."""
     return max(0, round(seconds * 1_000_000))
+
+
+_PHASES = (CONNECT, TLS, FIRST_BYTE)
+
+
+def phases(steps: Sequence[Step]) -> Phases:
+    """Sum an attempt's steps into its phases; what it did several times (redirects, addresses) is added up."""
+    sums: dict[str, int] = {}
+    for step in steps:
+        if step.name in _PHASES:
+            sums[step.name] = sums.get(step.name, 0) + step.microseconds
+    return Phases(*map(sums.get, _PHASES))
 
 
 class Trail:
@@ -125,4 +145,4 @@ def overdue(late: float, step: str | None) -> tuple[Outcome, str]:
         return Outcome.UNKNOWN, "monitor too busy"
     if step == RESOLVE:
         return Outcome.UNKNOWN, "name not resolved in time"
-    return Outcome.FAIL, TIMEOUT
+    return Outcome.FAIL, str(Reason.TIMEOUT)

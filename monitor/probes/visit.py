@@ -10,14 +10,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from monitor.model import Outcome
+from monitor.model import Outcome, Reason
 from monitor.probes.answer import REDIRECTS, Answer
 from monitor.probes.blame import NotOkError, failed, of_connection
-from monitor.probes.certificate import earliest_expiry
+from monitor.probes.certificate import Handshake
 from monitor.probes.line import Line
 from monitor.probes.opening import Opening
+from monitor.probes.reach import in_turn
 from monitor.probes.resolve import literal
-from monitor.probes.trail import BODY, FIRST_BYTE, RESOLVE, TLS, Trail, overdue
+from monitor.probes.trail import BODY, FIRST_BYTE, RESOLVE, SEND, TLS, Trail, overdue
 
 if TYPE_CHECKING:
     import socket
@@ -43,6 +44,8 @@ class Errand(Protocol):
     """Whether the body is looked at."""
     follow: bool
     """Whether redirects are followed."""
+    family: str
+    """Which of a name's addresses are tried, see ``in_turn``."""
 
     def context(self) -> ssl.SSLContext:
         """Give the TLS settings; raises ``NotOkError``."""
@@ -106,12 +109,13 @@ class Visit:
     def _go(self, request: Request) -> None:
         """Make for the server; its name is looked up where the answer is not known yet."""
         self._request = request
-        here = literal(request.host)
+        host = request.connect_to or request.host
+        here = literal(host)
         if here is not None:
             self._dial((here,))
             return
-        self._trail.begin(RESOLVE, request.host)
-        self._lookup = self._loop.create_task(self._resolver.routed(request.host))
+        self._trail.begin(RESOLVE, host)
+        self._lookup = self._loop.create_task(self._resolver.routed(host))
         self._lookup.add_done_callback(self._found)
 
     def _found(self, lookup: asyncio.Task[tuple[Address, ...]]) -> None:
@@ -119,8 +123,9 @@ class Visit:
             self._take(lambda: self._dial(lookup.result()))
 
     def _dial(self, addresses: tuple[Address, ...]) -> None:
-        self._address = addresses[0]
-        self._opening = Opening(self._trail, addresses, self._request.port, self._opened, self._refused)
+        tried = in_turn(addresses, self._errand.family)
+        self._address = tried[0]
+        self._opening = Opening(self._trail, tried, self._request.port, self._opened, self._refused)
         self._opening.begin()
 
     def _refused(self, fault: NotOkError) -> None:
@@ -139,16 +144,18 @@ class Visit:
             self._ask(line)
 
     def _secured(self, tls: ssl.SSLObject) -> None:
-        self._trail.end(tls.version() or "")
+        handshake = Handshake(tls)
+        self._trail.end(str(handshake))
         if self._trail.cert_expiry is None:
-            self._trail.cert_expiry = earliest_expiry(tls)
+            self._trail.cert_expiry = handshake.expiry
         assert self._line is not None
         self._ask(self._line)
 
     def _ask(self, line: Line) -> None:
+        self._trail.begin(SEND, self._request.shown)
         self._trail.begin(FIRST_BYTE)
-        self._answer = Answer(keep=self._errand.keep)
-        line.say(self._request.head)
+        self._answer = Answer(keep=self._errand.keep, bodyless=self._request.method == "HEAD")
+        line.say(self._request.said)
 
     def _listen(self, data: bytes) -> None:
         """Take what came; no bytes are the end of the connection."""
@@ -167,6 +174,7 @@ class Visit:
 
     def _leads_on(self, answer: Answer) -> bool:
         """Judge the headers, once they are there; whether they lead elsewhere, where the visit then goes."""
+        self._trail.end(answer.shown)
         where = answer.location if self._errand.follow and answer.status in REDIRECTS else None
         if where is None:
             self._trail.begin(BODY, f"status {answer.status}")
@@ -175,8 +183,8 @@ class Visit:
         self._hang_up()
         self._redirects += 1
         if self._redirects > MOST_REDIRECTS:
-            raise failed("too many redirects")
-        self._go(self._request.towards(where))
+            raise failed(Reason.REDIRECT, "too many")
+        self._go(self._request.towards(where, answer.status))
         return True
 
     def _hang_up(self) -> None:

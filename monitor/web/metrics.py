@@ -73,6 +73,10 @@ METRICS: tuple[tuple[Family, Source], ...] = (
     _shelved("probe_success", "Whether the last result was ok; absent while unknown."),
     _shelved("probe_duration_seconds", "Latency of the last result; absent unless that was ok."),
     _shelved("probe_ssl_earliest_cert_expiry", "When the first certificate of the chain expires."),
+    _shelved(
+        "monitor_probe_phase_seconds",
+        "Where the time of a service's last attempt went: connect, handshake, first_byte.",
+    ),
     _gauge("monitor_check_info", "What is watched, and how.", lambda scene: scene.labelled.check_info),
     _gauge("monitor_subscription_info", "Whose contract it is.", lambda scene: scene.labelled.subscription_info),
     _shelved("sla_availability_ratio", "Up time over measured time, exclusions taken out."),

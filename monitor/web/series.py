@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
-from monitor.model import Outcome
+from monitor.model import PING, Outcome
 from monitor.web.exposition import histogram, labels, sample
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class Shelf(Generic[T]):
         return self._text
 
 
+_PHASES = ("connect", "handshake", "first_byte")
+_NO_PHASES = (None, None, None)
+
+
 class Labelled:
     """What hangs on the configuration: labels, the series that never change, and those that seldom do, on shelves."""
 
@@ -93,6 +97,18 @@ class Labelled:
         )
         self._shelve("probe_success", labelled, lambda: [view.outcome for view in views], _succeeded)
         self._shelve("probe_duration_seconds", labelled, lambda: [view.latency for view in views], _seconds)
+        services = [view for view in views if view.entry.check != PING]
+        phased = [
+            labels(server=view.entry.server, check=view.entry.check, phase=phase)
+            for view in services
+            for phase in _PHASES
+        ]
+        self._shelve(
+            "monitor_probe_phase_seconds",
+            phased,
+            lambda: [took for view in services for took in view.phases or _NO_PHASES],
+            _seconds,
+        )
         self._shelve("probe_ssl_earliest_cert_expiry", labelled, lambda: [view.cert_expiry for view in views], _itself)
 
     def _prepare_subscriptions(self, views: Sequence[SubscriptionView]) -> None:

@@ -22,11 +22,12 @@ def test_every_type_key_and_preset_is_in_the_tables() -> None:
 
 def test_json_tells_which_keys_are_required_and_what_the_others_are_by_default() -> None:
     said = json.loads(CliRunner().invoke(checks, ["--json"], **cli.context_settings).output)
-    assert [each["type"] for each in said["checks"]] == ["icmp", "tcp", "http", "https"]
+    assert [each["type"] for each in said["checks"]] == list(CHECK_TYPES)
     keys = {each["type"]: {key["key"]: key for key in each["keys"]} for each in said["checks"]}
     assert [key for key, each in keys["https"].items() if each["required"]] == ["url"]
     assert keys["tcp"]["port"]["default"] == 80
     assert keys["http"]["status"]["default"] == ["200-399"]
     assert keys["https"]["verify_certificate"]["default"] is True
+    assert (keys["tls"]["warn_days"]["kind"], keys["tls"]["family"]["kind"]) == ("list of numbers", "text")
     assert (keys["https"]["ca_file"]["kind"], keys["tcp"]["port"]["kind"]) == ("file", "number")
-    assert {"name": "mysql", "kind": "database", "type": "tcp", "keys": {"port": 3306}} in said["presets"]
+    assert {"name": "mysql", "kind": "database", "type": "mysql", "keys": {"port": 3306}} in said["presets"]

@@ -41,6 +41,7 @@ class Scene:
             Recording(self.context),
             clock=lambda: (self.now, 0.0),
             certificate=lambda _: None,
+            phases=lambda _: None,
             write_later=self._write,
             sweep_written=lambda: None,
             runs_began=lambda _: None,

@@ -3,7 +3,7 @@
     with lab(servers=100) as net:
         net.inside(probe_everything())          # a coroutine, in an event loop on the monitor's side
         net.take_down(net.address(3))           # silent from now on
-        net.take_down(net.address(4), "reject") # answered with "host unreachable"
+        net.take_down(net.address(4), "reject") # answered with "unreachable: host"
         net.bring_up(net.address(3))
         subprocess.Popen(net.command("monitor", "run"))
 

@@ -186,8 +186,8 @@ def _plan(faults: Faults, addresses: dict[str, str], nginx: dict[str, Nginx]) ->
     for begin in (1, 6, 11, 16):
         fall(begin, begin + 2.4, FLAPPING)
     site, stopped = nginx[PAGES], nginx[STOPPED]
-    plan.fall(4, 9, services(PAGES), (site.break_down, site.recover), "status 500")
-    plan.fall(6, 12, services(STOPPED), (stopped.stop, stopped.start), "connection refused")
+    plan.fall(4, 9, services(PAGES), (site.break_down, site.recover), "status: 500")
+    plan.fall(6, 12, services(STOPPED), (stopped.stop, stopped.start), "refused")
     fall(20.5, UNPLUGGED[1] + 1, LONG)
     # it is mended while the monitor sees nothing, so what can be seen of that begins when it sees again
     plan.fall(20, BLIND[1], (ping(HEALED),), (partial(faults.take_down, addresses[HEALED]), faults.mend_all))

@@ -88,7 +88,7 @@ def test_a_server_that_the_network_calls_unreachable_fails_at_once(net: Lab) -> 
     net.take_down(a, b, how="reject")
     seen = attempts(net, ping(a), ping(b), tcp(a), page(a), timeout=30.0)
     net.bring_up(a, b, how="reject")
-    assert set(seen) == {(Outcome.FAIL, "host unreachable")}
+    assert set(seen) == {(Outcome.FAIL, "unreachable: host")}
 
 
 def test_a_server_behind_a_filter_that_says_so_fails_at_once(net: Lab) -> None:
@@ -96,7 +96,7 @@ def test_a_server_behind_a_filter_that_says_so_fails_at_once(net: Lab) -> None:
     net.take_down(a, b, how="prohibit")
     seen = attempts(net, ping(a), ping(b), timeout=30.0)
     net.bring_up(a, b, how="prohibit")
-    assert set(seen) == {(Outcome.FAIL, "administratively prohibited")}
+    assert set(seen) == {(Outcome.FAIL, "unreachable: prohibited")}
 
 
 def test_what_one_server_meets_is_not_told_of_another_that_shares_the_socket(net: Lab) -> None:
@@ -106,15 +106,15 @@ def test_what_one_server_meets_is_not_told_of_another_that_shares_the_socket(net
     order = [host for pair in zip(broken, healthy[::2], healthy[1::2], strict=True) for host in pair]
     seen = dict(zip(order * 3, attempts(net, *map(ping, order * 3), timeout=10.0), strict=True))
     net.bring_up(*broken, how="reject")
-    assert {seen[host] for host in broken} == {(Outcome.FAIL, "host unreachable")}
+    assert {seen[host] for host in broken} == {(Outcome.FAIL, "unreachable: host")}
     assert {seen[host] for host in healthy} == {(Outcome.OK, "")}
 
 
 def test_an_address_of_this_network_that_nobody_has_is_the_servers_fault(net: Lab) -> None:
     nobody = "198.18.200.200"
     seen = attempts(net, ping(nobody), tcp(nobody), page(nobody), timeout=30.0)
-    by_us = f"host unreachable (from {MONITOR_V4})"  # nobody answers to the question who has the address
-    assert set(seen) == {(Outcome.FAIL, by_us), (Outcome.FAIL, "host unreachable")}
+    by_us = f"unreachable: host (from {MONITOR_V4})"  # nobody answers to the question who has the address
+    assert set(seen) == {(Outcome.FAIL, by_us), (Outcome.FAIL, "unreachable: host")}
 
 
 def test_the_router_that_says_so_is_named(net: Lab) -> None:
@@ -129,9 +129,9 @@ def test_the_router_that_says_so_is_named(net: Lab) -> None:
         run("ip", "-n", net.servers, "route", "delete", "unreachable", target)
     assert {outcome for outcome, _ in seen} == {Outcome.FAIL}
     (_, said), (_, said6) = seen
-    assert said == f"host unreachable (from {router})"
+    assert said == f"unreachable: host (from {router})"
     # a router of IPv6 speaks from whichever of its addresses it likes
-    assert said6 in {f"network unreachable (from {net.address6(n)})" for n in range(net.count)}
+    assert said6 in {f"unreachable: network (from {net.address6(n)})" for n in range(net.count)}
 
 
 def test_icmplib_says_the_same_of_every_server(net: Lab) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.mail.compose import WORDS
 from monitor.mail.letters import OperatorNews
-from monitor.model import State
+from monitor.model import Reason, State
 
 
 def sentences(words: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -31,10 +31,8 @@ def sentences(words: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def told() -> tuple[dict[str, str], dict[str, str]]:
-    """Give both languages' sentences, without the reasons: English has them in the results already."""
-    english, turkish = (
-        {path: text for path, text in sentences(WORDS[language]) if ".reasons[" not in path} for language in WORDS
-    )
+    """Give both languages' sentences."""
+    english, turkish = (dict(sentences(WORDS[language])) for language in WORDS)
     return english, turkish
 
 
@@ -65,6 +63,7 @@ def test_no_sentence_is_empty_or_left_in_the_other_language() -> None:
 def test_every_state_and_every_piece_of_news_has_its_words(language: str) -> None:
     words = WORDS["tr" if language == "tr" else "en"]
     assert set(words.outage.states) == set(State)
+    assert set(words.outage.reasons) == set(Reason)
     assert set(words.notice.news) == set(OperatorNews)
     changes = ("announced", "extended", "shortened", "cancelled")
     both = {(change, kind) for change in changes for kind in ("planned", "emergency")}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.probes.answer import MOST_BODY, MOST_HEAD, Answer
 from monitor.probes.blame import NotOkError
-from monitor.probes.request import get
+from monitor.probes.request import ask
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -68,16 +68,16 @@ def test_without_a_length_the_body_ends_where_the_server_hangs_up() -> None:
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (HEAD + b"Content-Length: 6\r\n\r\nhello", "incomplete body"),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "incomplete body"),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0)[:-4], "incomplete body"),
-        (HEAD + b"Content-Le", "connection closed"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", "connection closed"),
-        (b"", "connection closed"),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "incomplete body"),
-        (HEAD + b"Content-Length: -1\r\n\r\n", "invalid answer"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "invalid answer"),
-        (HEAD + b"X: " + b"a" * (MOST_HEAD + 1), "invalid answer"),
+        (HEAD + b"Content-Length: 6\r\n\r\nhello", "protocol: incomplete body"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "protocol: incomplete body"),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0)[:-4], "protocol: incomplete body"),
+        (HEAD + b"Content-Le", "closed"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "closed"),
+        (b"", "closed"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "protocol: incomplete body"),
+        (HEAD + b"Content-Length: -1\r\n\r\n", "protocol"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "protocol"),
+        (HEAD + b"X: " + b"a" * (MOST_HEAD + 1), "protocol"),
     ],
 )
 def test_what_is_no_whole_answer_is_said_to_be_none(said: bytes, reason: str) -> None:
@@ -114,10 +114,10 @@ def test_headers_are_found_by_their_names_in_small_letters() -> None:
     ],
 )
 def test_a_request_goes_to_the_host_of_its_url_and_names_it(url: str, host: str, port: int, said: str) -> None:
-    request = get(url)
+    request = ask(url)
     assert (request.host, request.port, request.tls) == (host, port, url.startswith("https"))
-    assert request.head.decode().startswith(said)
-    assert request.head.endswith(b"\r\n\r\n")
+    assert request.said.decode().startswith(said)
+    assert request.said.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_a_request_goes_to_the_host_of_its_url_and_names_it(url: str, host: str,
     ],
 )
 def test_a_redirect_leads_where_a_browser_would_go(location: str, leads_to: str) -> None:
-    assert get("http://a.example/x/y").towards(location).url == leads_to
+    assert ask("http://a.example/x/y").towards(location, 302).url == leads_to
 
 
 @pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///path", "ftp://a.example/"])
 def test_a_redirect_that_no_request_can_be_made_of_leads_nowhere(location: str) -> None:
-    with pytest.raises(NotOkError, match="redirect to nowhere"):
-        get("http://a.example/").towards(location)
+    with pytest.raises(NotOkError, match="redirect: to nowhere"):
+        ask("http://a.example/").towards(location, 302)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model import Outcome
-from monitor.probes import blame, certificate, icmp_errors, line, pinger, resolve
+from monitor.model import Outcome, Reason
+from monitor.probes import blame, icmp_errors, mysql, pattern, pinger, reach, resolve, secrets, tls_contexts
 from monitor.probes.address import Address
 from monitor.probes.blame import local, of_connection, route_fault
 
@@ -68,7 +68,7 @@ def test_every_error_of_a_datagram_that_was_not_taken_is_the_monitors_fault() ->
 
 def test_a_reset_without_a_number_is_the_servers_fault() -> None:
     judged = of_connection(ConnectionResetError(), HERE)
-    assert (judged.outcome, judged.reason) == (Outcome.FAIL, "connection reset")
+    assert (judged.outcome, judged.reason) == (Outcome.FAIL, "reset")
 
 
 def test_this_machine_has_a_route_to_itself_and_none_to_nowhere() -> None:
@@ -80,9 +80,14 @@ def test_this_machine_has_a_route_to_itself_and_none_to_nowhere() -> None:
 
 def test_every_reason_is_described() -> None:
     page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text()
-    reasons = {*blame._THEIRS.values(), *blame._EITHER.values(), *blame._OURS.values(), pinger.NOT_PERMITTED}
-    reasons |= {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(4, kind, code))}
-    reasons |= {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(6, kind, code))}
-    reasons |= {*certificate._REASONS.values(), certificate.NOT_TRUSTED, resolve.NOT_RESOLVED, line.TLS_FAILED}
+    reasons: set[str] = {*Reason, *blame._OURS.values(), pinger.NOT_PERMITTED, resolve.NOT_RESOLVED}
+    reasons |= {pattern.TOO_SLOW, reach.NO_SUCH_ADDRESS, secrets.UNREADABLE, tls_contexts.UNREADABLE}
+    reasons |= {mysql.NEEDS_TLS, mysql.UNKNOWN_METHOD}
     described = {text for row in page.splitlines() if row[:3] == "| `" for text in re.findall(r"`([^`]+)`", row)}
     assert reasons - described == set()
+
+
+def test_what_the_network_says_begins_with_a_word() -> None:
+    told = {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(4, kind, code))}
+    told |= {text for kind in range(16) for code in range(16) if (text := icmp_errors.error_text(6, kind, code))}
+    assert {text.partition(":")[0] for text in told} == {Reason.UNREACHABLE}

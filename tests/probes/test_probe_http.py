@@ -51,9 +51,10 @@ async def test_a_page_that_comes_whole_is_ok(attempt: Try) -> None:
     assert before <= seen.at <= after
     assert seen.latency_us is not None
     assert 0 < seen.latency_us <= (after - before) * 1_000_000
-    assert [(step.name, step.text) for step in seen.steps] == [
+    assert [(step.name, step.text.partition("\n")[0]) for step in seen.steps] == [
         ("connect", "127.0.0.1"),
-        ("first-byte", ""),
+        ("send", "GET / HTTP/1.1"),
+        ("first-byte", "HTTP 200"),
         ("body", "status 200"),
     ]
 
@@ -75,10 +76,10 @@ async def test_the_request_says_who_asks_and_asks_for_no_more_than_an_answer(att
     [
         ("200 OK", ("200-399",), (Outcome.OK, "")),
         ("399 Odd", ("200-399",), (Outcome.OK, "")),
-        ("400 Bad Request", ("200-399",), failed("status 400")),
-        ("500 Internal Server Error", ("200-399",), failed("status 500")),
+        ("400 Bad Request", ("200-399",), failed("status: 400")),
+        ("500 Internal Server Error", ("200-399",), failed("status: 500")),
         ("404 Not Found", ("200", "404"), (Outcome.OK, "")),
-        ("204 No Content", ("200",), failed("status 204")),
+        ("204 No Content", ("200",), failed("status: 204")),
     ],
 )
 async def test_the_status_must_be_among_those_that_are_ok(
@@ -97,14 +98,14 @@ async def test_the_status_must_be_among_those_that_are_ok(
         (says_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "timeout"),
         (drips(b"HTTP/1.1 200 OK\r\nX: "), "timeout"),
         (drips(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"), "timeout"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "incomplete body"),
-        (says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "incomplete body"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"), "incomplete body"),
-        (says(bytes(range(256)) * 4), "invalid answer"),
-        (says(b"220 mail.example ESMTP\r\n"), "invalid answer"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "invalid answer"),
-        (says(b""), "connection closed"),
-        (resets, "connection reset"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "protocol: incomplete body"),
+        (says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "protocol: incomplete body"),
+        (says(page(headers="Content-Encoding: gzip\r\n")), "protocol: incomplete body"),
+        (says(bytes(range(256)) * 4), "protocol"),
+        (says(b"220 mail.example ESMTP\r\n"), "protocol"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "protocol"),
+        (says(b""), "closed"),
+        (resets, "reset"),
     ],
 )
 async def test_what_is_no_whole_page_is_a_fail(attempt: Try, script: Script, reason: str) -> None:
@@ -131,14 +132,14 @@ async def test_many_attempts_at_once_keep_their_trails_apart(attempt: Try) -> No
     pages = {f"/{n}": page(status=f"{500 + n} Odd") for n in range(50)}
     async with Server(Site(pages)) as server:
         seen = await asyncio.gather(*(attempt("http", url=server.url(path)) for path in pages))
-    assert [each.reason for each in seen] == [f"status {500 + n}" for n in range(50)]
-    assert {len(each.steps) for each in seen} == {3}
+    assert [each.reason for each in seen] == [f"status: {500 + n}" for n in range(50)]
+    assert {len(each.steps) for each in seen} == {4}
 
 
 async def test_nobody_who_listens_is_a_fail(attempt: Try) -> None:
     with closed_port() as port:
         seen = await attempt("http", url=f"http://127.0.0.1:{port}/")
-    assert (seen.outcome, seen.reason) == failed("connection refused")
+    assert (seen.outcome, seen.reason) == failed("refused")
 
 
 async def test_a_connection_that_is_never_taken_is_a_fail(attempt: Try) -> None:
@@ -158,12 +159,12 @@ async def test_redirects_are_followed_to_the_page(attempt: Try) -> None:
 async def test_a_redirect_that_is_not_followed_is_judged_by_its_own_status(attempt: Try) -> None:
     async with Server(Site({"/": redirect("/next")})) as server:
         seen = await attempt("http", url=server.url(), follow_redirects=False, status=("200",))
-    assert (seen.outcome, seen.reason) == failed("status 302")
+    assert (seen.outcome, seen.reason) == failed("status: 302")
 
 
 @pytest.mark.parametrize(
     ("to", "reason"),
-    [("/", "too many redirects"), ("mailto:me", "redirect to nowhere"), ("http://:x/", "redirect to nowhere")],
+    [("/", "redirect: too many"), ("mailto:me", "redirect: to nowhere"), ("http://:x/", "redirect: to nowhere")],
 )
 async def test_a_redirect_that_leads_nowhere_is_a_fail(attempt: Try, to: str, reason: str) -> None:
     async with Server(Site({"/": redirect(to)})) as server:
@@ -175,7 +176,7 @@ async def test_ten_redirects_are_followed_and_an_eleventh_is_not(attempt: Try) -
     pages = {f"/{n}": redirect(f"/{n + 1}") for n in range(11)} | {"/11": page()}
     async with Server(Site(pages)) as server:
         seen = await attempt("http", url=server.url("/1"))
-        assert (await attempt("http", url=server.url("/0"))).reason == "too many redirects"
+        assert (await attempt("http", url=server.url("/0"))).reason == "redirect: too many"
     assert seen.outcome is Outcome.OK
 
 
@@ -217,7 +218,7 @@ async def test_the_expected_text_must_stand_in_the_body(
 ) -> None:
     async with Server(Site({"/": page(body, headers=headers)})) as server:
         seen = await attempt("http", url=server.url(), expect="all is well")
-    assert (seen.outcome, seen.reason) == ((Outcome.OK, "") if found else failed("text not found"))
+    assert (seen.outcome, seen.reason) == ((Outcome.OK, "") if found else failed("content: text not found"))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ async def test_a_name_is_looked_up_by_our_resolver_and_stays_the_name_that_is_as
         seen = await check_type.build(check_type.settings(url=url), tools).attempt(Target("127.0.0.2"), 5.0)
         await client.aclose()
     assert seen.outcome is Outcome.OK
-    assert [step.name for step in seen.steps] == ["resolve", "connect", "first-byte", "body"]
+    assert [step.name for step in seen.steps] == ["resolve", "connect", "send", "first-byte", "body"]
     assert f"Host: www.acme.example:{server.port}\r\n" in site.requests[0]
 
 

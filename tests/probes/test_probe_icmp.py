@@ -16,8 +16,8 @@ from monitor.probes import icmp
 from monitor.probes.address import Address
 from monitor.probes.arrival import Reading, arrival
 from monitor.probes.echo import EchoSocket
-from monitor.probes.host_settings import IcmpSettings
 from monitor.probes.icmp_errors import error_text
+from monitor.probes.icmp_settings import IcmpSettings
 from monitor.probes.pinger import RENEW, Pinger
 from monitor.probes.probe import Attempt, Swift, Target
 from monitor.probes.resolve import literal
@@ -153,19 +153,19 @@ async def test_having_no_file_descriptor_left_is_the_monitors_fault() -> None:
 @pytest.mark.parametrize(
     ("version", "kind", "code", "text"),
     [
-        (4, 3, 0, "network unreachable"),
-        (4, 3, 1, "host unreachable"),
+        (4, 3, 0, "unreachable: network"),
+        (4, 3, 1, "unreachable: host"),
         (4, 3, 4, None),
-        (4, 3, 10, "administratively prohibited"),
-        (4, 3, 13, "administratively prohibited"),
-        (4, 3, 99, "host unreachable"),
-        (4, 11, 0, "time to live exceeded"),
+        (4, 3, 10, "unreachable: prohibited"),
+        (4, 3, 13, "unreachable: prohibited"),
+        (4, 3, 99, "unreachable: host"),
+        (4, 11, 0, "unreachable: hop limit"),
         (4, 5, 1, None),
-        (6, 1, 0, "network unreachable"),
-        (6, 1, 1, "administratively prohibited"),
-        (6, 1, 3, "host unreachable"),
+        (6, 1, 0, "unreachable: network"),
+        (6, 1, 1, "unreachable: prohibited"),
+        (6, 1, 3, "unreachable: host"),
         (6, 2, 0, None),
-        (6, 3, 0, "time to live exceeded"),
+        (6, 3, 0, "unreachable: hop limit"),
     ],
 )
 def test_errors_of_the_network_have_words(version: int, kind: int, code: int, text: str | None) -> None:

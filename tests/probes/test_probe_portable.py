@@ -11,7 +11,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes import icmp
-from monitor.probes.host_settings import IcmpSettings
+from monitor.probes.icmp_settings import IcmpSettings
 from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.table import CHECK_TYPES

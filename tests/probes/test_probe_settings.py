@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
-from monitor.probes.http_settings import HttpSettings, HttpsSettings, status_range
+from monitor.probes.http_settings import HttpSettings, HttpsSettings
+from monitor.probes.http_wanted import status_range
 from monitor.probes.presets import PRESETS
 from monitor.probes.settings import is_host
 from monitor.probes.table import CHECK_TYPES
@@ -132,7 +133,11 @@ def test_every_key_tells_what_it_means_and_what_is_allowed_and_its_default_is_al
 
 def test_the_types_are_called_as_the_product_calls_them() -> None:
     assert {name: check_type.name for name, check_type in CHECK_TYPES.items()} == {
-        name: name for name in ("icmp", "tcp", "http", "https")
+        name: name
+        for name in (
+            *("icmp", "tcp", "http", "https", "tls", "smtp", "submission", "smtps", "imap", "imaps", "pop3", "pop3s"),
+            *("ftp", "redis", "ssh", "dns", "mysql", "mssql", "postgresql"),
+        )
     }
 
 

@@ -18,7 +18,7 @@ from monitor.engine.core import Engine, Orders, Threads
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.cycle import Plan
 from monitor.probes.flights import PingCounts
-from monitor.probes.host_settings import IcmpSettings
+from monitor.probes.icmp_settings import IcmpSettings
 from monitor.probes.instruments import Instruments
 from monitor.probes.probe import Attempt
 from monitor.store import database, outages, outbox, results

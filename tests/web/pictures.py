@@ -13,6 +13,7 @@ from monitor.books.promises import Promises, Waits
 from monitor.engine.board import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.engine.telemetry import Telemetry
 from monitor.model import CheckKey, Outage, Outcome, Result, State
+from monitor.probes.probe import Phases
 from monitor.web.exposition import Format
 from monitor.web.metrics import MetricsPage
 
@@ -61,7 +62,8 @@ def full() -> tuple[Board, Telemetry]:
     board, telemetry = watched(), Telemetry()
     for entry in CHECKS:
         given = result(entry.key)
-        board.check_result(given, 1_900_000_000 if entry.prober == "https" else None)
+        tls = entry.prober == "https"
+        board.check_result(given, 1_900_000_000 if tls else None, Phases(400, 900, 1200) if tls else None)
         board.check_state(entry.key, State.UP, NOW - 90 * MINUTE)
         telemetry.result(entry.prober, given.outcome, given.latency)
     for subscribed in SUBSCRIPTIONS:

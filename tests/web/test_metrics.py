@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from monitor.engine.board import Board, CheckEntry, Figures
 from monitor.engine.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome
+from monitor.probes.probe import Phases
 from monitor.web.exposition import Format
 from monitor.web.metrics import METRICS, MetricsPage
 from monitor.web.series import SHELF
@@ -39,6 +40,7 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
     "probe_success": ("gauge", CHECK),
     "probe_duration_seconds": ("gauge", CHECK),
     "probe_ssl_earliest_cert_expiry": ("gauge", CHECK),
+    "monitor_probe_phase_seconds": ("gauge", [*CHECK, "phase"]),
     "monitor_check_info": ("gauge", [*CHECK, "prober", "address"]),
     "monitor_subscription_info": ("gauge", ["subscription", "customer_id", "server", "product", "level"]),
     "sla_availability_ratio": ("gauge", WINDOW),
@@ -156,6 +158,16 @@ def test_the_certificate_seen_last_stays_while_the_check_fails() -> None:
     board.check_result(result(SITE, Outcome.FAIL))
     name = "probe_ssl_earliest_cert_expiry"
     assert samples(page(board, Telemetry()), name) == {'server="web-01",check="site"': 1_900_000_000}
+
+
+def test_phases_are_those_that_an_attempt_got_to() -> None:
+    board = watched()
+    board.check_result(result(SITE), None, Phases(connect=400, first_byte=1200))
+    labelled = 'server="web-01",check="site",phase='
+    assert samples(page(board, Telemetry()), "monitor_probe_phase_seconds") == {
+        f'{labelled}"connect"': 0.0004,
+        f'{labelled}"first_byte"': 0.0012,
+    }
 
 
 def test_figures_are_ratios_and_seconds() -> None:

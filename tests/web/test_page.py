@@ -90,10 +90,10 @@ def test_an_operator_finds_it_on_the_page(everything: Reader, words: str) -> Non
 
 def test_what_was_seen_of_a_failing_check_is_told() -> None:
     board = watched()
-    board.check_result(result(SITE, Outcome.FAIL, reason="status 500"))
+    board.check_result(result(SITE, Outcome.FAIL, reason="status: 500"))
     board.check_state(SITE, State.DOWN, NOW - 5 * MINUTE)
     text = read(board).text
-    assert "site https://www.acme.example/ status 500 down for 5 min" in text
+    assert "site https://www.acme.example/ status: 500 down for 5 min" in text
     assert "ping icmp 192.0.2.10 no result yet unknown" in text
 
 

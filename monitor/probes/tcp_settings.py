@@ -1,0 +1,63 @@
+"""The keys of the check type ``tcp``, and how its script is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from monitor.probes.expression import is_expression
+from monitor.probes.settings import flag_key, key, port_key
+from monitor.probes.wire_settings import TlsSettings
+
+DEFAULT_PORT = 80
+_STEP = re.compile(r"(send|expect) (.+)|(starttls)", re.DOTALL)
+
+
+class ScriptStep(NamedTuple):
+    """One step of a script."""
+
+    verb: Literal["send", "expect", "starttls"]
+    text: str
+
+
+def script_step(line: str) -> ScriptStep:
+    """Read ``send TEXT``, ``expect EXPRESSION`` or ``starttls``; raises ``ValueError`` for anything else."""
+    match = _STEP.fullmatch(line)
+    if match is None:
+        raise ValueError(line)
+    if match[3]:
+        return ScriptStep("starttls", "")
+    if match[1] == "send":
+        return ScriptStep("send", match[2])
+    if not is_expression(match[2]):
+        raise ValueError(line)
+    return ScriptStep("expect", match[2])
+
+
+def _is_script(lines: tuple[str, ...]) -> bool:
+    try:
+        verbs = [script_step(line).verb for line in lines]
+    except ValueError:
+        return False
+    return verbs.count("starttls") <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class TcpSettings(TlsSettings):
+    """The keys of type ``tcp``."""
+
+    port: int = port_key(DEFAULT_PORT)
+    tls: bool = flag_key(default=False, doc="whether TLS is spoken from the first byte")
+    script: tuple[str, ...] = key(
+        default=(),
+        doc="what is said once the connection stands: lines sent, expressions that a line must match, STARTTLS",
+        allowed='a list of "send TEXT", "expect REGULAR EXPRESSION" and "starttls", the last one once',
+        check=_is_script,
+    )
+
+    def together(self) -> tuple[str, str] | None:
+        """Say which key does not fit the others, and what is allowed."""
+        if self.tls and "starttls" in self.script:
+            return "script", 'no "starttls" where tls = true'
+        return None

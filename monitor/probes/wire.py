@@ -1,0 +1,217 @@
+"""One connection to a server, in clear or over TLS: what is read is bounded, every fault is judged.
+
+The socket is used as it is, and TLS through memory: so a conversation can be upgraded in the middle, costs little, and
+ends at once. The deadline is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING
+
+from monitor.model import Reason
+from monitor.probes.blame import failed, of_connection
+from monitor.probes.certificate import Handshake, refusal
+from monitor.probes.connect import handshake_us
+from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS, printable
+
+if TYPE_CHECKING:
+    import re
+    import socket
+
+    from monitor.probes.address import Address
+    from monitor.probes.trail import Trail
+
+MOST_BYTES = 256 * 1024
+"""Bytes that are taken in one conversation, what TLS adds included."""
+LONGEST_LINE = 8 * 1024
+MOST_LINES = 200
+"""Lines of one reply."""
+CHUNK = 16 * 1024
+MASK = "********"
+_SHOWN = 200
+"""Bytes of an unfinished line that a person is shown."""
+
+
+class Wire:
+    """A connection of one attempt; ``close`` it at the end."""
+
+    def __init__(self, sock: socket.socket, address: Address, trail: Trail) -> None:
+        self._sock = sock
+        self._address = address
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._taken = 0
+        self._heard = False
+        self._tls: ssl.SSLObject | None = None
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.trail = trail
+
+    @property
+    def secured(self) -> bool:
+        """Whether TLS is spoken."""
+        return self._tls is not None
+
+    @property
+    def handshake_us(self) -> int | None:
+        """The kernel's measure of the TCP handshake, see ``connect.handshake_us``."""
+        return handshake_us(self._sock)
+
+    @property
+    def own_address(self) -> str:
+        """The monitor's own address on this connection, without scope."""
+        return str(self._sock.getsockname()[0]).partition("%")[0]
+
+    async def send(self, data: bytes, shown: str) -> None:
+        """Send all of it; ``shown`` is what a person sees of it, and holds no secret."""
+        self.trail.begin(SEND, shown)
+        if self._tls is None:
+            await self._send(data)
+        else:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:
+                raise failed(Reason.TLS) from None
+            await self._flush()
+        self.trail.end()
+
+    def await_answer(self) -> None:
+        """Begin the step of the answer that comes next; the first one is told apart."""
+        self.trail.begin(RECEIVE if self._heard else FIRST_BYTE)
+        self._heard = True
+
+    def heard(self, text: str) -> None:
+        """End the step of an answer, with what was heard."""
+        self.trail.end(text)
+
+    def heard_bytes(self, data: bytes) -> None:
+        """End the step of an answer, with the very words of the server."""
+        self.trail.end(readable(data))
+
+    async def reply(self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes]) -> list[bytes]:
+        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``NotOkError``."""
+        self.await_answer()
+        lines: list[bytes] = []
+        try:
+            while len(lines) < MOST_LINES:
+                line = await self.line()
+                fits = (rest if lines else first).match(line)
+                lines.append(line)
+                if not fits:
+                    raise failed(Reason.PROTOCOL)
+                if last.match(line):
+                    return lines
+            raise failed(Reason.PROTOCOL, "too long")
+        finally:
+            self.heard_bytes(b"\n".join([*lines, bytes(self._buffer[:_SHOWN])]).rstrip(b"\n"))
+
+    async def line(self) -> bytes:
+        """Read one line, without its end; raises ``NotOkError`` where it is too long or does not end."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > LONGEST_LINE:
+                raise failed(Reason.PROTOCOL, "too long")
+            await self._fill()
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        del self._buffer[: end + 1]
+        return line
+
+    async def exactly(self, count: int) -> bytes:
+        """Read so many bytes; the caller has seen to it that they are not too many."""
+        while len(self._buffer) < count:
+            await self._fill()
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> Handshake:
+        """Speak TLS from here on, with a server that is to be ``name``. Raises ``NotOkError``."""
+        if self._buffer:
+            raise failed(Reason.PROTOCOL, "data before TLS")
+        self.trail.begin(TLS)
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._flush()
+                data = await self._receive()
+                if not data:
+                    raise failed(Reason.TLS, "hung up") from None
+                self._incoming.write(data)
+            except ssl.SSLCertVerificationError as error:
+                self._say_at_once()
+                raise failed(refusal(error)) from None
+            except ssl.SSLError as error:
+                self._say_at_once()
+                raise failed(Reason.TLS, (error.reason or "").lower().replace("_", " ")) from None
+        await self._flush()
+        self._tls = tls
+        handshake = Handshake(tls)
+        if self.trail.cert_expiry is None:
+            self.trail.cert_expiry = handshake.expiry
+        self.trail.end(str(handshake))
+        return handshake
+
+    async def _fill(self) -> None:
+        """Take more of what the server says into the buffer; raises ``NotOkError`` where it has hung up."""
+        data = await (self._receive() if self._tls is None else self._decrypted(self._tls))
+        if not data:
+            raise failed(Reason.CLOSED)
+        self._buffer += data
+
+    async def _decrypted(self, tls: ssl.SSLObject) -> bytes:
+        while True:
+            try:
+                return tls.read(CHUNK)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                data = await self._receive()
+                if not data:
+                    return b""
+                self._incoming.write(data)
+            except ssl.SSLError:
+                raise failed(Reason.TLS) from None
+
+    async def _receive(self) -> bytes:
+        try:
+            data = await self._loop.sock_recv(self._sock, CHUNK)
+        except OSError as error:
+            raise of_connection(error, self._address) from None
+        self._taken += len(data)
+        if self._taken > MOST_BYTES:
+            raise failed(Reason.PROTOCOL, "too long")
+        return data
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._send(self._outgoing.read())
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            await self._loop.sock_sendall(self._sock, data)
+        except OSError as error:
+            raise of_connection(error, self._address) from None
+
+    def _say_at_once(self) -> None:
+        """Send what TLS has to say last, if the socket takes it without waiting."""
+        with contextlib.suppress(OSError):
+            self._sock.send(self._outgoing.read())
+
+    def close(self) -> None:
+        """Hang up at once, with TLS's goodbye where it was spoken."""
+        if self._tls is not None:
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._say_at_once()
+        self._sock.close()
+
+
+def readable(data: bytes) -> str:
+    """Give bytes of a server as text for a person, line breaks kept, whatever they are."""
+    return printable(data[:LONGEST_LINE].decode("utf-8", "replace"))

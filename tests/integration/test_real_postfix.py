@@ -1,0 +1,57 @@
+"""The checks of mail servers against Postfix: up, with a login, with a certificate for another name, stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.model import Outcome
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
+from tests.integration.postfix import PASSWORD, USER, Postfix, inside, own_namespace, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from monitor.probes.probe import Attempt
+
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
+
+
+@pytest.fixture(scope="module")
+def postfix() -> Iterator[Postfix]:
+    with own_namespace() as namespace, Postfix(namespace) as started:
+        yield started
+
+
+def look(postfix: Postfix, kind: str, **keys: Any) -> Attempt:
+    async def attempt() -> Attempt:
+        async with open_instruments(SystemClock()) as tools:
+            probe = CHECK_TYPES[kind].build(CHECK_TYPES[kind].settings(**keys), tools)
+            return await probe.attempt(Target(postfix.address), 20.0)
+
+    return inside(postfix.namespace, attempt())
+
+
+def test_postfix_passes_and_the_login_and_the_certificate_are_judged(postfix: Postfix, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    login = {"user": USER, "password_file": password, "ca_file": postfix.ca}
+    assert look(postfix, "smtp").reason == ""
+    assert look(postfix, "smtp", starttls=True, ca_file=postfix.ca).reason == ""
+    assert look(postfix, "submission", **login).reason == ""
+    assert look(postfix, "submission", ca_file=postfix.ca, server_name="other.lab.test").reason == "tls_name"
+    assert look(postfix, "submission").reason == "tls_untrusted"
+    password.write_text("wrong")
+    assert look(postfix, "submission", **login).reason == "login: 535"
+
+
+def test_a_stopped_postfix_refuses(postfix: Postfix) -> None:
+    postfix.stop()
+    seen = [look(postfix, kind) for kind in ("smtp", "submission")]
+    postfix.start()
+    assert {(each.outcome, each.reason) for each in seen} == {(Outcome.FAIL, "refused")}
