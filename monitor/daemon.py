@@ -18,6 +18,7 @@ from monitor.config import summary
 from monitor.config.apart import load_apart
 from monitor.config.context import context_of
 from monitor.config.transport import transport_of
+from monitor.engine.certificates import CertificateKeeper
 from monitor.engine.claims import ClaimKeeper
 from monitor.engine.collector import undisturbed
 from monitor.engine.core import Engine, Orders, Threads
@@ -147,6 +148,14 @@ class Daemon:
             terms=lambda: engine.recording.context.terms,
         )
         keeping.each_minute(promises.look)
+        certificates = CertificateKeeper(
+            engine.board,
+            engine.recorder.write,
+            now=engine.timescale.now,
+            context=lambda: engine.recording.context,
+            warn_days=lambda: engine.warn_days,
+        )
+        keeping.each_minute(certificates.look)
         keeping.each_minute(partial(self._look_for_permission, engine))
         keeping.each_day(engine.figures.check)
         stack.push_async_callback(keeping.stop)

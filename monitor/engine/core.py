@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.clock import Clock
     from monitor.mail.transport import Transport
-    from monitor.model import Check, Millis, Outcome, Server
+    from monitor.model import Check, CheckKey, Millis, Outcome, Server
     from monitor.probes.instruments import Instruments
     from monitor.store.threads import Thread
 
@@ -99,6 +99,8 @@ class Engine:
         self._places = places
         self._later: set[asyncio.Task[None]] = set()
         self._noted: dict[str, str] | None = None
+        self.warn_days: dict[CheckKey, tuple[int, ...]] = {}
+        """How many days before a certificate expires its mails go out, of each check that speaks TLS."""
 
     async def prepare(self) -> None:
         """Take over what an earlier process left, and put the configuration into force."""
@@ -174,6 +176,12 @@ class Engine:
         return turns, entries
 
     async def _obey(self, orders: Orders, turns: dict[str, tuple[Turn, ...]], entries: list[CheckEntry]) -> None:
+        self.warn_days = {
+            check.key: days
+            for server in orders.servers
+            for check in server.checks
+            if (days := getattr(check.settings, "warn_days", ()))
+        }
         for _ in self.live.watch(entries, orders.canaries):
             await asyncio.sleep(0)
         self.sweeper.watch(turns, orders.plan, orders.interval, self.sight)

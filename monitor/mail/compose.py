@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from monitor.mail.certificates import CertificateLetter, certificate_sheet, certificate_subject
 from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
 from monitor.mail.claims import answer_sheet, answer_subject, refusal_sheet, refusal_subject
 from monitor.mail.english import ENGLISH
@@ -40,7 +41,14 @@ if TYPE_CHECKING:
     from monitor.model import Language
 
 AnyLetter: TypeAlias = (
-    OutageLetter | MaintenanceLetter | OperatorLetter | ReportLetter | TestLetter | AnswerLetter | RefusalLetter
+    OutageLetter
+    | MaintenanceLetter
+    | OperatorLetter
+    | ReportLetter
+    | TestLetter
+    | AnswerLetter
+    | RefusalLetter
+    | CertificateLetter
 )
 
 WORDS: Final[Mapping[Language, Words]] = MappingProxyType({"en": ENGLISH, "tr": TURKISH})
@@ -74,6 +82,8 @@ def _written(letter: AnyLetter, words: Words) -> tuple[str, Sheet]:
             written = answer_subject(letter, words), answer_sheet(letter, words)
         case RefusalLetter():
             written = refusal_subject(letter, words), refusal_sheet(letter, words)
+        case CertificateLetter():
+            written = certificate_subject(letter, words), certificate_sheet(letter, words)
         case TestLetter():
             written = trial_subject(letter, words), trial_sheet(letter, words)
     return written

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.mail.claim_english import CLAIM
 from monitor.mail.letters import OperatorNews
-from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
+from monitor.mail.words import CertificateWords, MaintenanceWords, News, NoticeWords, OutageWords, Words
 from monitor.model import Reason, State
 
 _OUTAGE = OutageWords(
@@ -206,11 +206,23 @@ _NOTICE = NoticeWords(
     transport="Sent by",
 )
 
+_CERTIFICATE = CertificateWords(
+    word="CERTIFICATE",
+    days_left="days left: {count}",
+    expired="expired",
+    title="A certificate is about to expire",
+    opening="The certificate that our monitoring sees there is about to expire, or has expired. "
+    "Browsers and programs refuse an expired one; please renew it in time.",
+    check="Check",
+    expires="Expires",
+)
+
 ENGLISH: Final = Words(
     outage=_OUTAGE,
     maintenance=_MAINTENANCE,
     notice=_NOTICE,
     claim=CLAIM,
+    certificate=_CERTIFICATE,
     look="Where to look",
     zone="Times are those of {zone}.",
     automatic="This mail was generated automatically.",

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.mail.claim_turkish import CLAIM
 from monitor.mail.letters import OperatorNews
-from monitor.mail.words import MaintenanceWords, News, NoticeWords, OutageWords, Words
+from monitor.mail.words import CertificateWords, MaintenanceWords, News, NoticeWords, OutageWords, Words
 from monitor.model import Reason, State
 
 _OUTAGE = OutageWords(
@@ -217,11 +217,23 @@ _NOTICE = NoticeWords(
     transport="Gönderim yolu",
 )
 
+_CERTIFICATE = CertificateWords(
+    word="SERTİFİKA",
+    days_left="kalan gün: {count}",
+    expired="süresi doldu",
+    title="Bir sertifikanın süresi dolmak üzere",
+    opening="İzleme sistemimizin gördüğü sertifikanın süresi dolmak üzere veya dolmuş. Tarayıcılar ve "
+    "programlar süresi dolmuş sertifikayı reddeder; lütfen zamanında yenileyin.",
+    check="Kontrol",
+    expires="Bitiş tarihi",
+)
+
 TURKISH: Final = Words(
     outage=_OUTAGE,
     maintenance=_MAINTENANCE,
     notice=_NOTICE,
     claim=CLAIM,
+    certificate=_CERTIFICATE,
     look="Ayrıntılar için",
     zone="Zamanlar {zone} saat dilimindedir.",
     automatic="Bu e-posta otomatik olarak oluşturulmuştur.",

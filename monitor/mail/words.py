@@ -139,6 +139,19 @@ class NoticeWords:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateWords:
+    """A certificate is about to expire."""
+
+    word: str
+    days_left: str
+    expired: str
+    title: str
+    opening: str
+    check: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """One language."""
 
@@ -146,6 +159,7 @@ class Words:
     maintenance: MaintenanceWords
     notice: NoticeWords
     claim: ClaimWords
+    certificate: CertificateWords
     look: str
     zone: str
     automatic: str

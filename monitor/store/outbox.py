@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.model import Language, Millis
+    from monitor.model import CheckKey, Language, Millis
 
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
 
@@ -232,6 +232,18 @@ def overdue_claims_told(db: Database) -> frozenset[int]:
         " AND json_extract(body, '$.news') = 'overdue'"
     )
     return frozenset(number for (number,) in rows if number is not None)
+
+
+def certificate_told(db: Database, key: CheckKey, expiry: int) -> int | None:
+    """Give the least days left at which a mail told of that certificate of a check; None where none did."""
+    row = db.execute(
+        "SELECT min(json_extract(body, '$.days')) FROM mail WHERE kind = 'certificate'"
+        " AND json_extract(body, '$.server') = ? AND json_extract(body, '$.check') = ?"
+        " AND json_extract(body, '$.expiry') = ?",
+        [key.server, key.name, expiry],
+    ).fetchone()
+    told: int | None = row[0]
+    return told
 
 
 def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
