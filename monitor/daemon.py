@@ -29,6 +29,7 @@ from monitor.engine.promises import PromiseKeeper
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.mail.letters import OperatorNews
+from monitor.mail.text import counted
 from monitor.probes.cycle import Plan
 from monitor.probes.icmp import icmp_permission
 from monitor.probes.instruments import open_instruments
@@ -207,10 +208,10 @@ class Daemon:
 
     def _status(self, engine: Engine) -> str:
         board = engine.board
-        parts = [f"watching {len(board.servers)} servers, {len(board.checks)} checks"]
-        parts.append(f"{len(board.outages)} outages open")
+        parts = [f"watching {counted(len(board.servers), 'server')}, {counted(len(board.checks), 'check')}"]
+        parts.append(f"{counted(len(board.outages), 'outage')} open")
         if board.mails_pending:
-            parts.append(f"{board.mails_pending} mails wait")
+            parts.append(counted(board.mails_pending, "mail waits", "mails wait"))
         parts += [f"PROBLEM: {name}" for name in board.problems]
         return ", ".join(parts)
 
@@ -257,7 +258,8 @@ class Daemon:
             raise ConfigError(tuple(moved))
 
     def _watched(self) -> list[str]:
-        return [f"{count} {name}" for name, count in summary(self._config).items() if isinstance(count, int)]
+        counts = summary(self._config)
+        return [counted(counts[f"{name}s"], name) for name in ("customer", "server", "subscription", "check")]
 
     def _greet(self) -> None:
         """Say what is watched, where the page is, where data and mails go."""

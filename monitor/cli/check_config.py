@@ -10,6 +10,7 @@ import click
 
 from monitor.config import document, load, show, summary
 from monitor.errors import ConfigError
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def _table(config: Config) -> str:
         *((f"of type {name}", count) for name, count in counts["checks_by_type"].items()),
     ]
     table = tabulate(rows, headers=("what would be watched", ""), disable_numparse=True, colalign=("left", "right"))
-    files = f"{len(config.files)} files" if len(config.files) > 1 else "1 file"
+    files = counted(len(config.files), "file")
     return f"{config.path} is right ({files}).\n\n{table}"
 
 

@@ -11,6 +11,7 @@ from monitor.books.signature import recorder
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.figures import closed_document, record
 from monitor.contract.calendar import parse_month
+from monitor.mail.text import counted
 
 
 @click.command()
@@ -37,6 +38,6 @@ def close(app: App, *, month: str | None, as_json: bool) -> None:
         return
     when = f"{app.local(closing.at)} by {closing.recorded_by}, journal entry {closing.entry}"
     if new:
-        click.echo(f"{closing.month} is closed: {len(closing.subscriptions)} subscriptions, {when}")
+        click.echo(f"{closing.month} is closed: {counted(len(closing.subscriptions), 'subscription')}, {when}")
     else:
         click.echo(f"{closing.month} was closed already: {when}")

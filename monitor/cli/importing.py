@@ -13,6 +13,7 @@ from monitor.books.amending import take_in
 from monitor.cli.app import App, json_option, moment, print_json
 from monitor.cli.lines import MOST_FAULTS, BadLines, opened, quoted, rows
 from monitor.cli.progress import progress
+from monitor.mail.text import counted
 from monitor.model import Outcome
 from monitor.store import staging
 from monitor.store.staging import Line
@@ -67,7 +68,7 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     if as_json:
         print_json({"lines": lines, "new": count})
     else:
-        click.echo(f"{count} new results of {lines} lines")
+        click.echo(f"{counted(count, 'new result')} of {counted(lines, 'line')}")
 
 
 def _stage(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from monitor.errors import InputError
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,7 +101,7 @@ def rows(
         elif len(row) == len(header):
             yield number, row
         elif row:
-            bad.add(number, f"{len(row)} columns instead of {len(header)}: {quoted(','.join(row))}")
+            bad.add(number, f"{counted(len(row), 'column')} instead of {len(header)}: {quoted(','.join(row))}")
 
 
 def _header(lines: Iterator[list[str]], header: list[str], more: tuple[str, ...]) -> list[str]:
@@ -144,6 +145,6 @@ class BadLines:
         """Raise InputError that names them, where there is any."""
         told = [f"line {number}: {text}" for number, text in self.lines]
         if self.count > len(told):
-            told.append(f"and {self.count - len(told)} more bad lines")
+            told.append(f"and {counted(self.count - len(told), 'more bad line')}")
         if told:
             raise InputError("\n".join([*told, "nothing was imported"]))

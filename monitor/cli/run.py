@@ -11,6 +11,7 @@ import click
 from monitor.cli.progress import Line
 from monitor.config.apart import load_apart
 from monitor.errors import MonitorError
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def run(app: App) -> None:
     try:
         line.say(f"reading {app.config_path} ...")
         config = asyncio.run(_read(app.config_path))
-        line.say(f"starting with {len(config.servers)} servers ...")
+        line.say(f"starting with {counted(len(config.servers), 'server')} ...")
         from monitor import daemon  # noqa: PLC0415 - it was loaded while the configuration was read
 
         daemon.run(config, os.environ, started=line.clear)

@@ -12,6 +12,7 @@ from monitor.books.standing import standings
 from monitor.cli import waiting as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.contract.availability import percent_text
+from monitor.mail.text import counted
 from monitor.store import lock, notes, outbox
 
 if TYPE_CHECKING:
@@ -47,16 +48,18 @@ def status(app: App, *, as_json: bool) -> None:
     for text in problems.values():
         click.secho(text, fg="yellow")
     if dead:
-        click.secho(f"{dead} mails did not reach everybody: see `monitor mail list --state dead`.", fg="yellow")
+        click.secho(
+            f"{counted(dead, 'mail')} did not reach everybody: see `monitor mail list --state dead`.", fg="yellow"
+        )
     if overdue:
-        told = "1 claim waits" if len(overdue) == 1 else f"{len(overdue)} claims wait"
+        told = counted(len(overdue), "claim waits", "claims wait")
         numbers = ", ".join(str(claim.id) for claim in overdue)
         so_long = "for an answer longer than 2 business days (6.3)"
         click.secho(f"{told} {so_long}: {numbers}; see `monitor claim list`.", fg="red")
     deadlines.tell(app, promised)
     days = app.config.contract.rolling_days
     print_table(
-        ["server", "check", "state", "since", "latency", f"{days} days"],
+        ["server", "check", "state", "since", "latency", counted(days, "day")],
         (row for each in found for row in _rows(app, each)),
         empty="no servers are configured",
     )

@@ -16,6 +16,7 @@ from monitor.cli.ticket_file import CHANNELS, lines
 from monitor.contract.segments import terms_at
 from monitor.contract.tickets import CLAUSE, Channel, reachable
 from monitor.errors import InputError
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -128,7 +129,9 @@ def import_(app: App, *, file: str, as_json: bool) -> None:
     if as_json:
         print_json({"lines": len(read), "new": new, "responded": answered})
     else:
-        click.echo(f"{new} new tickets and {answered} new answers of {len(read)} lines")
+        click.echo(
+            f"{counted(new, 'new ticket')} and {counted(answered, 'new answer')} of {counted(len(read), 'line')}"
+        )
 
 
 def _standing(clock: Clock) -> str:

@@ -9,6 +9,7 @@ from monitor.books.verify import verify as walk
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.progress import progress
 from monitor.errors import DamagedError
+from monitor.mail.text import counted
 from monitor.store import journal
 
 
@@ -30,7 +31,8 @@ def verify(app: App, *, as_json: bool) -> int:
         print_json({"ok": verdict.wrong is None, **body, "wrong": verdict.wrong})
     elif verdict.wrong is None:
         click.echo(
-            f"everything holds: {verdict.entries} journal entries, {verdict.results} results, {verdict.outages} outages"
+            f"everything holds: {counted(verdict.entries, 'journal entry', 'journal entries')},"
+            f" {counted(verdict.results, 'result')}, {counted(verdict.outages, 'outage')}"
         )
     else:
         click.echo(f"monitor: {verdict.wrong}", err=True)

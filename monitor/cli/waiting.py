@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import App, utc
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from monitor.books.promises import Promises, Waits
@@ -48,6 +49,6 @@ def tell(app: App, promises: Promises) -> None:
             (waits.due_soon, "yellow", f"and is due soon, the next at {app.local(waits.next_due)}"),
         ):
             if numbers:
-                who = f"1 {one} {for_one}" if len(numbers) == 1 else f"{len(numbers)} {several} {for_several}"
+                who = counted(len(numbers), f"{one} {for_one}", f"{several} {for_several}")
                 named = ", ".join(map(str, numbers))
                 click.secho(f"{who} {when}: {named}; {see}.", fg=colour)

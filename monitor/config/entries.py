@@ -12,6 +12,7 @@ from monitor.config.services import SERVICE, CheckType, reachability, read_servi
 from monitor.config.tables import CUSTOMER, SERVER, SUBSCRIPTION
 from monitor.config.toml import shown
 from monitor.contract.levels import LEVELS
+from monitor.mail.text import counted
 from monitor.model import Check, CheckKey, Customer, Server, Subscription
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _check_level(level: int, services: int, place: Place, faults: Faults) -> Non
     table = ", ".join(f"level {number} {terms.monitoring}" for number, terms in LEVELS.items())
     enough = [number for number, terms in LEVELS.items() if terms.services >= services]
     remedy = f"take out {services - included}" + (f" or raise the level to {enough[0]}" if enough else "")
-    several = "1 service" if services == 1 else f"{services} services"
+    several = counted(services, "service")
     faults.add(place, SERVICE, several, f"more than level {level} includes (table 8.1: {table}); {remedy}")
 
 

@@ -17,6 +17,7 @@ from monitor.books.drifts import drifts
 from monitor.books.keeping import Keeping
 from monitor.engine.collector import undisturbed
 from monitor.errors import StoreError
+from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +45,10 @@ LOOKS = 3
 PROBLEM = "figures"
 TOLD = 20
 """Lines of one mail about drift."""
+_DRIFTED = (
+    "figure had drifted from the books and was corrected",
+    "figures had drifted from the books and were corrected",
+)
 
 
 class FigureKeeper:
@@ -159,7 +164,7 @@ class FigureKeeper:
         self._telemetry.figures_drifted(len(found))
         self._board.problem(
             PROBLEM,
-            f"{len(found)} figures had drifted from the books and were corrected, the first: {lines[0]}. "
+            f"{counted(len(found), *_DRIFTED)}, the first: {lines[0]}. "
             "Accounts, reports and credits are computed from the books and are not touched; please report it.",
             ready=True,
         )

@@ -100,7 +100,7 @@ def test_a_file_is_taken_in_once(site: Installation) -> None:
         + "T-1,acme-web-01,ticket,2026-03-02T10:00:00+03:00,2026-03-02T10:20:00+03:00\n"
         + "T-2,acme-web-01,email,2026-03-02T12:00:00Z,\n"
     )
-    assert imported(site, text).out == "2 new tickets and 1 new answers of 2 lines\n"
+    assert imported(site, text).out == "2 new tickets and 1 new answer of 2 lines\n"
     assert imported(site, text, "--json").json == {"lines": 2, "new": 0, "responded": 0}
     assert imported(site, text.replace("Z,\n", "Z,2026-03-02T12:30:00Z\n"), "--json").json["responded"] == 1
     assert [(each["reference"], each["in_time"], each["imported"]) for each in listed(site)] == [

@@ -38,6 +38,6 @@ def test_a_terminal_is_told_of_the_start_on_a_line_that_goes_away(tmp_path: Path
         said += os.read(ours, 10_000).decode()
     for descriptor in (ours, theirs):
         os.close(descriptor)
-    start = f"\r\x1b[Kreading {config} ...\r\x1b[Kstarting with 1 servers ...\r\x1b[K"
+    start = f"\r\x1b[Kreading {config} ...\r\x1b[Kstarting with 1 server ...\r\x1b[K"
     # what the daemon logs may follow
     assert said.startswith(start) if terminal else "\r" not in said

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.mail.text import counted
 from monitor.mail.wording import about, cut, deadline, decimal, duration, instant, listed, minute, month, percent
 
 if TYPE_CHECKING:
@@ -129,3 +130,9 @@ def test_a_list_shows_what_fits_and_that_there_is_more() -> None:
     assert listed(["abcdef", "b"], 5) == "abcd…"
     assert cut("abcdef", 6) == "abcdef"
     assert cut("abcdef", 0) == "a…"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries")])
+def test_what_is_counted_stands_in_the_plural_unless_it_is_one(number: int, text: str) -> None:
+    assert counted(number, "entry", "entries") == text
+    assert counted(number, "mail") == f"{number} mail" + ("" if number == 1 else "s")
