@@ -21,6 +21,8 @@ _GOODBYE = b"X\0\0\0\4"
 _TOO_MANY = "53300"
 _SERVED = re.compile("28...|3D000")
 """The server has looked at who asks, and refuses that one: no access, no such database."""
+_METHODS = {0: 4, 2: 4, 3: 4, 5: 8, 6: 4, 7: 4, 9: 4, 10: None}
+"""How a server can begin to ask who somebody is, and how many bytes that takes; None where their number varies."""
 _CODE = re.compile(rb"(?:^|\0)C([0-9A-Z]{5})\0")
 
 
@@ -49,7 +51,10 @@ async def converse(call: Call[PostgresqlSettings]) -> None:
         if error := refusal(body):
             raise error
     else:
-        wire.heard(f"authentication {int.from_bytes(body[:4])}")
+        method = int.from_bytes(body[:4])
+        if method not in _METHODS or _METHODS[method] not in (None, len(body)):
+            raise failed(Reason.PROTOCOL)
+        wire.heard(f"authentication {method}")
         await wire.send(_GOODBYE, "terminate")
 
 

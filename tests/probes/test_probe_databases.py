@@ -152,6 +152,8 @@ def postgresql_error(code: bytes) -> bytes:
         (b"E\0\0\0\x08none", "protocol"),
         (b"N\0\0\0\x08none", "protocol"),
         (b"R\x7f\0\0\0none", "protocol"),
+        (b"R\0\0\0\x08\0\0\0\x63", "protocol"),  # a way to ask that there is not
+        (b"R\0\0\0\x0c\0\0\0\0more", "protocol"),
     ],
 )
 async def test_a_postgresql_that_looks_at_who_asks_is_up(attempt: Try, answer: bytes, reason: str) -> None:

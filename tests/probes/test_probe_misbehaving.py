@@ -1,226 +1,204 @@
-"""Servers that misbehave, against every check type: each costs its own check a failure with a reason, in time."""
+"""Servers that misbehave, against every check type and at every stage: each costs its own check a failure, in time."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-import struct
+import ssl
+import time
+import tracemalloc
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from monitor.model import Outcome, Reason
-from monitor.probes.probe import Attempt, Target
+from monitor.probes.probe import Attempt, Probe, Swift, Target
 from monitor.probes.table import CHECK_TYPES
-from tests.probes.servers import Server, closed_port, full_backlog, page, redirect, resets
+from monitor.probes.trail import STALL
+from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, OF_A_PAGE, OVER_TLS, Do, Misbehaving, Stage
+from tests.probes.nameserver import BY_DATAGRAMS, Datagrams, listener_beside
+from tests.probes.servers import closed_port, full_backlog
+from tests.probes.stages import BEFORE, STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from monitor.probes.instruments import Instruments
-    from tests.probes.servers import Script
 
-TIMEOUT = 0.4
+TIMEOUT = 0.3
 LATE = 0.1
 """Seconds by which no attempt may outlive its deadline."""
-MOST_SENT = 8 * 1024 * 1024
-"""Bytes that a flood gets rid of at most: what is read, and what the kernel keeps on both sides."""
-TYPES = sorted(set(CHECK_TYPES) - {"icmp"})
-_KEYS: dict[str, dict[str, Any]] = {
-    "tcp": {"script": ("expect ^never$",)},
-    "dns": {"query": "www.example.com", "record": "A"},
-    "ssh": {"fingerprints": ("SHA256:" + "A" * 43,)},
-}
+TICK = 0.02
+MOST_MEMORY = 32 * 1024 * 1024
+"""Bytes that all who misbehave at one stage may cost together; each of a dozen floods would pour out more alone."""
+TRIES = 3
+"""How often it is tried on a machine that is so busy with others that the monitor would not accuse."""
 
 
-class Flood:
-    """Says something again and again as fast as it is taken, and counts."""
-
-    def __init__(self, what: bytes) -> None:
-        self._what = what * (65536 // len(what))
-        self.sent = 0
-
-    async def __call__(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            writer.write(self._what)
-            await writer.drain()
-            self.sent += len(self._what)
+@dataclass(frozen=True)
+class Files:
+    tls: ssl.SSLContext
+    ca: Path
+    password: Path
 
 
-def says_at_once(what: bytes, *, stay: bool) -> Script:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(what)
-        await writer.drain()
-        if stay:
-            await reader.read()
-            await asyncio.Event().wait()
-
-    return script
-
-
-def drips_at_once(what: bytes) -> Script:
-    async def script(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            for byte in what:
-                writer.write(bytes([byte]))
-                await writer.drain()
-                await asyncio.sleep(0.01)
-
-    return script
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("files")
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    (folder / "password").write_text("gizli")
+    return Files(context, folder / "ca.pem", folder / "password")
 
 
-BEHAVIOURS: dict[str, Callable[[], Script]] = {
-    "hangs": lambda: says_at_once(b"", stay=True),
-    "hangs up": lambda: says_at_once(b"", stay=False),
-    "resets": lambda: resets,
-    "drips": lambda: drips_at_once(b"220 slow.example ESMTP ready"),
-    "drips lines": lambda: drips_at_once(b"220-s\r\n"),
-    "garbage": lambda: says_at_once(bytes(range(256)) * 16, stay=False),
-    "garbage and hangs": lambda: says_at_once(bytes(range(256)) * 16, stay=True),
-    "NULs": lambda: says_at_once(bytes(4096), stay=True),
-    "half a line": lambda: says_at_once(b"220 mail.exam", stay=True),
-    "half a line and hangs up": lambda: says_at_once(b"220 mail.exam", stay=False),
-    "endless line": lambda: Flood(b"2"),
-    "endless NULs": lambda: Flood(b"\0"),
-    "endless reply": lambda: Flood(b"220-more\r\n"),
-    "endless headers": lambda: Flood(b"X-More: more\r\n"),
-    "endless untagged": lambda: Flood(b"* OK more\r\n"),
-    "wrong encoding": lambda: says_at_once(b"\xff\xfe2\x002\x000\x00\r\n" * 8, stay=True),
-    "an error of MySQL cut short": lambda: says_at_once(b"\x02\0\0\0\xff\x10", stay=True),
-    "a packet of 16 MiB": lambda: says_at_once(b"\xff\xff\xff\0" + bytes(4096), stay=True),
-    "a packet of SSH without a payload": lambda: says_at_once(b"SSH-2.0-x\r\n\0\0\0\x01\0", stay=True),
-    "a KEXINIT of nothing": lambda: says_at_once(b"SSH-2.0-x\r\n\0\0\0\x0c\x0a\x14" + bytes(10), stay=True),
-    "TLS alert": lambda: says_at_once(b"\x15\x03\x03\x00\x02\x02\x28", stay=True),
-}
+class Neighbour:
+    """A check of a server that works, in a slot of its own every so often, while others misbehave."""
+
+    def __init__(self, tools: Instruments, port: int) -> None:
+        self._probe = CHECK_TYPES["tcp"].build(CHECK_TYPES["tcp"].settings(port=port), tools)
+        self._over = asyncio.Event()
+        self.seen: list[Attempt] = []
+        self.late = 0.0
+        """Seconds by which a slot began late at most: of the loop, and of a machine that is busy with others."""
+        self.busy = 0.0
+        """Seconds of processor time that the loop's thread took between two slots at most."""
+
+    async def keep_on(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while not self._over.is_set():
+                slot, busy = time.monotonic() + TICK, time.thread_time()
+                await asyncio.sleep(TICK)
+                self.late = max(self.late, time.monotonic() - slot)
+                self.busy = max(self.busy, time.thread_time() - busy)
+                group.create_task(self._look())
+
+    async def _look(self) -> None:
+        self.seen.append(await self._probe.attempt(Target("127.0.0.1"), TIMEOUT))
+
+    def end(self) -> None:
+        self._over.set()
 
 
-async def measured(tools: Instruments, kind: str, **keys: Any) -> tuple[Attempt, float]:
+def servers(
+    stack: contextlib.ExitStack, tls: ssl.SSLContext, kind: str, stage: Stage
+) -> dict[str, Misbehaving | Datagrams]:
+    """Start one for each behaviour, for as long as the stack lasts."""
+    if kind == "dns" and stage.name == BEFORE:
+        return {name: stack.enter_context(Datagrams(answer)) for name, answer in BY_DATAGRAMS.items()}
+    more = OVER_TLS if Do.TLS in stage.moves else IN_A_HANDSHAKE if Do.HALF in stage.moves else {}
+    asked = kind in ("http", "https") and stage.moves[-1:] == (Do.HEAR,)
+    behaviours = EVERYWHERE | more | (OF_A_PAGE if asked else {})
+    return {
+        name: stack.enter_context(Misbehaving(stage, behave, tls, listener_beside(stack) if kind == "dns" else None))
+        for name, behave in behaviours.items()
+    }
+
+
+def built(tools: Instruments, files: Files, kind: str, stage: Stage, port: int) -> Probe:
+    stand_ins = {"CA": files.ca, "PASSWORD": files.password}
+    keys = {key: stand_ins.get(each, each) if isinstance(each, str) else each for key, each in stage.keys.items()}
     check_type = CHECK_TYPES[kind]
-    given = _KEYS.get(kind, {}) | keys
-    probe = check_type.build(check_type.settings(**given), tools)
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    attempt = await probe.attempt(Target("127.0.0.1"), TIMEOUT)
-    return attempt, loop.time() - began
+    return check_type.build(check_type.settings(**keys, **where(kind, port)), tools)
 
 
 def where(kind: str, port: int) -> dict[str, Any]:
     return {"url": f"{kind}://127.0.0.1:{port}/"} if CHECK_TYPES[kind].needs_url else {"port": port}
 
 
-def is_a_failure(attempt: Attempt) -> bool:
-    return attempt.outcome is Outcome.FAIL and attempt.reason.partition(":")[0] in set(Reason)
+async def begun(probe: Probe) -> Attempt:
+    """Make the attempt without a task."""
+    told: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+    assert isinstance(probe, Swift)
+    assert probe.begin(Target("127.0.0.1"), TIMEOUT, told.set_result)
+    return await told
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS)
-@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind != "dns"])
-async def test_a_server_that_misbehaves_costs_a_failure_within_the_deadline(
-    instruments: Instruments, kind: str, behaviour: str
-) -> None:
-    script = BEHAVIOURS[behaviour]()
-    for _ in range(3):  # a machine that is busy with other things is late itself
-        async with Server(script) as server:
-            seen, took = await measured(instruments, kind, **where(kind, server.port))
-        assert is_a_failure(seen), (seen.outcome, seen.reason, seen.steps)
-        if took <= TIMEOUT + LATE:
-            break
-    assert took <= TIMEOUT + LATE
-    if isinstance(script, Flood):
-        assert script.sent <= 3 * MOST_SENT
+async def timed(attempt: Callable[[], Any]) -> tuple[Attempt, float]:
+    began = time.monotonic()
+    return await attempt(), time.monotonic() - began
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind != "dns"])
-async def test_a_server_that_takes_no_connection_costs_a_failure(instruments: Instruments, kind: str) -> None:
-    with full_backlog() as port:
-        seen, _ = await measured(instruments, kind, **where(kind, port))
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "timeout")
-    with closed_port() as port:
-        seen, _ = await measured(instruments, kind, **where(kind, port))
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "refused")
+def fault(stage: Stage, name: str, server: Misbehaving | Datagrams, seen: Attempt) -> str:
+    """Say what is wrong with how the attempt ended; empty where nothing is."""
+    word = seen.reason.partition(":")[0]
+    hung_up = "up" in name.split() or "resets" in name or name == "half-closes"
+    if not server.reached:
+        return f"the stage was not reached: {seen.reason}"
+    if seen.outcome is Outcome.OK and stage.farewell and hung_up:
+        return ""
+    return "" if seen.outcome is Outcome.FAIL and word in set(Reason) else f"{seen.outcome}: {seen.reason}"
 
 
-class Datagrams(asyncio.DatagramProtocol):
-    """Answers every datagram with what it is given, with the question's number in front or another one."""
+def roads(probe: Probe) -> dict[str, Callable[[], Any]]:
+    """Give the ways to make an attempt: by a task, and by callbacks where there is such a way."""
+    by_task = {"": lambda: probe.attempt(Target("127.0.0.1"), TIMEOUT)}
+    swift = {" (by callbacks)": lambda: begun(probe)} if type(probe).__name__ == "HttpProbe" else {}
+    return by_task | swift
 
-    def __init__(self, answer: bytes, *, right: bool = True, times: int = 1) -> None:
-        self._answer = answer
-        self._right = right
-        self._times = times
-        self._transport: asyncio.DatagramTransport | None = None
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
+@contextlib.contextmanager
+def neighbouring_server() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listener:
+        yield listener.getsockname()[1]
 
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        assert self._transport is not None
-        number = data[:2] if self._right else struct.pack("!H", data[0] * 256 + data[1] ^ 1)
-        for _ in range(self._times):
-            self._transport.sendto(number + self._answer, address)
+
+async def all_at_once(tools: Instruments, files: Files, kind: str, stage: Stage) -> tuple[Neighbour, dict[str, str]]:
+    """Let every behaviour happen at the same time beside a neighbour; gives what was wrong, by behaviour."""
+    with contextlib.ExitStack() as stack:
+        neighbour = Neighbour(tools, stack.enter_context(neighbouring_server()))
+        cases = []
+        for name, server in servers(stack, files.tls, kind, stage).items():
+            for road, attempt in roads(built(tools, files, kind, stage, server.port)).items():
+                cases.append((name, road, server, attempt))
+        ticking = asyncio.create_task(neighbour.keep_on())
+        ended = await asyncio.gather(*(timed(attempt) for _, _, _, attempt in cases))
+        neighbour.end()
+        await ticking
+    wrong = {}
+    for (name, road, server, _), (seen, took) in zip(cases, ended, strict=True):
+        wrong[name + road] = fault(stage, name, server, seen)
+        if took - neighbour.late > TIMEOUT + LATE:
+            wrong[name + road] += f" after {took} seconds"
+    wrong["the neighbour"] = ", ".join({each.reason for each in neighbour.seen if each.outcome is not Outcome.OK})
+    return neighbour, {name: what for name, what in wrong.items() if what}
 
 
 @pytest.mark.parametrize(
-    ("answers", "reasons"),
-    [
-        (lambda: Datagrams(bytes(range(256))), {"protocol"}),
-        (lambda: Datagrams(b""), {"protocol"}),
-        (lambda: Datagrams(bytes(10)), {"protocol"}),
-        (lambda: Datagrams(b"\x81\x80" + bytes(8), right=False), {"timeout"}),
-        (lambda: Datagrams(b"\x81\x80" + bytes(8), right=False, times=100), {"protocol"}),
-        (lambda: Datagrams(b"\x81\x85" + bytes(8)), {"status: REFUSED"}),
-        (lambda: Datagrams(b"\x81\x80" + bytes(8)), {"content: no answer"}),
-        (lambda: Datagrams(b"\x83\x80" + bytes(8)), {"refused"}),  # truncated, and nobody listens on TCP
-        (lambda: Datagrams(b"\x81\x80\0\1\0\1\0\0\0\0\xc0\x0c\0\1\0\1"), {"protocol"}),  # a name that points at itself
-    ],
+    ("kind", "stage"),
+    [pytest.param(kind, each, id=f"{kind} {each.name}") for kind, known in STAGES.items() for each in known],
 )
-async def test_a_name_server_that_misbehaves_costs_a_failure(
-    instruments: Instruments, answers: Callable[[], Datagrams], reasons: set[str]
+async def test_a_server_that_misbehaves_costs_its_own_check_a_failure_in_time_and_the_others_nothing(
+    instruments: Instruments, files: Files, kind: str, stage: Stage
 ) -> None:
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(answers, local_addr=("127.0.0.1", 0))
-    try:
-        seen, took = await measured(instruments, "dns", port=transport.get_extra_info("sockname")[1])
-    finally:
-        transport.close()
-    assert seen.outcome is Outcome.FAIL
-    assert seen.reason in reasons
-    assert took <= TIMEOUT + 1
-
-
-async def test_nobody_who_listens_for_datagrams_is_refused(instruments: Instruments) -> None:
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    seen, _ = await measured(instruments, "dns", port=port)
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "refused")
-
-
-async def test_an_endless_redirect_is_a_failure(instruments: Instruments) -> None:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(redirect("/again"))
-        await writer.drain()
-
-    async with Server(script) as server:
-        seen, _ = await measured(instruments, "http", url=server.url())
-    assert seen.reason in {"redirect: too many", "timeout"}
-
-
-async def test_a_decompression_bomb_is_not_unpacked(instruments: Instruments) -> None:
-    import gzip
-
-    bomb = gzip.compress(bytes(256 * 1024 * 1024), 9)
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(page(bomb, headers="Content-Encoding: gzip\r\n"))
-        await writer.drain()
-
-    import tracemalloc
-
-    async with Server(script) as server:
+    for _ in range(TRIES):
         tracemalloc.start()
-        seen, _ = await measured(instruments, "http", url=server.url(), expect="never")
+        neighbour, wrong = await all_at_once(instruments, files, kind, stage)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert seen.outcome is Outcome.FAIL
-    assert peak < 32 * 1024 * 1024
+        if neighbour.late < LATE:
+            break
+    assert wrong == {}
+    assert neighbour.seen
+    assert neighbour.busy < STALL
+    assert peak < MOST_MEMORY
+
+
+def test_every_check_type_has_its_stages() -> None:
+    assert set(STAGES) == set(CHECK_TYPES) - {"icmp"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STAGES if kind != "dns"])
+async def test_a_server_that_takes_no_connection_costs_a_failure(
+    instruments: Instruments, files: Files, kind: str
+) -> None:
+    for given, reason in ((full_backlog, "timeout"), (closed_port, "refused")):
+        with given() as port:
+            probe = built(instruments, files, kind, STAGES[kind][0], port)
+            for attempt in roads(probe).values():
+                seen = await attempt()
+                assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason)
