@@ -150,6 +150,17 @@ class Result(NamedTuple):
     """Why not ok: of a fail a ``Reason`` and its detail (``timeout``, ``status: 500``), else a phrase; empty for ok."""
 
 
+class Certificate(NamedTuple):
+    """What a server presented to a check that speaks TLS; the times are Unix seconds."""
+
+    fingerprint: str
+    """SHA-256 of the server's own certificate, in hexadecimal digits."""
+    expiry: int
+    """When it ceases to be accepted: the first end in the chain by which it is trusted; its own where it is not."""
+    earliest: int
+    """The first end of all certificates that were presented, whether needed or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Results of one check with one outcome and no gap between them: what ``first`` to ``last`` say together.

@@ -1,16 +1,20 @@
-"""Certificates that are about to expire: who is told, once for each of the days that a check names."""
+"""Certificates that are about to expire: who is told, once for each of the days that checks name.
+
+A certificate is itself wherever it is shown: one that several checks and servers show is told of in one mail to each
+customer, with all of them. A new one, renewed or not, starts afresh.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.books.post import post
-from monitor.mail.certificates import CertificateLetter
+from monitor.mail.certificates import CertificateLetter, ExpiringCertificate
 from monitor.mail.compose import compose
 from monitor.store import outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlite_utils import Database
 
@@ -19,6 +23,22 @@ if TYPE_CHECKING:
 
 _DAY: Millis = 86_400_000
 KIND = "certificate"
+
+
+class Seen(NamedTuple):
+    """A certificate, as the mails that tell of it know it again."""
+
+    fingerprint: str
+    expiry: int
+    """Unix seconds; an authority on the way that ends sooner can be renewed while the certificate stays."""
+
+
+class _News(NamedTuple):
+    """What a customer is to be told of a certificate."""
+
+    seen: Seen
+    step: int
+    checks: tuple[CheckKey, ...]
 
 
 def days_left(expiry: int, at: Millis) -> int:
@@ -32,19 +52,38 @@ def step_reached(expiry: int, warn_days: Iterable[int], at: Millis) -> int | Non
     return min((days for days in warn_days if left <= days), default=None)
 
 
-def warn_once(db: Database, context: Context, key: CheckKey, expiry: int, step: int, at: Millis) -> int:
-    """Queue the mails that tell of a certificate, unless they told of that step or a later one; gives how many.
+def warn(
+    db: Database, context: Context, due: Mapping[Seen, Mapping[CheckKey, tuple[int, ...]]], at: Millis
+) -> tuple[int, ...]:
+    """Queue one mail for each customer who was not yet told of a step, or a later one, of some certificates.
 
-    Everybody is told who is told of the check's outages; the operators get a copy. ``expiry`` is in Unix seconds.
+    ``due`` has the checks that show each of them, with the days at which those want it told. Everybody is told who is
+    told of a check's outages; the operators get a copy. Gives the numbers of the mails.
     """
-    told = outbox.certificate_told(db, key, expiry)
-    if told is not None and told <= step:
-        return 0
-    queued = 0
-    for customer in context.told_of_check(key, at):
-        letter = compose(
-            CertificateLetter(context.reader(customer), key.server, key.name, expiry * 1000, days_left(expiry, at))
-        )
-        body = {"server": key.server, "check": key.name, "expiry": expiry, "days": step}
-        queued += post(db, context, KIND, at=at, customer=customer, body=body, letter=letter) is not None
-    return queued
+    told = outbox.certificates_told(db)
+    news: dict[str | None, list[_News]] = {}
+    for seen, watched in due.items():
+        for customer, keys in context.told_of_checks(watched, at).items():
+            step = step_reached(seen.expiry, (days for key in keys for days in watched[key]), at)
+            if step is not None and told.get((customer, *seen), step + 1) > step:
+                news.setdefault(customer, []).append(_News(seen, step, tuple(keys)))
+    queued = (_queue(db, context, customer, their_news, at) for customer, their_news in news.items())
+    return tuple(number for number in queued if number is not None)
+
+
+def _queue(db: Database, context: Context, customer: str | None, news: list[_News], at: Millis) -> int | None:
+    nearest_first = sorted(news, key=lambda each: each.seen.expiry)
+    letter = CertificateLetter(
+        context.reader(customer),
+        tuple(
+            ExpiringCertificate(seen.fingerprint, seen.expiry * 1000, days_left(seen.expiry, at), checks)
+            for seen, _, checks in nearest_first
+        ),
+    )
+    body = {
+        "certificates": [
+            {**seen._asdict(), "days": step, "checks": [list(key) for key in checks]}
+            for seen, step, checks in nearest_first
+        ]
+    }
+    return post(db, context, KIND, at=at, customer=customer, body=body, letter=compose(letter))

@@ -16,7 +16,7 @@ from monitor.model import PING, CheckKey, Outcome, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from monitor.model import Millis, Outage, Result
+    from monitor.model import Certificate, Millis, Outage, Result
     from monitor.probes.probe import Phases
 
 __all__ = [
@@ -80,8 +80,8 @@ class CheckView:
     latency: int | None = None
     """Microseconds, of its last result; None unless that was ok."""
     reason: str = ""
-    cert_expiry: int | None = None
-    """Unix seconds of the certificate seen last, kept while the check fails; None for checks without TLS."""
+    certificate: Certificate | None = None
+    """The one that was seen last, kept while the check fails; None for checks without TLS."""
     phases: Phases | None = None
     """How long its last attempt took to get where; None for pings."""
 
@@ -197,9 +197,9 @@ class Board:
         self.maintenance(self._announced)
 
     def check_result(
-        self, result: Result, cert_expiry: int | None = None, phases: Phases | None = None
+        self, result: Result, certificate: Certificate | None = None, phases: Phases | None = None
     ) -> CheckView | None:
-        """Take what a check gave; ``cert_expiry`` in Unix seconds. The result of a check that left is ignored.
+        """Take what a check gave. The result of a check that left is ignored.
 
         Gives how the check is shown now, in the state that it was in before; None for one that left.
         """
@@ -211,8 +211,8 @@ class Board:
         view.latency = result.latency
         view.reason = result.reason
         view.phases = phases
-        if cert_expiry is not None:
-            view.cert_expiry = cert_expiry
+        if certificate is not None:
+            view.certificate = certificate
         return view
 
     def check_state(self, key: CheckKey, state: State, since: Millis | None) -> None:

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.books.certificates import step_reached, warn_once
+from monitor.books.certificates import Seen, step_reached, warn
 from monitor.errors import StoreError
 
 if TYPE_CHECKING:
@@ -39,24 +39,40 @@ class CertificateKeeper:
         self._now = now
         self._context = context
         self._warn_days = warn_days
-        self._told: dict[CheckKey, tuple[int, int]] = {}
-        """The expiry and the step of each check that were seen to last, so that the outbox is not asked every time."""
+        self._since: dict[Seen, Millis] = {}
+        """When each certificate was first met: a sweep later every check that shows it has done so."""
+        self._told: dict[Seen, int] = {}
+        """The step of each that was dealt with, so that the outbox is not asked every time."""
+        self._told_under: Context | None = None
 
     async def look(self) -> None:
         """Tell of what has come near enough; to be called every minute."""
         now, context = self._now(), self._context()
+        if context is not self._told_under:  # others may have to be told now
+            self._told, self._told_under = {}, context
+        shown = self._shown()
+        self._since = {seen: self._since.get(seen, now) for seen in shown}
+        due: dict[Seen, dict[CheckKey, tuple[int, ...]]] = {}
+        steps: dict[Seen, int] = {}
+        for seen, checks in shown.items():
+            step = step_reached(seen.expiry, (each for days in checks.values() for each in days), now)
+            if step is not None and self._told.get(seen) != step and now - self._since[seen] >= context.interval:
+                due[seen], steps[seen] = checks, step
+        if not due:
+            return
+        try:
+            await self._write(partial(warn, context=context, due=due, at=now))
+        except StoreError as error:
+            log.warning("certificates that are about to expire: %s", error)
+            return
+        self._told |= steps
+
+    def _shown(self) -> dict[Seen, dict[CheckKey, tuple[int, ...]]]:
+        """Give each certificate with the checks that show it now."""
+        shown: dict[Seen, dict[CheckKey, tuple[int, ...]]] = {}
         for key, days in self._warn_days().items():
             view = self._board.checks.get(key)
-            if view is None or view.cert_expiry is None:
-                continue
-            step = step_reached(view.cert_expiry, days, now)
-            if step is None or self._told.get(key) == (view.cert_expiry, step):
-                continue
-            try:
-                await self._write(
-                    partial(warn_once, context=context, key=key, expiry=view.cert_expiry, step=step, at=now)
-                )
-            except StoreError as error:
-                log.warning("the certificate of %s: %s", key, error)
-                return
-            self._told[key] = (view.cert_expiry, step)
+            if view is not None and view.certificate is not None:
+                seen = Seen(view.certificate.fingerprint, view.certificate.expiry)
+                shown.setdefault(seen, {})[key] = days
+        return shown

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.books.remembered import Recorded
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
-    from monitor.model import CheckKey, Millis, Outage, Result, Run
+    from monitor.model import Certificate, CheckKey, Millis, Outage, Result, Run
     from monitor.probes.probe import Phases
     from monitor.store.outbox import Mail
 
@@ -45,7 +45,7 @@ class Live:
         recording: Recording,
         *,
         clock: Callable[[], tuple[Millis, float]],
-        certificate: Callable[[CheckKey], int | None],
+        certificate: Callable[[CheckKey], Certificate | None],
         phases: Callable[[CheckKey], Phases | None],
         write_later: Callable[[Callable[[Database], object]], None],
         sweep_written: Callable[[], None],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.engine.sight import Sight
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
-    from monitor.model import Millis
+    from monitor.model import Certificate, Millis
     from monitor.probes.cycle import Plan
     from monitor.probes.probe import Attempt, Phases
 
@@ -69,7 +69,7 @@ class Sweeper:
         """Checks that were not ok last time."""
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
-        self._certificates: dict[CheckKey, int] = {}
+        self._certificates: dict[CheckKey, Certificate] = {}
         self._phases: dict[CheckKey, Phases] = {}
         self._newest: dict[CheckKey, asyncio.Task[None]] = {}
         """The cycle of each check that began last, while it is under way as a task."""
@@ -83,7 +83,7 @@ class Sweeper:
         def kept(key: CheckKey) -> bool:
             return any(turn.key == key for turn in turns.get(key.server, ()))
 
-        self._certificates = {key: expiry for key, expiry in self._certificates.items() if kept(key)}
+        self._certificates = {key: known for key, known in self._certificates.items() if kept(key)}
         self._phases = {key: known for key, known in self._phases.items() if kept(key)}
         self._suspects = {key for key in self._suspects if kept(key)}
         for key in [key for key in self._waiting if not kept(key)]:
@@ -101,8 +101,8 @@ class Sweeper:
         """How long the last attempt of a service's check took to get where; None for pings and before the first."""
         return self._phases.get(key)
 
-    def certificate(self, key: CheckKey) -> int | None:
-        """When the certificate that a check saw last expires, in Unix seconds; None where it never saw one."""
+    def certificate(self, key: CheckKey) -> Certificate | None:
+        """Give the certificate that a check saw last; None where it never saw one."""
         return self._certificates.get(key)
 
     def launch(self, slot: Slot, late: Millis) -> None:
@@ -279,8 +279,8 @@ class Sweeper:
         ok = outcome is Outcome.OK
         (self._suspects.discard if ok else self._suspects.add)(turn.key)
         latency = last.latency_us if ok else None
-        if last.cert_expiry is not None:
-            self._certificates[turn.key] = last.cert_expiry
+        if last.certificate is not None and last.certificate != self._certificates.get(turn.key):
+            self._certificates[turn.key] = last.certificate
         if turn.key.name != PING:
             self._phases[turn.key] = phases(last.steps)
         self._telemetry.result(turn.type, outcome, latency)

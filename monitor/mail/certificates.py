@@ -1,4 +1,4 @@
-"""The letter that a certificate is about to expire."""
+"""The letter that certificates are about to expire."""
 
 from __future__ import annotations
 
@@ -7,48 +7,83 @@ from typing import TYPE_CHECKING
 
 from monitor.mail.sheet import Card, Fact, Sheet, Tone
 from monitor.mail.text import one_line
-from monitor.mail.wording import SUBJECT_LENGTH, cut, instant
+from monitor.mail.wording import SUBJECT_LENGTH, cut, instant, listed
 
 if TYPE_CHECKING:
     from monitor.mail.letters import Reader
-    from monitor.mail.words import Words
-    from monitor.model import Millis
+    from monitor.mail.words import CertificateWords, Words
+    from monitor.model import CheckKey, Millis
 
 MOST_URGENT = 1
 """Days left at which it becomes urgent."""
+_ROOM = 2000
+"""Characters for the names of the checks that show one certificate."""
+_MOST = 50
+"""Certificates that a letter describes; those that expire first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringCertificate:
+    """One certificate, as it was seen last."""
+
+    fingerprint: str
+    """SHA-256, in hexadecimal digits."""
+    expires: Millis
+    days: int
+    """Whole days left; negative where it has expired."""
+    checks: tuple[CheckKey, ...]
+    """Those that show it, at least one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateLetter:
-    """One check's certificate, as it was seen last."""
+    """Certificates of one customer, whichever expires first first; at least one."""
 
     reader: Reader
-    server: str
-    check: str
-    expires: Millis
-    days: int
-    """Whole days left; negative where it has expired."""
+    certificates: tuple[ExpiringCertificate, ...]
 
 
 def certificate_subject(letter: CertificateLetter, words: Words) -> str:
-    """Return the subject: how long it has left, and whose it is."""
-    certificate = words.certificate
-    head = certificate.expired if letter.days < 0 else certificate.days_left.format(count=letter.days)
-    return cut(f"{certificate.word}: {head}: {one_line(letter.server)} ({one_line(letter.check)})", SUBJECT_LENGTH)
+    """Return the subject: how long the first has left, and whose it is."""
+    first, certificate = letter.certificates[0], words.certificate
+    state = certificate.expired if first.days < 0 else certificate.days_left.format(count=first.days)
+    head = f"{certificate.word}: {state}: "
+    checks = dict.fromkeys(key for each in letter.certificates for key in each.checks)
+    if len(checks) == 1:
+        return cut(head + _named(first.checks[0]), SUBJECT_LENGTH)
+    return head + listed([one_line(server) for server in dict.fromkeys(key.server for key in checks)], _room(head))
+
+
+def _room(head: str) -> int:
+    return SUBJECT_LENGTH - len(head)
 
 
 def certificate_sheet(letter: CertificateLetter, words: Words) -> Sheet:
-    """Return when it expires, and what follows from that."""
+    """Return when they expire, who shows them, and what follows from that."""
     reader, certificate = letter.reader, words.certificate
     greeting = (words.outage.greeting.format(name=one_line(reader.name)),) if reader.name else ()
-    facts = (
-        Fact(certificate.check, one_line(letter.check)),
-        Fact(certificate.expires, instant(letter.expires, reader.timezone, reader.language)),
-    )
+    over = all(each.days < 0 for each in letter.certificates)
+    left_out = len(letter.certificates) - _MOST
     return Sheet(
         language=reader.language,
-        tone=Tone.BAD if letter.days < MOST_URGENT else Tone.WARNING,
-        headline=certificate.title,
-        opening=(*greeting, certificate.opening),
-        cards=(Card(title=one_line(letter.server), facts=facts),),
+        tone=Tone.BAD if letter.certificates[0].days < MOST_URGENT else Tone.WARNING,
+        headline=certificate.expired_title if over else certificate.title,
+        opening=(*greeting, certificate.expired_opening if over else certificate.opening),
+        cards=tuple(_card(each, reader, certificate) for each in letter.certificates[:_MOST]),
+        closing=(certificate.more.format(count=left_out),) if left_out > 0 else (),
     )
+
+
+def _card(each: ExpiringCertificate, reader: Reader, words: CertificateWords) -> Card:
+    servers = dict.fromkeys(one_line(key.server) for key in each.checks)
+    facts = (
+        Fact(words.expires, instant(each.expires, reader.timezone, reader.language)),
+        Fact(words.left, str(each.days) if each.days >= 0 else words.expired),
+        Fact(words.checks, listed([_named(key) for key in each.checks], _ROOM)),
+        Fact(words.fingerprint, each.fingerprint),
+    )
+    return Card(title=listed(list(servers), SUBJECT_LENGTH), facts=facts)
+
+
+def _named(key: CheckKey) -> str:
+    return f"{one_line(key.server)} ({one_line(key.name)})"

@@ -211,10 +211,16 @@ _CERTIFICATE = CertificateWords(
     days_left="days left: {count}",
     expired="expired",
     title="A certificate is about to expire",
-    opening="The certificate that our monitoring sees there is about to expire, or has expired. "
-    "Browsers and programs refuse an expired one; please renew it in time.",
-    check="Check",
+    opening="Our monitoring sees a certificate that is about to expire. Browsers and programs refuse an expired one; "
+    "please renew it in time.",
+    expired_title="A certificate has expired",
+    expired_opening="Our monitoring sees a certificate that has expired. Browsers and programs refuse it; "
+    "please renew it.",
     expires="Expires",
+    left="Days left",
+    checks="Seen by",
+    fingerprint="Fingerprint (SHA-256)",
+    more="Further certificates that expire later: {count}",
 )
 
 ENGLISH: Final = Words(

@@ -222,10 +222,16 @@ _CERTIFICATE = CertificateWords(
     days_left="kalan gün: {count}",
     expired="süresi doldu",
     title="Bir sertifikanın süresi dolmak üzere",
-    opening="İzleme sistemimizin gördüğü sertifikanın süresi dolmak üzere veya dolmuş. Tarayıcılar ve "
-    "programlar süresi dolmuş sertifikayı reddeder; lütfen zamanında yenileyin.",
-    check="Kontrol",
+    opening="İzleme sistemimiz, süresi dolmak üzere olan bir sertifika görüyor. Tarayıcılar ve programlar süresi "
+    "dolmuş sertifikayı reddeder; lütfen zamanında yenileyin.",
+    expired_title="Bir sertifikanın süresi doldu",
+    expired_opening="İzleme sistemimiz, süresi dolmuş bir sertifika görüyor. Tarayıcılar ve programlar bu sertifikayı "
+    "reddeder; lütfen yenileyin.",
     expires="Bitiş tarihi",
+    left="Kalan gün",
+    checks="Görüldüğü yer",
+    fingerprint="Parmak izi (SHA-256)",
+    more="Süresi daha sonra dolacak diğer sertifikalar: {count}",
 )
 
 TURKISH: Final = Words(

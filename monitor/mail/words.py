@@ -147,8 +147,14 @@ class CertificateWords:
     expired: str
     title: str
     opening: str
-    check: str
+    expired_title: str
+    expired_opening: str
     expires: str
+    left: str
+    checks: str
+    fingerprint: str
+    more: str
+    """``{count}`` certificates that the letter has no room for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from monitor.model import Reason
+from monitor.model import Certificate, Reason
 from monitor.probes.trail import printable
+
+if TYPE_CHECKING:
+    from monitor.model import Millis
 
 # OpenSSL's X509_V_ERR_* numbers
 _REASONS = {
@@ -35,45 +40,106 @@ def refusal(error: ssl.SSLCertVerificationError) -> Reason:
 
 _LONGEST = 500
 """Characters of a line that tells of a certificate: who made it can write what they like."""
+_MOST_SHOWN = 10
+_NAMES = ("DNS", "IP Address")
+_DER = 2
+"""What the ssl module's own C code calls that encoding."""
+_DAY = 86_400_000
+
+
+class _Shown(NamedTuple):
+    """One certificate that was presented."""
+
+    info: dict[str, Any]
+    fingerprint: str
+    end: int | None
+    """Unix seconds; None for a date that no calendar has."""
 
 
 class Handshake:
-    """What a TLS handshake came to."""
+    """What a TLS handshake came to, perhaps nothing but the certificates that were refused."""
 
-    def __init__(self, tls: ssl.SSLObject) -> None:
+    def __init__(self, tls: ssl.SSLObject, now: Millis) -> None:
+        """``now`` is what the days that are left are counted from."""
         self.version = tls.version() or ""
         self._cipher = (tls.cipher() or ("",))[0]
+        self._now = now
         self._chain = _presented(tls)
-        self.expiry = _first_end(self._chain)
-        """Unix seconds at which the first certificate of the presented chain expires; None where unknown."""
+        self.certificate = _judged(self._chain, _trusted(tls))
+        """None where the server presented none that can be read."""
 
     def __str__(self) -> str:
-        leaf = self._chain[0] if self._chain else {}
-        names = ", ".join(str(value) for kind, value in leaf.get("subjectAltName", ()) if kind in ("DNS", "IP Address"))
-        lines = [f"{self.version} {self._cipher}", f"subject {_name(leaf.get('subject'))}; names {names or '-'}"]
-        lines.append(f"issuer {_name(leaf.get('issuer'))}; {len(self._chain)} in the chain")
-        lines.append(f"from {leaf.get('notBefore', '?')} until {leaf.get('notAfter', '?')}")
+        lines = [", ".join(filter(None, (self.version, self._cipher)))] if self._cipher else []
+        for number, each in enumerate(self._chain[:_MOST_SHOWN]):
+            lines += self._told(number, each)
+        if len(self._chain) > _MOST_SHOWN:
+            lines.append(f"... {len(self._chain)} in the chain")
         return printable("\n".join(line[:_LONGEST] for line in lines))
 
+    def _told(self, number: int, shown: _Shown) -> list[str]:
+        info = shown.info
+        lines = [f"{number} subject {_name(info.get('subject'))}"]
+        names = ", ".join(str(value) for kind, value in info.get("subjectAltName", ()) if kind in _NAMES)
+        if number == 0:
+            lines.append(f"  names {names or '-'}")
+        lines.append(f"  issuer {_name(info.get('issuer'))}")
+        lines.append(f"  from {_instant(info, 'notBefore')} until {_instant(info, 'notAfter')}{self._left(shown.end)}")
+        return [*lines, f"  sha256 {shown.fingerprint}"]
 
-def _presented(tls: ssl.SSLObject) -> list[dict[str, Any]]:
-    # the whole chain has a public name from Python 3.13 on only, and there only as bytes
+    def _left(self, end: int | None) -> str:
+        return "" if end is None else f", days left: {(end * 1000 - self._now) // _DAY}"
+
+
+def _presented(tls: ssl.SSLObject) -> list[_Shown]:
+    # the whole chain has a public name from Python 3.13 on only, and there only as bytes; of a handshake that was
+    # refused it can be had too, from OpenSSL 3.0 on
     inner: Any = getattr(tls, "_sslobj", None)
     try:
-        infos = [certificate.get_info() for certificate in inner.get_unverified_chain()]
-    except (AttributeError, TypeError):
-        infos = [tls.getpeercert()]
-    except (ValueError, ssl.SSLError):  # one that cannot even be read: who verifies has refused it already
-        infos = []
-    return [info for info in infos if info]
+        return [_read(certificate) for certificate in inner.get_unverified_chain() or ()]
+    except (AttributeError, TypeError, ValueError, ssl.SSLError):
+        return []  # one that cannot even be read: who verifies has refused it already
 
 
-def _first_end(chain: list[dict[str, Any]]) -> int | None:
+def _trusted(tls: ssl.SSLObject) -> list[int | None]:
+    """Give the ends of the chain by which the certificate is trusted, its authority included; none where it is not."""
+    inner: Any = getattr(tls, "_sslobj", None)
+    if tls.context.verify_mode is ssl.CERT_NONE:
+        return []
     try:
-        ends = [ssl.cert_time_to_seconds(str(info["notAfter"])) for info in chain if "notAfter" in info]
-    except ValueError:  # a date that no calendar has: who verifies has refused it already
+        return [_end(certificate.get_info()) for certificate in inner.get_verified_chain() or ()]
+    except (AttributeError, TypeError, ValueError, ssl.SSLError):
+        return []
+
+
+def _read(certificate: Any) -> _Shown:
+    info = certificate.get_info()
+    return _Shown(info, hashlib.sha256(certificate.public_bytes(_DER)).hexdigest(), _end(info))
+
+
+def _end(info: dict[str, Any]) -> int | None:
+    try:
+        return ssl.cert_time_to_seconds(str(info["notAfter"]))
+    except (KeyError, ValueError):
         return None
-    return min(ends, default=None)
+
+
+def _judged(presented: list[_Shown], trusted: list[int | None]) -> Certificate | None:
+    ends = [each.end for each in presented if each.end is not None]
+    if not ends:
+        return None
+    leaf = presented[0]
+    first = leaf.end if leaf.end is not None else ends[0]
+    relied_on = [end for end in trusted if end is not None] or [first]
+    return Certificate(leaf.fingerprint, expiry=min(relied_on), earliest=min(ends))
+
+
+def _instant(info: dict[str, Any], which: str) -> str:
+    """Write a certificate's date as ISO 8601 has it, where a calendar has it."""
+    given = str(info.get(which, "?"))
+    try:
+        return f"{dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(given), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError):
+        return given
 
 
 def _name(parts: Any) -> str:

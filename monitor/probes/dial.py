@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from monitor.probes.certificate import Handshake
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.trail import Trail
@@ -62,10 +61,10 @@ class Call(Generic[S]):
         self.settings = settings
         self.tools = tools
 
-    async def start_tls(self, settings: Secured, floor: str = "TLSv1.2") -> Handshake:
+    async def start_tls(self, settings: Secured, floor: str = "TLSv1.2") -> None:
         """Speak TLS from here on, as the keys say. Raises ``NotOkError``."""
         context = self.tools.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file, floor=floor)
-        return await self.wire.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
+        await self.wire.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
 
     def password(self, file: Path) -> str:
         """Read a password; raises ``NotOkError``, unknown, where it cannot be read."""

@@ -41,11 +41,20 @@ class Line:
         self._secured: Callable[[ssl.SSLObject], None] | None = None
         self._loop.add_reader(self._fd, take, self._readable)
 
-    def secure(self, context: ssl.SSLContext, name: str, then: Callable[[ssl.SSLObject], None]) -> None:
-        """Speak TLS from here on, with a server that is to be ``name``; ``then`` is called when that stands."""
+    def secure(
+        self,
+        context: ssl.SSLContext,
+        name: str,
+        then: Callable[[ssl.SSLObject], None],
+        refused: Callable[[ssl.SSLObject], None],
+    ) -> None:
+        """Speak TLS from here on, with a server that is to be ``name``; ``then`` is called when that stands.
+
+        ``refused`` is called before a certificate that is not accepted ends it.
+        """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
-        self._secured = then
+        self._secured, self._refused = then, refused
         self._shake(self._tls, then)
 
     def say(self, data: bytes) -> None:
@@ -99,6 +108,7 @@ class Line:
             self._send(self._outgoing.read())
             return
         except ssl.SSLCertVerificationError as error:
+            self._refused(tls)
             raise failed(refusal(error)) from None
         except ssl.SSLEOFError:
             raise failed(Reason.CLOSED) from None

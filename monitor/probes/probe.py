@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.model import Outcome
+    from monitor.model import Certificate, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,13 @@ class Attempt(NamedTuple):
     reason: str
     """Why not ok: a short stable phrase (``timeout``, ``status: 500``); empty for ok. Never a secret."""
     steps: tuple[Step, ...] = ()
-    cert_expiry: int | None = None
-    """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
+    certificate: Certificate | None = None
+    """What was presented first, accepted or not; None without TLS."""
+
+    @property
+    def cert_expiry(self) -> int | None:
+        """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
+        return self.certificate.earliest if self.certificate else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from monitor.clock import Clock
+    from monitor.model import Certificate, Millis
     from monitor.probes.address import Address
+    from monitor.probes.certificate import Handshake
 
 RESOLVE = "resolve"
 CONNECT = "connect"
@@ -67,7 +69,8 @@ class Trail:
         """What is connected to, where an error must be judged by it."""
         self.latency_us: int | None = None
         """Set where the kernel knows it better than the time that passed here."""
-        self.cert_expiry: int | None = None
+        self._certificate: Certificate | None = None
+        self._met = ""
 
     @property
     def step(self) -> str | None:
@@ -91,7 +94,7 @@ class Trail:
         passed = microseconds(self._clock.monotonic() - self._since)
         took = passed if took_us is None else min(took_us, passed)
         self._steps.append(Step(self._open, took, self._text if text is None else text))
-        self._open = None
+        self._open, self._met = None, ""
 
     def split(self, name: str, first_us: int | None, text: str) -> None:
         """End the step under way after ``first_us``, and give the rest of its time to a second one, ``name``."""
@@ -99,6 +102,21 @@ class Trail:
         self.end(took_us=first_us)
         first = self._steps[-1].microseconds if self._steps else 0
         self._steps.append(Step(name, max(0, passed - first), text))
+
+    def shook_hands(self, handshake: Handshake) -> None:
+        """End the step of TLS with what it came to; of several handshakes the first one's certificate is kept."""
+        self.refused(handshake)
+        self.end(self._met)
+
+    def refused(self, handshake: Handshake) -> None:
+        """Take what was presented by a server that is not accepted; how the attempt ends will be told above it."""
+        self._met = str(handshake)
+        if self._certificate is None:
+            self._certificate = handshake.certificate
+
+    def now(self) -> Millis:
+        """Give the time of day."""
+        return self._clock.now()
 
     def sent(self) -> None:
         """Say that a packet leaves now: from the first one the latency runs."""
@@ -117,8 +135,8 @@ class Trail:
         if outcome is Outcome.OK:
             passed = microseconds(self._clock.monotonic() - self.at)
             latency = passed if self.latency_us is None else self.latency_us
-        self.end(reason or None)
-        return Attempt(outcome, self.at, latency, reason, tuple(self._steps), self.cert_expiry)
+        self.end("\n".join(filter(None, (reason, self._met))) or None)
+        return Attempt(outcome, self.at, latency, reason, tuple(self._steps), self._certificate)
 
 
 async def follow(clock: Clock, timeout: float, look: Callable[[Trail], Awaitable[None]]) -> Attempt:  # noqa: ASYNC109

@@ -139,17 +139,17 @@ class Visit:
     def _greet(self, line: Line) -> None:
         if self._request.tls:
             self._trail.begin(TLS)
-            line.secure(self._errand.context(), self._request.server_name, self._secured)
+            line.secure(self._errand.context(), self._request.server_name, self._secured, self._distrusted)
         else:
             self._ask(line)
 
     def _secured(self, tls: ssl.SSLObject) -> None:
-        handshake = Handshake(tls)
-        self._trail.end(str(handshake))
-        if self._trail.cert_expiry is None:
-            self._trail.cert_expiry = handshake.expiry
+        self._trail.shook_hands(Handshake(tls, self._trail.now()))
         assert self._line is not None
         self._ask(self._line)
+
+    def _distrusted(self, tls: ssl.SSLObject) -> None:
+        self._trail.refused(Handshake(tls, self._trail.now()))
 
     def _ask(self, line: Line) -> None:
         self._trail.begin(SEND, self._request.shown)

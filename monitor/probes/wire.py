@@ -128,7 +128,7 @@ class Wire:
         del self._buffer[:count]
         return data
 
-    async def start_tls(self, context: ssl.SSLContext, name: str) -> Handshake:
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """Speak TLS from here on, with a server that is to be ``name``. Raises ``NotOkError``."""
         if self._buffer:
             raise failed(Reason.PROTOCOL, "data before TLS")
@@ -146,17 +146,14 @@ class Wire:
                 self._incoming.write(data)
             except ssl.SSLCertVerificationError as error:
                 self._say_at_once()
+                self.trail.refused(Handshake(tls, self.trail.now()))
                 raise failed(refusal(error)) from None
             except ssl.SSLError as error:
                 self._say_at_once()
                 raise failed(Reason.TLS, (error.reason or "").lower().replace("_", " ")) from None
         await self._flush()
         self._tls = tls
-        handshake = Handshake(tls)
-        if self.trail.cert_expiry is None:
-            self.trail.cert_expiry = handshake.expiry
-        self.trail.end(str(handshake))
-        return handshake
+        self.trail.shook_hands(Handshake(tls, self.trail.now()))
 
     async def _fill(self) -> None:
         """Take more of what the server says into the buffer; raises ``NotOkError`` where it has hung up."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.model import CheckKey, Language, Millis
+    from monitor.model import Language, Millis
 
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
 
@@ -234,16 +234,17 @@ def overdue_claims_told(db: Database) -> frozenset[int]:
     return frozenset(number for (number,) in rows if number is not None)
 
 
-def certificate_told(db: Database, key: CheckKey, expiry: int) -> int | None:
-    """Give the least days left at which a mail told of that certificate of a check; None where none did."""
-    row = db.execute(
-        "SELECT min(json_extract(body, '$.days')) FROM mail WHERE kind = 'certificate'"
-        " AND json_extract(body, '$.server') = ? AND json_extract(body, '$.check') = ?"
-        " AND json_extract(body, '$.expiry') = ?",
-        [key.server, key.name, expiry],
-    ).fetchone()
-    told: int | None = row[0]
-    return told
+def certificates_told(db: Database) -> dict[tuple[str | None, str, int], int]:
+    """Give the least days left of which a mail told a customer (None: the operators alone) of a certificate.
+
+    A certificate is its fingerprint and its expiry in Unix seconds.
+    """
+    rows = db.execute(
+        "SELECT customer, json_extract(value, '$.fingerprint'), json_extract(value, '$.expiry'),"
+        " min(json_extract(value, '$.days')) FROM mail, json_each(body, '$.certificates')"
+        " WHERE kind = 'certificate' GROUP BY 1, 2, 3"
+    )
+    return {(customer, fingerprint, expiry): days for customer, fingerprint, expiry, days in rows}
 
 
 def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:

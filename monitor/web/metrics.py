@@ -72,7 +72,10 @@ def _waits(name: str, what: str, waits: Callable[[Promises], Waits]) -> tuple[tu
 METRICS: tuple[tuple[Family, Source], ...] = (
     _shelved("probe_success", "Whether the last result was ok; absent while unknown."),
     _shelved("probe_duration_seconds", "Latency of the last result; absent unless that was ok."),
-    _shelved("probe_ssl_earliest_cert_expiry", "When the first certificate of the chain expires."),
+    _shelved("probe_ssl_earliest_cert_expiry", "When the first of the certificates that are presented expires."),
+    _shelved(
+        "probe_ssl_last_chain_expiry_timestamp_seconds", "When the chain expires by which the certificate is trusted."
+    ),
     _shelved(
         "monitor_probe_phase_seconds",
         "Where the time of a service's last attempt went: connect, handshake, first_byte.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.engine.board import Board, CheckView, Figures, SubscriptionView, WindowName
     from monitor.engine.telemetry import ProberCounts, Telemetry
+    from monitor.model import Certificate
 
 PRODUCT = "sla-monitor"
 WINDOWS: tuple[WindowName, ...] = ("rolling", "month")
@@ -109,7 +110,11 @@ class Labelled:
             lambda: [took for view in services for took in view.phases or _NO_PHASES],
             _seconds,
         )
-        self._shelve("probe_ssl_earliest_cert_expiry", labelled, lambda: [view.cert_expiry for view in views], _itself)
+        self._shelve(
+            "probe_ssl_earliest_cert_expiry", labelled, lambda: [view.certificate for view in views], _earliest
+        )
+        last_chain = "probe_ssl_last_chain_expiry_timestamp_seconds"
+        self._shelve(last_chain, labelled, lambda: [view.certificate for view in views], _expiry)
 
     def _prepare_subscriptions(self, views: Sequence[SubscriptionView]) -> None:
         labelled = [labels(subscription=view.entry.id) for view in views]
@@ -142,8 +147,12 @@ def _seconds(latency: int | None) -> float | None:
     return None if latency is None else latency / 1_000_000
 
 
-def _itself(value: int | None) -> int | None:
-    return value
+def _earliest(certificate: Certificate | None) -> int | None:
+    return None if certificate is None else certificate.earliest
+
+
+def _expiry(certificate: Certificate | None) -> int | None:
+    return None if certificate is None else certificate.expiry
 
 
 def _availability(figures: Figures | None) -> float | None:

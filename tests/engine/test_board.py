@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.engine.board import SLICE, ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
-from monitor.model import CheckKey, Outage, Outcome, Result, State
+from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 
 NOW = 1_790_935_200_000
 PING, SITE = CheckKey("web-01", "ping"), CheckKey("web-01", "site")
@@ -17,6 +17,7 @@ CHECKS = (
 SUBSCRIPTIONS = (SubscriptionEntry("acme-web-01", "acme", "web-01", "server", 4, 9975),)
 FIGURES = Figures(1, 0, 0, 10_000, 5)
 SEEN = Result(SITE, NOW, Outcome.OK, 1, 400, "")
+CERTIFICATE = Certificate("ab" * 32, expiry=1_900_000_000, earliest=1_900_000_000)
 OUTAGE = Outage(7, SITE, NOW, NOW, None, None, "timeout")
 WINDOW = ActiveWindow(12, frozenset({"web-01", "elsewhere"}), NOW, "planned", "New disks")
 
@@ -53,13 +54,13 @@ def test_every_server_is_there_with_its_checks_in_the_order_of_the_configuration
 
 def test_what_stays_keeps_what_is_known_of_it() -> None:
     made = board()
-    made.check_result(SEEN, 1_900_000_000)
+    made.check_result(SEEN, CERTIFICATE)
     made.check_state(SITE, State.UP, NOW)
     made.figures("acme-web-01", "month", FIGURES)
     made.outage_opened(OUTAGE)
     made.replace_config(CHECKS[:2], [replace(SUBSCRIPTIONS[0], level=2)])
     view = made.checks[SITE]
-    assert (view.state, view.outcome, view.latency, view.cert_expiry) == (State.UP, Outcome.OK, 400, 1_900_000_000)
+    assert (view.state, view.outcome, view.latency, view.certificate) == (State.UP, Outcome.OK, 400, CERTIFICATE)
     assert made.servers["web-01"][1] is view
     assert made.subscriptions["acme-web-01"].figures == {"month": FIGURES}
     assert made.subscriptions["acme-web-01"].entry.level == 2
@@ -86,11 +87,11 @@ def test_what_comes_back_begins_anew() -> None:
 
 def test_a_check_that_is_probed_differently_keeps_its_state_and_loses_its_last_result() -> None:
     made = board()
-    made.check_result(SEEN, 1_900_000_000)
+    made.check_result(SEEN, CERTIFICATE)
     made.check_state(SITE, State.UP, NOW)
     made.replace_config([CHECKS[0], replace(CHECKS[1], prober="http", address="http://www.acme.example/")], [])
     view = made.checks[SITE]
-    assert (view.state, view.since, view.outcome, view.latency, view.cert_expiry) == (State.UP, NOW, None, None, None)
+    assert (view.state, view.since, view.outcome, view.latency, view.certificate) == (State.UP, NOW, None, None, None)
 
 
 def test_news_of_what_has_left_is_ignored() -> None:

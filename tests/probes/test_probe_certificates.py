@@ -63,6 +63,36 @@ async def test_the_expiry_is_that_of_whichever_certificate_of_the_chain_is_first
     assert seen.cert_expiry == int(authority_ends.timestamp())
 
 
+async def test_what_counts_is_the_end_of_the_chain_that_is_trusted_not_of_one_that_nobody_needs(
+    attempt: Try, authority: Authority, tmp_path: Path
+) -> None:
+    ends = NOW + 90 * DAY
+    leaf, unneeded = authority.ca.issue_cert("127.0.0.1", not_after=ends), authority.ca.issue_cert("x", not_after=NOW)
+    pem = tmp_path / "chain.pem"
+    pem.write_bytes(leaf.private_key_and_cert_chain_pem.bytes() + unneeded.cert_chain_pems[0].bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    async with Server(Site({"/": page()}), context) as server:
+        seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+        unverified = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
+    assert seen.certificate == unverified.certificate
+    assert seen.certificate is not None
+    assert (seen.certificate.expiry, seen.certificate.earliest) == (int(ends.timestamp()), int(NOW.timestamp()))
+
+
+async def test_certificates_are_told_apart_by_their_fingerprint(attempt: Try, authority: Authority) -> None:
+    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+        first = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
+        again = await attempt("tls", port=server.port, ca_file=authority.file)
+    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+        renewed = await attempt("tls", port=server.port, ca_file=authority.file)
+    assert first.certificate is not None
+    assert renewed.certificate is not None
+    assert first.certificate == again.certificate
+    assert first.certificate.fingerprint != renewed.certificate.fingerprint
+    assert len(first.certificate.fingerprint) == 64
+
+
 @pytest.mark.parametrize(
     ("name", "starts", "expires", "reason"),
     [
@@ -78,9 +108,13 @@ async def test_a_certificate_that_does_not_hold_is_a_fail_and_the_reason_says_wh
     async with Server(Site({"/": page()}), authority.tls(name, starts=starts, expires=expires)) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
         unverified = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason)
+        refused = await attempt("tls", port=server.port, ca_file=authority.file)
+    assert (seen.outcome, seen.reason, refused.reason) == (Outcome.FAIL, reason, reason)
     assert unverified.outcome is Outcome.OK
     assert unverified.cert_expiry == int(expires.timestamp())
+    assert seen.certificate == refused.certificate == unverified.certificate
+    assert seen.steps[-1].text.splitlines()[0] == reason
+    assert f"until {expires:%Y-%m-%dT%H:%M:%SZ}, days left: " in seen.steps[-1].text
 
 
 async def test_a_certificate_of_an_unknown_authority_is_a_fail(attempt: Try, authority: Authority) -> None:

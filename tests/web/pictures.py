@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed_te
 from monitor.books.promises import Promises, Waits
 from monitor.engine.board import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.engine.telemetry import Telemetry
-from monitor.model import CheckKey, Outage, Outcome, Result, State
+from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 from monitor.probes.probe import Phases
 from monitor.web.exposition import Format
 from monitor.web.metrics import MetricsPage
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NOW: Millis = 1_790_935_200_000
 """2026-10-02 10:00:00 UTC."""
 MINUTE = 60_000
+CERTIFICATE = Certificate("ab" * 32, expiry=1_900_000_000, earliest=1_800_000_000)
 CHECKS = (
     CheckEntry("web-01", "ping", "icmp", "192.0.2.10"),
     CheckEntry("web-01", "site", "https", "https://www.acme.example/"),
@@ -63,7 +64,7 @@ def full() -> tuple[Board, Telemetry]:
     for entry in CHECKS:
         given = result(entry.key)
         tls = entry.prober == "https"
-        board.check_result(given, 1_900_000_000 if tls else None, Phases(400, 900, 1200) if tls else None)
+        board.check_result(given, CERTIFICATE if tls else None, Phases(400, 900, 1200) if tls else None)
         board.check_state(entry.key, State.UP, NOW - 90 * MINUTE)
         telemetry.result(entry.prober, given.outcome, given.latency)
     for subscribed in SUBSCRIPTIONS:

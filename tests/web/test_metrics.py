@@ -19,6 +19,7 @@ from monitor.web.exposition import Format
 from monitor.web.metrics import METRICS, MetricsPage
 from monitor.web.series import SHELF
 from tests.web.pictures import (
+    CERTIFICATE,
     CHECKS,
     NOW,
     PING,
@@ -40,6 +41,7 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
     "probe_success": ("gauge", CHECK),
     "probe_duration_seconds": ("gauge", CHECK),
     "probe_ssl_earliest_cert_expiry": ("gauge", CHECK),
+    "probe_ssl_last_chain_expiry_timestamp_seconds": ("gauge", CHECK),
     "monitor_probe_phase_seconds": ("gauge", [*CHECK, "phase"]),
     "monitor_check_info": ("gauge", [*CHECK, "prober", "address"]),
     "monitor_subscription_info": ("gauge", ["subscription", "customer_id", "server", "product", "level"]),
@@ -154,10 +156,11 @@ def test_duration_is_that_of_a_success() -> None:
 
 def test_the_certificate_seen_last_stays_while_the_check_fails() -> None:
     board = watched()
-    board.check_result(result(SITE), 1_900_000_000)
+    board.check_result(result(SITE), CERTIFICATE)
     board.check_result(result(SITE, Outcome.FAIL))
-    name = "probe_ssl_earliest_cert_expiry"
-    assert samples(page(board, Telemetry()), name) == {'server="web-01",check="site"': 1_900_000_000}
+    text, site = page(board, Telemetry()), 'server="web-01",check="site"'
+    assert samples(text, "probe_ssl_earliest_cert_expiry") == {site: 1_800_000_000}
+    assert samples(text, "probe_ssl_last_chain_expiry_timestamp_seconds") == {site: 1_900_000_000}
 
 
 def test_phases_are_those_that_an_attempt_got_to() -> None:
