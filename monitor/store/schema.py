@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
-from monitor.store.readable import PACKED
+from monitor.store.readable import PACKED, READABLE
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -178,6 +178,12 @@ CREATE INDEX batch_imported ON batch (opened) WHERE source = 'import';
 @migrations(name="2026-11-imported")
 def _imported(db: Database) -> None:
     for statement in _statements(_IMPORTED):
+        db.execute(statement)
+
+
+@migrations(name="2026-11-readable")
+def _readable(db: Database) -> None:
+    for statement in _statements(READABLE):
         db.execute(statement)
 
 

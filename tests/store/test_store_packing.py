@@ -205,7 +205,19 @@ def test_the_view_shows_single_results_to_plain_sqlite(db: Database) -> None:
     found = plain.execute("SELECT * FROM readable_results WHERE server = 'web-01' ORDER BY time").fetchall()
     plain.close()
     assert found == [
-        ("2026-10-02T10:00:00.007Z", "web-01", "ping", "ok", 1, 1.412, "", 1),
-        ("2026-10-02T10:01:00.000Z", "web-01", "ping", "fail", 3, None, "status 500", 1),
-        ("2026-10-02T11:00:00.000Z", "web-01", "ping", "ok", 2, 0.031, "", 1),
+        ("2026-10-02T10:00:00.007Z", "web-01", "ping", "ok", 1, 1.412, "", 1, "2026-10-02T10"),
+        ("2026-10-02T10:01:00.000Z", "web-01", "ping", "fail", 3, None, "status 500", 1, "2026-10-02T10"),
+        ("2026-10-02T11:00:00.000Z", "web-01", "ping", "ok", 2, 0.031, "", 1, "2026-10-02T11"),
     ]
+
+
+def test_the_view_unpacks_only_the_hours_and_checks_that_are_asked_for(db: Database) -> None:
+    add(db, *(Result(key, START + n * HOUR, OK, 1, 1_000 + n, "") for key in (PING, SITE) for n in range(3)))
+    packed(db, START + 3 * HOUR)
+    # an hour that cannot be unpacked stops whoever looks at it
+    spoilt = "UPDATE packed SET count = 1 << 40 WHERE id != ?"
+    db.execute(spoilt, [(START + HOUR) // HOUR << 28 | results.number_of(db, PING)])
+    asked = 'SELECT time FROM readable_results WHERE server = ? AND "check" = ? AND hour = ?'
+    assert db.execute(asked, [PING.server, PING.name, "2026-10-02T11"]).fetchall() == [("2026-10-02T11:00:00.000Z",)]
+    with pytest.raises(sqlite3.DatabaseError):
+        db.execute("SELECT time FROM readable_results").fetchall()
