@@ -13,7 +13,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from monitor.model import Reason
 from monitor.probes.blame import failed
-from monitor.probes.trail import printable
+from monitor.probes.shown import printable
 
 MOST_BODY = 1024 * 1024
 """Bytes of a body, unpacked, that are read and searched."""

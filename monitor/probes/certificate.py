@@ -8,7 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.model import Certificate, Reason
-from monitor.probes.trail import printable
+from monitor.probes.shown import printable
 
 if TYPE_CHECKING:
     from monitor.model import Millis

@@ -67,8 +67,10 @@ class Call(Generic[S]):
         await self.wire.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
 
     def password(self, file: Path) -> str:
-        """Read a password; raises ``NotOkError``, unknown, where it cannot be read."""
-        return self.tools.secrets.read(file)
+        """Read a password, which no step will show. Raises ``NotOkError``, unknown, where it cannot be read."""
+        password = self.tools.secrets.read(file)
+        self.wire.trail.hide(password)
+        return password
 
 
 class DialledProbe(Generic[S]):

@@ -28,6 +28,7 @@ __all__ = ["MOST_BODY", "HttpProbe"]
 class HttpProbe:
     """Asks for a page on a connection of its own; keeps no cookie, uses no proxy."""
 
+    secrets: tuple[str, ...] = ()
     __slots__ = ("_expected", "_instruments", "_settings", "family", "follow", "keep", "request")
 
     def __init__(self, settings: HttpSettings, instruments: Instruments) -> None:
@@ -66,13 +67,13 @@ class HttpProbe:
         self._instruments.http.begin(self, timeout, done)
         return True
 
-    def _login(self) -> str:
-        """Give the header that logs in; empty where nobody does. Raises ``NotOkError``."""
+    def _login(self) -> tuple[str, ...]:
+        """Give the password and what logs in by it; nothing where nobody does. Raises ``NotOkError``."""
         settings = self._settings
         if settings.user is None or settings.password_file is None:
-            return ""
+            return ()
         password = self._instruments.secrets.read(settings.password_file)
-        return f"Authorization: Basic {base64.b64encode(f'{settings.user}:{password}'.encode()).decode()}\r\n"
+        return password, base64.b64encode(f"{settings.user}:{password}".encode()).decode()
 
     def context(self) -> ssl.SSLContext:
         """Give the TLS settings of this check; see ``Errand``."""
@@ -93,10 +94,11 @@ class HttpProbe:
 class _Errand:
     """One attempt that is more than its probe says: it has a login, or its answer is looked at afterwards."""
 
-    __slots__ = ("_probe", "accept", "answer", "context", "family", "follow", "keep", "request")
+    __slots__ = ("_probe", "accept", "answer", "context", "family", "follow", "keep", "request", "secrets")
 
-    def __init__(self, probe: HttpProbe, login: str) -> None:
-        self.request = probe.request.with_login(login)
+    def __init__(self, probe: HttpProbe, login: tuple[str, ...]) -> None:
+        self.request = probe.request.with_login(f"Authorization: Basic {login[-1]}\r\n" if login else "")
+        self.secrets = login
         self.keep = probe.keep
         self.follow = probe.follow
         self.family = probe.family

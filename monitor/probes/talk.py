@@ -9,8 +9,8 @@ from monitor.model import Outcome, Reason
 from monitor.probes.blame import NotOkError, failed
 from monitor.probes.dial import DialledProbe
 from monitor.probes.dialogues import Only
+from monitor.probes.shown import MASK
 from monitor.probes.talk_settings import TalkSettings
-from monitor.probes.wire import MASK
 
 if TYPE_CHECKING:
     from monitor.probes.dial import Call
@@ -83,11 +83,13 @@ def _secrets(call: Call[TalkSettings]) -> dict[str, str]:
     if settings.user is None or settings.password_file is None:
         return {}
     password = call.password(settings.password_file)
-    return {
+    secrets = {
         "password": password,
         "quoted_password": _quoted(password),
         "sasl": base64.b64encode(f"\0{settings.user}\0{password}".encode()).decode(),
     }
+    call.wire.trail.hide(*secrets.values())
+    return secrets
 
 
 def _quoted(text: str) -> str:

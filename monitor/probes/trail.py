@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
 from monitor.probes.blame import NotOkError
 from monitor.probes.probe import Attempt, Phases, Step
+from monitor.probes.shown import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -27,13 +29,6 @@ BODY = "body"
 
 STALL = 0.25
 """Seconds: a deadline noticed later than this shows that the monitor stood still, so what it missed is its own."""
-
-
-def printable(text: str) -> str:
-    """Give what a server said with line breaks kept, and whatever else is not to be printed replaced."""
-    if text.replace("\n", "").isprintable():
-        return text
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def microseconds(seconds: float) -> int:
@@ -70,6 +65,7 @@ class Trail:
         self.latency_us: int | None = None
         """Set where the kernel knows it better than the time that passed here."""
         self._certificate: Certificate | None = None
+        self._mask: Mask | None = None
         self._met = ""
 
     @property
@@ -114,6 +110,12 @@ class Trail:
         if self._certificate is None:
             self._certificate = handshake.certificate
 
+    def hide(self, *secrets: str) -> None:
+        """Keep secrets out of every step, those before and those that follow; called before they are said."""
+        if secrets:
+            self._mask = self._mask or Mask()
+            self._mask.hide(*secrets)
+
     def now(self) -> Millis:
         """Give the time of day."""
         return self._clock.now()
@@ -136,7 +138,10 @@ class Trail:
             passed = microseconds(self._clock.monotonic() - self.at)
             latency = passed if self.latency_us is None else self.latency_us
         self.end("\n".join(filter(None, (reason, self._met))) or None)
-        return Attempt(outcome, self.at, latency, reason, tuple(self._steps), self._certificate)
+        steps = self._steps
+        if self._mask is not None:
+            steps = [replace(step, text=self._mask(step.text)) for step in steps]
+        return Attempt(outcome, self.at, latency, reason, tuple(steps), self._certificate)
 
 
 async def follow(clock: Clock, timeout: float, look: Callable[[Trail], Awaitable[None]]) -> Attempt:  # noqa: ASYNC109

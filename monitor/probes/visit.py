@@ -46,6 +46,8 @@ class Errand(Protocol):
     """Whether redirects are followed."""
     family: str
     """Which of a name's addresses are tried, see ``in_turn``."""
+    secrets: tuple[str, ...]
+    """What no step may show, though the server says it."""
 
     def context(self) -> ssl.SSLContext:
         """Give the TLS settings; raises ``NotOkError``."""
@@ -69,6 +71,7 @@ class Visit:
         self._done: Callable[[Visit, Attempt], None] | None = done
         self._loop = asyncio.get_running_loop()
         self._trail = Trail(clock)
+        self._trail.hide(*errand.secrets)
         self._timer: asyncio.TimerHandle | None = None
         self._redirects = 0
         self._lookup: asyncio.Task[tuple[Address, ...]] | None = None

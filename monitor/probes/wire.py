@@ -15,7 +15,8 @@ from monitor.model import Reason
 from monitor.probes.blame import failed, of_connection
 from monitor.probes.certificate import Handshake, refusal
 from monitor.probes.connect import handshake_us
-from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS, printable
+from monitor.probes.shown import printable
+from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS
 
 if TYPE_CHECKING:
     import re
@@ -30,7 +31,6 @@ LONGEST_LINE = 8 * 1024
 MOST_LINES = 200
 """Lines of one reply."""
 CHUNK = 16 * 1024
-MASK = "********"
 _SHOWN = 200
 """Bytes of an unfinished line that a person is shown."""
 

@@ -1,0 +1,76 @@
+"""What a person sees of what a server said: nothing that cannot be printed, and no secret.
+
+A server may say again what was said to it. Hidden is the password as it stands, as protocols quote it, as pages and
+addresses write it, and within any base64 text, wherever in it the password begins.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MASK = "********"
+_LEAST_BASE64 = 4
+"""Characters of base64 that a password alone decides; of fewer nobody learns it, and they stand in any text."""
+_LEFT_IN_URLS = "/?:@!$&'()*+,;="
+_ENCODINGS = ("latin-1", "cp1254")
+_LEAST_CUT = 4
+"""Characters of a password at the end of a text that was cut there."""
+
+
+def printable(text: str) -> str:
+    """Give what a server said with line breaks kept, and whatever else is not to be printed replaced."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+class Mask:
+    """Hides secrets in texts; without any it leaves them as they are."""
+
+    def __init__(self) -> None:
+        self._forms: list[str] = []
+        """The longest first: one may stand within another."""
+
+    def hide(self, *secrets: str) -> None:
+        """Hide these too from now on."""
+        found = {form for secret in secrets for form in _forms(secret)}
+        self._forms = sorted({*self._forms, *found}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Give the text without the secrets, also without the beginning of one that its end cuts off."""
+        for form in self._forms:
+            text = text.replace(form, MASK)
+        for form in self._forms:
+            for length in range(len(form) - 1, _LEAST_CUT - 1, -1):
+                if text.endswith(form[:length]):
+                    return text[:-length] + MASK
+        return text
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """Give every way in which a secret may be written, also in another encoding than it is read in."""
+    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
+    forms = {secret, escaped, html.escape(secret), quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    forms |= {quote(secret, safe=_LEFT_IN_URLS), quote_plus(secret, safe=_LEFT_IN_URLS)}
+    forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], *_in_base64(secret.encode())}
+    forms |= {form.encode().decode("latin-1") for form in (secret, escaped)}
+    forms |= {secret.encode(other, "replace").decode("utf-8", "replace") for other in _ENCODINGS}
+    return {*forms, *map(printable, forms)} - {""}
+
+
+def _in_base64(secret: bytes) -> Iterable[str]:
+    """Give what of a text in base64 the secret alone decides, for each of the three places at which it may begin."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret).decode()
+        whole = (before + len(secret)) * 8 // 6  # the last character also holds bits of what follows
+        decided = text[-(-before * 8 // 6) : whole]
+        if len(decided) >= _LEAST_BASE64:
+            yield decided
+            yield decided.replace("+", "-").replace("/", "_")
