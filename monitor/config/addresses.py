@@ -95,16 +95,6 @@ def _has_plain_host(parts: SplitResult) -> bool:
     return "@" not in parts.netloc and parts.port != 0 and _is_host(parts.hostname or "")
 
 
-def is_loopback(name: str) -> bool:
-    """Say whether a host is this very machine, by its name alone: nothing is resolved."""
-    if name.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_host(name: str) -> bool:
     # the resolver reads "0x7f.1" as 127.0.0.1: a name whose end is hexadecimal is not what it looks like
     return bool(_HOST.fullmatch(name)) and not _HEXADECIMAL_END.search(name) and is_host(name)

@@ -116,7 +116,7 @@ def _read_server(table: Mapping[str, object], place: Place, types: Mapping[str, 
     services: list[Mapping[str, Any]] = []
     first: set[str] = set()
     for where, service in _tables(table, SERVICE, place, faults, key="name"):
-        found = read_service(service, where, types, faults)
+        found = read_service(service, values.get("address") or "", where, types, faults)
         services.append(found)
         name = found.get("name")
         if name in first:

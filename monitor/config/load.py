@@ -5,7 +5,6 @@ from __future__ import annotations
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.addresses import is_loopback
 from monitor.config.entries import Entries, customer, read_entries, server, subscription
 from monitor.config.faults import MISSING, Faults, Place, nearest
 from monitor.config.files import Sources
@@ -16,6 +15,7 @@ from monitor.config.services import SERVICE
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
 from monitor.config.tables import REPEATED, SINGLE, TOP
 from monitor.config.toml import shown
+from monitor.probes.settings import is_loopback
 from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:

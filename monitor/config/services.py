@@ -45,9 +45,12 @@ def service_keys(types: Mapping[str, CheckType], name: str, folder: Path) -> tup
 
 
 def read_service(
-    table: Mapping[str, object], place: Place, types: Mapping[str, CheckType], faults: Faults
+    table: Mapping[str, object], address: str, place: Place, types: Mapping[str, CheckType], faults: Faults
 ) -> Mapping[str, Any]:
-    """Read one ``[[server.service]]`` and return what is right of ``name``, ``type`` and ``settings``."""
+    """Read one ``[[server.service]]`` and return what is right of ``name``, ``type`` and ``settings``.
+
+    ``address`` is that of the server; empty where that is not known.
+    """
     given = table.get("type")
     if not isinstance(given, str) or given not in types:
         # without a type nothing else of it can be judged
@@ -62,16 +65,16 @@ def read_service(
     settings = types[given].settings(
         **{name: value for name, value in found.known.items() if name not in ("name", "type")}
     )
-    if wrong := _together(settings):
+    if wrong := _together(settings, address):
         key, allowed = wrong
         faults.add(place, key, shown(table[key], key) if key in table else MISSING, allowed)
     return {"name": found["name"], "type": given, "settings": settings}
 
 
-def _together(settings: object) -> tuple[str, str] | None:
+def _together(settings: object, address: str) -> tuple[str, str] | None:
     """Ask a type whether its keys fit each other: the one that does not, and what is allowed."""
-    judge: Callable[[], tuple[str, str] | None] | None = getattr(settings, "together", None)
-    return judge() if judge else None
+    judge: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "together", None)
+    return judge(address) if judge else None
 
 
 def reachability(server: str, reach: str, types: Mapping[str, CheckType]) -> Check:

@@ -53,7 +53,7 @@ class DnsSettings(HostSettings):
         check=anything,
     )
 
-    def together(self) -> tuple[str, str] | None:
+    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - nobody logs in
         """Say which key does not fit the others, and what is allowed."""
         from monitor.probes.dns_words import are_records  # noqa: PLC0415 - see above
 

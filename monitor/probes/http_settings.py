@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from monitor.probes.expression import is_expression
 from monitor.probes.http_wanted import header_expected, place, status_range
-from monitor.probes.settings import anything, family_key, is_host, is_port, key
+from monitor.probes.settings import anything, family_key, is_host, is_loopback, is_port, key
 from monitor.probes.wire_settings import (
     ca_file_key,
     half_a_login,
@@ -138,11 +138,14 @@ class HttpSettings:
         check=anything,
     )
 
-    def together(self) -> tuple[str, str] | None:
+    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - the URL says where
         """Say which key does not fit the others, and what is allowed."""
         for name in ("expect", "forbid", "expect_pattern", "expect_json"):
             if self.method == "HEAD" and getattr(self, name):
                 return name, 'nothing where method = "HEAD": there is no body'
+        parts = urlsplit(self.url)
+        if self.user is not None and parts.scheme == "http" and not is_loopback(self.address or parts.hostname or ""):
+            return "user", 'nobody where type = "http": the password would travel in clear; use type = "https"'
         return half_a_login(self.user, self.password_file)
 
 

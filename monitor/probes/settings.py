@@ -3,7 +3,7 @@
 The settings of a type are a frozen dataclass. A field without a default must be given. Its type is one of ``str``,
 ``int``, ``bool``, ``Path`` (relative to the file it stands in), a ``Literal`` of texts, a ``tuple`` of one of these
 with ``...``, or one of these with ``| None``. What two keys must be together is asked by ``together``: a method that
-gives the key at fault and what is allowed, or None.
+gets the server's address and gives the key at fault and what is allowed, or None.
 """
 
 from __future__ import annotations
@@ -51,6 +51,16 @@ def _is_name(text: str) -> bool:
     labels = bare.split(".")
     # a last label of digits is a mistyped IPv4 address: the resolver would read "10.1" as 10.0.0.1
     return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+
+
+def is_loopback(name: str) -> bool:
+    """Say whether a host is this very machine, by its name alone: nothing is resolved."""
+    if name.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def is_port(number: int) -> bool:

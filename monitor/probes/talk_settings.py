@@ -6,7 +6,7 @@ from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING
 
 from monitor.probes.settings import flag_key, port_key
-from monitor.probes.wire_settings import LoginSettings, StarttlsSettings
+from monitor.probes.wire_settings import ClearOrTlsSettings, LoginSettings, StarttlsSettings
 
 if TYPE_CHECKING:
     from monitor.probes.dialogues import Dialogue
@@ -23,11 +23,9 @@ class TalkSettings(StarttlsSettings):
 def settings_of(dialogue: Dialogue) -> type:
     """Make the dataclass of keys of a dialogue."""
     keys: list[tuple[str, type, object]] = [("port", int, port_key(dialogue.port))]
-    if dialogue.tls_key:
-        keys.append(("tls", bool, flag_key(default=False, doc="whether TLS is spoken from the first byte")))
     if dialogue.starttls is not None:
         doc = "whether the connection must be upgraded to TLS"
         keys.append(("starttls", bool, flag_key(default=dialogue.starttls, doc=doc)))
-    base = LoginSettings if dialogue.starttls is None else StarttlsSettings
+    base = ClearOrTlsSettings if dialogue.tls_key else LoginSettings if dialogue.starttls is None else StarttlsSettings
     name = f"{dialogue.name.title()}Settings"
     return make_dataclass(name, keys, bases=(base,), frozen=True, slots=True, namespace={"__module__": __name__})

@@ -56,7 +56,7 @@ class TcpSettings(TlsSettings):
         check=_is_script,
     )
 
-    def together(self) -> tuple[str, str] | None:
+    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - no login is kept from being read
         """Say which key does not fit the others, and what is allowed."""
         if self.tls and "starttls" in self.script:
             return "script", 'no "starttls" where tls = true'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
 from typing import Any, Literal
 
-from monitor.probes.settings import anything, family_key, flag_key, host_key, is_host, key, port_key
+from monitor.probes.settings import anything, family_key, flag_key, host_key, is_host, is_loopback, key, port_key
 
 MOST_WARN_DAYS = 365
 WARN_DAYS = (21, 7, 1)
@@ -66,6 +66,10 @@ def password_file_key() -> Any:
     )
 
 
+IN_CLEAR = "where a login leaves this machine: the password would travel in clear"
+"""Why a key must be what keeps a login to another machine from being read on the way."""
+
+
 def half_a_login(user: str | None, password_file: Path | None) -> tuple[str, str] | None:
     """Say which of the two is missing, and what is allowed; None where neither is, or both are."""
     if user is not None and password_file is None:
@@ -106,9 +110,13 @@ class LoginSettings(TlsSettings):
     user: str | None = user_key()
     password_file: Path | None = password_file_key()  # noqa: RUF009 - it declares a field
 
-    def together(self) -> tuple[str, str] | None:
-        """Say which key does not fit the others, and what is allowed."""
+    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - some ask it
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
         return half_a_login(self.user, self.password_file)
+
+    def _is_exposed(self, address: str) -> bool:
+        """Whether a login leaves this machine."""
+        return self.user is not None and not is_loopback(self.host or address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +125,21 @@ class StarttlsSettings(LoginSettings):
 
     starttls: bool = flag_key(default=False, doc="whether the connection must be upgraded to TLS")
 
-    def together(self) -> tuple[str, str] | None:
-        """Say which key does not fit the others, and what is allowed."""
-        if self.user is not None and not self.starttls:
-            return "starttls", "true where there is a login: the password would travel in clear"
-        return LoginSettings.together(self)
+    def together(self, address: str) -> tuple[str, str] | None:
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
+        if self._is_exposed(address) and not self.starttls:
+            return "starttls", f"true {IN_CLEAR}"
+        return LoginSettings.together(self, address)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearOrTlsSettings(LoginSettings):
+    """The same, where TLS is spoken from the first byte or not at all."""
+
+    tls: bool = flag_key(default=False, doc="whether TLS is spoken from the first byte")
+
+    def together(self, address: str) -> tuple[str, str] | None:
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
+        if self._is_exposed(address) and not self.tls:
+            return "tls", f"true {IN_CLEAR}"
+        return LoginSettings.together(self, address)

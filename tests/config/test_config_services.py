@@ -133,3 +133,35 @@ def test_paths_are_relative_to_the_file_that_holds_the_service(tmp_path: Path) -
     (tmp_path / "config.toml").write_text('include = ["parts/a.toml"]\n')
     settings: Any = load(tmp_path / "config.toml", TYPES).servers[0].checks[1].settings
     assert settings.file == tmp_path / "parts" / "x"
+
+
+@pytest.mark.parametrize(
+    ("host", "keys"),
+    [
+        ("127.0.0.1", 'type = "imap"'),
+        ("localhost", 'type = "redis"'),
+        ("::1", 'type = "pop3"'),
+        ("192.0.2.7", 'type = "imap"\nstarttls = true'),
+        ("192.0.2.7", 'type = "redis"\ntls = true'),
+        ("192.0.2.7", 'type = "imaps"'),
+        ("192.0.2.7", 'type = "mysql"'),
+    ],
+)
+def test_a_login_in_clear_stays_on_this_machine(tmp_path: Path, host: str, keys: str) -> None:
+    login = 'user = "sla"\npassword_file = "password"'
+    assert service(tmp_path, f'{keys}\nhost = "{host}"\n{login}').user == "sla"
+
+
+@pytest.mark.parametrize("keys", ['url = "http://[::1]/"', 'url = "http://acme.example/"\naddress = "127.0.0.1"'])
+def test_a_login_to_a_page_in_clear_stays_on_this_machine(tmp_path: Path, keys: str) -> None:
+    assert service(tmp_path, f'type = "http"\nuser = "sla"\npassword_file = "password"\n{keys}').user == "sla"
+
+
+def test_where_no_host_is_named_the_servers_address_says_whether_a_login_leaves_this_machine(tmp_path: Path) -> None:
+    login = '[[server.service]]\nname = "a"\ntype = "redis"\nuser = "sla"\npassword_file = "password"\n'
+    file = tmp_path / "config.toml"
+    file.write_text(f'[[server]]\nid = "here"\naddress = "127.0.0.1"\nlevel = 4\n{login}')
+    assert len(load(file).servers[0].checks) == 2
+    file.write_text(f'[[server]]\nid = "there"\naddress = "192.0.2.7"\nlevel = 4\n{login}')
+    with pytest.raises(ConfigError, match="tls = missing: true where a login leaves this machine"):
+        load(file)
