@@ -32,11 +32,14 @@ _OK, _MORE, _SWITCH, _ERROR = 0x00, 0x01, 0xFE, 0xFF
 _FAST_OK, _FULL = b"\x03", b"\x04"
 _QUIT = b"\x01"
 _DENIED = (1045, 1698)
+_NOT_ALLOWED = 1130
+"""The server has looked at where the question comes from, and lets nobody in from there."""
 _WORDS = {
     1040: Reason.TOO_MANY_CONNECTIONS,
     1203: Reason.TOO_MANY_CONNECTIONS,
     1226: Reason.TOO_MANY_CONNECTIONS,
     1129: Reason.HOST_BLOCKED,
+    _NOT_ALLOWED: Reason.LOGIN,
     1045: Reason.LOGIN,
     1698: Reason.LOGIN,
 }
@@ -57,7 +60,12 @@ class Greeting(NamedTuple):
 async def converse(call: Call[MysqlSettings]) -> None:
     """Bring the handshake to its end."""
     settings = call.settings
-    greeting = read_greeting(await _packet(call, 0))
+    asked_for_more = settings.starttls or settings.user is not None
+    first = await _packet(call, 0, expected=() if asked_for_more else (_NOT_ALLOWED,))
+    if first[0] == _ERROR:
+        call.wire.heard_bytes(first[3:])
+        return
+    greeting = read_greeting(first)
     call.wire.heard(f"protocol {_PROTOCOL}, version {greeting.version}")
     number = 1
     if settings.starttls:
@@ -83,7 +91,7 @@ async def _log_in(call: Call[MysqlSettings], greeting: Greeting, number: int) ->
     await _send(call, number, body, f"log in as {user} by {method}")
     for _ in range(4):
         number += 2
-        payload = await _packet(call, number - 1, anonymous=password is None)
+        payload = await _packet(call, number - 1, expected=_DENIED if password is None else ())
         if payload[:1] == bytes([_OK]):
             call.wire.heard("ok")
             return
@@ -154,8 +162,8 @@ def refusal(payload: bytes) -> NotOkError:
     return failed(word, str(code) if word is Reason.STATUS else "")
 
 
-async def _packet(call: Call[MysqlSettings], number: int, *, anonymous: bool = False) -> bytes:
-    """Read the packet of that number; an error is raised, unless it is the denial of nobody."""
+async def _packet(call: Call[MysqlSettings], number: int, *, expected: tuple[int, ...] = ()) -> bytes:
+    """Read the packet of that number; an error is raised, unless it is one of those that show a server that works."""
     wire = call.wire
     wire.await_answer()
     head = await wire.exactly(4)
@@ -165,7 +173,7 @@ async def _packet(call: Call[MysqlSettings], number: int, *, anonymous: bool = F
     payload = await wire.exactly(length)
     if payload[0] == _ERROR:
         code = int.from_bytes(payload[1:3], "little")
-        if not (anonymous and code in _DENIED):
+        if code not in expected:
             wire.heard_bytes(payload[3:])
             raise refusal(payload)
     elif head[3] != number:

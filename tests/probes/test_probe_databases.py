@@ -49,7 +49,8 @@ def plays(*says: bytes) -> Script:
     [
         ((packet(0, mysql_error(1129)),), "host_blocked"),
         ((packet(0, mysql_error(1040)),), "too_many_connections"),
-        ((packet(0, mysql_error(1130)),), "status: 1130"),
+        ((packet(0, mysql_error(1130)),), ""),
+        ((packet(0, mysql_error(1053)),), "status: 1053"),
         ((packet(0, GREETING), packet(2, mysql_error(1045))), ""),
         ((packet(0, GREETING), packet(2, mysql_error(1040))), "too_many_connections"),
         (
@@ -71,6 +72,18 @@ async def test_a_mysql_is_judged_by_what_it_says(attempt: Try, says: tuple[bytes
     async with Server(plays(*says)) as server:
         seen = await attempt("mysql", 2.0, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
+
+
+@pytest.mark.parametrize("keys", [{"user": "sla"}, {"starttls": True}])
+async def test_a_mysql_that_lets_nobody_in_from_here_serves_no_login_and_no_certificate(
+    attempt: Try, tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("gizli")
+    login = {"password_file": password} if "user" in keys else {}
+    async with Server(plays(packet(0, mysql_error(1130)))) as server:
+        seen = await attempt("mysql", 2.0, port=server.port, **keys, **login)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "login")
 
 
 @pytest.mark.parametrize(
