@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.apart import own_network, taken
 from bench.report import headline, surroundings, table, write
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PARTS = ("icmp", "services", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
 """The parts in the order in which ``all`` runs them."""
 ALONE = ("day", "soak")
-"""Parts that take long and have no peer: ``all`` leaves them out."""
+"""Parts that last long and have no peer: ``all`` leaves them out unless told otherwise."""
 RESULTS = Path("bench-results.json")
 
 
@@ -53,7 +54,13 @@ def main(ctx: click.Context, file: Path | None) -> None:
     `python -m bench all` runs every part and prints one table; `python -m bench NAME` runs one, and
     `python -m bench NAME --help` says what it measures. fping and blackbox_exporter are compared with where they are
     installed; fping has to be run by root.
+
+    Run by root, all of it happens in a network of its own; otherwise nobody else may listen on the ports that it uses.
     """
+    if not own_network() and (ports := taken()):
+        raise click.ClickException(
+            f"port {ports[0]} is taken: is another bench running? As root each has a network of its own"
+        )
     # what was started ends with us, also where somebody ends us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ctx.obj = {"file": file, "where": surroundings()}
@@ -62,12 +69,13 @@ def main(ctx: click.Context, file: Path | None) -> None:
 @main.command("all")
 @click.option("--seconds", type=click.IntRange(1), help="How long each measurement lasts; each part has its default.")
 @click.option("--skip", multiple=True, type=click.Choice(PARTS), help="Leave a part out; may be repeated.")
+@click.option("--long", "lasting", is_flag=True, help="The parts that last long too: the day, the half hour's soak.")
 @click.pass_context
-def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...]) -> dict[str, list[Row]]:
-    """Run every part but those that take long and have no peer."""
+def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, lasting: bool) -> dict[str, list[Row]]:
+    """Run every part, without `--long` all but `day` and `soak`: they take 35 minutes more and have no peer."""
     found: dict[str, list[Row]] = {}
     for name in PARTS:
-        if name in (*ALONE, *skip) or not find_spec(f"bench.{name}"):
+        if name in skip or (name in ALONE and not lasting) or not find_spec(f"bench.{name}"):
             continue
         click.echo(f"{name} ...", err=True)
         command = part(name)

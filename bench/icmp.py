@@ -7,7 +7,6 @@ system time of the process that pings, by the kernel's account of it, over the p
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,16 +16,28 @@ import time
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 import click
 
+from bench.blackbox import blackbox
 from bench.loopback import addresses
 from bench.processes import processor
 from bench.report import Row
 
 PAGE = 19_873
+PACE = 833
+"""Pings a second that the goals are for: 50,000 a minute."""
+GOALS = {"pinger alone": 0.5, "whole daemon": 1.0}
+"""What our roads may take, of what fping takes."""
 PATIENCE = 120.0
 """Seconds until the daemon must have swept once."""
+FIRST_LOOK = 5.0
+"""Seconds after its start at which the daemon looks through its journal and its months for the first time."""
+AFTER = 2.0
+"""Seconds from the journal's being verified until the months are looked through too."""
+MOST_OF_BLACKBOX = 1_000
+"""Pings a second: of more than these blackbox_exporter, at a millisecond each, does not keep the pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +75,27 @@ def fping(rate: int, seconds: int) -> Cost | None:
     period = 1 + seconds // 3
     targets, rounds = rate * period, max(1, seconds // period)
     command = [program, "-q", "-c", str(rounds), "-p", str(1000 * period), "-i", f"{1000 / rate:.3f}", "-t", "500"]
-    began = os.times()
-    start = time.monotonic()
+    began, start = getrusage(RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(  # noqa: S603 - the program that was found
         command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
     )
-    passed, ended = time.monotonic() - start, os.times()
-    cpu = ended.children_user - began.children_user + ended.children_system - began.children_system
+    passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
+    cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
     received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
     pings = targets * rounds
     return Cost("fping", rate, pings, received, round(passed, 1), _each(cpu, pings))
+
+
+def blackbox_exporter(rate: int, seconds: int) -> Cost | None:
+    """Ping by blackbox_exporter, which needs root or CAP_NET_RAW; None where it is not there, or not so fast."""
+    if rate > MOST_OF_BLACKBOX:
+        return None
+    with blackbox() as exporter:
+        if exporter is None:
+            return None
+        seen = exporter.paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
+    each = round(seen.microseconds, 1)
+    return Cost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), each)
 
 
 def configuration(servers: int, interval: int) -> str:
@@ -124,17 +146,23 @@ def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
 
 
 def _settled(servers: int) -> dict[str, float]:
-    """Wait until the first sweep is over; what the daemon does at its start is not what a ping costs."""
+    """Wait until what the daemon does once at its start, or once a day, is over: that is not what a ping costs.
+
+    The first sweeps, and the first look through the journal and the months that are over.
+    """
     until = time.monotonic() + PATIENCE
+    time.sleep(FIRST_LOOK)
     while time.monotonic() < until:
         time.sleep(1)
         try:
             seen = metrics()
         except OSError:
             continue
-        if seen.get('monitor_results_total{prober="icmp"}', 0) >= 2 * servers:
-            return seen
-    raise click.ClickException("the daemon did not sweep in time")
+        swept = seen.get('monitor_results_total{prober="icmp"}', 0) >= 2 * servers
+        if swept and "monitor_journal_verified_timestamp_seconds" in seen:
+            time.sleep(AFTER)
+            return metrics()
+    raise click.ClickException("the daemon did not settle in time")
 
 
 def _lags(before: dict[str, float], after: dict[str, float]) -> str:
@@ -155,28 +183,38 @@ def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
     costs: list[Cost | None] = []
     for rate in rates:
         costs += [fping(rate, seconds), pinger_alone(rate, seconds), whole_daemon(rate, seconds, interval)]
+        costs.append(blackbox_exporter(rate, seconds))
     return [cost for cost in costs if cost is not None]
 
 
 def rows(costs: list[Cost]) -> list[Row]:
-    """Put every road beside fping at the same pace, against the goals of the paced ones."""
-    peers = {cost.rate: cost.microseconds_per_ping for cost in costs if cost.road == "fping"}
-    goals = {("pinger alone", 833): 0.5, ("whole daemon", 833): 1.0}
-    return [
-        Row(
-            f"ICMP, {cost.road}, {cost.rate}/s",
-            cost.microseconds_per_ping,
-            "us/ping",
-            peers.get(cost.rate),
-            "fping",
-            goals.get((cost.road, cost.rate)),
-            of_peer=True,
-            note=cost.note or ("" if cost.rate in peers else "fping is not installed"),
-            more=asdict(cost),
-        )
-        for cost in costs
-        if cost.road != "fping"
-    ]
+    """Put every road beside the peers at the same pace; the goals are those beside fping, at 833 a second."""
+    ours = [cost for cost in costs if cost.road in GOALS]
+    found = [_beside(cost, costs, "fping", GOALS[cost.road] if cost.rate == PACE else None) for cost in ours]
+    slow = [cost for cost in ours if cost.rate <= MOST_OF_BLACKBOX]
+    return [*found, *(_beside(cost, costs, "blackbox_exporter", None) for cost in slow)]
+
+
+def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row:
+    """Put one road beside a peer; the note tells why there is none."""
+    peer = next((other for other in costs if (other.road, other.rate) == (name, cost.rate)), None)
+    if peer is None:
+        missing = f"{name} is not installed"
+    elif not peer.answered:
+        missing = f"{name} got no answer: it has to be root"
+    else:
+        missing = ""
+    return Row(
+        f"ICMP, {cost.road}, {cost.rate}/s",
+        cost.microseconds_per_ping,
+        "us/ping",
+        peer.microseconds_per_ping if peer is not None and not missing else None,
+        name,
+        goal,
+        of_peer=True,
+        note="; ".join(filter(None, (missing, cost.note))),
+        more=asdict(cost),
+    )
 
 
 def stalled(seconds: int) -> Row:
@@ -196,5 +234,5 @@ def stalled(seconds: int) -> Row:
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
 def main(rates: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
-    """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping."""
+    """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping and blackbox_exporter."""
     return [*rows(measure(rates, seconds, interval)), stalled(seconds)]

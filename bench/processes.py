@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
+import time
 from pathlib import Path
 
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+_SCHED = 2
+"""Of a process clock (``clock_getcpuclockid``): the time that the scheduler gave, to the nanosecond."""
 
 
 def processor(pid: int) -> float:
-    """Give the processor time of a process, user and system, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+    """Give the processor time of a process, user and system, in seconds; ``OSError`` where there is none."""
+    return time.clock_gettime(~pid << 3 | _SCHED)
 
 
 def resident(pid: int, what: str = "VmRSS") -> int:

@@ -77,7 +77,7 @@ def table(rows: Iterable[Row]) -> str:
             f"{_short(row.ours)} {row.unit}",
             "" if row.peer is None else f"{_short(row.peer)} ({row.against})",
             "" if row.ratio is None else f"{row.ratio:.2f}",
-            row.goal,
+            row.goal or "none",
             met[row.met],
             row.note,
         )
