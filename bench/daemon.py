@@ -30,6 +30,8 @@ SCRAPES = 15.0
 """Seconds between two scrapes, and between two looks at the page."""
 LOOKS = 200
 """Looks at ``/healthz`` a second."""
+LINES = 20
+"""Connections for the looks: none waits for the one before."""
 SERVICES = 2
 PROMISED = 10_000
 """The size that the goals are for."""
@@ -73,7 +75,7 @@ def measure(servers: int, seconds: int, interval: int) -> Size:
         before = daemon.seen()
         _work(daemon, seconds)
         after = daemon.seen()
-        health = Asking(PAGE, ["/healthz"], LOOKS, seconds)
+        health = Asking(PAGE, ["/healthz"], LOOKS, seconds, LINES)
         _work(daemon, seconds)
         return Size(servers, before, after, health.result())
 

@@ -40,6 +40,8 @@ BLOCKED = 50
 STARTED = 5
 """Seconds."""
 LOOKS = 200
+LINES = 20
+"""Connections for the looks: none waits for the one before."""
 WATCHED = 20
 """Seconds for which the loop is watched at a reload."""
 
@@ -109,7 +111,7 @@ def reload(main: Path, daemon: Running) -> tuple[Asked, float]:
     first = min((main.parent / "servers").glob("*.toml"))
     first.write_text(first.read_text().replace("120.00", "130.00", 1))
     before = _reloads(main)
-    health = Asking(PAGE, ["/healthz"], LOOKS, WATCHED)
+    health = Asking(PAGE, ["/healthz"], LOOKS, WATCHED, LINES)
     time.sleep(2)
     began = time.monotonic()
     daemon.signal(signal.SIGHUP)

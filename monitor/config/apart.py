@@ -30,10 +30,11 @@ PART: Final = 100
 _LENGTH: Final = 4
 _LISTS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
-    "import json, signal, sys; [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
+    "import json, os, signal, sys; os.nice(10); "
+    "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
 )
-"""It ends without a word where nobody wants its answer any more."""
+"""It ends without a word where nobody wants its answer any more, and leaves the processor to whoever else wants it."""
 
 
 async def load_apart(path: Path, running: Config | None = None) -> Config:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.contract.outlook import Figures, WindowName
+from monitor.engine.slices import let_go
 from monitor.model import PING, CheckKey, Outcome, State
 
 if TYPE_CHECKING:
@@ -168,11 +169,15 @@ class Board:
         interval: Millis,
         timezone: str,
     ) -> Iterator[None]:
-        """Do the same by slices, so that the loop can turn in between; all of it is there at once, after the last."""
+        """Do the same by slices, so that the loop can turn in between; all of it is there at once, in one of them."""
         fresh_servers: dict[str, list[CheckView]] = {server: [] for server in servers}
         fresh_checks: dict[CheckKey, CheckView] = {}
+        otherwise: list[tuple[CheckView, CheckView]] = []
         for number, entry in enumerate(checks):
-            view = fresh_checks[entry.key] = _carried(self.checks.get(entry.key), entry)
+            known = self.checks.get(entry.key)
+            view = fresh_checks[entry.key] = _carried(known, entry)
+            if known is not None and view is not known:
+                otherwise.append((known, view))
             fresh_servers.setdefault(entry.server, []).append(view)
             if number % SLICE == SLICE - 1:
                 yield
@@ -183,18 +188,18 @@ class Board:
             fresh_subscriptions[subscribed.id] = SubscriptionView(subscribed, old.figures if old else {})
             if number % SLICE == SLICE - 1:
                 yield
-        for key, known in self.checks.items():
+        for before, now in otherwise:
             # what happened to those that are probed differently now while the rest was prepared
-            fresh = fresh_checks.get(key, known)
-            if fresh is not known:
-                fresh.state, fresh.since = known.state, known.since
+            now.state, now.since = before.state, before.since
         self.generation += 1
         self.interval = interval
         self.timezone = timezone
+        left = let_go(self.servers.values(), self.checks.values(), self.subscriptions.values())
         self.servers, self.checks, self.subscriptions = fresh_servers, fresh_checks, fresh_subscriptions
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
         self._outage_of = {outage.check: number for number, outage in self.outages.items()}
         self.maintenance(self._announced)
+        yield from left
 
     def check_result(
         self, result: Result, certificate: Certificate | None = None, phases: Phases | None = None

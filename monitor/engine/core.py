@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.books.correcting import DAEMON, put_into_force
 from monitor.books.recording import Recording
 from monitor.engine.board import Board, CheckEntry
+from monitor.engine.collector import settling
 from monitor.engine.dispatcher import Dispatcher
 from monitor.engine.figures import FigureKeeper
 from monitor.engine.gate import MOST, Gate
@@ -18,6 +19,7 @@ from monitor.engine.live import Live
 from monitor.engine.recorder import Recorder
 from monitor.engine.schedule import Pacer
 from monitor.engine.sight import Sight
+from monitor.engine.slices import gently, let_go, slices
 from monitor.engine.sweep import Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
@@ -81,6 +83,16 @@ class Threads:
     outbox: Thread
 
 
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A configuration that is ready to be swapped in."""
+
+    turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+    """What each slot of a server does."""
+    entries: list[CheckEntry] = field(default_factory=list)
+    warn_days: dict[CheckKey, tuple[int, ...]] = field(default_factory=dict)
+
+
 class Engine:
     """Probes, records and tells; ``board`` and ``telemetry`` show it to the rest."""
 
@@ -99,6 +111,7 @@ class Engine:
         self._places = places
         self._later: set[asyncio.Task[None]] = set()
         self._noted: dict[str, str] | None = None
+        self._turns: dict[str, tuple[Turn, ...]] = {}
         self.warn_days: dict[CheckKey, tuple[int, ...]] = {}
         """How many days before a certificate expires its mails go out, of each check that speaks TLS."""
 
@@ -141,7 +154,7 @@ class Engine:
             post=self.live,
         )
         await self._threads.writer.run(self._begin)
-        await self._obey(orders, *await self._staged(orders))
+        await self._obey(orders, await self._staged(orders))
         self.live.restore(self.recording.standings())
         self.telemetry.reloaded(ok=True, at=self.timescale.now())
 
@@ -155,40 +168,39 @@ class Engine:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
         at = self.timescale.now()
         await self.recorder.write(lambda db: put_into_force(db, orders.context.terms, at, DAEMON))
-        turns, entries = await self._staged(orders)
+        staged = await self._staged(orders)
         self.recording.context = orders.context
         self._orders = orders
         self.sight.watch(self._canaries(orders))
         self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
-        await self._obey(orders, turns, entries)
+        await self._obey(orders, staged)
         self.figures.sweep_written()
 
-    async def _staged(self, orders: Orders) -> tuple[dict[str, tuple[Turn, ...]], list[CheckEntry]]:
+    async def _staged(self, orders: Orders) -> _Staged:
         """Prepare a configuration while all goes on as before, a slice at a time."""
-        turns: dict[str, tuple[Turn, ...]] = {}
-        entries: list[CheckEntry] = []
-        for number, server in enumerate(orders.servers):
-            if server.checks:
-                turns[server.id] = self._turns(server)
-            entries += self._entries_of(server)
-            if number % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-        return turns, entries
-
-    async def _obey(self, orders: Orders, turns: dict[str, tuple[Turn, ...]], entries: list[CheckEntry]) -> None:
-        self.warn_days = {
-            check.key: days
-            for server in orders.servers
-            for check in server.checks
-            if (days := getattr(check.settings, "warn_days", ()))
-        }
-        for _ in self.live.watch(entries, orders.canaries):
+        staged = _Staged()
+        for servers in slices(orders.servers, SLICE):
+            for server in servers:
+                self._stage(server, staged)
             await asyncio.sleep(0)
-        self.sweeper.watch(turns, orders.plan, orders.interval, self.sight)
-        self.pacer.watch(turns, orders.interval)
+        return staged
 
-    def _turns(self, server: Server) -> tuple[Turn, ...]:
-        return tuple(self._turn(check, server.address) for check in server.checks)
+    def _stage(self, server: Server, staged: _Staged) -> None:
+        if server.checks:
+            staged.turns[server.id] = tuple(self._turn(check, server.address) for check in server.checks)
+        staged.entries.extend(self._entries_of(server))
+        for check in server.checks:
+            if days := getattr(check.settings, "warn_days", ()):
+                staged.warn_days[check.key] = days
+
+    async def _obey(self, orders: Orders, staged: _Staged) -> None:
+        """Swap what is watched: the picture first, then at once what each slot does, then who has slots."""
+        self.warn_days = staged.warn_days
+        await gently(self.live.watch(staged.entries, orders.canaries))
+        left, self._turns = let_go(self._turns.values()), staged.turns
+        await gently(self.sweeper.watching(staged.turns, orders.plan, orders.interval, self.sight))
+        await gently(self.pacer.watching(staged.turns, orders.interval))
+        await gently(left)
 
     def _turn(self, check: Check, address: str) -> Turn:
         kind = CHECK_TYPES[check.type]
@@ -222,6 +234,7 @@ class Engine:
                 group.create_task(work(), name=work.__qualname__)
             group.create_task(self._pulse(), name="pulse")
             group.create_task(self._look(), name="canaries")
+            group.create_task(settling(), name="collector")
 
     async def _pulse(self) -> None:
         """See to what changes by time alone."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import nullcontext
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor.books.drifts import drifts
 from monitor.books.keeping import Keeping
 from monitor.engine.collector import undisturbed
+from monitor.engine.slices import slices
 from monitor.errors import StoreError
 from monitor.mail.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from monitor.books.drifts import Drift
     from monitor.clock import Clock
@@ -107,7 +107,7 @@ class FigureKeeper:
     async def _advance(self) -> None:
         keeping, now, terms = self._keeping, self._now(), self._terms()
         silent: set[str] = set()
-        for names in _slices(keeping.names):
+        for names in slices(keeping.names, SLICE):
             silent |= keeping.silent(names, now, self._newest)
             await asyncio.sleep(0)
         # only now: a check that was found to have spoken after a silence is among them
@@ -119,7 +119,7 @@ class FigureKeeper:
         except StoreError:
             keeping.forget()
             raise
-        for names in _slices(keeping.names):
+        for names in slices(keeping.names, SLICE):
             for change in keeping.advance(names):
                 self._board.figures(*change)
             await asyncio.sleep(0)
@@ -170,9 +170,3 @@ class FigureKeeper:
         )
         more = (f"and {len(lines) - TOLD} more, in the log",) if len(lines) > TOLD else ()
         self._drifted(lines[:TOLD] + more)
-
-
-def _slices(names: list[str]) -> Iterator[list[str]]:
-    rest = iter(names)
-    while some := list(islice(rest, SLICE)):
-        yield some

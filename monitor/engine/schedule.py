@@ -13,13 +13,15 @@ import heapq
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterator
 
     from monitor.clock import Clock
     from monitor.model import Millis
 
 BATCH = 50
 """Milliseconds from tick to tick: slots lie on ticks and leave together, since wake-ups cost more than pings."""
+SLICE = 500
+"""Servers that come or leave before the loop may turn again: a millisecond."""
 _BOUNDARY = ""
 """Stands in the heap for the end of a sweep; no server has an empty id."""
 
@@ -59,7 +61,8 @@ class Pacer:
         self._clock = clock
         self._crew = crew
         self._waking: asyncio.Future[None] | None = None
-        self._servers: set[str] = set()
+        self._next: dict[str, Millis] = {}
+        """When each server is due next; a turn on the wheel at any other moment is one that was given up."""
         self._wheel: dict[Millis, list[tuple[int, str]]] = {}
         """Who is due when, with the sweep that it is a turn of."""
         self._dues: list[Millis] = []
@@ -71,11 +74,13 @@ class Pacer:
         now = self._monotonic()
         self._interval = interval
         self._origin = now - self._clock.now() % interval
-        self._servers = set()
+        self._next = {}
         self._wheel, self._dues = {}, []
         self._add(self._origin + interval, 0, _BOUNDARY)
 
     def _add(self, due: Millis, sweep: int, server: str) -> None:
+        if server != _BOUNDARY:
+            self._next[server] = due
         if due in self._wheel:
             self._wheel[due].append((sweep, server))
         else:
@@ -85,9 +90,13 @@ class Pacer:
     def _monotonic(self) -> Millis:
         return int(self._clock.monotonic() * 1000)
 
-    def watch(self, servers: Iterable[str], interval: Millis) -> None:
+    def watch(self, servers: Collection[str], interval: Millis) -> None:
         """Watch these servers from now on; those that stay keep their slots."""
-        servers = set(servers)
+        for _ in self.watching(servers, interval):
+            pass
+
+    def watching(self, servers: Collection[str], interval: Millis) -> Iterator[None]:
+        """Do the same by slices, so that the loop can turn in between: each server comes or leaves in one of them."""
         if interval != self._interval:
             self._take_due(self._monotonic())
             sweep = self.sweep
@@ -95,14 +104,21 @@ class Pacer:
             self._lay_grid(interval)
             self._wheel = {due: [(sweep + 1, _BOUNDARY)] for due in self._wheel}
             self._origin -= (sweep + 1) * interval
-        staying = servers | {_BOUNDARY}
-        self._wheel = {due: [turn for turn in turns if turn[1] in staying] for due, turns in self._wheel.items()}
-        now = self._monotonic()
-        for server in servers - self._servers:
-            own = phase(server, interval)
-            sweep = -((self._origin + own - now) // interval)
-            self._add(self._origin + sweep * interval + own, sweep, server)
-        self._servers = servers
+        for number, server in enumerate(self._next.keys() - set(servers)):
+            del self._next[server]
+            if number % SLICE == SLICE - 1:
+                yield
+        for number, server in enumerate(servers):
+            if server not in self._next:
+                own = phase(server, interval)
+                sweep = -((self._origin + own - self._monotonic()) // interval)
+                self._add(self._origin + sweep * interval + own, sweep, server)
+            if number % SLICE == SLICE - 1:
+                self._wake()
+                yield
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waking is not None:
             _wake(self._waking)
 
@@ -117,10 +133,11 @@ class Pacer:
         return max(0, self._monotonic() - self._dues[0])
 
     async def run(self) -> None:
-        """Pace until cancelled."""
+        """Pace until cancelled; with much to catch up with, the loop turns between the moments of it."""
         while True:
             now = self._monotonic()
-            self._take_due(now)
+            for _ in self._taking_due(now):
+                await asyncio.sleep(0)
             passed = self._monotonic() - now
             await self._nap(self._dues[0] - now - passed)
 
@@ -136,6 +153,11 @@ class Pacer:
 
     def _take_due(self, now: Millis) -> None:
         """Take the turns that have come, the oldest first."""
+        for _ in self._taking_due(now):
+            pass
+
+    def _taking_due(self, now: Millis) -> Iterator[None]:
+        """Do the same, moment by moment."""
         while self._dues[0] <= now:
             due = heapq.heappop(self._dues)
             for sweep, server in self._wheel.pop(due):
@@ -143,8 +165,9 @@ class Pacer:
                     # one at a time, also after a stall: a turn that is overdue still comes before the end of its sweep
                     self._crew.sweep_over(sweep)
                     self._add(due + self._interval, sweep + 1, _BOUNDARY)
-                else:
+                elif self._next.get(server) == due:
                     self._take(now, due, sweep, server)
+            yield
 
     def _take(self, now: Millis, due: Millis, sweep: int, server: str) -> None:
         behind = (now - due) // self._interval

@@ -10,13 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.engine.gate import Gate, Place
+from monitor.engine.slices import slices
 from monitor.engine.turn import Turn, Waiter, Watched
 from monitor.model import PING, CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
 from monitor.probes.trail import phases
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterable, Iterator, Mapping
 
     from monitor.clock import Clock
     from monitor.engine.recorder import Recorder
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 BLIND = "the monitor could not see out"
 MISSED = "slot missed"
+SLICE = 500
+"""Checks that are looked through before the loop may turn again: a millisecond."""
 
 
 class Sweeper:
@@ -78,19 +81,32 @@ class Sweeper:
 
     def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
+        for _ in self.watching(turns, plan, interval, sight):
+            pass
+
+    def watching(
+        self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight
+    ) -> Iterator[None]:
+        """Do the same, at once; then forget by slices what is known of checks that left."""
         self._turns, self._plan, self._interval, self._sight = turns, plan, interval, sight
 
-        def kept(key: CheckKey) -> bool:
-            return any(turn.key == key for turn in turns.get(key.server, ()))
+        def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
+            return [key for key in keys if not any(turn.key == key for turn in turns.get(key.server, ()))]
 
-        self._certificates = {key: known for key, known in self._certificates.items() if kept(key)}
-        self._phases = {key: known for key, known in self._phases.items() if kept(key)}
-        self._suspects = {key for key in self._suspects if kept(key)}
-        for key in [key for key in self._waiting if not kept(key)]:
+        for key in left(self._waiting):
             waiter = self._waiting.pop(key)
             waiter.place.given_up = True
             if not waiter.overtaken:
                 self._done(waiter.slot.sweep)
+        for known, forget in (
+            (self._certificates, self._certificates.pop),
+            (self._phases, self._phases.pop),
+            (self._suspects, self._suspects.remove),
+        ):
+            for some in slices(known, SLICE):
+                for key in left(some):
+                    forget(key)
+                yield
 
     @property
     def under_way(self) -> int:

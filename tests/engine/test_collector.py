@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.collector import undisturbed
+from monitor.engine.collector import settle, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Knot:
+    """Refers to itself: only the collector frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +42,39 @@ def test_the_collector_comes_back_after_an_error() -> None:
     assert gc.isenabled()
 
 
+def test_the_collector_comes_back_with_the_last_of_those_who_want_it_away() -> None:
+    first, second = undisturbed(), undisturbed()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+
+
 def test_a_collector_that_was_off_stays_off() -> None:
-    with undisturbed():
+    gc.disable()
+    try:
         with undisturbed():
             pass
         assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_what_is_made_of_young_garbage_is_freed_and_the_rest_left_out_of_full_searches() -> None:
+    gc.unfreeze()
+    made = [[number] for number in range(1_000)]
+    gone = Knot()
+    ended = weakref.ref(gone)
+    del gone
+    settle()
+    assert ended() is None
+    assert gc.get_freeze_count() >= len(made)
+
+
+def test_nothing_is_settled_while_the_collector_is_wanted_away() -> None:
+    gc.unfreeze()
+    with undisturbed():
+        settle()
+        assert not gc.get_freeze_count()

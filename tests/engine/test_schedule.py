@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.engine.schedule import BATCH, Pacer, phase
+from monitor.engine.schedule import BATCH, SLICE, Pacer, phase
 from tests.fakes import DAY, HOUR, MINUTE, SECOND, START, FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from monitor.engine.schedule import Slot
     from monitor.model import Millis
@@ -329,6 +329,39 @@ def test_a_server_that_leaves_and_returns_has_its_old_phase() -> None:
     )
     assert len({time % MINUTE for time in crew.times_of("web-02")}) == 1
     assert_sound(crew)
+
+
+def test_a_server_that_leaves_and_returns_before_its_slot_is_probed_once_in_it() -> None:
+    scene = Scene("web-01", "web-02")
+    acts = [
+        (600.0, lambda: scene.pacer.watch(("web-01",), MINUTE)),
+        (600.1, lambda: scene.pacer.watch(("web-01", "web-02"), MINUTE)),
+    ]
+    crew = scene.run(*acts, until=1200)
+    times = crew.times_of("web-02")
+    assert {after - before for before, after in pairwise(times)} == {MINUTE}
+    assert_sound(crew)
+
+
+def test_a_configuration_that_is_taken_by_slices_over_minutes_misses_no_slot_and_doubles_none() -> None:
+    staying, coming, leaving = ([f"{name}-{number}" for number in range(2 * SLICE)] for name in ("stay", "come", "go"))
+    scene = Scene(*staying, *leaving)
+    steps: list[Iterator[None]] = []
+
+    def step() -> None:
+        if not steps:
+            steps.append(scene.pacer.watching([*staying, *coming], MINUTE))
+        next(steps[0], None)
+
+    crew = scene.run(*((600.0 + 29 * number, step) for number in range(10)), until=1500)
+    assert_sound(crew)
+    for server in staying:
+        assert {after - before for before, after in pairwise(crew.times_of(server))} == {MINUTE}
+    for server in coming:
+        times = crew.times_of(server)
+        assert {after - before for before, after in pairwise(times)} == {MINUTE}
+        assert len(times) >= 10
+    assert not [server for server in leaving if max(crew.times_of(server)) > 700 * SECOND]
 
 
 def test_a_server_that_is_added_to_none_wakes_the_pacer() -> None:
