@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import zlib
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -19,12 +21,15 @@ MOST_BODY = 1024 * 1024
 """Bytes of a body, unpacked, that are read and searched."""
 MOST_HEAD = 256 * 1024
 """Bytes up to the end of the headers: policies in headers grow long, and that is no fault."""
+MOST_HEADERS = 1000
 MOST_SHOWN = 40
 LONGEST_SHOWN = 4096
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _SWITCHING = 101
 _FINAL = 200
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([^\s"';]{1,40})""", re.IGNORECASE)
+_CODECS = aliases | {codec: codec for codec in aliases.values()} | {"koi8_u": "koi8_u"}
+"""Names of encodings as Python spells them: it would keep every other that it is asked for."""
 
 
 class Answer:
@@ -65,7 +70,7 @@ class Answer:
             self._broken = not self.complete
         if self._broken:
             raise failed(Reason.PROTOCOL, "incomplete body" if self.status else "")
-        if not self.status and self._heard > MOST_HEAD:
+        if len(self._headers) > MOST_HEADERS or (not self.status and self._heard > MOST_HEAD):
             raise failed(Reason.PROTOCOL, "too long")
         if self.complete:
             self._parser = None  # the two know each other: apart, they are freed without a search for cycles
@@ -104,9 +109,9 @@ class Answer:
 
     @property
     def charset(self) -> str | None:
-        """The encoding that the answer says it is in."""
+        """The encoding that the answer says it is in; None where it names none, or one that is not known."""
         found = _CHARSET.search(self.header(b"content-type") or b"")
-        return found[1].decode("latin-1") if found else None
+        return _CODECS.get(normalize_encoding(found[1].decode("latin-1")).lower()) if found else None
 
     @property
     def body(self) -> bytes:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TURKISH = "cp1254"
 """Pages that name their encoding only inside themselves are read in UTF-8 and in this one too."""
+MOST_JSON = 256 * 1024
+"""Bytes of a document: the parser lets nobody else run meanwhile, for tens of milliseconds at a megabyte."""
 
 
 def expectations(settings: HttpSettings) -> Expectations:
@@ -84,6 +86,8 @@ _shared = lru_cache(maxsize=1024)(Expectations)
 
 
 def _document(body: bytes) -> Any:
+    if len(body) > MOST_JSON:
+        raise failed(Reason.CONTENT, "JSON too long")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -107,6 +111,6 @@ def _contains(body: bytes, text: str, charset: str | None) -> bool:
         try:
             if text.encode(encoding) in body:
                 return True
-        except (LookupError, UnicodeError):  # the answer names an encoding that is none, or has no such letter
+        except (LookupError, UnicodeError):  # the answer names an encoding of something else, or without such a letter
             continue
     return False

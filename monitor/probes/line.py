@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK = 64 * 1024
+MOST_BYTES = 2 * 1024 * 1024
+"""Bytes that are taken on one connection: twice the body that is read, so that framing and packing have room."""
+MOST_SHAKING = 48 * 1024
+"""Bytes of them until TLS stands: a chain of hundreds of certificates would hold everybody up."""
 
 
 class Line:
@@ -37,6 +41,7 @@ class Line:
         self._take = take
         self._hear = hear
         self._unsent = b""
+        self._taken = 0
         self._tls: ssl.SSLObject | None = None
         self._secured: Callable[[ssl.SSLObject], None] | None = None
         self._loop.add_reader(self._fd, take, self._readable)
@@ -88,6 +93,9 @@ class Line:
             data = self._sock.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
             return
+        self._taken += len(data)
+        if self._taken > (MOST_BYTES if self._secured is None else MOST_SHAKING):
+            raise failed(Reason.PROTOCOL, "too long")
         if self._tls is None:
             self._hear(data)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version
 from typing import NamedTuple
@@ -10,12 +11,17 @@ from yarl import URL
 
 from monitor.model import Reason
 from monitor.probes.blame import failed
+from monitor.probes.destination import leads_on
 
 PRODUCT = "sla-monitor"
 _SCHEMES = ("http", "https")
 _HEADERS = (
     f"User-Agent: {PRODUCT}/{version(PRODUCT)}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
 ).encode("ascii")
+_LONGEST = 8 * 1024
+"""Characters of what a redirect says."""
+_LONG_HOST = re.compile(r"[^/?#]*//[^/?#]{400}")
+"""What would take tens of milliseconds to be found no name."""
 _SEE_OTHER = 303
 _UNSAFE = "POST"
 
@@ -70,14 +76,16 @@ class Request(NamedTuple):
         On another host it is made without the login, and its own address is connected to.
         """
         try:
+            if len(location) > _LONGEST or _LONG_HOST.match(location):
+                raise ValueError(_LONGEST)  # noqa: TRY301 - the one way out for all that leads nowhere
             own = URL(self.url)
             url = own.join(URL(location))
-            if url.scheme not in _SCHEMES or not url.host or not url.port:
-                raise failed(Reason.REDIRECT, "to nowhere")
             method = "GET" if self.method == _UNSAFE and status <= _SEE_OTHER else self.method
             further = ask(str(url), method, connect_to=self.connect_to if url.host == own.host else None)
         except ValueError:
             raise failed(Reason.REDIRECT, "to nowhere") from None
+        if url.scheme not in _SCHEMES or not url.port or (further.host != self.host and not leads_on(further.host)):
+            raise failed(Reason.REDIRECT, "to nowhere")
         return further.with_login(self.login) if url.origin() == own.origin() else further
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _HIGHEST_PORT = 65535
 _LONGEST_NAME = 253
 
@@ -49,8 +50,8 @@ def _is_name(text: str) -> bool:
     if not bare or len(bare) > _LONGEST_NAME:
         return False
     labels = bare.split(".")
-    # a last label of digits is a mistyped IPv4 address: the resolver would read "10.1" as 10.0.0.1
-    return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    # a last label that is a number is a mistyped IPv4 address: the resolver would read "10.1" as 10.0.0.1
+    return all(_LABEL.fullmatch(label) for label in labels) and not _NUMBER.fullmatch(labels[-1])
 
 
 def is_loopback(name: str) -> bool:

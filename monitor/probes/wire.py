@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 256 * 1024
 """Bytes that are taken in one conversation, what TLS adds included."""
+MOST_SHAKING = 48 * 1024
+"""Bytes of a TLS handshake: a chain of hundreds of certificates would hold everybody up."""
 LONGEST_LINE = 8 * 1024
 MOST_LINES = 200
 """Lines of one reply."""
@@ -134,6 +136,7 @@ class Wire:
             raise failed(Reason.PROTOCOL, "data before TLS")
         self.trail.begin(TLS)
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        before = self._taken
         while True:
             try:
                 tls.do_handshake()
@@ -143,6 +146,8 @@ class Wire:
                 data = await self._receive()
                 if not data:
                     raise failed(Reason.TLS, "hung up") from None
+                if self._taken - before > MOST_SHAKING:
+                    raise failed(Reason.PROTOCOL, "too long") from None
                 self._incoming.write(data)
             except ssl.SSLCertVerificationError as error:
                 self._say_at_once()
