@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING
 
+from monitor.probes.dialogues import DIALOGUES
 from monitor.probes.settings import flag_key, port_key
 from monitor.probes.wire_settings import ClearOrTlsSettings, LoginSettings, StarttlsSettings
 
@@ -21,7 +22,11 @@ class TalkSettings(StarttlsSettings):
 
 
 def settings_of(dialogue: Dialogue) -> type:
-    """Make the dataclass of keys of a dialogue."""
+    """Give the dataclass of keys of a dialogue of the table."""
+    return _MADE[dialogue.name]
+
+
+def _made(dialogue: Dialogue) -> type:
     keys: list[tuple[str, type, object]] = [("port", int, port_key(dialogue.port))]
     if dialogue.starttls is not None:
         doc = "whether the connection must be upgraded to TLS"
@@ -29,3 +34,8 @@ def settings_of(dialogue: Dialogue) -> type:
     base = ClearOrTlsSettings if dialogue.tls_key else LoginSettings if dialogue.starttls is None else StarttlsSettings
     name = f"{dialogue.name.title()}Settings"
     return make_dataclass(name, keys, bases=(base,), frozen=True, slots=True, namespace={"__module__": __name__})
+
+
+_MADE = {dialogue.name: _made(dialogue) for dialogue in DIALOGUES}
+# a configuration that another process has read comes back by the names of its classes
+globals().update({made.__name__: made for made in _MADE.values()})

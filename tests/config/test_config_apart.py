@@ -9,6 +9,7 @@ import pytest
 from monitor.config import load
 from monitor.config.apart import PART, load_apart
 from monitor.errors import ConfigError, InputError
+from monitor.probes.table import CHECK_TYPES
 from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ async def test_what_is_read_apart_is_what_is_read_here(tmp_path: Path) -> None:
 
 async def test_a_first_configuration_is_read_apart_too(tmp_path: Path) -> None:
     file = written(tmp_path, CUSTOMER + SERVER + SITE + SUBSCRIPTION + MANY)
+    assert await load_apart(file) == load(file)
+
+
+REQUIRED = {
+    "http": 'url = "http://acme.example/"',
+    "https": 'url = "https://acme.example/"',
+    "dns": 'query = "acme.example"',
+}
+
+
+async def test_services_of_every_type_are_read_apart(tmp_path: Path) -> None:
+    service = SERVER.replace("web-01", "{0}") + '[[server.service]]\nname = "a"\ntype = "{0}"\n{1}\n'
+    file = written(tmp_path, "".join(service.format(name, REQUIRED.get(name, "")) for name in CHECK_TYPES))
     assert await load_apart(file) == load(file)
 
 
