@@ -17,6 +17,7 @@ from monitor.clock import SystemClock
 from monitor.config import summary
 from monitor.config.apart import load_apart
 from monitor.config.context import context_of
+from monitor.config.passwords import password_warnings
 from monitor.config.transport import transport_of
 from monitor.engine.certificates import CertificateKeeper
 from monitor.engine.claims import ClaimKeeper
@@ -113,6 +114,7 @@ class Daemon:
 
     async def _open(self, stack: AsyncExitStack) -> Engine:
         config = self._config
+        await self._warn(config)
         lock = DaemonLock(config.data_dir)
         stack.callback(lock.release)
         file = config.data_dir / database.FILE
@@ -164,6 +166,11 @@ class Daemon:
         stack.push_async_callback(keeping.stop)
         self._packer = Packer(readers[3], writer, engine.timescale.now)
         return engine
+
+    async def _warn(self, config: Config) -> None:
+        """Say which password files somebody should look at."""
+        for warning in await asyncio.to_thread(password_warnings, config, self._environ):
+            log.warning("%s", warning)
 
     async def _look_for_permission(self, engine: Engine) -> None:
         """Notice a permission that is given, or taken away, while the daemon runs."""
@@ -243,6 +250,7 @@ class Daemon:
             return
         left = let_go(self._config.customers, self._config.servers, self._config.subscriptions)
         self._config = config
+        await self._warn(config)
         engine.board.solved("reload")
         engine.live.over(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from monitor.config import document, load, show, summary
+from monitor.config.passwords import password_warnings
 from monitor.errors import ConfigError
 from monitor.mail.text import counted
 
@@ -35,7 +37,8 @@ class Asked(Protocol):
 def check_config(asked: Asked, *, whole: bool, as_json: bool) -> None:
     """Check the configuration and count what would be watched.
 
-    Every fault of every file is printed at once; exit status 2 then.
+    Every fault of every file is printed at once; exit status 2 then. Password files that are open to others, or not
+    there, get a warning.
     """
     try:
         config = load(asked.config_path)
@@ -44,8 +47,11 @@ def check_config(asked: Asked, *, whole: bool, as_json: bool) -> None:
             click.echo(_json({"valid": False, "faults": [dataclasses.asdict(fault) for fault in error.faults]}))
         click.echo(str(error), err=True)
         click.get_current_context().exit(_BAD_INPUT)
+    warnings = password_warnings(config, os.environ)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     if as_json:
-        click.echo(_json(document(config) if whole else {"valid": True, **summary(config)}))
+        click.echo(_json(document(config) if whole else {"valid": True, "warnings": warnings, **summary(config)}))
     else:
         click.echo(show(config) if whole else _table(config), nl=not whole)
 

@@ -83,6 +83,7 @@ def test_the_count_is_told_as_json_too(right: Path) -> None:
     result = run(right, "--json")
     assert json.loads(result.stdout) == {
         "valid": True,
+        "warnings": [],
         "customers": 1,
         "servers": 1,
         "subscriptions": 1,
@@ -141,3 +142,16 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         2,
         f"{tmp_path / 'none.toml'}: missing: no such file; name another by --config or $MONITOR_CONFIG\n",
     )
+
+
+def test_a_password_file_that_others_can_open_is_a_warning_and_no_fault(tmp_path: Path) -> None:
+    login = 'user = "sla"\npassword_file = "login"\n'
+    (tmp_path / "config.toml").write_text(
+        TEXT.replace('acme.example/"\n', f'acme.example/"\n{login}'), encoding="utf-8"
+    )
+    (tmp_path / "login").write_text("gizli")
+    (tmp_path / "login").chmod(0o644)
+    result = run(tmp_path / "config.toml")
+    assert result.exit_code == 0
+    assert "warning: password_file" in result.stderr
+    assert json.loads(run(tmp_path / "config.toml", "--json").stdout)["warnings"]

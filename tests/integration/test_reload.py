@@ -181,3 +181,17 @@ def test_the_data_folder_and_the_port_cannot_move_under_a_running_daemon(scene: 
     assert "restart it" in scene.daemon.said()
     scene.setting.port = port
     scene.reload()
+
+
+def test_a_password_file_that_others_can_open_is_told_at_the_start_and_at_a_reload(tmp_path: Path) -> None:
+    login = {"type": '"redis"', "user": '"default"', "password_file": '"login"'}
+    setting = Setting(free_port(), [Server("one", "127.0.0.1", level=4, services={"cache": login})])
+    (tmp_path / "login").write_text("gizli 42")
+    (tmp_path / "login").chmod(0o644)
+    with Daemon(setting.write(tmp_path)) as daemon:
+        told = "password_file {} of one/cache is open to others".format(tmp_path / "login")
+        assert daemon.said().count(told) == 1
+        daemon.reload()
+        awaited("the reload is told", lambda: "INFO reload" in daemon.said())
+        assert daemon.said().count(told) == 2
+        assert "gizli" not in daemon.said()
