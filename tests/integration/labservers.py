@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 import shutil
 import signal
@@ -12,17 +11,21 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import trustme
+from tests.integration.labcertificates import RIGHT, Certificates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    Check = tuple[str, str, Mapping[str, Any]]
+    """Type, role, keys: ``CA`` and ``PASSWORD`` stand for the files."""
+
 PATIENCE = 60.0
 """Seconds for anything that a server is waited for; far more than it ever takes."""
 USER, PASSWORD = "sla", "gizli 42"
-NAME = "www.lab.test"
+TLS = {"ca_file": "CA"}
+LOGIN = {"user": USER, "password_file": "PASSWORD"}
 EXTRACTED = Path(os.environ.get("LAB_EXTRACTED", "/opt/sla-monitor-tests"))
 """Where packages lie that cannot be installed beside others: Debian allows one mail server and one FTP server."""
 
@@ -32,6 +35,17 @@ def program(name: str) -> str | None:
     folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
     folders += [str(EXTRACTED / "usr" / "sbin")]
     return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def path(name: str) -> str:
+    """Give where a server's program is; its name alone where it is not found."""
+    return program(name) or name
+
+
+def output(name: str, *words: str) -> str:
+    """Run a program, and give what it prints."""
+    done = subprocess.run([path(name), *words], check=True, capture_output=True, text=True, timeout=60)
+    return done.stdout
 
 
 def free_port() -> int:
@@ -48,24 +62,17 @@ class Grounds:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.chmod(0o755)
-        authority = trustme.CA()
-        self.ca = folder / "ca.pem"
-        authority.cert_pem.write_to_path(self.ca)
-        self.certificate, self.key = self._write(authority.issue_cert("127.0.0.1", NAME), "cert")
-        past = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        expired = authority.issue_cert("127.0.0.1", NAME, not_before=past - dt.timedelta(days=9), not_after=past)
-        self.expired_certificate, self.expired_key = self._write(expired, "expired")
+        self._certificates = Certificates(folder)
+        self.ca = self._certificates.ca
+        self.present(RIGHT)
         self.password = folder / "password"
         self.password.write_text(PASSWORD)
         (folder / "www").mkdir()
         (folder / "www" / "index.html").write_text("hello-lab\n")
 
-    def _write(self, leaf: trustme.LeafCert, name: str) -> tuple[Path, Path]:
-        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        certificate.write_bytes(b"".join(each.bytes() for each in leaf.cert_chain_pems))
-        leaf.private_key_pem.write_to_path(key)
-        key.chmod(0o644)  # servers give up root before they read it
-        return certificate, key
+    def present(self, how: str) -> None:
+        """Let the server present another certificate from its next start on."""
+        self.certificate, self.key = self._certificates.of(how)
 
 
 @dataclass
@@ -76,6 +83,16 @@ class Running:
     grounds: Grounds
     ports: Mapping[str, int]
     process: subprocess.Popen[bytes] | None = None
+    presents: str = RIGHT
+    """Which of ``labcertificates``."""
+
+    def present(self, how: str) -> None:
+        """See to it that this certificate is presented: a server reads it when it starts."""
+        if how != self.presents:
+            self.stop()
+            self.grounds.present(how)
+            self.presents = how
+            self.start()
 
     def start(self) -> None:
         command = self.kind.command(self.grounds, self.ports)
@@ -96,34 +113,49 @@ class Running:
     def log(self) -> str:
         return (self.grounds.folder / f"{self.kind.name}.log").read_text(errors="replace")[-3000:]
 
-    def signal(self, number: signal.Signals) -> None:
-        """Tell every process of it."""
-        assert self.process is not None
-        for pid in _session(self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        self.signal(signal.SIGSTOP)
+        """Let no process of it run; one that is just being made is stopped too."""
+        assert self.process is not None
         try:
+            while not set(_session(self.process.pid).values()) <= {"T"}:
+                self._signal(signal.SIGSTOP)
             yield
         finally:
-            self.signal(signal.SIGCONT)
+            self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        if self.process is None:
+        """End it; its processes are gone then."""
+        process, self.process = self.process, None
+        if process is None:
             return
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE / 4)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
+        process.send_signal(self.kind.end)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE / 4)
+        until = time.monotonic() + PATIENCE
+        while left := _session(process.pid):  # what is being killed may take connections until it is gone
+            assert time.monotonic() < until, f"{self.kind.name} does not end:\n{self.log()}"
+            for pid in left:
+                _kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+        process.wait(PATIENCE)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
         for pid in _session(self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(PATIENCE)
-        self.process = None
+            _kill(pid, number)
+
+
+class Refusal(NamedTuple):
+    """How a server refuses in its own way."""
+
+    reason: str
+    callers: int = 0
+    """How many must be there already before others are refused."""
+    says: bytes = b""
+    """What each of them says."""
+    check: Check | None = None
+    """Who is refused; the server's first check unless given."""
 
 
 @dataclass(frozen=True)
@@ -135,17 +167,21 @@ class Kind:
     roles: tuple[str, ...]
     """What it listens for; each gets a port of its own."""
     command: Callable[[Grounds, Mapping[str, int]], list[str]]
-    checks: tuple[tuple[str, str, Mapping[str, Any]], ...]
-    """Type, role, keys: ``CA`` and ``PASSWORD`` stand for the files."""
+    checks: tuple[Check, ...]
+    refuses: Refusal
     root: bool = False
-    full: tuple[int, bytes, str] | None = None
-    """With so many callers, each of whom says that, the first check fails for that reason."""
     ready: str = ""
     """What it logs when it is ready, where it listens before."""
+    needs: Path | None = None
+    """A file that must be there besides the program."""
+    end: signal.Signals = signal.SIGTERM
+    """What it ends at."""
 
     def why_not(self) -> str:
         if program(self.program) is None:
             return f"{self.program} is not installed"
+        if self.needs is not None and not self.needs.exists():
+            return f"{self.needs} is not installed"
         return "needs root" if self.root and os.geteuid() != 0 else ""
 
 
@@ -166,21 +202,26 @@ def _listens(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _session(leader: int) -> list[int]:
-    """Give the processes of a session, the leader first: servers put their workers into groups of their own."""
-    found = []
+def _session(leader: int) -> dict[int, str]:
+    """Give the processes of a session and their states: servers put their workers into groups of their own."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == leader:
-                found.append(int(folder.name))
-    return sorted(found)
+            state, _, _, session, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found[int(folder.name)] = state
+    return found
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def write(grounds: Grounds, name: str, text: str) -> str:
     """Write a configuration file; ``{D}`` stands for the folder, ``{CERT}`` and ``{KEY}`` for the certificate."""
     file = grounds.folder / name
     values = {"D": grounds.folder, "CERT": grounds.certificate, "KEY": grounds.key}
-    values |= {"OLD_CERT": grounds.expired_certificate, "OLD_KEY": grounds.expired_key}
     for key, value in values.items():
         text = text.replace("{" + key + "}", str(value))
     file.write_text(text)

@@ -256,16 +256,21 @@ class _Login(socketserver.StreamRequestHandler):
         self.wfile.write("\t".join(words).encode() + b"\n")
 
 
-def _services() -> str:
-    """Give Debian's services with nothing chrooted, and the submission port: first STARTTLS, then a login."""
+def services() -> list[str]:
+    """Give Debian's services with nothing chrooted, a line each."""
     lines = []
     for line in _MASTER.read_text().splitlines():
         words = line.split()
         if len(words) > 7 and not line.startswith(("#", " ")):
             lines.append(" ".join([*words[:4], "n", *words[5:]]))
+    return lines
+
+
+def _services() -> str:
+    """Give these, and the submission port: first STARTTLS, then a login."""
     login = "-o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes -o smtpd_tls_auth_only=yes"
     only = "-o smtpd_client_restrictions=permit_sasl_authenticated,reject"
-    return "\n".join([*lines, f"587 inet n - n - - smtpd {login} {only}", ""])
+    return "\n".join([*services(), f"587 inet n - n - - smtpd {login} {only}", ""])
 
 
 async def _greeted(host: str, port: int, until: float) -> None:

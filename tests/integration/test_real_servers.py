@@ -1,7 +1,8 @@
-"""Every check type against the servers that customers run: up, frozen, with a certificate for another name, stopped."""
+"""Every check type against the servers that customers run, in every state of ``labmatrix``."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import socket
@@ -16,16 +17,24 @@ from monitor.model import Outcome
 from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Target
 from monitor.probes.table import CHECK_TYPES
-from tests.integration.labkinds import KINDS, fingerprint
-from tests.integration.labservers import NAME, Running, running
+from tests.integration.labcertificates import RIGHT, WRONG
+from tests.integration.labkinds import KINDS
+from tests.integration.labkinds_files import fingerprint
+from tests.integration.labmatrix import NOT_POSSIBLE, matrix
+from tests.integration.labservers import PATIENCE, Running, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt
+    from tests.integration.labservers import Check
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "checks.md"
+MATRIX = matrix()
+STATES = ("up", "stopped", "frozen", "refusing", *WRONG)
 
 
 @pytest.fixture(
@@ -37,14 +46,20 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]
         for kind in KINDS
     ],
 )
-def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+def started(request: pytest.FixtureRequest) -> Iterator[Running]:
     # not in pytest's folder, which root keeps to itself: servers give up root
     folder = Path(tempfile.mkdtemp(prefix="server-"))
     try:
-        with running(request.param, folder) as started:
-            yield started
+        with running(request.param, folder) as server:
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server(started: Running) -> Running:
+    started.present(RIGHT)
+    return started
 
 
 @pytest.fixture
@@ -53,78 +68,100 @@ async def tools() -> AsyncIterator[Instruments]:
         yield opened
 
 
-async def look(
-    tools: Instruments,
-    server: Running,
-    kind: str,
-    role: str,
-    keys: Mapping[str, Any],
-    timeout: float = 20.0,  # noqa: ASYNC109
-) -> Attempt:
+async def look(tools: Instruments, server: Running, check: Check, timeout: float = 20.0, **more: Any) -> Attempt:  # noqa: ASYNC109
+    kind, role, keys = check
     files = {"CA": server.grounds.ca, "PASSWORD": server.grounds.password}
-    given = {key: files.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}
+    given = {key: files.get(each, each) if isinstance(each, str) else each for key, each in keys.items()} | more
     port = server.ports[role]
     given |= {"url": f"{kind}://127.0.0.1:{port}/"} if CHECK_TYPES[kind].needs_url else {"port": port}
     probe = CHECK_TYPES[kind].build(CHECK_TYPES[kind].settings(**given), tools)
     return await probe.attempt(Target("127.0.0.1"), timeout)
 
 
-async def test_a_server_that_works_passes_all_its_checks(server: Running, tools: Instruments) -> None:
-    for kind, role, keys in server.kind.checks:
-        seen = await look(tools, server, kind, role, keys)
-        assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (kind, keys, seen.steps, server.log())
-        if "ca_file" in keys:
-            assert seen.cert_expiry is not None
+async def up(tools: Instruments, server: Running) -> set[str]:
+    seen = [await look(tools, server, check) for check in server.kind.checks]
+    secured = [attempt.cert_expiry is not None for attempt in seen]
+    assert secured == ["ca_file" in keys for _, _, keys in server.kind.checks]
+    return {attempt.reason for attempt in seen}
 
 
-async def test_a_certificate_for_another_name_is_a_failure_unless_it_is_not_looked_at(
-    server: Running, tools: Instruments
-) -> None:
-    for kind, role, keys in server.kind.checks:
-        if "ca_file" in keys and kind != "https":
-            seen = await look(tools, server, kind, role, {**keys, "server_name": "other.lab.test"})
-            assert (seen.outcome, seen.reason) == (Outcome.FAIL, "tls_name"), (kind, seen.steps)
-            unseen = await look(
-                tools, server, kind, role, {**keys, "server_name": "o.test", "verify_certificate": False}
-            )
-            assert unseen.outcome is Outcome.OK, (kind, unseen.steps)
+async def stopped(tools: Instruments, server: Running) -> set[str]:
+    server.stop()
+    try:
+        return {(await look(tools, server, check)).reason for check in server.kind.checks}
+    finally:
+        server.start()
 
 
-async def test_a_frozen_server_is_a_timeout_and_works_when_it_thaws(server: Running, tools: Instruments) -> None:
+async def frozen(tools: Instruments, server: Running) -> set[str]:
     with server.frozen():
-        for kind, role, keys in server.kind.checks:
-            seen = await look(tools, server, kind, role, keys, 0.5)
-            assert (seen.outcome, seen.reason) == (Outcome.FAIL, "timeout"), (kind, seen.steps)
-    kind, role, keys = server.kind.checks[0]
-    assert (await look(tools, server, kind, role, keys)).outcome is Outcome.OK
+        seen = await asyncio.gather(*(look(tools, server, check, 0.5) for check in server.kind.checks))
+    assert (await look(tools, server, server.kind.checks[0])).outcome is Outcome.OK
+    return {attempt.reason for attempt in seen}
+
+
+async def refusing(tools: Instruments, server: Running) -> set[str]:
+    refusal = server.kind.refuses
+    check = refusal.check or server.kind.checks[0]
+    loop = asyncio.get_running_loop()
+    with contextlib.ExitStack() as stack:
+        for _ in range(refusal.callers):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports[check[1]]), PATIENCE))
+            sock.sendall(refusal.says)
+        until = loop.time() + PATIENCE
+        # a caller counts from when the server has come to it
+        while (seen := await look(tools, server, check)).outcome is Outcome.OK and loop.time() < until:
+            pass
+    return {seen.reason}
+
+
+async def presenting(tools: Instruments, server: Running, how: str) -> set[str]:
+    server.present(how)
+    secured = [check for check in server.kind.checks if "ca_file" in check[2]]
+    assert secured
+    unverified = [await look(tools, server, check, verify_certificate=False) for check in secured]
+    assert [each.outcome for each in unverified] == [Outcome.OK] * len(secured), server.log()
+    return {(await look(tools, server, check)).reason for check in secured}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_every_server_is_seen_in_every_state_for_what_it_is(
+    started: Running, tools: Instruments, state: str
+) -> None:
+    server = started
+    expected = MATRIX[server.kind.name][state]
+    if expected == NOT_POSSIBLE:
+        assert not [keys for _, _, keys in server.kind.checks if "ca_file" in keys]
+        return
+    if state not in WRONG:
+        server.present(RIGHT)
+    in_state = {"up": up, "stopped": stopped, "frozen": frozen, "refusing": refusing}.get(state)
+    seen = await (in_state(tools, server) if in_state else presenting(tools, server, state))
+    assert seen == ({""} if expected == "ok" else {expected}), server.log()
+
+
+def test_the_matrix_has_every_server_and_every_state() -> None:
+    assert list(MATRIX) == [kind.name for kind in KINDS]
+    assert {tuple(states) for states in MATRIX.values()} == {STATES}
+
+
+def test_the_documents_show_the_matrix() -> None:
+    shown = {"ok": "ok", NOT_POSSIBLE: "–"}
+    text = DOCUMENT.read_text()
+    for name, cells in MATRIX.items():
+        assert f"| {' | '.join([name, *(shown.get(cell, f'`{cell}`') for cell in cells.values())])} |" in text
 
 
 async def test_a_wrong_password_is_a_failure_of_the_login(server: Running, tools: Instruments) -> None:
     right = server.grounds.password.read_text()
     try:
         server.grounds.password.write_text("wrong")
-        for kind, role, keys in server.kind.checks:
-            if "user" in keys:
-                seen = await look(tools, server, kind, role, keys)
-                assert (seen.outcome, seen.reason.partition(":")[0]) == (Outcome.FAIL, "login"), (kind, seen.steps)
+        for check in server.kind.checks:
+            if "user" in check[2]:
+                seen = await look(tools, server, check)
+                assert (seen.outcome, seen.reason.partition(":")[0]) == (Outcome.FAIL, "login"), (check, seen.steps)
     finally:
         server.grounds.password.write_text(right)
-
-
-async def test_a_server_that_is_full_refuses_in_its_own_words(server: Running, tools: Instruments) -> None:
-    if server.kind.full is None:
-        return
-    callers, says, reason = server.kind.full
-    kind, role, keys = server.kind.checks[0]
-    with contextlib.ExitStack() as stack:
-        for _ in range(callers):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports[role]), 10))
-            sock.sendall(says)
-            if says or kind != "redis":
-                with contextlib.suppress(ConnectionError):
-                    sock.recv(100)  # until it was let in, or not
-        seen = await look(tools, server, kind, role, keys)
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason), seen.steps
 
 
 async def test_the_host_key_is_the_one_that_is_pinned(server: Running, tools: Instruments) -> None:
@@ -132,27 +169,7 @@ async def test_the_host_key_is_the_one_that_is_pinned(server: Running, tools: In
         return
     for kind in ("ed25519", "ecdsa", "rsa"):
         right = fingerprint(server.grounds.folder, kind)
-        seen = await look(tools, server, "ssh", "ssh", {"key_type": kind, "fingerprints": (right,)})
+        seen = await look(tools, server, ("ssh", "ssh", {"key_type": kind, "fingerprints": (right,)}))
         assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
-    wrong = await look(tools, server, "ssh", "ssh", {"key_type": "ed25519", "fingerprints": (right,)})
+    wrong = await look(tools, server, ("ssh", "ssh", {"key_type": "ed25519", "fingerprints": (right,)}))
     assert (wrong.outcome, wrong.reason) == (Outcome.FAIL, "host_key")
-
-
-async def test_an_expired_certificate_is_a_failure_where_it_is_verified(server: Running, tools: Instruments) -> None:
-    if "expired" not in server.ports:
-        return
-    keys = {"ca_file": "CA", "server_name": NAME}
-    assert (await look(tools, server, "tls", "expired", keys)).reason == "tls_expired"
-    unverified = await look(tools, server, "tls", "expired", {**keys, "verify_certificate": False})
-    assert unverified.outcome is Outcome.OK
-    assert unverified.cert_expiry is not None
-
-
-async def test_a_stopped_server_refuses(server: Running, tools: Instruments) -> None:
-    server.stop()
-    try:
-        for kind, role, keys in server.kind.checks:
-            seen = await look(tools, server, kind, role, keys)
-            assert (seen.outcome, seen.reason) == (Outcome.FAIL, "refused"), (kind, seen.steps)
-    finally:
-        server.start()

@@ -1,0 +1,122 @@
+"""Databases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.integration.labservers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.integration.labservers import Check, Grounds
+
+
+def _mariadb(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    data = grounds.folder / "mysql"
+    as_user = ["--user=mysql"] if os.geteuid() == 0 else []
+    if not data.exists():
+        data.mkdir()
+        if as_user:
+            shutil.chown(data, "mysql", "mysql")
+        subprocess.run(
+            [
+                *("mariadb-install-db", "--no-defaults", *as_user, f"--datadir={data}", "--skip-test-db"),
+                "--auth-root-authentication-method=normal",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+    first = grounds.folder / "first.sql"
+    first.write_text(
+        f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n"
+        f"CREATE USER IF NOT EXISTS '{USER}'@'localhost' IDENTIFIED BY '{PASSWORD}';\n"
+        "DELETE FROM mysql.global_priv WHERE User='';\nFLUSH PRIVILEGES;\n"
+    )
+    return [
+        *(path("mariadbd"), "--no-defaults", *as_user, f"--datadir={data}", f"--socket={data}/my.sock"),
+        *("--bind-address=127.0.0.1", f"--port={ports['mysql']}", f"--pid-file={data}/my.pid", f"--init-file={first}"),
+        *("--innodb-buffer-pool-size=8M", "--skip-log-bin", "--max-connections=10", "--max-connect-errors=3"),
+        *(f"--ssl-cert={grounds.certificate}", f"--ssl-key={grounds.key}"),
+    ]
+
+
+def _postgresql(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    data = grounds.folder / "pg"
+    drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    if not data.exists():
+        data.mkdir(mode=0o700)
+        if drop:
+            shutil.chown(data, "postgres", "postgres")
+        command = [*drop, path("initdb"), "-D", str(data), "-A", "scram-sha-256", "-U", "postgres"]
+        command += [f"--pwfile={grounds.password}"]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        with (data / "postgresql.conf").open("a") as opened:
+            opened.write(
+                "ssl = on\n"
+                "max_connections = 5\nmax_wal_senders = 0\nautovacuum_max_workers = 1\nmax_worker_processes = 1\n"
+                f"listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nport = {ports['postgresql']}\n"
+            )
+    key = grounds.folder / "pg.key"
+    key.write_bytes(grounds.key.read_bytes())
+    key.chmod(0o600)
+    if drop:
+        shutil.chown(key, "postgres", "postgres")
+    certificate = [f"--ssl_cert_file={grounds.certificate}", f"--ssl_key_file={key}"]
+    return [*drop, path("postgres"), "-D", str(data), *certificate]
+
+
+def _redis(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    tls = ["--tls-cert-file", str(grounds.certificate), "--tls-key-file", str(grounds.key), "--tls-auth-clients", "no"]
+    return [
+        *(path("redis-server"), "--port", str(ports["redis"]), "--bind", "127.0.0.1", "--save", ""),
+        *(
+            "--maxclients",
+            "8",
+            "--dir",
+            str(grounds.folder),
+            "--requirepass",
+            PASSWORD,
+            "--tls-port",
+            str(ports["rediss"]),
+            *tls,
+        ),
+    ]
+
+
+_MYSQL: tuple[Check, ...] = (
+    ("mysql", "mysql", {}),
+    ("mysql", "mysql", LOGIN),
+    ("mysql", "mysql", {"starttls": True, **TLS, **LOGIN}),
+)
+_POSTGRESQL: tuple[Check, ...] = (
+    ("postgresql", "postgresql", {}),
+    ("postgresql", "postgresql", {"starttls": True, **TLS}),
+)
+_REDIS: tuple[Check, ...] = (
+    ("redis", "redis", {}),
+    ("redis", "redis", {"user": "default", "password_file": "PASSWORD"}),
+    ("redis", "rediss", {"tls": True, **TLS}),
+)
+_STARTUP = b"\0\0\0\x17\0\3\0\0user\0postgres\0\0"
+
+MARIADB = Kind("mariadb", "mariadbd", ("mysql",), _mariadb, _MYSQL, Refusal("too_many_connections", 12))
+DATA = (
+    MARIADB,
+    Kind(
+        "postgresql",
+        "postgres",
+        ("postgresql",),
+        _postgresql,
+        _POSTGRESQL,
+        Refusal("too_many_connections", 12, _STARTUP),
+        ready="ready to accept connections",
+        end=signal.SIGINT,  # at SIGTERM it waits for whoever is connected
+    ),
+    Kind("redis", "redis-server", ("redis", "rediss"), _redis, _REDIS, Refusal("status: ERR", 8, b"PING\r\n")),
+)

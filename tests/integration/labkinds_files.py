@@ -1,0 +1,111 @@
+"""FTP servers, and OpenSSH."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.integration.labservers import EXTRACTED, TLS, Kind, Refusal, path, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.integration.labservers import Check, Grounds
+
+
+_MODULES = next(filter(Path.exists, (EXTRACTED / "usr/lib/proftpd", Path("/usr/lib/proftpd"))), EXTRACTED)
+
+
+def _vsftpd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    (grounds.folder / "empty").mkdir(exist_ok=True)
+    file = write(
+        grounds,
+        "vsftpd.conf",
+        f"""listen=YES
+background=NO
+listen_address=127.0.0.1
+listen_port={ports["ftp"]}
+anonymous_enable=YES
+anon_root={{D}}/www
+secure_chroot_dir={{D}}/empty
+seccomp_sandbox=NO
+max_clients=10
+ssl_enable=YES
+allow_anon_ssl=YES
+rsa_cert_file={{CERT}}
+rsa_private_key_file={{KEY}}
+""",
+    )
+    return [path("vsftpd"), file]
+
+
+def _proftpd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    file = write(
+        grounds,
+        "proftpd.conf",
+        f"""ModulePath {_MODULES}
+LoadModule mod_tls.c
+ServerName lab
+ServerType standalone
+DefaultAddress 127.0.0.1
+SocketBindTight on
+Port {ports["ftp"]}
+User nobody
+Group nogroup
+UseReverseDNS off
+WtmpLog off
+PidFile {{D}}/proftpd.pid
+ScoreboardFile {{D}}/proftpd.score
+DelayTable none
+MaxConnectionsPerHost 5
+TLSEngine on
+TLSLog none
+TLSECCertificateFile {{CERT}}
+TLSECCertificateKeyFile {{KEY}}
+""",
+    )
+    return [path("proftpd"), "-n", "-c", file]
+
+
+def _sshd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    for kind in ("ed25519", "ecdsa", "rsa"):
+        key = grounds.folder / f"host_{kind}"
+        if not key.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(key)], check=True, timeout=60)
+    os.makedirs("/run/sshd", exist_ok=True)  # noqa: PTH103 - where sshd wants it
+    keys = [word for kind in ("ed25519", "ecdsa", "rsa") for word in ("-h", str(grounds.folder / f"host_{kind}"))]
+    options = [
+        f"ListenAddress=127.0.0.1:{ports['ssh']}",
+        "UsePAM=no",
+        "MaxStartups=10:100:10",
+        f"PidFile={grounds.folder}/sshd.pid",
+    ]
+    return [path("sshd"), "-D", "-e", "-f", "/dev/null", *keys, *(word for each in options for word in ("-o", each))]
+
+
+def fingerprint(folder: Path, kind: str) -> str:
+    """Compute what ssh-keygen -l prints of a host key."""
+    blob = base64.b64decode((folder / f"host_{kind}.pub").read_text().split()[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+_FTP: tuple[Check, ...] = (("ftp", "ftp", {}), ("ftp", "ftp", {"starttls": True, **TLS}))
+
+FILES = (
+    Kind("vsftpd", "vsftpd", ("ftp",), _vsftpd, _FTP, Refusal("status: 421", 10), root=True),
+    Kind(
+        "proftpd",
+        "proftpd",
+        ("ftp",),
+        _proftpd,
+        _FTP,
+        Refusal("status: 530", 5),
+        root=True,
+        needs=_MODULES / "mod_tls.so",
+    ),
+    Kind("openssh", "sshd", ("ssh",), _sshd, (("ssh", "ssh", {}),), Refusal("closed", 10), root=True),
+)
