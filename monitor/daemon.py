@@ -36,6 +36,7 @@ from monitor.probes.cycle import Plan
 from monitor.probes.icmp import icmp_permission
 from monitor.probes.instruments import open_instruments
 from monitor.store import database, threads
+from monitor.store.apart import Apart
 from monitor.store.lock import DaemonLock
 from monitor.web.server import Site, start
 
@@ -133,7 +134,7 @@ class Daemon:
         site = Site(engine.board, engine.telemetry, self._clock)
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
         keeping = Housekeeping(
-            *(readers[2], writer, file, engine.board, engine.telemetry, engine.live),
+            *(Apart(file), writer, file, engine.board, engine.telemetry, engine.live),
             now=engine.timescale.now,
             context=lambda: engine.recording.context,
         )

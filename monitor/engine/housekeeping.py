@@ -60,6 +60,7 @@ class Housekeeping:
         now: Callable[[], Millis],
         context: Callable[[], Context],
     ) -> None:
+        """``reader`` is asked what takes long, in a way that can be pickled: the daemon's is a process of its own."""
         self._reader = reader
         self._writer = writer
         self._file = file
@@ -140,12 +141,12 @@ class Housekeeping:
     async def close_months(self) -> None:
         """Close the months that are over, each in a transaction; keep what later results changed as a correction."""
         try:
-            due = await self._reader.run(lambda db: months_due(db, self._now()))
+            due = await self._reader.run(partial(months_due, at=self._now()))
             for month in due:
                 work = partial(close_and_report, context=self._context(), when=month, at=self._now(), by=DAEMON)
                 closing = await self._writer.run(work)
                 log.info("%s is closed: journal entry %d", closing.month, closing.entry)
-            if await self._reader.run(lambda db: last_month_drifts(db, self._now())):
+            if await self._reader.run(partial(last_month_drifts, at=self._now())):
                 await self._writer.run(lambda db: settle_last_month(db, self._now()))
         except StoreError as error:
             log.warning("a month that is over could not be closed, it will be tried again: %s", error)

@@ -101,7 +101,7 @@ class Sweeper:
         for known, forget in (
             (self._certificates, self._certificates.pop),
             (self._phases, self._phases.pop),
-            (self._suspects, self._suspects.remove),
+            (self._suspects, self._suspects.discard),
         ):
             for some in slices(known, SLICE):
                 for key in left(some):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from monitor.store.database import open_reading, open_writing, refusal, snapshot, transaction
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 T = TypeVar("T")
+AGAIN = 0.01
+"""Seconds after which a reader that is to end is told so again."""
 
 
 class Thread(Protocol):
@@ -61,16 +64,22 @@ class Reader:
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Do the work on one state of the books."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._do, work)
-
-    def _do(self, work: Callable[[Database], T]) -> T:
-        try:
-            with snapshot(self._db):
-                return work(self._db)
-        except sqlite3.Error as error:
-            raise refusal(f"cannot read: {error}", error) from error
+        return await asyncio.get_running_loop().run_in_executor(self._pool, read, self._db, work)
 
     async def close(self) -> None:
-        """Finish what was asked for, then close."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        """Break off what was asked for, at the next statement of its that takes any time, then close."""
+        closing = asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
+        while not (await asyncio.wait([closing], timeout=AGAIN))[0]:
+            with suppress(sqlite3.ProgrammingError):  # it is closed by now
+                self._db.conn.interrupt()  # between two statements nobody hears it
+        await closing
         self._pool.shutdown()
+
+
+def read(db: Database, work: Callable[[Database], T]) -> T:
+    """Do some work on one state of the books; StoreError where the database refuses."""
+    try:
+        with snapshot(db):
+            return work(db)
+    except sqlite3.Error as error:
+        raise refusal(f"cannot read: {error}", error) from error

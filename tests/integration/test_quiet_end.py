@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.housekeeping import FIRST_LOOK
 from monitor.store import database, journal
 from tests.integration.labconfig import Customer, Server, Setting
 from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +55,17 @@ def ends_quietly(daemon: Daemon) -> None:
     assert "ERROR" not in said, said
 
 
+def verifying(pid: int) -> list[Path]:
+    """Give the process in which a daemon verifies its journal, once that walks through it."""
+    return [
+        process
+        for process in map(
+            Path, (f"/proc/{each}" for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        )
+        if b"monitor.store.apart" in (process / "cmdline").read_bytes()
+    ]
+
+
 def test_a_daemon_asked_to_stop_before_it_has_greeted_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
     daemon.start(wait=False)
     awaited("it obeys signals, and opens its books", (tmp_path / "data" / database.FILE).exists)
@@ -78,5 +88,7 @@ def test_a_daemon_asked_to_stop_while_it_verifies_a_long_journal_ends_quietly(tm
     db.close()
     Setting(free_port(), [], []).write(tmp_path)
     daemon.start()
-    time.sleep(FIRST_LOOK.total_seconds() + 0.2)  # the moment is what is tested
+    awaited("it verifies", lambda: verifying(daemon.pid))
+    (reader,) = verifying(daemon.pid)
     ends_quietly(daemon)
+    assert not reader.exists()

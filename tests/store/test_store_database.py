@@ -46,6 +46,12 @@ def age(db: Database) -> None:
     db.table("_sqlite_migrations").insert({"migration_set": "monitor", "name": "2031-01-future", "applied_at": "later"})
 
 
+def ask_without_end(db: Database) -> None:
+    db.execute(
+        "WITH RECURSIVE more(x) AS (VALUES (1) UNION ALL SELECT x FROM more) SELECT count(*) FROM more"
+    ).fetchone()
+
+
 def refuse(db: Database) -> None:
     journal.append(db, START, "daemon-started", {})
     db.execute("INSERT INTO nowhere VALUES (1)")
@@ -336,6 +342,16 @@ async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
     await asyncio.sleep(0)
     await writer.close()
     assert await asked == 1
+
+
+async def test_a_reader_that_is_closed_breaks_off_a_question_without_an_end(file: Path) -> None:
+    database.open_writing(file).close()
+    reader = threads.Reader(file)
+    asked = asyncio.ensure_future(reader.run(ask_without_end))
+    await asyncio.sleep(0)
+    await reader.close()
+    with pytest.raises(StoreError, match="interrupted"):
+        await asked
 
 
 async def test_a_reader_sees_what_was_committed_and_refuses_to_write(file: Path) -> None:

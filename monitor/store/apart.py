@@ -1,0 +1,98 @@
+"""Long questions to the database in a process of their own: they hold up neither the loop nor any thread.
+
+A thread that computes shares the interpreter's lock with the event loop, and whatever it does takes from the probes.
+Another process does not, stands back behind everything else that runs here, and can be ended at any moment: it only
+reads. One question is asked at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from monitor.errors import MonitorError, StoreError
+from monitor.store.database import open_reading
+from monitor.store.threads import Reader, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+
+T = TypeVar("T")
+
+_LENGTH: Final = 8
+_PROGRAM: Final = (
+    "import json, os, signal, sys; os.nice(19); signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
+    "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.apart import main; main(sys.argv[2])"
+)
+"""It is ended by whoever started it, not by what a terminal sends to both."""
+
+
+class Apart:
+    """Asks in another process what can be pickled: functions of a module, with what they are given."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._one = asyncio.Lock()
+
+    async def run(self, work: Callable[[Database], T]) -> T:
+        """Do the work on one state of the books; where this is cancelled, the process is ended at once.
+
+        Where the system starts no other process, a thread does it. Raises StoreError where the database refuses, or
+        where the process ends without an answer.
+        """
+        async with self._one:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(self._path)),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                )
+            except OSError:
+                return await self._in_a_thread(work)
+            try:
+                said, _ = await process.communicate(pickle.dumps(work))
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        return cast("T", _answer(said, process.returncode))
+
+    async def _in_a_thread(self, work: Callable[[Database], T]) -> T:
+        reader = await asyncio.to_thread(Reader, self._path)
+        try:
+            return await reader.run(work)
+        finally:
+            await reader.close()
+
+    async def close(self) -> None:
+        """Nothing stays open between two questions."""
+
+
+def _answer(said: bytes, status: int | None) -> Any:
+    length = int.from_bytes(said[:_LENGTH])
+    if len(said) < _LENGTH or len(said) != _LENGTH + length:
+        raise StoreError(f"the process that reads the books ended with {status}")
+    answer = pickle.loads(said[_LENGTH:])  # noqa: S301 - our own process wrote it
+    if isinstance(answer, MonitorError):
+        raise answer
+    return answer
+
+
+def main(path: str) -> None:
+    """Read from standard input what to do, and write to standard output what came of it."""
+    work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
+    try:
+        answer = read(open_reading(Path(path)), work)
+    except MonitorError as error:
+        answer = error
+    text = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+    sys.stdout.buffer.write(len(text).to_bytes(_LENGTH) + text)
+    sys.stdout.buffer.flush()
