@@ -10,24 +10,21 @@ import os
 import secrets
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from monitor.probes.icmp_errors import error_text, queued_report, quoted_request
-from monitor.probes.icmp_filter import ICMP_HEADER, only_ours
+from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, only_ours
+from monitor.probes.icmp_socket import SO_TIMESTAMPNS, dropped_by, open_socket
+from monitor.probes.volley import Catch, Volley
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.probes.address import Address
 
-# Linux's numbers that the socket module does not name
-SO_RCVBUFFORCE = 33
-SO_TIMESTAMPNS = 35
-SO_MEMINFO = 55
-IP_RECVERR = 11
-IPV6_RECVERR = 25
-
-BUFFER = 4 * 1024 * 1024
-"""Bytes asked for both ways: the default keeps 256 replies and drops the rest without a word."""
 LARGEST = 1024
+"""Bytes of a request that an error quotes, at most."""
 MOST_AT_ONCE = 2_000
 """Packets taken in one round at most, so that a flood cannot hold the event loop: some 20 ms of work."""
 
@@ -38,71 +35,70 @@ _HEADER = struct.Struct("!BBHHH")
 _PACKET = struct.Struct("!BBHHH8sQ40s")
 """A header, then 56 bytes of payload, as everyone's ping has: the socket's token, the request's number, padding."""
 _PADDING = bytes(40)
+_ZEROS = bytes(8)
 _TIMESPEC = struct.Struct("@ll")
-_MEMINFO = struct.Struct("@9I")
-_DROPS = 8
-_STAMP_SPACE = socket.CMSG_SPACE(_TIMESPEC.size)
 _REPORT_SPACE = 512
+
+Reply: TypeAlias = "tuple[bytes, int, int]"
+"""An answer to one of our requests: who sent it (an address as the network spells it), the request's number, and the
+wall time at which the kernel received it, in nanoseconds (0: it does not say). Plain, for thousands come a second."""
+
+
+Request: TypeAlias = "tuple[bytes, bytes, int]"
+"""Where to, as ``packed`` gives it, and the request's number."""
 
 
 class Heard(NamedTuple):
-    """One packet that concerns one of our requests."""
+    """An error of the network that concerns one of our requests."""
 
-    host: str
-    """The address that was pinged, without scope."""
+    source: bytes
+    """The address that was pinged, as the network spells it."""
     sequence: int
-    number: int | None
-    """Of a reply, which request it echoes; an error tells no more than the sequence."""
-    error: str
-    """Empty for a reply, else what the network says."""
-    stamp_ns: int | None
-    """Wall time at which the kernel received it, in nanoseconds."""
-    router: str = ""
-    """Who reported an error, where that is known."""
-
-
-def _open(family: socket.AddressFamily, protocol: int) -> tuple[socket.socket, bool]:
-    """Open a datagram socket, else a raw one, and say whether it is raw."""
-    errors: list[OSError] = []
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
-        try:
-            return socket.socket(family, kind, protocol), kind == socket.SOCK_RAW
-        except OSError as error:
-            errors.append(error)
-    # out of descriptors is the truer answer than "not permitted", whichever came first
-    raise next((error for error in errors if not isinstance(error, PermissionError)), errors[-1])
+    text: str
+    stamp_ns: int
+    """As that of a reply."""
+    router: str
+    """Who reported it, where that is known."""
 
 
 class EchoSocket:
     """A non-blocking ICMP socket of one family, with an id of its own."""
 
-    def __init__(self, family: socket.AddressFamily) -> None:
+    def __init__(self, family: socket.AddressFamily, *, one_by_one: bool = False) -> None:
         """Open it: as a datagram socket where the system permits that, else raw.
 
-        Raises ``PermissionError`` where neither is permitted, another ``OSError`` for anything else.
+        ``one_by_one`` does without the calls for many packets, as where the C library has none. Raises
+        ``PermissionError`` where neither is permitted, another ``OSError`` for anything else.
         """
         self._v4 = family == socket.AF_INET
         self._request, self._reply = (8, 0) if self._v4 else (128, 129)
-        self._sock, self.raw = _open(family, socket.IPPROTO_ICMP if self._v4 else socket.IPPROTO_ICMPV6)
-        self._headed = self.raw and self._v4
-        """Whether what is received begins with its IP header."""
+        self._sock, self.raw = open_socket(family)
+        self._headed = IPV4_HEADER if self.raw and self._v4 else 0
+        """Bytes of IP header that what is received begins with; more where the header has options."""
         self.id = secrets.randbelow(0xFFFF) + 1
         """The id of a raw socket's requests; that of a datagram socket is the kernel's choice."""
         self._token = os.urandom(8)
+        packet = _PACKET.pack(self._request, 0, 0, self.id, 0, self._token, 0, _PADDING)
         # a sum of 16-bit words with the carry put back is the number itself modulo 0xFFFF
-        self._sum = int.from_bytes(_PACKET.pack(self._request, 0, 0, self.id, 0, self._token, 0, _PADDING)) % 0xFFFF
+        self._sum = int.from_bytes(packet) % 0xFFFF
         self.emptied = True
         """Whether the last ``receive`` took all that there was."""
         self._early: list[Heard] = []
-        self._sock.settimeout(0)
-        self._sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        _enlarge(self._sock)
         if self.raw:
             only_ours(self._sock, self.id, v4=self._v4)
-        elif self._v4:
-            self._sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        else:
-            self._sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        self._lay_out(packet, one_by_one=one_by_one)
+
+    def _lay_out(self, packet: bytes, *, one_by_one: bool) -> None:
+        """Lay out the memory for what is sent and received at once, and how it is read."""
+        before, host, after = (4, 4, 8) if self._v4 else (8, 16, 4)
+        self._volley = Volley(self._sock, before + host + after, packet, one_by_one=one_by_one)
+        # from the host on: what follows it in the name, then the packet up to its number
+        self._fill = struct.Struct(f"!{host}s{after}sBBHHH8sQ").pack_into
+        self._places = [slot + before for slot in self._volley.slots]
+        self._catch = Catch(self._sock, one_by_one=one_by_one)
+        ahead = f"!{before}x{host}s{Catch.packet_at - before - host + self._headed}x{_PACKET.format[1:]}"
+        self._read = struct.Struct(f"{ahead}{Catch.slot - struct.calcsize(ahead)}x").iter_unpack
+        self._source = slice(before, before + host)
 
     def close(self) -> None:
         """Close it; more than once does no harm."""
@@ -116,53 +112,84 @@ class EchoSocket:
     @property
     def dropped(self) -> int:
         """How many packets the kernel has thrown away because the receive buffer was full."""
-        info = self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(info)[_DROPS]) if len(info) == _MEMINFO.size else 0
+        return dropped_by(self._sock)
 
-    def send(self, address: Address, number: int) -> None:
-        """Send an echo request, its sequence the number's lower 16 bits; raises ``OSError`` where it is not taken."""
-        sequence = number % SEQUENCES
-        # the kernel reckons the checksum itself, except for raw sockets of IPv4
-        checksum = ~((self._sum + sequence + number) % 0xFFFF) & 0xFFFF
-        packet = _PACKET.pack(self._request, 0, checksum, self.id, sequence, self._token, number, _PADDING)
-        try:
-            self._sock.sendto(packet, address.sockaddr(0))
-        except OSError:
-            if self.raw:
-                raise
-            # with error reports on, a send can fail with what an earlier request met; the report itself is queued
-            self._early.extend(self._reports())
-            self._sock.sendto(packet, address.sockaddr(0))
+    def send(self, requests: Sequence[Request]) -> dict[int, OSError]:
+        """Send echo requests, ``MOST_OUT`` at most; a request's sequence is the lower 16 bits of its number.
 
-    def receive(self) -> list[Heard]:
-        """Take what has come since last time, without waiting: all of it, or ``MOST_AT_ONCE`` packets."""
-        heard, self._early = self._early, []
-        receive, read = self._sock.recvmsg, self._read
-        self.emptied = False
-        for _ in range(MOST_AT_ONCE):
+        Gives what kept those that were not taken from leaving, by their numbers.
+        """
+        fill, memory, token, kind, ident, base = (
+            *(self._fill, self._volley.memory, self._token, self._request, self.id, self._sum),
+        )
+        for place, (host, rest, number) in zip(self._places, requests, strict=False):
+            sequence = number % SEQUENCES
+            # the kernel reckons the checksum itself, except for raw sockets of IPv4
+            checksum = ~((base + sequence + number) % 0xFFFF) & 0xFFFF
+            fill(memory, place, host, rest, kind, 0, checksum, ident, sequence, token, number)
+        first, count = 0, len(requests)
+        refused: dict[int, OSError] = {}
+        while first < count:
             try:
-                data, ancillary, _flags, source = receive(LARGEST, _STAMP_SPACE)
+                first += self._volley.leave(first, count)
+            except OSError as error:
+                if cause := self._again(first, error):
+                    refused[requests[first][2]] = cause
+                first += 1
+        return refused
+
+    def _again(self, place: int, error: OSError) -> OSError | None:
+        """Try once more to send what was refused; gives why it cannot be sent, if it cannot."""
+        if self.raw:
+            return error
+        # with error reports on, a send can fail with what an earlier request met; the report itself is queued
+        self._early.extend(self._reports())
+        try:
+            self._volley.leave(place, place + 1)
+        except OSError as second:
+            return second
+        return None
+
+    def receive(self) -> tuple[list[Reply], list[Heard]]:
+        """Take what has come since last time, without waiting: all of it, or about ``MOST_AT_ONCE`` packets."""
+        replies: list[Reply] = []
+        errors, self._early = self._early, []
+        self.emptied, rounds = False, 0
+        while rounds < MOST_AT_ONCE and not self.emptied:
+            count = 0
+            try:
+                count = self._catch.take()
+                self.emptied = count < self._catch.most
             except BlockingIOError:
                 self.emptied = True
-                break
-            except OSError:  # what a report tells of, said once and no more: the report is read below
-                continue
-            if said := read(data, source[0], _stamp(ancillary)):
-                heard.append(said)
+            except OSError:
+                pass  # what a report tells of, said once and no more: the report is read below
+            rounds += count or 1
+            self._sort(count, replies, errors)
         if not self.raw:
-            heard.extend(self._reports())
-        return heard
+            errors.extend(self._reports())
+        return replies, errors
 
-    def _read(self, data: bytes, source: str, stamp: int | None) -> Heard | None:
-        start = (data[0] & 0x0F) * 4 if self._headed else 0
-        if len(data) == start + _PACKET.size and data[start] == self._reply:
-            _, _, _, ident, sequence, token, number, padding = _PACKET.unpack_from(data, start)
-            ours = token == self._token and padding == _PADDING and (ident == self.id or not self.raw)
-            return Heard(source.partition("%")[0], sequence, number, "", stamp) if ours else None
-        return self._error(data, start, source, stamp)
+    def _sort(self, count: int, replies: list[Reply], errors: list[Heard]) -> None:
+        """Tell the answers to our requests from errors, and from what does not concern us."""
+        if not count:
+            return
+        reply, token, any_id, own = self._reply, self._token, not self.raw, self.id
+        whole = self._headed + _PACKET.size
+        rows = zip(self._catch.arrivals(count), self._read(self._catch.taken(count)), strict=True)
+        for place, ((length, seconds, nanos), packet) in enumerate(rows):
+            source, kind, _, _, ident, sequence, echoed, number, padding = packet
+            if length == whole and kind == reply and echoed == token:
+                if padding == _PADDING and sequence == number % SEQUENCES and (any_id or ident == own):
+                    replies.append((source, number, seconds * 1_000_000_000 + nanos))
+            elif error := self._error(place, length, seconds * 1_000_000_000 + nanos):
+                errors.append(error)
 
-    def _error(self, data: bytes, start: int, source: str, stamp: int | None) -> Heard | None:
+    def _error(self, place: int, length: int, stamp: int) -> Heard | None:
         """Read an error that reached a raw socket: its sender reports, and quotes our request."""
+        slot = bytes(self._catch.taken(place + 1)[place * Catch.slot :])
+        data = slot[Catch.packet_at : Catch.packet_at + length]
+        start = (data[0] & 0x0F) * 4 if self._headed and data else 0
         body = start + ICMP_HEADER
         error = error_text(4 if self._v4 else 6, data[start], data[start + 1]) if len(data) >= body else None
         quoted = quoted_request(data[body:], v4=self._v4) if error else None
@@ -172,7 +199,7 @@ class EchoSocket:
         *_, ident, sequence = _HEADER.unpack(header)
         if self.raw and ident != self.id:
             return None
-        return Heard(host, sequence, None, error, stamp, source.partition("%")[0])
+        return Heard(host, sequence, error, stamp, socket.inet_ntop(self._sock.family, slot[self._source]))
 
     def _reports(self) -> list[Heard]:
         """Read what the network says about earlier requests of a datagram socket."""
@@ -187,22 +214,21 @@ class EchoSocket:
             report = queued_report(ancillary, v4=self._v4)
             if report and len(quoted) >= ICMP_HEADER:
                 *_, sequence = _HEADER.unpack_from(quoted)
-                host = str(destination[0]).partition("%")[0]
-                heard.append(Heard(host, sequence, None, report.text, _stamp(ancillary), report.router))
+                host = socket.inet_pton(self._sock.family, str(destination[0]).partition("%")[0])
+                heard.append(Heard(host, sequence, report.text, _stamp(ancillary), report.router))
         return heard
 
 
-def _stamp(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+def packed(address: Address) -> tuple[bytes, bytes]:
+    """Give an address as the network spells it, and what follows it in the system's own form: zeros, or the scope."""
+    if address.family == socket.AF_INET:
+        return socket.inet_aton(address.host), _ZEROS
+    return socket.inet_pton(socket.AF_INET6, address.host), address.scope.to_bytes(4, sys.byteorder)
+
+
+def _stamp(ancillary: list[tuple[int, int, bytes]]) -> int:
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             return int(seconds) * 1_000_000_000 + int(nanoseconds)
-    return None
-
-
-def _enlarge(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
-    except OSError:  # beyond the system's limit needs a privilege
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    return 0

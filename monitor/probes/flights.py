@@ -5,17 +5,20 @@ from __future__ import annotations
 import heapq
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from monitor.probes.blame import ours
-from monitor.probes.echo import SEQUENCES
+from monitor.probes.blame import local, ours
+from monitor.probes.echo import SEQUENCES, packed
+from monitor.probes.volley import MOST_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from monitor.clock import Clock
     from monitor.probes.address import Address
-    from monitor.probes.echo import Heard
+    from monitor.probes.blame import NotOkError
+    from monitor.probes.echo import Heard, Reply, Request
     from monitor.probes.probe import Attempt
 
 _log = logging.getLogger(__name__)
@@ -28,11 +31,11 @@ _FLYING, _ANSWERED, _LOST = 0, 1, 2
 class Echo(Protocol):
     """What sends and hears for a line; see ``EchoSocket``."""
 
-    def send(self, address: Address, number: int) -> None:
-        """Send a request; raises ``OSError`` where this machine does not take it."""
+    def send(self, requests: Sequence[Request]) -> dict[int, OSError]:
+        """Send requests; gives what kept some of them from leaving this machine, by their numbers."""
 
-    def receive(self) -> list[Heard]:
-        """Take what has come since last time."""
+    def receive(self) -> tuple[list[Reply], list[Heard]]:
+        """Take what has come since last time: answers, and errors of the network."""
 
     def close(self) -> None:
         """Close it."""
@@ -58,15 +61,25 @@ class PingCounts:
     """Packets that this machine threw away because the receive buffer was full."""
 
 
+Ping: TypeAlias = "tuple[Address, float, Callable[[Attempt], None]]"
+"""A request that is asked for: where to, for how many seconds it may take, who is told. Plain, as there are many."""
+
+
 class Flight(NamedTuple):
     """One request that is on its way; times are monotonic seconds."""
 
     address: Address
+    source: bytes
+    """The address as the network spells it: who must answer."""
     number: int
     """Its sequence is the lower 16 bits."""
     sent: float
     deadline: float
     done: Callable[[Attempt], None]
+
+
+_flight = partial(tuple.__new__, Flight)
+"""Makes one in half the time that naming its fields takes."""
 
 
 class Line:
@@ -77,8 +90,8 @@ class Line:
         self.opened = opened
         self.flights: dict[int, Flight] = {}
         self._counts = counts
-        self._due: dict[int, list[Flight]] = {}
-        """By the part of a second in which their deadlines lie; those that ended meanwhile stay until then."""
+        self._due: dict[int, list[int]] = {}
+        """Numbers, by the part of a second in which their deadlines lie; those that ended meanwhile stay until then."""
         self._dues: list[int] = []
         self._ends = bytearray(SEQUENCES)
         """How the last request of each sequence ended."""
@@ -86,37 +99,75 @@ class Line:
         self._dropped = 0
         self._dropped_at = float("-inf")
 
-    def send(self, address: Address, clock: Clock, timeout: float, done: Callable[[Attempt], None]) -> None:
-        """Send a request and note it. Raises ``OSError`` or ``NotOkError`` where it could not."""
-        flights = self.flights
-        if len(flights) >= SEQUENCES:
-            raise ours("too many pings in flight")
-        number = self._number + 1
-        while number % SEQUENCES in flights:
-            number += 1
-        self._number = number
-        sequence = number % SEQUENCES
-        sent = clock.monotonic()
-        self.echo.send(address, number)
-        deadline = sent + timeout
-        flight = flights[sequence] = Flight(address, number, sent, deadline, done)
-        self._ends[sequence] = _FLYING
-        due = int(deadline * _GRAIN)
-        if due in self._due:
-            self._due[due].append(flight)
-        else:
-            self._due[due] = [flight]
-            heapq.heappush(self._dues, due)
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was ever sent, so that nothing can come."""
+        return self._number == 0
 
-    def take(self, heard: Heard) -> Flight | None:
-        """Take the request that ``heard`` answers out of flight; None where it answers none, or did so before."""
+    def send(self, pings: Sequence[Ping], clock: Clock) -> list[tuple[Ping, float, NotOkError]]:
+        """Send requests and note them; gives those that could not leave, with the moment and the cause."""
+        refused: list[tuple[Ping, float, NotOkError]] = []
+        for first in range(0, len(pings), MOST_OUT):
+            self._send_some(pings[first : first + MOST_OUT], clock, refused)
+        return refused
+
+    def _send_some(self, pings: Sequence[Ping], clock: Clock, refused: list[tuple[Ping, float, NotOkError]]) -> None:
+        """Send what leaves by one call; a request's time is when the call began, so no latency is made better."""
+        flights, ends, number = self.flights, self._ends, self._number
+        free = SEQUENCES - len(flights)
+        requests: list[Request] = []
+        for address, _, _ in pings[:free]:
+            number += 1
+            while number % SEQUENCES in flights:
+                number += 1
+            requests.append((*packed(address), number))
+        self._number = number
+        sent = clock.monotonic()
+        failed = self.echo.send(requests)
+        of_timeout, beside = -1.0, list[int]()
+        for ping, (source, _, number) in zip(pings, requests, strict=False):
+            address, timeout, done = ping
+            if failed and (cause := failed.get(number)):
+                refused.append((ping, sent, local(cause)))
+                continue
+            if timeout != of_timeout:
+                of_timeout, beside = timeout, self._due_at(sent + timeout)
+            sequence = number % SEQUENCES
+            flights[sequence] = _flight((address, source, number, sent, sent + timeout, done))
+            ends[sequence] = _FLYING
+            beside.append(number)
+        refused.extend((ping, sent, ours("too many pings in flight")) for ping in pings[free:])
+
+    def _due_at(self, deadline: float) -> list[int]:
+        """Give those that are due in the same part of a second."""
+        due = int(deadline * _GRAIN)
+        if due not in self._due:
+            self._due[due] = []
+            heapq.heappush(self._dues, due)
+        return self._due[due]
+
+    def answered(self, replies: Sequence[Reply]) -> list[tuple[Flight, int]]:
+        """Take the requests that were answered out of flight, with their answers' stamps; count other answers."""
+        flights, ends = self.flights, self._ends
+        landed: list[tuple[Flight, int]] = []
+        for source, number, stamp in replies:
+            sequence = number % SEQUENCES
+            flight = flights.get(sequence)
+            if flight is not None and flight[2] == number and flight[1] == source:
+                del flights[sequence]
+                ends[sequence] = _ANSWERED
+                landed.append((flight, stamp))
+            else:
+                self._count(number)
+        return landed
+
+    def ended(self, heard: Heard) -> Flight | None:
+        """Take the request that an error concerns out of flight; None where it concerns none."""
         flight = self.flights.get(heard.sequence)
-        if flight is not None and heard.host == flight.address.host and heard.number in (flight.number, None):
-            self._ends[heard.sequence] = _ANSWERED
-            return self.flights.pop(heard.sequence)
-        if heard.number is not None:
-            self._count(heard.number)
-        return None
+        if flight is None or flight.source != heard.source:
+            return None
+        self._ends[heard.sequence] = _ANSWERED
+        return self.flights.pop(heard.sequence)
 
     def _count(self, number: int) -> None:
         """Count an answer to a request that is over."""
@@ -134,9 +185,10 @@ class Line:
         """Take the requests whose deadline has passed out of flight, at most 50 ms after it."""
         late = []
         while self._dues and self._dues[0] < int(now * _GRAIN):
-            for flight in self._due.pop(heapq.heappop(self._dues)):
-                sequence = flight.number % SEQUENCES
-                if self.flights.get(sequence) is flight:
+            for number in self._due.pop(heapq.heappop(self._dues)):
+                sequence = number % SEQUENCES
+                flight = self.flights.get(sequence)
+                if flight is not None and flight.number == number:
                     del self.flights[sequence]
                     self._ends[sequence] = _LOST
                     late.append(flight)

@@ -73,15 +73,18 @@ def queued_report(ancillary: list[tuple[int, int, bytes]], *, v4: bool) -> Repor
     return None
 
 
-def quoted_request(quoted: bytes, *, v4: bool) -> tuple[str, bytes] | None:
-    """Read to whom the packet went that an error quotes, and its ICMP header; None where it was no echo request."""
+def quoted_request(quoted: bytes, *, v4: bool) -> tuple[bytes, bytes] | None:
+    """Read to whom the packet went that an error quotes, as the network spells it, and its ICMP header.
+
+    None where it was no echo request.
+    """
     header = IPV4_HEADER if v4 else IPV6_HEADER
     if v4 and quoted:
         header = (quoted[0] & 0x0F) * 4
     protocol, kind = (socket.IPPROTO_ICMP, 8) if v4 else (socket.IPPROTO_ICMPV6, 128)
     if len(quoted) < header + ICMP_HEADER or quoted[9 if v4 else 6] != protocol or quoted[header] != kind:
         return None
-    return _spelt(quoted[16:20] if v4 else quoted[24:40], v4=v4), quoted[header : header + ICMP_HEADER]
+    return quoted[16:20] if v4 else quoted[24:40], quoted[header : header + ICMP_HEADER]
 
 
 def _spelt(packed: bytes, *, v4: bool) -> str:

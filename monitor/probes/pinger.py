@@ -1,6 +1,7 @@
 """Pings of all checks over one shared socket for each family.
 
-Sends leave at once; what comes back is taken on a tick, because the event loop's wake-ups cost more than the packets.
+What is asked for in one turn of the loop leaves by a few calls; what comes back is taken on a tick, many packets by one
+call, because the event loop's wake-ups cost more than the packets.
 The tick is not in the round trip: the kernel stamps every packet as it arrives, so neither the tick nor a loop that
 stood still bends a latency.
 """
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.probes.address import Address
     from monitor.probes.echo import Heard
-    from monitor.probes.flights import Flight
+    from monitor.probes.flights import Flight, Ping
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ AT_ONCE = 0.0001
 """Seconds within which both clocks must be read."""
 NOT_PERMITTED = "icmp not permitted"
 BUFFER_FULL = "receive buffer full"
+STOPPED = "monitor stopped"
 
 
 class Pinger:
@@ -58,6 +60,8 @@ class Pinger:
         self._retired: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
         self._last = self._read_clocks()
+        self._waiting: list[Ping] = []
+        """What leaves when the loop turns next."""
 
     def warm_up(self) -> None:
         """Open the sockets ahead of the first ping: the kernel begins to stamp packets a moment after it was asked.
@@ -69,25 +73,40 @@ class Pinger:
                 self._line(family, self._clock.monotonic())
 
     def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
-        """Send one request; ``done`` is called once: at the answer, at the network's error, after ``timeout`` seconds.
+        """Send one request when the loop turns next, together with all that are asked for until then.
 
-        Where the request cannot leave this machine, ``done`` is called before this returns. An attempt that went well
-        has no steps: there is one, and it took as long as the attempt.
+        ``done`` is called once, and never before this returns: at the answer, at the network's error, ``timeout``
+        seconds after it was sent, or at once where it cannot leave this machine. An attempt that went well has no
+        steps: there is one, and it took as long as the attempt.
         """
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting.append((address, timeout, done))
+
+    def _send(self) -> None:
+        pings, self._waiting = self._waiting, []
+        if not pings:  # closed meanwhile
+            return
         at = self._clock.monotonic()
+        look = self._timer is not None and at - self._last.mono >= TICK
         if self._timer is None:
             self._last = self._read_clocks()
-        elif at - self._last.mono >= TICK:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            mine = [ping for ping in pings if ping[0].family == family]
+            if mine:
+                self._send_by(family, mine, at)
+        if look:  # after sending, for the nearest have answered meanwhile
             self._look()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(QUIET, self._look)
+
+    def _send_by(self, family: socket.AddressFamily, pings: list[Ping], at: float) -> None:
         try:
-            self._line(address.family, at).send(address, self._clock, timeout, done)
+            refused = self._line(family, at).send(pings, self._clock)
         except NotOkError as error:
-            done(_not_sent(at, error))
-        except OSError as error:
-            done(_not_sent(at, local(error)))
-        else:
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(QUIET, self._look)
+            refused = [(ping, at, error) for ping in pings]
+        for ping, when, cause in refused:
+            _tell(ping[0], ping[2], _not_sent(when, cause))
 
     def _line(self, family: socket.AddressFamily, now: float) -> Line:
         line = self._lines.get(family)
@@ -110,19 +129,10 @@ class Pinger:
         landed: list[tuple[Flight, Attempt]] = []
         emptied, flying, place = True, False, placing(before, now)
         for line in (*self._lines.values(), *self._retired):
-            line.count_dropped(now.mono)
-            for heard in line.echo.receive():
-                flight = line.take(heard)
-                if flight is not None:
-                    came = now.mono if heard.stamp_ns is None else place(heard.stamp_ns)
-                    landed.append((flight, _landed(line, flight, heard, max(came, flight.sent))))
-            # what came in time is taken before anything is declared late, also after a stall or in a flood
-            if line.echo.emptied:
-                late = line.overdue(now.mono)
-                landed.extend((flight, _lost(flight, ours_lost=line.may_have_lost(flight))) for flight in late)
-            else:
-                emptied = False
-            flying = flying or bool(line.flights)
+            if not line.silent:
+                _hear(line, now.mono, place, landed)
+                emptied = emptied and line.echo.emptied
+                flying = flying or bool(line.flights)
         if self._retired:
             self._close_retired()
         if self._timer is not None:
@@ -130,7 +140,7 @@ class Pinger:
         wait = QUIET if emptied else 0.0
         self._timer = asyncio.get_running_loop().call_later(wait, self._look) if flying or not emptied else None
         for flight, attempt in landed:
-            _tell(flight, attempt)
+            _tell(flight[0], flight[5], attempt)
 
     def _close_retired(self) -> None:
         for line in self._retired:
@@ -155,25 +165,54 @@ class Pinger:
             self._timer = None
         lines = (*self._lines.values(), *self._retired)
         self._lines, self._retired = {}, []
+        waiting, self._waiting = self._waiting, []
+        at = self._clock.monotonic()
+        for address, _, done in waiting:
+            _tell(address, done, Attempt(Outcome.UNKNOWN, at, None, STOPPED))
         for line in lines:
             line.echo.close()
             for flight in line.flights.values():
-                _tell(flight, Attempt(Outcome.UNKNOWN, flight.sent, None, "monitor stopped"))
+                _tell(flight.address, flight.done, Attempt(Outcome.UNKNOWN, flight.sent, None, STOPPED))
 
 
 def _not_sent(at: float, error: NotOkError) -> Attempt:
     return Attempt(error.outcome, at, None, error.reason, (Step(SEND, 0, error.reason),))
 
 
-def _landed(line: Line, flight: Flight, heard: Heard, came: float) -> Attempt:
-    if heard.error:
-        reason = said_by(heard.error, heard.router, flight.address.host)
-        step = Step(FIRST_BYTE, microseconds(came - flight.sent), reason)
-        return Attempt(Outcome.FAIL, flight.sent, None, reason, (step,))
+def _hear(line: Line, now: float, place: Callable[[int], float], landed: list[tuple[Flight, Attempt]]) -> None:
+    """Take what came by one line, and how each ping ended by it."""
+    ok = Outcome.OK
+    line.count_dropped(now)
+    replies, errors = line.echo.receive()
+    for flight, stamp in line.answered(replies):
+        _, _, _, sent, deadline, _ = flight
+        came = place(stamp) if stamp else now
+        if sent <= came <= deadline:
+            landed.append((flight, Attempt(ok, sent, round((came - sent) * 1_000_000), "")))
+        else:
+            landed.append((flight, _aside(line, flight, came)))
+    for heard in errors:
+        if (ended := line.ended(heard)) is not None:
+            came = place(heard.stamp_ns) if heard.stamp_ns else now
+            landed.append((ended, _refused(ended, heard, max(came, ended.sent))))
+    # what came in time is taken before anything is declared late, also after a stall or in a flood
+    if line.echo.emptied:
+        late = line.overdue(now)
+        landed.extend((flight, _lost(flight, ours_lost=line.may_have_lost(flight))) for flight in late)
+
+
+def _refused(flight: Flight, heard: Heard, came: float) -> Attempt:
+    reason = said_by(heard.text, heard.router, flight.address.host)
+    step = Step(FIRST_BYTE, microseconds(came - flight.sent), reason)
+    return Attempt(Outcome.FAIL, flight.sent, None, reason, (step,))
+
+
+def _aside(line: Line, flight: Flight, came: float) -> Attempt:
+    """Judge an answer after the deadline, or before the stamp of the request, by what the clocks' readings allow."""
     if came > flight.deadline:
         line.came_late()
         return _lost(flight, ours_lost=False)
-    return Attempt(Outcome.OK, flight.sent, microseconds(came - flight.sent), "")
+    return Attempt(Outcome.OK, flight.sent, 0, "")
 
 
 def _lost(flight: Flight, *, ours_lost: bool) -> Attempt:
@@ -182,8 +221,8 @@ def _lost(flight: Flight, *, ours_lost: bool) -> Attempt:
     return Attempt(outcome, flight.sent, None, reason, (Step(FIRST_BYTE, waited, reason),))
 
 
-def _tell(flight: Flight, attempt: Attempt) -> None:
+def _tell(address: Address, done: Callable[[Attempt], None], attempt: Attempt) -> None:
     try:
-        flight.done(attempt)
+        done(attempt)
     except Exception:  # noqa: BLE001 - one listener's fault must not lose the others' answers
-        _log.exception("the end of a ping to %s could not be told", flight.address)
+        _log.exception("the end of a ping to %s could not be told", address)

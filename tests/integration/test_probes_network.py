@@ -10,7 +10,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.cycle import Cycle, Plan, cycle
-from monitor.probes.echo import SEQUENCES, EchoSocket
+from monitor.probes.echo import SEQUENCES, EchoSocket, packed
 from monitor.probes.instruments import Instruments, open_instruments
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.resolve import literal
@@ -157,6 +157,24 @@ def test_having_no_route_is_the_monitors_fault(net: Lab) -> None:
     assert set(seen) == {(Outcome.UNKNOWN, "no route")}
 
 
+def test_what_this_machine_refuses_is_told_of_that_ping_alone(net: Lab) -> None:
+    good, filtered = net.address(5), net.address(9)
+    nft = net.command("nft", "-f", "-")
+    run(
+        *nft,
+        text=f"table inet own {{ chain out {{ type filter hook output priority 0; ip daddr {filtered} drop; }}\n}}",
+    )
+    order = [good, STRANGER, good, good, filtered, STRANGER] * 8  # through several calls for many packets
+    seen = attempts(net, *map(ping, order), timeout=5.0)
+    run(*nft, text="delete table inet own")
+    expected = {
+        good: (Outcome.OK, ""),
+        STRANGER: (Outcome.UNKNOWN, "no route"),
+        filtered: (Outcome.UNKNOWN, "not permitted"),
+    }
+    assert seen == [expected[host] for host in order]
+
+
 def test_a_cable_that_was_pulled_is_the_monitors_fault(net: Lab) -> None:
     net.link_down()
     seen = attempts(net, *(probe(each(0)) for probe in (ping, tcp, page) for each in (net.address, net.address6)))
@@ -190,6 +208,7 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Lab) ->
             seen: list[Attempt] = []
             for _ in range(SEQUENCES + 2):
                 instruments.pinger.ping(silent, 60.0, seen.append)
+            await asyncio.sleep(0)  # they leave when the loop turns
             return list(seen)  # closing ends the others too
 
     net.take_down(str(silent))
@@ -201,14 +220,14 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Lab) ->
 def test_a_raw_socket_hears_its_own_answers_only(net: Lab) -> None:
     async def heard_by_two(address: Address) -> tuple[set[int], set[int]]:
         first, second = EchoSocket(address.family), EchoSocket(address.family)
-        first.send(address, 1)
-        second.send(address, 2)
+        first.send([(*packed(address), 1)])
+        second.send([(*packed(address), 2)])
         heard: tuple[set[int], set[int]] = (set(), set())
         async with asyncio.timeout(PATIENCE):
             while not (1 in heard[0] and 2 in heard[1]):
                 await asyncio.sleep(0.01)  # both are only ever polled
-                heard[0].update(each.sequence for each in first.receive())
-                heard[1].update(each.sequence for each in second.receive())
+                heard[0].update(number for _, number, _ in first.receive()[0])
+                heard[1].update(number for _, number, _ in second.receive()[0])
         first.close()
         second.close()
         return heard

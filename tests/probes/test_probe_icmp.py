@@ -85,6 +85,7 @@ async def test_thousands_at_once_lose_no_answer(instruments: Instruments) -> Non
 async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: Instruments) -> None:
     listener = Listener()
     instruments.pinger.ping(HERE, 5.0, listener)
+    await asyncio.sleep(0)  # it leaves
     time.sleep(0.2)  # noqa: ASYNC251 - the loop is made to stand still
     (seen,) = await listener.all()
     assert seen.latency_us is not None
@@ -95,6 +96,7 @@ async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: In
 async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instruments: Instruments) -> None:
     listener = Listener()
     instruments.pinger.ping(HERE, 0.1, listener)
+    await asyncio.sleep(0)  # it leaves
     time.sleep(0.2)  # noqa: ASYNC251 - the loop is made to stand still
     (seen,) = await listener.all()
     assert seen.outcome is Outcome.OK
@@ -115,9 +117,13 @@ async def test_closing_ends_what_is_in_flight_as_unknown() -> None:
     pinger = Pinger(SystemClock())
     seen: list[Attempt] = []
     pinger.ping(HERE, 5.0, seen.append)
+    await asyncio.sleep(0)
+    pinger.ping(HERE, 5.0, seen.append)  # has not left yet
     pinger.close()
-    assert [(each.outcome, each.reason) for each in seen] == [(Outcome.UNKNOWN, "monitor stopped")]
+    assert [(each.outcome, each.reason) for each in seen] == [(Outcome.UNKNOWN, "monitor stopped")] * 2
     pinger.close()
+    await asyncio.sleep(0)
+    assert len(seen) == 2
 
 
 @permitted
@@ -143,6 +149,7 @@ async def test_having_no_file_descriptor_left_is_the_monitors_fault() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, hard))
         try:
             pinger.ping(HERE, 1.0, seen.append)
+            await asyncio.sleep(0)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     pinger.close()
@@ -232,11 +239,13 @@ async def test_the_socket_and_its_id_are_replaced_now_and_then() -> None:
     pinger = Pinger(clock)
     before, after = Listener(), Listener()
     pinger.ping(HERE, 5.0, before)
+    await asyncio.sleep(0)
     old = pinger._lines[socket.AF_INET].echo
     assert isinstance(old, EchoSocket)
     await before.all()
     clock.ahead = RENEW
     pinger.ping(HERE, 5.0, after)
+    await asyncio.sleep(0)
     assert pinger._lines[socket.AF_INET].echo is not old
     assert [each.outcome for each in await after.all()] == [Outcome.OK]
     assert old.closed
