@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +25,7 @@ from monitor.engine.core import Engine, Orders, Threads
 from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.packer import Packer
+from monitor.engine.permission import PermissionKeeper
 from monitor.engine.promises import PromiseKeeper
 from monitor.engine.slices import gently, let_go
 from monitor.engine.systemd import Notifier
@@ -33,7 +33,6 @@ from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.mail.letters import OperatorNews
 from monitor.mail.text import counted
 from monitor.probes.cycle import Plan
-from monitor.probes.icmp import icmp_permission
 from monitor.probes.instruments import open_instruments
 from monitor.store import database, threads
 from monitor.store.apart import Apart
@@ -129,7 +128,10 @@ class Daemon:
         several = Threads(writer, readers[0], readers[1])
         engine = Engine(orders, self._clock, instruments, several, places(raise_descriptors()))
         await engine.prepare()
-        self._ask_permission(engine)
+        self._permission = PermissionKeeper(
+            engine.board, engine.recorder.write, now=engine.timescale.now, context=lambda: engine.recording.context
+        )
+        await self._look_for_permission()
         engine.live.over(OperatorNews.RELOAD)
         site = Site(engine.board, engine.telemetry, self._clock)
         await stack.enter_async_context(start(site, config.web.listen, config.web.public_url))
@@ -162,7 +164,7 @@ class Daemon:
             warn_days=lambda: engine.warn_days,
         )
         keeping.each_minute(certificates.look)
-        keeping.each_minute(partial(self._look_for_permission, engine))
+        keeping.each_minute(self._look_for_permission)
         keeping.each_day(engine.figures.check)
         stack.push_async_callback(keeping.stop)
         self._packer = Packer(readers[3], writer, engine.timescale.now)
@@ -173,22 +175,10 @@ class Daemon:
         for warning in await asyncio.to_thread(password_warnings, config, self._environ):
             log.warning("%s", warning)
 
-    async def _look_for_permission(self, engine: Engine) -> None:
-        """Notice a permission that is given, or taken away, while the daemon runs."""
-        self._ask_permission(engine)
-
-    def _ask_permission(self, engine: Engine) -> None:
-        """Where pings are configured and the system permits none, say so once and go on: those pings are unknown."""
-        pings = any(check.type == "icmp" for server in self._config.servers for check in server.checks)
-        remedy = icmp_permission() if pings or self._config.canaries else None
-        if remedy is None:
-            engine.board.solved("icmp")
-            engine.live.over(OperatorNews.ICMP)
-            return
-        if "icmp" not in engine.board.problems:
-            log.error("%s", remedy)
-        engine.board.problem("icmp", remedy)
-        engine.live.trouble(OperatorNews.ICMP, (remedy,))
+    async def _look_for_permission(self) -> None:
+        config = self._config
+        pings = any(check.type == "icmp" for server in config.servers for check in server.checks)
+        await self._permission.look(pings=pings or bool(config.canaries))
 
     async def _work(self, engine: Engine) -> None:
         """Let the engine run until somebody asks to stop, or a part of it fails."""
@@ -255,7 +245,7 @@ class Daemon:
         engine.board.solved("reload")
         engine.live.over(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)
-        self._ask_permission(engine)
+        await self._look_for_permission()
         log.info("reload: %s", "; ".join(self._watched()))
         await gently(left)
 
