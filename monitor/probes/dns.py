@@ -7,19 +7,17 @@ import secrets
 import socket
 from typing import TYPE_CHECKING
 
-import dns.exception
-import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdata
-import dns.rdataclass
 import dns.rdatatype
 
 from monitor.model import Reason
 from monitor.probes.blame import failed, local, of_connection
+from monitor.probes.dns_message import LONGEST, DnsMessage
 from monitor.probes.dns_words import records
 from monitor.probes.reach import in_turn, reach
+from monitor.probes.shown import printable
 from monitor.probes.trail import CONNECT, FIRST_BYTE, RESOLVE, SEND, follow
 from monitor.probes.wire import Wire
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 PAYLOAD = 1232
 """Bytes of an answer over UDP that are asked for: what passes every network unbroken."""
-_LONGEST = 65_535
 _MOST_STRAY = 16
 """Datagrams that answer another question before the attempt is given up."""
 
@@ -62,11 +59,16 @@ class DnsProbe:
         found = in_turn(await self._tools.resolver.routed(host), self._settings.family)
         number = secrets.token_bytes(2)
         wire = await self._by_datagram(trail, found[0], number)
-        message = self._read(wire)
-        if message.flags & dns.flags.TC:
+        message = DnsMessage(wire)
+        if message.truncated:
             trail.end("truncated")
-            message = self._read(await self._by_connection(trail, found[0], number))
-        trail.end(_told(message))
+            message = DnsMessage(await self._by_connection(trail, found[0], number))
+        # who refuses a question need not repeat it
+        if message.asked not in (None, (self._name, self._kind)):
+            raise failed(Reason.PROTOCOL)
+        for _ in message.read(self._kind, self._expected):
+            await asyncio.sleep(0)
+        trail.end(printable("\n".join([dns.rcode.to_text(message.rcode), *message.shown])))
         self._judge(message)
 
     async def _by_datagram(self, trail: Trail, address: Address, number: bytes) -> bytes:
@@ -85,7 +87,7 @@ class DnsProbe:
                 await loop.sock_sendall(sock, number + self._question)
                 trail.begin(FIRST_BYTE)
                 for _ in range(_MOST_STRAY):
-                    data = await loop.sock_recv(sock, _LONGEST)
+                    data = await loop.sock_recv(sock, LONGEST + 1)
                     if data[:2] == number:
                         return data
             except OSError as error:
@@ -100,41 +102,22 @@ class DnsProbe:
             question = number + self._question
             await wire.send(len(question).to_bytes(2) + question, f"{self._settings.query} {self._settings.record}")
             wire.await_answer()
-            data = await wire.exactly(int.from_bytes(await wire.exactly(2)))
+            length = int.from_bytes(await wire.exactly(2))
+            if length > LONGEST:
+                raise failed(Reason.PROTOCOL, "too long")
+            data = await wire.exactly(length)
         finally:
             wire.close()
         if data[:2] != number:
             raise failed(Reason.PROTOCOL)
         return data
 
-    def _read(self, data: bytes) -> dns.message.Message:
-        message = read_message(data)
-        asked = [(each.name, each.rdtype) for each in message.question]
-        # who refuses a question need not repeat it
-        if not message.flags & dns.flags.QR or asked not in ([], [(self._name, self._kind)]):
-            raise failed(Reason.PROTOCOL)
-        return message
-
-    def _judge(self, message: dns.message.Message) -> None:
-        if message.rcode() != self._rcode:
-            raise failed(Reason.STATUS, dns.rcode.to_text(message.rcode()))
+    def _judge(self, message: DnsMessage) -> None:
+        if message.rcode != self._rcode:
+            raise failed(Reason.STATUS, dns.rcode.to_text(message.rcode))
         if self._rcode != dns.rcode.NOERROR:
             return
-        given = {record for answer in message.answer if answer.rdtype == self._kind for record in answer}
-        if not given:
+        if not message.given:
             raise failed(Reason.CONTENT, "no answer")
-        if not self._expected <= given:
+        if message.missing:
             raise failed(Reason.CONTENT, "another answer")
-
-
-def read_message(data: bytes) -> dns.message.Message:
-    """Read a message, the header of a truncated one at least; raises ``NotOkError``."""
-    try:
-        return dns.message.from_wire(data, ignore_trailing=True, raise_on_truncation=False)
-    except (dns.exception.DNSException, ValueError):
-        raise failed(Reason.PROTOCOL) from None
-
-
-def _told(message: dns.message.Message) -> str:
-    records = [text for answer in message.answer[:20] for text in answer.to_text().splitlines()[:20]]
-    return "\n".join([dns.rcode.to_text(message.rcode()), *records])

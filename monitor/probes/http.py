@@ -52,8 +52,10 @@ class HttpProbe:
         if pattern is None or attempt.outcome is not Outcome.OK or errand.answer is None:
             return attempt
         try:
-            left = timeout - (self._instruments.clock.monotonic() - began)
-            found = await pattern.found_in(errand.answer.body, left)
+            found = pattern.glance(errand.answer.body)
+            if found is None:
+                left = timeout - (self._instruments.clock.monotonic() - began)
+                found = await self._instruments.searches.find(pattern, errand.answer.body, left)
         except NotOkError as error:
             return attempt._replace(outcome=error.outcome, latency_us=None, reason=error.reason)
         if found:

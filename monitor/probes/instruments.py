@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.probes.lifetime import Lifetimes
+from monitor.probes.pattern import Searches
 from monitor.probes.pinger import Pinger
 from monitor.probes.resolve import Resolver
 from monitor.probes.secrets import Secrets
@@ -31,6 +32,7 @@ class Instruments:
     http: HttpClient
     tls: TlsContexts = field(default_factory=TlsContexts)
     secrets: Secrets = field(default_factory=Secrets)
+    searches: Searches = field(default_factory=Searches)
 
 
 @asynccontextmanager
@@ -45,9 +47,11 @@ async def open_instruments(
     resolver = Resolver(clock, lifetime=Lifetimes().ask)
     http = HttpClient(resolver, clock)
     pinger.warm_up()
+    tools = Instruments(clock, pinger, resolver, http)
     try:
-        yield Instruments(clock, pinger, resolver, http)
+        yield tools
     finally:
+        tools.searches.close()
         await http.aclose()
         await resolver.aclose()
         pinger.close()

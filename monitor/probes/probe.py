@@ -16,7 +16,7 @@ class Step:
     """One stage of an attempt, for those who look at why it was slow or failed."""
 
     name: str
-    """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte``, ``receive`` or ``body``."""
+    """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte``, ``receive``, ``body`` or ``search``."""
     microseconds: int
     text: str
     """What was met there: an address, a status line, an error; never a secret."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from monitor.model import Reason
+from monitor.probes.blame import failed
 from monitor.probes.dial import DialledProbe
 from monitor.probes.knock import Knock
 from monitor.probes.pattern import Pattern
 from monitor.probes.tcp_settings import script_step
+from monitor.probes.trail import SEARCH
+from monitor.probes.wire import MOST_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
     from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
     from monitor.probes.tcp_settings import TcpSettings
+
+
+_LONG = 60.0
+"""Seconds: the deadline of the attempt comes first."""
 
 
 class TcpProbe(DialledProbe["TcpSettings"]):
@@ -55,12 +64,19 @@ async def converse(call: Call[TcpSettings]) -> None:
 async def _expect(call: Call[TcpSettings], pattern: Pattern) -> None:
     """Read lines until one matches; the server hanging up before is no answer."""
     wire = call.wire
-    while True:
+    for _ in range(MOST_LINES):
         wire.await_answer()
         line = await wire.line()
         wire.heard_bytes(line)
-        if await pattern.found_in(line):
+        found = pattern.glance(line)
+        if found is None:
+            wire.trail.begin(SEARCH, pattern.text)
+            found = await call.tools.searches.find(pattern, line, _LONG)
+            wire.trail.end()
+        if found:
             return
+        await asyncio.sleep(0)
+    raise failed(Reason.PROTOCOL, "too long")
 
 
 @lru_cache(maxsize=1024)

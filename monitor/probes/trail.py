@@ -26,6 +26,7 @@ SEND = "send"
 FIRST_BYTE = "first-byte"
 RECEIVE = "receive"
 BODY = "body"
+SEARCH = "search"
 
 STALL = 0.25
 """Seconds: a deadline noticed later than this shows that the monitor stood still, so what it missed is its own."""
@@ -165,6 +166,8 @@ async def follow(clock: Clock, timeout: float, look: Callable[[Trail], Awaitable
 def overdue(late: float, step: str | None) -> tuple[Outcome, str]:
     """Judge an attempt that ran out of time, noticed ``late`` seconds after its deadline, while in ``step``."""
     if late > STALL:
+        return Outcome.UNKNOWN, "monitor too busy"
+    if step == SEARCH:  # in our own threads
         return Outcome.UNKNOWN, "monitor too busy"
     if step == RESOLVE:
         return Outcome.UNKNOWN, "name not resolved in time"

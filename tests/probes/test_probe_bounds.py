@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import encodings
 import gzip
 import json
+import struct
+import threading
 import zlib
 from typing import TYPE_CHECKING
 
@@ -13,12 +17,18 @@ import pytest
 from monitor.model import Outcome
 from monitor.probes.answer import MOST_BODY
 from monitor.probes.blame import NotOkError
+from monitor.probes.dns_message import LONGEST, MOST_RECORDS, DnsMessage
+from monitor.probes.dns_words import records
+from monitor.probes.pattern import GLANCE, Pattern, Searches
+from monitor.probes.probe import Target
 from monitor.probes.request import ask
+from monitor.probes.table import CHECK_TYPES
 from tests.probes.servers import Server, Site, page, redirect, says
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Callable
 
+    from monitor.probes.instruments import Instruments
     from tests.probes.conftest import Try
 
 ROOM = 12 * 1024 * 1024
@@ -139,3 +149,132 @@ async def test_a_document_of_json_is_read_up_to_its_bound(attempt: Try) -> None:
         found = await attempt("http", url=server.url("/fits"), expect_json=("state = ok",))
         refused = await attempt("http", url=server.url("/more"), expect_json=("state = ok",))
     assert (found.outcome, refused.reason) == (Outcome.OK, "content: JSON too long")
+
+
+LONG_NAME = b"\x01a" * 124 + b"\0"
+
+
+def dns_answer(count: int, kind: int = 2) -> bytes:
+    """Names of 124 labels, each a little different, which point at such a one."""
+    first = LONG_NAME + struct.pack("!HHIH", kind, 1, 0, 2) + b"\xc0\x0c"
+    further = b"".join(
+        b"\1%c\xc0\x0c" % (97 + each % 26) + struct.pack("!HHIH", kind, 1, 0, 4) + b"\1%c\xc0\x0e" % (65 + each // 26)
+        for each in range(count - 1)
+    )
+    return struct.pack("!6H", 1, 0x8180, 0, count, 0, 0) + first + further
+
+
+def test_a_name_servers_answer_lets_others_in_between_its_records() -> None:
+    message = DnsMessage(dns_answer(MOST_RECORDS))
+    steps = sum(1 for _ in message.read(2, records("NS", ("a.", "b."))))
+    assert steps > MOST_RECORDS
+    assert (message.given, len(message.missing)) == (MOST_RECORDS, 2)
+
+
+def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_passed_over() -> None:
+    with pytest.raises(NotOkError, match="protocol: too long"):
+        list(DnsMessage(dns_answer(MOST_RECORDS + 1)).read(2))
+    passed_over = DnsMessage(dns_answer(MOST_RECORDS + 1))
+    assert list(passed_over.read(1)) != []
+    assert passed_over.given == 0
+
+
+def test_what_a_name_server_says_beyond_the_bound_is_not_read() -> None:
+    with pytest.raises(NotOkError, match="protocol: too long"):
+        DnsMessage(dns_answer(1) + bytes(LONGEST))
+
+
+async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to(attempt: Try) -> None:
+    class Truncated(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+            self.transport.sendto(data[:2] + b"\x83\x80" + bytes(8), address)
+
+    async with Server(says(b"\xff\xff" + bytes(65535))) as server:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            Truncated, local_addr=("127.0.0.1", server.port)
+        )
+        try:
+            seen = await attempt("dns", port=server.port, query="example.com")
+        finally:
+            transport.close()
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
+
+
+async def test_an_expectation_reads_so_many_lines_and_no_more(attempt: Try) -> None:
+    async def script(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"\n" * 4096)
+            await writer.drain()
+
+    async with Server(script) as server:
+        seen = await attempt("tcp", 60.0, port=server.port, script=("expect ^never$",))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
+    assert len(seen.steps) < 250
+
+
+class Busy(Searches):
+    """Has no thread left, ever."""
+
+    async def find(self, pattern: Pattern, data: bytes, within: float = 0.0) -> bool:
+        del pattern, data, within
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+SLOW = r"(a+)+$"
+
+
+async def test_waiting_for_a_thread_of_our_own_is_never_the_servers_fault(instruments: Instruments) -> None:
+    tools = dataclasses.replace(instruments, searches=Busy())
+    check_type = CHECK_TYPES["tcp"]
+    async with Server(says_at_once(b"a" * 5000 + b"b\r\n")) as server:
+        probe = check_type.build(check_type.settings(port=server.port, script=(f"expect {SLOW}",)), tools)
+        seen = await probe.attempt(Target("127.0.0.1"), 0.3)
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "monitor too busy")
+
+
+def says_at_once(what: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], asyncio.Future[None]]:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(what)
+        await reader.read()
+
+    return script  # type: ignore[return-value]
+
+
+class Stuck(Pattern):
+    """Is searched for until it is told to end."""
+
+    def __init__(self, over: threading.Event) -> None:
+        super().__init__("x")
+        self._over = over
+
+    def search(self, data: bytes) -> bool:
+        return self._over.wait(60) and bool(data)
+
+
+async def test_an_expression_that_was_too_slow_waits_apart_from_the_others() -> None:
+    searches = Searches()
+    slow = Pattern(SLOW)
+    page_of_it = b"a" * 5000 + b"b"
+    assert slow.glance(page_of_it) is None
+    with pytest.raises(NotOkError, match="expression too slow"):
+        await searches.find(slow, page_of_it, 5.0)
+    over = threading.Event()
+    stuck = [asyncio.ensure_future(searches.find(Stuck(over), b"x", 60.0)) for _ in range(20)]
+    await asyncio.sleep(0)
+    with pytest.raises(NotOkError, match="monitor too busy"):
+        await searches.find(Pattern("x"), b"x", 0.1)
+    assert await searches.find(slow, b"aaa", 60.0) is True
+    over.set()
+    assert await asyncio.gather(*stuck) == [True] * 20
+    assert slow.too_slow is False
+    searches.close()
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_search_holds_others_up_for_a_glance_only(size: int) -> None:
+    assert GLANCE <= 0.01
+    assert Pattern("^here$").glance(b"not\n" * size + b"here\n") is (True if size == 10 else None)

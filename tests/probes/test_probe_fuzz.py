@@ -16,7 +16,7 @@ from monitor.model import Outcome, Reason
 from monitor.probes.address import Address
 from monitor.probes.blame import NotOkError
 from monitor.probes.dial import Call, DialledProbe
-from monitor.probes.dns import read_message
+from monitor.probes.dns_message import DnsMessage
 from monitor.probes.http_wanted import header_expected, place, status_range
 from monitor.probes.instruments import Instruments
 from monitor.probes.mssql import read_offer as read_mssql_offer
@@ -168,7 +168,7 @@ _HEADER = st.binary(min_size=4, max_size=4).map(lambda head: head + b"\0\1\0\1\0
 @settings(max_examples=1000)
 @given(st.one_of(st.binary(max_size=300), st.tuples(_HEADER, st.binary(max_size=100)).map(b"".join)))
 def test_messages_of_name_servers_are_read_or_judged(data: bytes) -> None:
-    judged(lambda: read_message(data))
+    judged(lambda: list(DnsMessage(data).read(1)))
 
 
 @given(st.text(max_size=60))
