@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tests.integration.labservers import Check, Grounds
 
 
+MOST_CONNECT_ERRORS = 3
+"""How often a host may hang up on MariaDB."""
+
+
 def _mariadb(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
     data = grounds.folder / "mysql"
     as_user = ["--user=mysql"] if os.geteuid() == 0 else []
@@ -41,7 +45,12 @@ def _mariadb(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
     return [
         *(path("mariadbd"), "--no-defaults", *as_user, f"--datadir={data}", f"--socket={data}/my.sock"),
         *("--bind-address=127.0.0.1", f"--port={ports['mysql']}", f"--pid-file={data}/my.pid", f"--init-file={first}"),
-        *("--innodb-buffer-pool-size=8M", "--skip-log-bin", "--max-connections=10", "--max-connect-errors=3"),
+        *(
+            "--innodb-buffer-pool-size=8M",
+            "--skip-log-bin",
+            "--max-connections=10",
+            f"--max-connect-errors={MOST_CONNECT_ERRORS}",
+        ),
         *(f"--ssl-cert={grounds.certificate}", f"--ssl-key={grounds.key}"),
     ]
 

@@ -45,6 +45,8 @@ smtpd_client_event_limit_exceptions =
     listening = [line for line in services() if not line.startswith("smtp inet")]
     listening.append(f"127.0.0.1:{ports['smtp']} inet n - n - - smtpd")
     listening.append(f"127.0.0.1:{ports['smtps']} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes")
+    closed = "-o smtpd_delay_reject=no -o smtpd_client_restrictions=reject"
+    listening.append(f"127.0.0.1:{ports['closed']} inet n - n - - smtpd {closed}")
     folder = Path(write(grounds, "etc/master.cf", "\n".join([*listening, ""]))).parent
     # the usual way to start it leaves the session that the test started, and could not be frozen with it
     master = output("postconf", "-h", "daemon_directory").strip() + "/master"
@@ -149,7 +151,7 @@ _POP3: tuple[Check, ...] = (
 _TOO_OFTEN = Refusal("login: NO", 5, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
 
 MAIL = (
-    Kind("postfix", "postfix", ("smtp", "smtps"), _postfix, _SMTP, Refusal("status: 421", 5), root=True),
+    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal("status: 421", 5), root=True),
     Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal("status: 421", 5), root=True),
     Kind("dovecot", "dovecot", ("imap", "imaps", "pop3", "pop3s"), _dovecot, (*_IMAP, *_POP3), _TOO_OFTEN, root=True),
 )

@@ -164,6 +164,11 @@ async def test_a_wrong_password_is_a_failure_of_the_login(server: Running, tools
         server.grounds.password.write_text(right)
 
 
+async def test_a_mail_server_that_serves_nobody_from_here_says_so(server: Running, tools: Instruments) -> None:
+    if server.kind.name == "postfix":
+        assert (await look(tools, server, ("smtp", "closed", {}))).reason == "status: 554"
+
+
 async def test_the_host_key_is_the_one_that_is_pinned(server: Running, tools: Instruments) -> None:
     if server.kind.name != "openssh":
         return

@@ -1,0 +1,71 @@
+"""A MariaDB that blocks who hangs up on it: it never blocks loopback, so it runs in a network of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.probes.instruments import open_instruments
+from monitor.probes.probe import Target
+from monitor.probes.table import CHECK_TYPES
+from tests.integration.labkinds_data import MARIADB, MOST_CONNECT_ERRORS
+from tests.integration.labservers import running
+from tests.integration.postfix import inside, own_namespace, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.integration.labservers import Grounds, Running
+
+WHY_NOT = MARIADB.why_not() or why_not()
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can run")]
+
+ADDRESS = "198.18.33.6"
+
+
+def everywhere(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+    """Let it listen to all of its own network, and know us by name: it counts the faults of whom it could look up."""
+    hosts = grounds.folder / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n{ADDRESS} monitor.lab.test\n")
+    command = shlex.join(word.replace("127.0.0.1", "0.0.0.0") for word in MARIADB.command(grounds, ports))
+    return ["unshare", "--mount", "sh", "-c", f"mount --bind {hosts} /etc/hosts && exec {command}"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="server-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def hang_up(port: int) -> None:
+    with socket.create_connection((ADDRESS, port), 10) as sock:
+        assert sock.recv(4096)
+
+
+async def visited(server: Running, checks: int, hung_up: int) -> list[str]:
+    """Look so often, hang up on it so often, and look once more; gives the reasons."""
+    async with open_instruments(SystemClock()) as tools:
+        settings = CHECK_TYPES["mysql"].settings(port=server.ports["mysql"])
+        probe = CHECK_TYPES["mysql"].build(settings, tools)
+        seen = [(await probe.attempt(Target(ADDRESS), 20.0)).reason for _ in range(checks)]
+        for _ in range(hung_up):
+            hang_up(server.ports["mysql"])
+        return [*seen, (await probe.attempt(Target(ADDRESS), 20.0)).reason]
+
+
+def test_checks_do_not_get_the_monitor_blocked_and_a_host_that_is_blocked_is_told_as_such(folder: Path) -> None:
+    async def story() -> list[str]:
+        with running(dataclasses.replace(MARIADB, command=everywhere), folder) as server:
+            return await visited(server, 5 * MOST_CONNECT_ERRORS, MOST_CONNECT_ERRORS + 1)
+
+    with own_namespace(ADDRESS) as namespace:
+        assert inside(namespace, story()) == [""] * 5 * MOST_CONNECT_ERRORS + ["host_blocked"]
