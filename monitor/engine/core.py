@@ -51,6 +51,8 @@ FLUSH = 3.0
 """Seconds that the last results are given to be written."""
 SLICE = 50
 """Servers that are prepared before the loop may turn again: a millisecond or two."""
+MANY = 60_000
+"""Checks from where on searches for garbage would take longer than the loop may be held up."""
 PULSE = 1.0
 BLIND_LOOK = 1.0
 """Seconds between looks while no canary answers, so that the return of sight is noticed at once."""
@@ -234,7 +236,7 @@ class Engine:
                 group.create_task(work(), name=work.__qualname__)
             group.create_task(self._pulse(), name="pulse")
             group.create_task(self._look(), name="canaries")
-            group.create_task(settling(), name="collector")
+            group.create_task(settling(lambda: len(self.board.checks) > MANY), name="collector")
 
     async def _pulse(self) -> None:
         """See to what changes by time alone."""

@@ -73,7 +73,11 @@ class Answer:
         if len(self._headers) > MOST_HEADERS or (not self.status and self._heard > MOST_HEAD):
             raise failed(Reason.PROTOCOL, "too long")
         if self.complete:
-            self._parser = None  # the two know each other: apart, they are freed without a search for cycles
+            self.part()
+
+    def part(self) -> None:
+        """Listen no more: answer and parser know each other, and apart are freed without a search for cycles."""
+        self._parser = None
 
     def end(self) -> None:
         """Take that the server hung up. Raises ``NotOkError`` where more had to come."""

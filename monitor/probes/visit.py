@@ -77,6 +77,7 @@ class Visit:
         self._lookup: asyncio.Task[tuple[Address, ...]] | None = None
         self._opening: Opening | None = None
         self._line: Line | None = None
+        self._answer: Answer | None = None
 
     def begin(self, timeout: float) -> None:
         """Set out; ``timeout`` in seconds."""
@@ -163,6 +164,7 @@ class Visit:
     def _listen(self, data: bytes) -> None:
         """Take what came; no bytes are the end of the connection."""
         answer = self._answer
+        assert answer is not None
         if data:
             answer.feed(data)
             if answer.status and self._trail.step == FIRST_BYTE and self._leads_on(answer):
@@ -194,6 +196,8 @@ class Visit:
         if self._line is not None:
             self._line.close()
             self._line = None  # they know each other: apart, they are freed without a search for cycles
+        if self._answer is not None:
+            self._answer.part()
 
     def _leave(self) -> None:
         if self._timer is not None:

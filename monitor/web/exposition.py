@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
+from monitor.web.wishes import Wishes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -32,25 +34,12 @@ class Format(Enum):
     OPENMETRICS = CONTENT_TYPE_LATEST
 
     @classmethod
-    def accepted(cls, accept: str) -> Format:
-        """Choose by an ``Accept`` header: OpenMetrics where it is asked for no less than plain text is."""
-        wishes = dict(_wish(item) for item in accept.split(","))
-        open_metrics = wishes.get("application/openmetrics-text", 0.0)
-        plain = wishes.get("text/plain", 0.0)
+    def accepted(cls, accept: Iterable[str]) -> Format:
+        """Choose by the lines of ``Accept``: OpenMetrics where it is named, and wished for no less than plain text."""
+        wishes = Wishes(accept)
+        open_metrics = wishes.of("application/openmetrics-text", "application/*") or 0.0
+        plain = wishes.of("text/plain", "text/*", "*/*") or 0.0
         return cls.OPENMETRICS if open_metrics > 0 and open_metrics >= plain else cls.TEXT
-
-
-def _wish(item: str) -> tuple[str, float]:
-    """Read one media type of an ``Accept`` header and how much it is wished for, 0 to 1."""
-    media, *parameters = (part.strip().lower() for part in item.split(";"))
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return media, float(value)
-            except ValueError:
-                return media, 0.0
-    return media, 1.0
 
 
 class Family(NamedTuple):

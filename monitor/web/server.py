@@ -21,6 +21,7 @@ from monitor.web.health import Health
 from monitor.web.metrics import MetricsPage
 from monitor.web.page import OperatorsPage
 from monitor.web.selection import Wish
+from monitor.web.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -105,7 +106,7 @@ class _Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Show the metrics in the format that is asked for."""
-        form = Format.accepted(request.headers.get("Accept", ""))
+        form = Format.accepted(request.headers.getall("Accept", ()))
         return await _send(request, self._site.metrics.pieces(form), {"Content-Type": form.value, "Vary": "Accept"})
 
     async def healthz(self, _: web.Request) -> web.Response:
@@ -148,10 +149,10 @@ async def _send(request: web.Request, pieces: Iterator[str], headers: dict[str, 
 
 
 def _takes_gzip(request: web.Request) -> bool:
-    wishes = [wish.replace(" ", "").lower() for wish in request.headers.get("Accept-Encoding", "").split(",")]
-    return any(
-        wish.split(";")[0] == "gzip" and not wish.endswith(("q=0", "q=0.0", "q=0.00", "q=0.000")) for wish in wishes
-    )
+    """Whether gzip is wished for, and no less than that nothing is packed."""
+    wishes = Wishes(request.headers.getall("Accept-Encoding", ()))
+    packed = wishes.of("gzip", "x-gzip", "*") or 0.0
+    return packed > 0 and packed >= (wishes.of("identity", "*") or 0.0)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import time
@@ -11,6 +12,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.address import Address
+from monitor.probes.answer import Answer
 from monitor.probes.http import MOST_BODY
 from monitor.probes.instruments import Instruments
 from monitor.probes.probe import Target
@@ -57,6 +59,18 @@ async def test_a_page_that_comes_whole_is_ok(attempt: Try) -> None:
         ("first-byte", "HTTP 200"),
         ("body", "status 200"),
     ]
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", b"nonsense\r\n\r\n"])
+async def test_a_visit_that_fails_leaves_nothing_to_a_search_for_garbage(attempt: Try, said: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with Server(says_and_hangs(said)) as server:
+            assert (await attempt("http", url=server.url(), timeout=SHORT)).outcome is Outcome.FAIL
+        assert not [each for each in gc.get_objects() if isinstance(each, Answer)]
+    finally:
+        gc.enable()
 
 
 async def test_the_request_says_who_asks_and_asks_for_no_more_than_an_answer(attempt: Try) -> None:

@@ -115,15 +115,30 @@ def test_a_metric_without_samples_has_no_heading_either() -> None:
         ("application/openmetrics-text;q=0", Format.TEXT),
         ("application/openmetrics-text;q=nonsense", Format.TEXT),
         (";;,=;q", Format.TEXT),
+        ("application/openmetrics-text;q=0.5,*/*", Format.TEXT),
+        ("application/openmetrics-text;q=0.5,text/*;q=0.4,*/*", Format.OPENMETRICS),
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;q=0.1,text/plain;q=0.5",
+            Format.OPENMETRICS,
+        ),
+        ('application/openmetrics-text;note="text/plain, or not",text/plain;q=0.5', Format.OPENMETRICS),
+        ("application/openmetrics-text;q=nan", Format.TEXT),
+        ("application/openmetrics-text;q=1e5,text/plain", Format.TEXT),
+        ("application/*,text/plain;q=0.5", Format.OPENMETRICS),
     ],
 )
 def test_openmetrics_is_sent_to_those_who_prefer_it(accept: str, form: Format) -> None:
-    assert Format.accepted(accept) is form
+    assert Format.accepted([accept]) is form
+
+
+def test_wishes_on_several_lines_are_those_of_one() -> None:
+    assert Format.accepted(["text/plain;q=0.5", "application/openmetrics-text"]) is Format.OPENMETRICS
+    assert Format.accepted([]) is Format.TEXT
 
 
 @given(st.text())
 def test_no_accept_header_upsets_it(accept: str) -> None:
-    assert Format.accepted(accept) in Format
+    assert Format.accepted([accept]) in Format
 
 
 def test_pieces_are_made_one_at_a_time_and_lose_nothing() -> None:

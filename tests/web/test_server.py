@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from monitor.engine.board import Board, CheckEntry
 from monitor.engine.telemetry import Telemetry
@@ -30,12 +31,12 @@ class Visit:
     """A running site and somebody who asks it."""
 
     def __init__(self, board: Board, telemetry: Telemetry, url: str, session: aiohttp.ClientSession) -> None:
-        self.board, self.telemetry, self.url, self._session = board, telemetry, url, session
+        self.board, self.telemetry, self.url, self.session = board, telemetry, url, session
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         headers = {"Accept-Encoding": "identity", **headers}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self._session.request(method, self.url + path, headers=named, allow_redirects=False) as answer:
+        async with self.session.request(method, self.url + path, headers=named, allow_redirects=False) as answer:
             return answer.status, {str(name): value for name, value in answer.headers.items()}, await answer.read()
 
 
@@ -78,7 +79,20 @@ async def test_a_scrape_is_plain_text_unless_openmetrics_is_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("wish", "encoding"),
-    [("gzip", "gzip"), ("deflate, GZIP;q=0.5", "gzip"), ("gzip;q=0", None), ("identity", None), ("xgzip", None)],
+    [
+        ("gzip", "gzip"),
+        ("deflate, GZIP;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip;q=0.000, *", None),
+        ("identity", None),
+        ("xgzip", None),
+        ("x-gzip", "gzip"),
+        ("", None),
+        ("gzip;q=0.1, identity;q=1", None),
+        ("gzip;q=0.5, identity;q=0.2", "gzip"),
+        ("gzip;q=0.5, *;q=1", None),
+        ("identity;q=0, *", "gzip"),
+    ],
 )
 async def test_a_scrape_is_compressed_for_those_who_ask(wish: str, encoding: str | None) -> None:
     async with visit() as site:
@@ -86,6 +100,16 @@ async def test_a_scrape_is_compressed_for_those_who_ask(wish: str, encoding: str
         assert headers.get("Content-Encoding") == encoding
         text = (gzip.decompress(body) if encoding else body).decode()
         assert text.startswith(page(site.board, site.telemetry))
+
+
+async def test_wishes_may_come_on_several_lines() -> None:
+    async with visit() as site:
+        lines = CIMultiDict([("Accept", "text/plain;q=0.5"), ("Accept", "application/openmetrics-text")])
+        lines.extend([("Accept-Encoding", "identity;q=0.5"), ("Accept-Encoding", "gzip")])
+        async with site.session.get(f"{site.url}metrics", headers=lines) as answer:
+            assert answer.headers["Content-Type"] == Format.OPENMETRICS.value
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert answer.headers.getall("Vary") == ["Accept", "Accept-Encoding"]
 
 
 async def test_the_loop_turns_while_a_large_scrape_is_made() -> None:
