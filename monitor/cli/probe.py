@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, json_option, print_json
+from monitor.cli.app import App, json_option, print_json, utc
+from monitor.cli.hints import hint
 from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
@@ -45,10 +46,11 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
     plan = Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
     cycles = asyncio.run(_look(known, checks, plan))
     if as_json:
-        print_json({"server": server, "checks": [_record(*pair) for pair in zip(checks, cycles, strict=True)]})
+        records = [_record(known, *pair) for pair in zip(checks, cycles, strict=True)]
+        print_json({"server": server, "checks": records})
     else:
         for check, cycled in zip(checks, cycles, strict=True):
-            _show(check, cycled)
+            _show(known, check, cycled)
     return 0 if all(cycled.outcome is Outcome.OK for cycled in cycles) else 1
 
 
@@ -59,14 +61,21 @@ async def _look(server: Server, checks: list[Check], plan: Plan) -> list[Cycle]:
         return await asyncio.gather(*(cycle(each, Target(server.address), plan, clock) for each in probes))
 
 
-def _record(check: Check, cycled: Cycle) -> dict[str, Any]:
+def _where(server: Server, check: Check) -> str:
+    return CHECK_TYPES[check.type].where(check.settings, server.address)
+
+
+def _record(server: Server, check: Check, cycled: Cycle) -> dict[str, Any]:
     last = cycled.attempts[-1]
     return {
         "check": check.key.name,
         "type": check.type,
+        "where": _where(server, check),
         "outcome": cycled.outcome.name.lower(),
         "latency_seconds": _latency(last),
         "reason": last.reason,
+        "hint": hint(last.reason) or None,
+        "certificate": _certificate(last),
         "attempts": [
             {
                 "outcome": attempt.outcome.name.lower(),
@@ -82,18 +91,32 @@ def _record(check: Check, cycled: Cycle) -> dict[str, Any]:
     }
 
 
+def _certificate(attempt: Attempt) -> dict[str, Any] | None:
+    seen = attempt.certificate
+    if seen is None:
+        return None
+    return {
+        "fingerprint": seen.fingerprint,
+        "expiry": utc(seen.expiry * 1000),
+        "earliest_expiry": utc(seen.earliest * 1000),
+    }
+
+
 def _latency(attempt: Attempt) -> float | None:
     return None if attempt.latency_us is None else attempt.latency_us / 1_000_000
 
 
-def _show(check: Check, cycled: Cycle) -> None:
-    click.echo(f"{check.key} ({check.type}): {cycled.outcome.name.lower()}")
+def _show(server: Server, check: Check, cycled: Cycle) -> None:
+    click.echo(f"{check.key} ({check.type}) {_where(server, check)}: {cycled.outcome.name.lower()}")
     for number, attempt in enumerate(cycled.attempts, 1):
-        latency = "" if attempt.latency_us is None else f" in {attempt.latency_us / 1000} ms"
-        click.echo(f"  attempt {number}: {attempt.reason or 'ok'}{latency}")
+        took = sum(step.microseconds for step in attempt.steps)
+        passed = f"after {took / 1000:.3f}" if attempt.latency_us is None else f"in {attempt.latency_us / 1000:.3f}"
+        click.echo(f"  attempt {number}: {attempt.reason or 'ok'} {passed} ms")
         for step in attempt.steps:
             first, *more = step.text.splitlines() or [""]
             mark = _MARKS.get(step.name, " ")
             click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms {mark} {first}".rstrip())
             for line in more:
-                click.echo(f"{'':<27} {mark} {line}")
+                click.echo(f"{'':<27} {mark} {line}".rstrip())
+    if advice := hint(cycled.attempts[-1].reason):
+        click.echo(f"  {advice}")

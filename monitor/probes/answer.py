@@ -118,6 +118,11 @@ class Answer:
         return _CODECS.get(normalize_encoding(found[1].decode("latin-1")).lower()) if found else None
 
     @property
+    def size(self) -> int:
+        """How many bytes of the body came, unpacked, up to those that are read."""
+        return self._size
+
+    @property
     def body(self) -> bytes:
         """The body, unpacked, as far as it is kept."""
         return bytes(self._kept[:MOST_BODY])

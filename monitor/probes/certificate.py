@@ -87,7 +87,10 @@ class Handshake:
         return [*lines, f"  sha256 {shown.fingerprint}"]
 
     def _left(self, end: int | None) -> str:
-        return "" if end is None else f", days left: {(end * 1000 - self._now) // _DAY}"
+        if end is None:
+            return ""
+        left = end * 1000 - self._now
+        return f", days left: {left // _DAY}" if left >= 0 else ", expired"
 
 
 def _presented(tls: ssl.SSLObject) -> list[_Shown]:

@@ -94,6 +94,7 @@ class DialledProbe(Generic[S]):
     async def _look(self, trail: Trail, host: str) -> None:
         trail.begin(RESOLVE, host)
         found = in_turn(await self._tools.resolver.routed(host), self._settings.family)
+        trail.resolved(host, found)
         address, sock = await reach(trail, found, self._settings.port)
         wire = Wire(sock, address, trail)
         try:

@@ -18,7 +18,7 @@ from monitor.probes.dns_message import LONGEST, DnsMessage
 from monitor.probes.dns_words import records
 from monitor.probes.reach import in_turn, reach
 from monitor.probes.shown import printable
-from monitor.probes.trail import CONNECT, FIRST_BYTE, RESOLVE, SEND, follow
+from monitor.probes.trail import FIRST_BYTE, RESOLVE, SEND, follow
 from monitor.probes.wire import Wire
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class DnsProbe:
     async def _look(self, trail: Trail, host: str) -> None:
         trail.begin(RESOLVE, host)
         found = in_turn(await self._tools.resolver.routed(host), self._settings.family)
+        trail.resolved(host, found)
         number = secrets.token_bytes(2)
         wire = await self._by_datagram(trail, found[0], number)
         message = DnsMessage(wire)
@@ -95,7 +96,6 @@ class DnsProbe:
         raise failed(Reason.PROTOCOL)
 
     async def _by_connection(self, trail: Trail, address: Address, number: bytes) -> bytes:
-        trail.begin(CONNECT)
         _, sock = await reach(trail, [address], self._settings.port)
         wire = Wire(sock, address, trail)
         try:

@@ -57,7 +57,7 @@ class Opening:
 
     def begin(self) -> None:
         """Try the first address; the step ``connect`` begins."""
-        self._trail.begin(CONNECT, str(self._waiting[0]))
+        self._trail.begin(CONNECT, self._place(self._waiting[0]))
         self._trail.sent()
         self._try_next()
 
@@ -70,6 +70,9 @@ class Opening:
             self._loop.remove_writer(fd)
             sock.close()
         self._trying.clear()
+
+    def _place(self, address: Address) -> str:
+        return f"{address} port {self._port}"
 
     def _try_next(self) -> None:
         address = self._waiting.popleft()
@@ -104,7 +107,7 @@ class Opening:
             return
         self.give_up()
         self.handshake_us = handshake_us(sock)
-        self._trail.end(str(address), took_us=self.handshake_us)
+        self._trail.end(self._place(address), took_us=self.handshake_us)
         self._opened(sock, address)
 
     def _note(self, address: Address, error: NotOkError) -> None:
@@ -115,8 +118,8 @@ class Opening:
             self._fault = error
         if self._waiting or self._trying:
             left = [*(trying for _, trying in self._trying.values()), *self._waiting]
-            self._trail.end(f"{address}: {error.reason}")
-            self._trail.begin(CONNECT, ", ".join(map(str, left)))
+            self._trail.end(f"{self._place(address)}: {error.reason}")
+            self._trail.begin(CONNECT, ", ".join(map(self._place, left)))
         if self._waiting:
             self._try_next()
         elif not self._trying:

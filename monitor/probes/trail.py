@@ -105,9 +105,13 @@ class Trail:
         self.refused(handshake)
         self.end(self._met)
 
+    def met(self, text: str) -> None:
+        """Take what was met in the step under way, should the attempt end in it: its reason is told above that."""
+        self._met = text
+
     def refused(self, handshake: Handshake) -> None:
-        """Take what was presented by a server that is not accepted; how the attempt ends will be told above it."""
-        self._met = str(handshake)
+        """Take what was presented by a server that is not accepted."""
+        self.met(str(handshake))
         if self._certificate is None:
             self._certificate = handshake.certificate
 
@@ -121,6 +125,11 @@ class Trail:
         """Give the time of day."""
         return self._clock.now()
 
+    def resolved(self, host: str, addresses: Sequence[Address]) -> None:
+        """End the step of the resolver, with what a name leads to."""
+        found = ", ".join(map(str, addresses))
+        self.end(host if found == host else f"{host}: {found}")
+
     def sent(self) -> None:
         """Say that a packet leaves now: from the first one the latency runs."""
         if not self._sent:
@@ -132,13 +141,20 @@ class Trail:
         self.end()
         self.latency_us = microseconds(self._clock.monotonic() - self.at)
 
+    def _end(self, reason: str) -> str | None:
+        """Say how the step under way ended: where it was, what for, and what was met there."""
+        if not reason:
+            return None
+        head = f"{self._text}: {reason}" if self._text and "\n" not in self._text else f"{self._text}\n{reason}".strip()
+        return "\n".join(filter(None, (head, self._met)))
+
     def attempt(self, outcome: Outcome, reason: str) -> Attempt:
         """Close the trail."""
         latency = None
         if outcome is Outcome.OK:
             passed = microseconds(self._clock.monotonic() - self.at)
             latency = passed if self.latency_us is None else self.latency_us
-        self.end("\n".join(filter(None, (reason, self._met))) or None)
+        self.end(self._end(reason))
         steps = self._steps
         if self._mask is not None:
             steps = [replace(step, text=self._mask(step.text)) for step in steps]

@@ -128,6 +128,7 @@ class Visit:
 
     def _dial(self, addresses: tuple[Address, ...]) -> None:
         tried = in_turn(addresses, self._errand.family)
+        self._trail.resolved(self._request.connect_to or self._request.host, tried)
         self._address = tried[0]
         self._opening = Opening(self._trail, tried, self._request.port, self._opened, self._refused)
         self._opening.begin()
@@ -172,6 +173,7 @@ class Visit:
         else:
             answer.end()
         if answer.complete:
+            self._trail.end(f"{answer.size} bytes")
             self._trail.arrived()
             self._hang_up()
             self._errand.judge(answer)
@@ -182,7 +184,7 @@ class Visit:
         self._trail.end(answer.shown)
         where = answer.location if self._errand.follow and answer.status in REDIRECTS else None
         if where is None:
-            self._trail.begin(BODY, f"status {answer.status}")
+            self._trail.begin(BODY)
             self._errand.accept(answer)
             return False
         self._hang_up()

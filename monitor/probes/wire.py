@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS
 
 if TYPE_CHECKING:
     import re
-    import socket
 
     from monitor.probes.address import Address
     from monitor.probes.trail import Trail
@@ -33,8 +33,6 @@ LONGEST_LINE = 8 * 1024
 MOST_LINES = 200
 """Lines of one reply."""
 CHUNK = 16 * 1024
-_SHOWN = 200
-"""Bytes of an unfinished line that a person is shown."""
 
 
 class Wire:
@@ -47,10 +45,14 @@ class Wire:
         self._buffer = bytearray()
         self._taken = 0
         self._heard = False
+        self._seen = bytearray()
+        """What has come since an answer is waited for, as much as a person is shown."""
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.trail = trail
+        # an answer to a short line would wait for the server to acknowledge the one before, 40 ms and more
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def secured(self) -> bool:
@@ -84,6 +86,7 @@ class Wire:
         """Begin the step of the answer that comes next; the first one is told apart."""
         self.trail.begin(RECEIVE if self._heard else FIRST_BYTE)
         self._heard = True
+        self._seen = bytearray(self._buffer[:LONGEST_LINE])
 
     def heard(self, text: str) -> None:
         """End the step of an answer, with what was heard."""
@@ -97,18 +100,16 @@ class Wire:
         """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``NotOkError``."""
         self.await_answer()
         lines: list[bytes] = []
-        try:
-            while len(lines) < MOST_LINES:
-                line = await self.line()
-                fits = (rest if lines else first).match(line)
-                lines.append(line)
-                if not fits:
-                    raise failed(Reason.PROTOCOL)
-                if last.match(line):
-                    return lines
-            raise failed(Reason.PROTOCOL, "too long")
-        finally:
-            self.heard_bytes(b"\n".join([*lines, bytes(self._buffer[:_SHOWN])]).rstrip(b"\n"))
+        while len(lines) < MOST_LINES:
+            line = await self.line()
+            fits = (rest if lines else first).match(line)
+            lines.append(line)
+            if not fits:
+                raise failed(Reason.PROTOCOL)
+            if last.match(line):
+                self.heard_bytes(b"\n".join(lines))
+                return lines
+        raise failed(Reason.PROTOCOL, "too long")
 
     async def line(self) -> bytes:
         """Read one line, without its end; raises ``NotOkError`` where it is too long or does not end."""
@@ -166,6 +167,7 @@ class Wire:
         if not data:
             raise failed(Reason.CLOSED)
         self._buffer += data
+        self._seen += data[: LONGEST_LINE - len(self._seen)]
 
     async def _decrypted(self, tls: ssl.SSLObject) -> bytes:
         while True:
@@ -206,7 +208,9 @@ class Wire:
             self._sock.send(self._outgoing.read())
 
     def close(self) -> None:
-        """Hang up at once, with TLS's goodbye where it was spoken."""
+        """Hang up at once, with TLS's goodbye where it was spoken; what came of an answer is left in the trail."""
+        if self._seen and self.trail.step in (FIRST_BYTE, RECEIVE):
+            self.trail.met(readable(bytes(self._seen)).rstrip("\n"))
         if self._tls is not None:
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
@@ -216,4 +220,4 @@ class Wire:
 
 def readable(data: bytes) -> str:
     """Give bytes of a server as text for a person, line breaks kept, whatever they are."""
-    return printable(data[:LONGEST_LINE].decode("utf-8", "replace"))
+    return printable(data[:LONGEST_LINE].replace(b"\r\n", b"\n").decode("utf-8", "replace"))

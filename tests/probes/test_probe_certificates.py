@@ -114,7 +114,8 @@ async def test_a_certificate_that_does_not_hold_is_a_fail_and_the_reason_says_wh
     assert unverified.cert_expiry == int(expires.timestamp())
     assert seen.certificate == refused.certificate == unverified.certificate
     assert seen.steps[-1].text.splitlines()[0] == reason
-    assert f"until {expires:%Y-%m-%dT%H:%M:%SZ}, days left: " in seen.steps[-1].text
+    left = "expired" if reason == "tls_expired" else "days left: "
+    assert f"until {expires:%Y-%m-%dT%H:%M:%SZ}, {left}" in seen.steps[-1].text
 
 
 async def test_a_certificate_of_an_unknown_authority_is_a_fail(attempt: Try, authority: Authority) -> None:

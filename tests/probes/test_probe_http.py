@@ -54,10 +54,10 @@ async def test_a_page_that_comes_whole_is_ok(attempt: Try) -> None:
     assert seen.latency_us is not None
     assert 0 < seen.latency_us <= (after - before) * 1_000_000
     assert [(step.name, step.text.partition("\n")[0]) for step in seen.steps] == [
-        ("connect", "127.0.0.1"),
+        ("connect", f"127.0.0.1 port {server.port}"),
         ("send", "GET / HTTP/1.1"),
         ("first-byte", "HTTP 200"),
-        ("body", "status 200"),
+        ("body", "5 bytes"),
     ]
 
 

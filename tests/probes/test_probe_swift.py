@@ -101,8 +101,8 @@ async def test_a_name_of_two_addresses_is_up_where_either_answers(instruments: I
         seen = await both(built("http", tools, url=server.url(host="both.example")))
     assert seen.outcome is Outcome.OK
     assert [(step.name, step.text) for step in seen.steps[1:3]] == [
-        ("connect", "127.0.0.2: refused"),
-        ("connect", "127.0.0.1"),
+        ("connect", f"127.0.0.2 port {server.port}: refused"),
+        ("connect", f"127.0.0.1 port {server.port}"),
     ]
 
 

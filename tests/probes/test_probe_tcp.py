@@ -80,6 +80,6 @@ async def test_a_name_is_up_where_any_of_its_addresses_takes_the_connection(inst
         seen = await probe.attempt(Target("both.example"), 5.0)
     assert seen.outcome is Outcome.OK
     assert [(step.name, step.text) for step in seen.steps[1:]] == [
-        ("connect", "127.0.0.2: refused"),
-        ("connect", "127.0.0.1"),
+        ("connect", f"127.0.0.2 port {server.port}: refused"),
+        ("connect", f"127.0.0.1 port {server.port}"),
     ]

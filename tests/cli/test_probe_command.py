@@ -1,0 +1,84 @@
+"""``monitor probe``: what was said and heard, when, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.cli.hints import hint
+from monitor.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Installation
+
+HERE = '[[server]]\nid = "here"\naddress = "127.0.0.1"\nlevel = 4\n[[server.service]]\nname = "{}"\n{}\n'
+
+
+@contextmanager
+def greets(greeting: bytes) -> Iterator[int]:
+    """Greet one caller, say so to whatever comes, and give the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.sendall(greeting)
+                while caller.recv(4096):
+                    caller.sendall(b"221 bye\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def probed(site: Installation, keys: str) -> str:
+    site.config.write_text("[monitor]\nretries = 0\n" + HERE.format("it", keys))
+    return site.run("probe", "here", "--check", "it").out
+
+
+def test_every_line_is_shown_with_its_time_and_who_said_it(site: Installation) -> None:
+    with greets(b"220 ready\r\n") as port:
+        said = probed(site, f'type = "ftp"\nport = {port}')
+    lines = [re.sub(r" +[\d.]+ ms", " TIME", line) for line in said.splitlines()]
+    assert lines == [
+        f"here/it (ftp) 127.0.0.1:{port}: ok",
+        "  attempt 1: ok in TIME",
+        "    resolve TIME   127.0.0.1",
+        f"    connect TIME   127.0.0.1 port {port}",
+        "    first-byte TIME < 220 ready",
+        "    send TIME > QUIT",
+        "    receive TIME < 221 bye",
+    ]
+
+
+def test_what_a_server_said_that_was_no_answer_is_shown_under_the_reason(site: Installation) -> None:
+    with greets(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n") as port:
+        said = probed(site, f'type = "mysql"\nport = {port}')
+    assert re.search(r"first-byte +[\d.]+ ms < protocol\n +< HTTP/1.1 400 Bad Request\n +< Server: x\n", said)
+    assert said.splitlines()[-1].strip() == hint("protocol")
+
+
+def test_where_nobody_listens_the_place_and_the_remedy_are_told(site: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    said = probed(site, f'type = "imap"\nport = {port}')
+    assert f"127.0.0.1 port {port}: refused" in said
+    assert "nobody listens there" in said
+
+
+@pytest.mark.parametrize("reason", [*Reason, *(each.of("a detail") for each in Reason), "unreachable: host (from ::1)"])
+def test_there_is_something_to_do_about_every_reason(reason: str) -> None:
+    assert hint(reason)
+
+
+def test_the_phrases_that_have_a_remedy_are_those_that_the_documents_tell_of() -> None:
+    assert hint("name not resolved")
+    assert hint("slot missed") == ""
