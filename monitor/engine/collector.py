@@ -6,7 +6,6 @@ of ten thousand subscriptions in memory that is a tenth of a second, again and a
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 from contextlib import contextmanager
@@ -63,6 +62,8 @@ def settle() -> None:
 
 async def settling(needed: Callable[[], bool]) -> None:
     """Settle every few seconds while that is needed, until cancelled."""
+    import asyncio  # noqa: PLC0415 - a question to the books must not wait for it
+
     while True:
         await asyncio.sleep(SETTLE)
         if needed():
