@@ -30,9 +30,8 @@ SLOW = 2.0
 """Seconds after which a lookup counts as slow."""
 KEEP = 30.0
 """Seconds that an answer is used again where nobody says for how long: the checks and retries of one sweep share it."""
-SHORTEST = 5.0
 LONGEST = 3600.0
-"""Seconds: what the DNS says is kept within these."""
+"""Seconds for which an answer is used again at most, whatever the DNS says."""
 CURIOUS = 4
 """Names that the DNS is asked about at once."""
 MOST_NAMES = 100_000
@@ -166,7 +165,7 @@ class Resolver:
         if seconds is None:
             self._untold[host] = at + LONGEST
         elif self._known.get(host) == (at + KEEP, found):
-            self._known[host] = (at + min(max(seconds, SHORTEST), LONGEST), found)
+            self._known[host] = (at + min(seconds, LONGEST), found)
 
     async def aclose(self) -> None:
         """Give up on all lookups under way; threads that still wait for the system end by themselves."""

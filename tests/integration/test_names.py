@@ -94,6 +94,10 @@ async def _story(server: NameServer) -> dict[str, Any]:
     said["after its time"] = await look("www.acme.example", 1)
     server.zone["www.acme.example.", "A"] = ["www.acme.example. 120 A 192.0.2.3"]
     said["after a shorter time"] = await look("www.acme.example", 7)
+    server.zone["www.acme.example.", "A"] = ["www.acme.example. 0 A 192.0.2.7"]
+    said["before no time"] = await look("www.acme.example", 120)
+    server.zone["www.acme.example.", "A"] = ["www.acme.example. 120 A 192.0.2.8"]
+    said["after no time"] = await look("www.acme.example")
     chain = ["alias.acme.example. 10 CNAME www.acme.example.", "www.acme.example. 500 A 192.0.2.4"]
     server.zone["alias.acme.example.", "A"] = chain
     said["alias"] = await look("alias.acme.example")
@@ -156,9 +160,11 @@ def test_answers_of_the_system_are_kept_for_the_time_that_the_dns_gives_them(net
         "within its time": ["192.0.2.1"],
         "after its time": ["192.0.2.2"],
         "after a shorter time": ["192.0.2.3"],
+        "before no time": ["192.0.2.7"],
+        "after no time": ["192.0.2.8"],
         "alias": ["192.0.2.4"],
         "alias after its own time": ["192.0.2.5"],
-        "short name by the search domain": ["192.0.2.3"],
+        "short name by the search domain": ["192.0.2.8"],
         "of the hosts file": ["127.0.0.9"],
         "of the hosts file, asked": ["from-the-hosts-file.acme.example.", "from-the-hosts-file."],
         "unknown": "UNKNOWN: name not resolved",

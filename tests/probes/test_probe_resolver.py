@@ -11,7 +11,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.address import Address
 from monitor.probes.blame import NotOkError
-from monitor.probes.resolve import HEALTHY_LANE, KEEP, LONGEST, SHORTEST, SLOW, Resolver, ask_system, literal
+from monitor.probes.resolve import HEALTHY_LANE, KEEP, LONGEST, SLOW, Resolver, ask_system, literal
 from monitor.probes.trail import RESOLVE, Trail, follow
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
@@ -111,9 +111,7 @@ async def learned(resolver: Resolver) -> None:
     await asyncio.gather(*resolver._learning)
 
 
-@pytest.mark.parametrize(
-    ("said", "kept"), [(300, 300.0), (0, SHORTEST), (86_400, LONGEST), (SHORTEST + 1, SHORTEST + 1), (None, KEEP)]
-)
+@pytest.mark.parametrize(("said", "kept"), [(300, 300.0), (1, 1.0), (86_400, LONGEST), (None, KEEP)])
 async def test_an_answer_is_kept_for_as_long_as_the_dns_says(said: int | None, kept: float) -> None:
     book, almanac = Book(HandClock()), Almanac(said)
     almanac.silent.set()
@@ -127,6 +125,16 @@ async def test_an_answer_is_kept_for_as_long_as_the_dns_says(said: int | None, k
     await resolver.addresses("www.acme.example")
     assert len(book.asked) == 2
     await learned(resolver)
+
+
+async def test_an_answer_that_is_good_for_no_time_serves_those_who_ask_at_once_and_nobody_later() -> None:
+    book, almanac = Book(HandClock()), Almanac(0)
+    almanac.silent.set()
+    resolver = Resolver(book.clock, book, almanac)
+    for rounds in (1, 2):
+        await asyncio.gather(*(resolver.addresses("www.acme.example") for _ in range(20)))
+        await learned(resolver)
+        assert len(book.asked) == rounds
 
 
 async def test_nobody_waits_to_learn_how_long_an_answer_holds_good() -> None:

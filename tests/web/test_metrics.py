@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from monitor.engine.board import Board, CheckEntry, Figures
 from monitor.engine.telemetry import Telemetry
@@ -33,6 +35,11 @@ from tests.web.pictures import (
     samples,
     watched,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client.core import Metric
 
 DOCS = Path(__file__).parents[2] / "docs"
 MANY = 3 * SHELF
@@ -115,6 +122,36 @@ def test_a_parser_reads_the_whole_page(form: Format) -> None:
     ProcessCollector(registry=registry)
     text = "".join(MetricsPage(*full(), registry).pieces(form))
     assert {family.name for family in parsed(text, form)} > {name.removesuffix("_total") for name in PROMISED}
+
+
+class Given:
+    """A collector of metrics that are given."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = [*metrics]
+
+    def collect(self) -> list[Metric]:
+        return self._metrics
+
+
+@pytest.mark.parametrize("form", Format)
+def test_the_library_prints_the_same_page_of_the_same_samples(form: Format) -> None:
+    text = page(*full(), form)
+    registry = CollectorRegistry()
+    registry.register(Given(parsed(text, form)))
+    render = openmetrics.generate_latest if form is Format.OPENMETRICS else generate_latest
+    assert comparable(render(registry).decode()) == comparable(text)
+
+
+def comparable(text: str) -> list[str]:
+    """Give the lines, numbers as floats and labels by name: the library writes 3 as 3.0, and sorts."""
+    found = []
+    for line in text.splitlines():
+        head, _, tail = line.rpartition(" ")
+        name, _, labelled = head.partition("{")
+        pairs = sorted(re.findall(r'\w+="[^"]*"', labelled))
+        found.append(line if line.startswith("#") else f"{name}{pairs} {float(tail)}")
+    return found
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (apt install prometheus)")
