@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.books.verify import verify
-from monitor.engine.packer import Packer
+from monitor.engine.packer import ROWS, Packer
 from monitor.errors import StoreError
 from monitor.model import CheckKey
 from monitor.store import database, hours, results, settling
@@ -170,6 +170,35 @@ def test_a_crash_at_any_write_loses_nothing_and_packing_goes_on_afterwards(tmp_p
             assert rows(db) == sum(result.at >= START + 2 * HOUR for result, _ in before)
             db.close()
     assert crash_at > 15
+
+
+class MeasuringWriter(InlineWriter):
+    """A writer that notes how many rows each piece of its work wrote or deleted."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self.db = db
+        self.changes: list[int] = []
+
+    async def run(self, work):  # type: ignore[no-untyped-def]
+        before = self.db.conn.total_changes
+        done = await super().run(work)
+        self.changes.append(self.db.conn.total_changes - before)
+        return done
+
+
+def test_no_transaction_of_packing_is_longer_for_an_hour_of_more_results(file: Path) -> None:
+    """Results, which wait for the writer, come in between."""
+    many = 5 * ROWS // 2
+    desk = Desk(CONTEXT, database.open_writing(file))
+    desk.now_in_force()
+    desk.record(1, [a_result(WEB, START + number * HOUR // many, OK) for number in range(many)], START + HOUR)
+    desk.end(1, START + HOUR)
+    writer = MeasuringWriter(desk.db)
+    FakeClock().run(Packer(InlineReader(database.open_reading(file)), writer, lambda: START + 2 * HOUR).pack())
+    assert rows(desk.db) == 0
+    assert sum(writer.changes) > many
+    assert max(writer.changes) == ROWS
 
 
 def test_a_database_that_refuses_is_asked_again_later(file: Path) -> None:
