@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import load
 from monitor.config.tables import REPEATED, SINGLE
+from monitor.model import Reason
 from monitor.probes.table import CHECK_TYPES
 from monitor.web.metrics import METRICS
 from tests import cli_help
@@ -68,6 +70,23 @@ def test_the_keys_of_a_service_and_of_the_top_have_their_headings() -> None:
     found = sections(DOCS / "configuration.md")
     assert "include" in {each.heading for each in found}
     assert {"name", "type"} <= {each.heading for each in found if "[[server.service]]" in each.under}
+
+
+def test_every_check_type_has_an_example_that_works_as_written(tmp_path: Path) -> None:
+    fenced = re.findall(r"^```toml\n(.*?)^```", (DOCS / "checks.md").read_text(), re.DOTALL | re.MULTILINE)
+    server = '[[server]]\nid = "web-{}"\naddress = "192.0.2.10"\nlevel = 4\n'
+    examples = [("" if "[[server]]" in text else server.format(number)) + text for number, text in enumerate(fenced)]
+    (tmp_path / "config.toml").write_text("".join(examples))
+    shown = {check.type for each in load(tmp_path / "config.toml").servers for check in each.checks}
+    assert shown == set(CHECK_TYPES)
+
+
+@pytest.mark.parametrize("name", CHECK_TYPES)
+def test_every_check_type_says_by_which_words_it_can_fail(name: str) -> None:
+    (told,) = (each.text for each in sections(DOCS / "checks.md") if each.heading == name and len(each.under) == 1)
+    reasons = told.partition("Fails by:")[2].partition("```")[0]
+    assert reasons, f"docs/checks.md does not say by what {name} fails"
+    assert {word for word in re.findall(r"`([a-z_]+)`", reasons) if word not in CHECK_TYPES} <= set(Reason)
 
 
 @pytest.mark.parametrize("name", CHECK_TYPES)
