@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.model import Millis
 
-BATCH = 50
+BATCH = 100
 """Milliseconds from tick to tick: slots lie on ticks and leave together, since wake-ups cost more than pings."""
 SLICE = 500
 """Servers that come or leave before the loop may turn again: a millisecond."""

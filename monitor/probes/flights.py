@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _GRAIN = 20
-"""Parts of a second in which deadlines are gathered: 50 ms, as often as anybody looks."""
+"""Parts of a second in which deadlines are gathered: 50 ms, more often than anybody looks."""
 _FLYING, _ANSWERED, _LOST = 0, 1, 2
 
 

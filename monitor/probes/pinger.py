@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 TICK = 0.02
 """Seconds from one look at the sockets to the next, where a ping that leaves gives the occasion."""
-QUIET = 0.07
+QUIET = 0.12
 """Seconds after which they are looked at without occasion, while anything is in flight.
 
 Longer than the schedule's tick: where pings leave on each of those, they give the occasion, and no wake-up is spent.

@@ -124,7 +124,7 @@ def test_every_server_has_exactly_one_slot_in_each_sweep() -> None:
 
 def test_a_phase_is_the_same_after_every_restart() -> None:
     assert phase("web-01", MINUTE) == phase("web-01", MINUTE)
-    assert [phase(name, MINUTE) for name in ("web-01", "web-02", "mail")] == [2_700, 650, 150]
+    assert [phase(name, MINUTE) for name in ("web-01", "web-02", "mail")] == [2_700, 600, 100]
 
 
 @given(st.text(min_size=1, max_size=64), st.integers(1, DAY))
