@@ -14,6 +14,7 @@ from monitor.engine.board import Board, CheckEntry
 from monitor.engine.collector import settling
 from monitor.engine.dispatcher import Dispatcher
 from monitor.engine.figures import FigureKeeper
+from monitor.engine.findings import Findings
 from monitor.engine.gate import MOST, Gate
 from monitor.engine.live import Live
 from monitor.engine.recorder import Recorder
@@ -131,20 +132,22 @@ class Engine:
             terms=lambda: self.recording.context.terms,
             drifted=lambda lines: self.live.figures_drifted(lines),  # noqa: PLW0108 - it is made later
         )
+        findings = Findings()
         self.live = Live(
             self.board,
             self.telemetry,
             self.recording,
             clock=lambda: (self.timescale.now(), clock.monotonic()),
-            certificate=lambda key: self.sweeper.certificate(key),  # noqa: PLW0108 - the sweeper is made later
-            phases=lambda key: self.sweeper.phases(key),  # noqa: PLW0108 - the same
+            certificate=findings.certificate,
+            phases=findings.phases,
             write_later=self._write_later,
             sweep_written=self.figures.sweep_written,
             runs_began=self.figures.runs_began,
         )
         self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
         self.sight = Sight(clock, self._canaries(orders), self.live)
-        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry, Gate(self._places))
+        gate = Gate(self._places)
+        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry, gate, findings)
         self.pacer = Pacer(clock, orders.interval, self.sweeper)
         self.dispatcher = Dispatcher(
             self._threads.outbox,

@@ -38,6 +38,8 @@ LEAST = 1.0
 """Seconds between two readings, at least."""
 SLICE = 500
 """Subscriptions that are advanced before the loop may turn again: a millisecond or two."""
+FEW = 50
+"""The same where many of them were read again: their windows are laid out anew, which takes 60 us each."""
 MUCH = 500
 """Subscriptions that have to be read again, from where on the collector is kept away."""
 LOOKS = 3
@@ -119,7 +121,7 @@ class FigureKeeper:
         except StoreError:
             keeping.forget()
             raise
-        for names in slices(keeping.names, SLICE):
+        for names in slices(keeping.names, FEW if much else SLICE):
             for change in keeping.advance(names):
                 self._board.figures(*change)
             await asyncio.sleep(0)

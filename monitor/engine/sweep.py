@@ -9,12 +9,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from monitor.engine.findings import Findings
 from monitor.engine.gate import Gate, Place
-from monitor.engine.slices import slices
-from monitor.engine.turn import Turn, Waiter, Watched
-from monitor.model import PING, CheckKey, Outcome, Result
+from monitor.engine.turn import Turn, Watched
+from monitor.engine.waiting import WaitingRoom
+from monitor.model import CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
-from monitor.probes.trail import phases
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator, Mapping
@@ -25,17 +25,15 @@ if TYPE_CHECKING:
     from monitor.engine.sight import Sight
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
-    from monitor.model import Certificate, Millis
+    from monitor.model import Millis
     from monitor.probes.cycle import Plan
-    from monitor.probes.probe import Attempt, Phases
+    from monitor.probes.probe import Attempt
 
 
 log = logging.getLogger(__name__)
 
 BLIND = "the monitor could not see out"
 MISSED = "slot missed"
-SLICE = 500
-"""Checks that are looked through before the loop may turn again: a millisecond."""
 
 
 class Sweeper:
@@ -52,8 +50,10 @@ class Sweeper:
         recorder: Recorder,
         telemetry: Telemetry,
         gate: Gate | None = None,
+        findings: Findings | None = None,
     ) -> None:
         self._gate = gate or Gate()
+        self._findings = findings or Findings()
         self._clock = clock
         self._timescale = timescale
         self._sight = sight
@@ -67,13 +67,9 @@ class Sweeper:
         self._under_way: set[asyncio.Task[None]] = set()
         self._looks: set[asyncio.Task[None]] = set()
         self._about_to_look = False
-        self._waiting: dict[CheckKey, Waiter] = {}
-        self._suspects: set[CheckKey] = set()
-        """Checks that were not ok last time."""
+        self._waiting = WaitingRoom(self._gate, clock, self)
         self._outstanding: Counter[int] = Counter()
         self._over: set[int] = set()
-        self._certificates: dict[CheckKey, Certificate] = {}
-        self._phases: dict[CheckKey, Phases] = {}
         self._newest: dict[CheckKey, asyncio.Task[None]] = {}
         """The cycle of each check that began last, while it is under way as a task."""
         self._drained: asyncio.Event | None = None
@@ -93,33 +89,14 @@ class Sweeper:
         def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
             return [key for key in keys if not any(turn.key == key for turn in turns.get(key.server, ()))]
 
-        for key in left(self._waiting):
-            waiter = self._waiting.pop(key)
-            waiter.place.given_up = True
-            if not waiter.overtaken:
-                self._done(waiter.slot.sweep)
-        for known, forget in (
-            (self._certificates, self._certificates.pop),
-            (self._phases, self._phases.pop),
-            (self._suspects, self._suspects.discard),
-        ):
-            for some in slices(known, SLICE):
-                for key in left(some):
-                    forget(key)
-                yield
+        self._waiting.interval = interval
+        self._waiting.give_up(left(self._waiting.checks))
+        yield from self._findings.forgetting(left)
 
     @property
     def under_way(self) -> int:
         """How many cycles have begun and not ended."""
         return len(self._under_way) + len(self._flying)
-
-    def phases(self, key: CheckKey) -> Phases | None:
-        """How long the last attempt of a service's check took to get where; None for pings and before the first."""
-        return self._phases.get(key)
-
-    def certificate(self, key: CheckKey) -> Certificate | None:
-        """Give the certificate that a check saw last; None where it never saw one."""
-        return self._certificates.get(key)
 
     def launch(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""
@@ -127,36 +104,22 @@ class Sweeper:
             if turn.door is None:
                 self._start(turn, slot.sweep, late, None)
             else:
-                self._queue(turn, slot, turn.door)
+                self._outstanding[slot.sweep] += 1
+                self._waiting.ask(turn, slot, turn.door, suspect=self._findings.suspect(turn.key))
 
-    def _queue(self, turn: Turn, slot: Slot, door: str) -> None:
-        """Begin a cycle when there is a place for it, mostly now; a check that still waits keeps its turn to enter."""
-        self._outstanding[slot.sweep] += 1
-        waiter = self._waiting.get(turn.key)
-        if waiter is not None:
-            self._overtake(waiter)
-            waiter.turn, waiter.slot, waiter.overtaken = turn, slot, False
-            return
-        place = Place(door, slot.due, turn.key in self._suspects, partial(self._enter, turn.key))
-        self._waiting[turn.key] = Waiter(turn, slot, place)
-        self._gate.ask(place)
-
-    def _overtake(self, waiter: Waiter) -> None:
-        """Write down that the slot which a turn waits for is over."""
-        if not waiter.overtaken:
-            waiter.overtaken = True
-            self._miss(waiter.turn, waiter.slot, 1)
-            self._done(waiter.slot.sweep)
-
-    def _enter(self, key: CheckKey, place: Place) -> None:
-        waiter = self._waiting.pop(key)
-        slot, late = waiter.slot, int(self._clock.monotonic() * 1000) - waiter.slot.due
-        if waiter.overtaken or late >= self._interval:
-            self._overtake(waiter)
-            self._gate.leave(place)
-            return
+    def entered(self, turn: Turn, slot: Slot, late: Millis, place: Place) -> None:
+        """Begin the cycle of a turn that waited for a place."""
         self._outstanding[slot.sweep] -= 1
-        self._start(waiter.turn, slot.sweep, late, place)
+        self._start(turn, slot.sweep, late, place)
+
+    def overtaken(self, turn: Turn, slot: Slot) -> None:
+        """Write down that the slot which a turn waits for is over."""
+        self._miss(turn, slot, 1)
+        self._done(slot.sweep)
+
+    def gave_up(self, slot: Slot) -> None:
+        """Wait no longer for a turn of a check that left."""
+        self._done(slot.sweep)
 
     def _start(self, turn: Turn, sweep: int, late: Millis, place: Place | None) -> None:
         assert self._plan is not None
@@ -221,9 +184,7 @@ class Sweeper:
     def missed(self, slot: Slot, count: int) -> None:
         """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
         for turn in self._turns.get(slot.server, ()):
-            waiter = self._waiting.get(turn.key)
-            if waiter is not None:
-                self._overtake(waiter)
+            self._waiting.overtake(turn.key)
             self._miss(turn, slot, count)
 
     def _miss(self, turn: Turn, slot: Slot, count: int) -> None:
@@ -293,12 +254,8 @@ class Sweeper:
     def _result(self, turn: Turn, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str) -> Result:
         last = attempts[-1]
         ok = outcome is Outcome.OK
-        (self._suspects.discard if ok else self._suspects.add)(turn.key)
+        self._findings.take(turn.key, last, ok=ok)
         latency = last.latency_us if ok else None
-        if last.certificate is not None and last.certificate != self._certificates.get(turn.key):
-            self._certificates[turn.key] = last.certificate
-        if turn.key.name != PING:
-            self._phases[turn.key] = phases(last.steps)
         self._telemetry.result(turn.type, outcome, latency)
         at = self._timescale.at(attempts[0].at)
         return Result(turn.key, at, outcome, len(attempts), latency, "" if ok else reason)
@@ -318,8 +275,6 @@ class Sweeper:
 
     async def drain(self, patience: float) -> None:
         """Let the cycles under way end for ``patience`` seconds, then drop the rest: their slots were never taken."""
-        for waiter in self._waiting.values():
-            waiter.place.given_up = True
         self._waiting.clear()
         self._drained = asyncio.Event()
         if self.under_way:

@@ -1,4 +1,4 @@
-"""A check ready to be probed, waiting for a place, and watched while it is."""
+"""A check ready to be probed, and watched while it is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from monitor.engine.gate import Place
-    from monitor.engine.schedule import Slot
     from monitor.model import CheckKey
     from monitor.probes.probe import Attempt, Probe, Target
 
@@ -35,16 +33,6 @@ class Turn:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "begin", self.probe.begin if isinstance(self.probe, Swift) else None)
-
-
-@dataclass(slots=True)
-class Waiter:
-    """A turn that waits for a place; an overtaken slot leaves it where it stands."""
-
-    turn: Turn
-    slot: Slot
-    place: Place
-    overtaken: bool = False
 
 
 class Watched:

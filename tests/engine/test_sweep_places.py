@@ -111,7 +111,7 @@ def test_a_server_that_leaves_while_it_waits_is_not_probed_and_its_sweep_ends() 
     scene.live(120, half_time=leave)
     assert scene.probes["b"].begun == begun["b"]
     assert scene.probes["a"].begun - begun["a"] >= 5
-    assert not scene.sweeper._waiting
+    assert not scene.sweeper._waiting.checks
     last = max(int(said.split()[-1]) for said in scene.recorder.heard if said.startswith("end of"))
     assert last >= scene.pacer.sweep - 2
 
@@ -125,8 +125,8 @@ def test_stopping_waits_for_nobody_who_has_not_begun() -> None:
         pacing = asyncio.create_task(scene.pacer.run())
         await asyncio.sleep(10)
         pacing.cancel()
-        scene.sweeper._queue(next(iter(scene.sweeper._turns["a"])), _slot(scene, "a"), "a:80")
-        scene.sweeper._queue(next(iter(scene.sweeper._turns["b"])), _slot(scene, "b"), "b:80")
+        for name in "ab":
+            scene.sweeper.launch(_slot(scene, name), 0)
         begun = sum(probe.begun for probe in scene.probes.values())
         await scene.sweeper.drain(30)
         assert sum(probe.begun for probe in scene.probes.values()) == begun
