@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome, Reason
 from monitor.probes.blame import NotOkError
 from monitor.probes.probe import Attempt, Phases, Step
-from monitor.probes.shown import Mask
+from monitor.probes.shown import Mask, printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -90,7 +90,8 @@ class Trail:
             return
         passed = microseconds(self._clock.monotonic() - self._since)
         took = passed if took_us is None else min(took_us, passed)
-        self._steps.append(Step(self._open, took, self._text if text is None else text))
+        # what is told of an answer can be in the server's own words, names of methods and versions too
+        self._steps.append(Step(self._open, took, printable(self._text if text is None else text)))
         self._open, self._met = None, ""
 
     def split(self, name: str, first_us: int | None, text: str) -> None:

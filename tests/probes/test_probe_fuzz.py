@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.address import Address
-from monitor.probes.blame import NotOkError
 from monitor.probes.dial import Call, DialledProbe
 from monitor.probes.dns_message import DnsMessage
 from monitor.probes.http_wanted import header_expected, place, status_range
@@ -33,10 +32,9 @@ from monitor.probes.table import CHECK_TYPES
 from monitor.probes.tcp_settings import script_step
 from monitor.probes.trail import follow
 from monitor.probes.wire import Wire, readable
+from tests.probes.spoiling import FUZZ, judged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from monitor.probes.trail import Trail
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
@@ -67,16 +65,6 @@ _LINES = st.sampled_from(
 SAID = st.lists(st.one_of(_LINES, st.binary(max_size=300)), max_size=12).map(b"".join)
 
 
-def judged(read: Callable[[], object]) -> None:
-    """A parser reads, or judges; it raises nothing else."""
-    end: NotOkError | None = None
-    try:
-        read()
-    except NotOkError as error:
-        end = error
-    assert end is None or (end.outcome is Outcome.FAIL and end.reason.partition(":")[0] in set(Reason))
-
-
 async def _converse(kind: str, said: bytes) -> Any:
     check_type = CHECK_TYPES[kind]
     clock = SystemClock()
@@ -105,7 +93,7 @@ async def _converse(kind: str, said: bytes) -> Any:
 
 
 @pytest.mark.parametrize("kind", sorted(set(CHECK_TYPES) - {"icmp", "http", "https", "dns"}))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=SAID)
 def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:
     seen = asyncio.run(_converse(kind, said))
@@ -116,20 +104,20 @@ def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:
     assert seen.reason.isprintable()
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * FUZZ)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(lambda rest: b"\x0a5.5.5\0" + rest)))
 def test_greetings_and_errors_of_mysql_are_read_or_judged(data: bytes) -> None:
     judged(lambda: read_greeting(data))
     assert mysql_refusal(data).outcome is Outcome.FAIL
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * FUZZ)
 @given(st.binary(max_size=200))
 def test_offers_of_mssql_are_read_or_judged(data: bytes) -> None:
     judged(lambda: read_mssql_offer(data))
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * FUZZ)
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_offers_and_strings_of_ssh_are_read_or_judged(data: bytes, place: int) -> None:
     judged(lambda: read_ssh_offer(data))
@@ -149,13 +137,13 @@ _PARTS = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500 * FUZZ, deadline=None)
 @given(st.lists(_PARTS, max_size=4).map(_strings), st.binary(min_size=30, max_size=33), st.lists(_PARTS, max_size=3))
 def test_a_reply_of_a_key_exchange_is_proven_or_judged(key: bytes, point: bytes, signature: list[bytes]) -> None:
     judged(lambda: Exchange(b"a", b"b", b"c", b"d").finish(_strings([key, point, _strings(signature)])))
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * FUZZ)
 @given(st.binary(max_size=300))
 def test_errors_of_postgresql_are_judged_or_served(data: bytes) -> None:
     found = postgresql_refusal(data)
@@ -165,7 +153,7 @@ def test_errors_of_postgresql_are_judged_or_served(data: bytes) -> None:
 _HEADER = st.binary(min_size=4, max_size=4).map(lambda head: head + b"\0\1\0\1\0\0\0\0\3www\0\0\1\0\1")
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000 * FUZZ)
 @given(st.one_of(st.binary(max_size=300), st.tuples(_HEADER, st.binary(max_size=100)).map(b"".join)))
 def test_messages_of_name_servers_are_read_or_judged(data: bytes) -> None:
     judged(lambda: list(DnsMessage(data).read(1)))
