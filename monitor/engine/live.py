@@ -9,7 +9,7 @@ from monitor.contract.terms import PRODUCTS
 from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
 from monitor.engine.telling import over, tell_operators, trouble
 from monitor.mail.letters import OperatorNews
-from monitor.model import Outcome, State
+from monitor.model import PING, Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -100,7 +100,11 @@ class Live:
         for number in recorded.ended:
             self._board.outage_closed(number)
         for result in recorded.results:
-            view = self._board.check_result(result, self._certificate(result.check), self._phases(result.check))
+            key = result.check
+            if key.name == PING:
+                view = self._board.check_result(result)
+            else:
+                view = self._board.check_result(result, self._certificate(key), self._phases(key))
             if view is not None and view.state is not (shown := _STATES[result.outcome]):
                 self._board.check_state(result.check, shown, self._since(result))
         if recorded.refused:

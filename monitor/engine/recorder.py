@@ -150,9 +150,9 @@ class Recorder:
         """Write everything that waits, in order; a sweep is closed in a transaction of its own."""
         self._news.clear()
         while self._waiting:
-            done = {id(item) for item in await self._written()}
-            while self._waiting and id(self._waiting[0]) in done:  # some may have been dropped meanwhile
-                self._waiting.popleft()
+            for item in await self._written():
+                if self._waiting and self._waiting[0] is item:  # the oldest of them may have been dropped meanwhile
+                    self._waiting.popleft()
         self._something.clear()
         self._idle.set()
 

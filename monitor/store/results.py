@@ -63,15 +63,18 @@ def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None
 
     Those of hours that are packed already go where the others of their hour are.
     """
-    rows: list[tuple[int, Result]] = []
-    late: list[tuple[int, Result]] = []
     until = hours.until(db)
-    for probed, r in results:
-        (rows if r.at >= until else late).append((probed, r))
+    rows, late = list(results), list[tuple[int, Result]]()
+    if any(r.at < until for _, r in rows):
+        late = [row for row in rows if row[1].at < until]
+        rows = [row for row in rows if row[1].at >= until]
     reasons = hours.reason_numbers(db, (r.reason for _, r in rows))
     db.conn.executemany(
         "INSERT INTO result (at, probed, outcome, attempts, latency, reason, batch) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((r.at, probed, int(r.outcome), r.attempts, r.latency, reasons[r.reason], batch) for probed, r in rows),
+        [
+            (at, probed, int(outcome), attempts, latency, reasons[reason], batch)
+            for probed, (_, at, outcome, attempts, latency, reason) in rows
+        ],
     )
     if late:
         hours.merge(db, ((n, (r.at, int(r.outcome), r.attempts, r.latency, r.reason, batch)) for n, r in late))
