@@ -8,10 +8,12 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.model import Certificate, Reason
+from monitor.probes.blame import failed
 from monitor.probes.shown import printable
 
 if TYPE_CHECKING:
     from monitor.model import Millis
+    from monitor.probes.blame import NotOkError
 
 # OpenSSL's X509_V_ERR_* numbers
 _REASONS = {
@@ -36,6 +38,11 @@ _SHORT = {
 def refusal(error: ssl.SSLCertVerificationError) -> Reason:
     """Say why a certificate was not accepted."""
     return _REASONS.get(error.verify_code, Reason.TLS_UNTRUSTED)
+
+
+def broken(error: ssl.SSLError) -> NotOkError:
+    """Say why no TLS came about, in OpenSSL's words: ``tls: wrong version number`` where none is spoken."""
+    return failed(Reason.TLS, (error.reason or "").lower().replace("_", " "))
 
 
 _LONGEST = 500

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Reason
 from monitor.probes.blame import failed
-from monitor.probes.certificate import refusal
+from monitor.probes.certificate import broken, refusal
 
 if TYPE_CHECKING:
     import socket
@@ -120,8 +120,8 @@ class Line:
             raise failed(refusal(error)) from None
         except ssl.SSLEOFError:
             raise failed(Reason.CLOSED) from None
-        except ssl.SSLError:
-            raise failed(Reason.TLS) from None
+        except ssl.SSLError as error:
+            raise broken(error) from None
         self._secured = None
         then(tls)
         self._unlock(tls)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Reason
 from monitor.probes.blame import failed, of_connection
-from monitor.probes.certificate import Handshake, refusal
+from monitor.probes.certificate import Handshake, broken, refusal
 from monitor.probes.connect import handshake_us
 from monitor.probes.shown import printable
 from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS
@@ -156,7 +156,7 @@ class Wire:
                 raise failed(refusal(error)) from None
             except ssl.SSLError as error:
                 self._say_at_once()
-                raise failed(Reason.TLS, (error.reason or "").lower().replace("_", " ")) from None
+                raise broken(error) from None
         await self._flush()
         self._tls = tls
         self.trail.shook_hands(Handshake(tls, self.trail.now()))
