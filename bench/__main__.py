@@ -17,7 +17,7 @@ from bench.report import headline, surroundings, table, write
 if TYPE_CHECKING:
     from bench.report import Row
 
-PARTS = ("icmp", "services", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
+PARTS = ("icmp", "services", "checks", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
 """The parts in the order in which ``all`` runs them."""
 ALONE = ("day", "soak")
 """Parts that last long and have no peer: ``all`` leaves them out unless told otherwise."""

@@ -69,15 +69,15 @@ class Blackbox:
 
 
 @contextmanager
-def blackbox() -> Iterator[Blackbox | None]:
-    """Run the exporter on loopback; None where it is not installed."""
+def blackbox(configuration: str = MODULES) -> Iterator[Blackbox | None]:
+    """Run the exporter on loopback, with these modules; None where it is not installed."""
     program = shutil.which("prometheus-blackbox-exporter") or shutil.which("blackbox_exporter")
     if program is None:
         yield None
         return
     with tempfile.TemporaryDirectory() as folder:
         modules = Path(folder, "modules.yml")
-        modules.write_text(MODULES)
+        modules.write_text(configuration)
         command = [program, f"--config.file={modules}", f"--web.listen-address=127.0.0.1:{PORT}", "--log.level=error"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - the program that was found
             try:

@@ -1,22 +1,26 @@
-"""Service checks at a pace from a process that does nothing else: it reads what to check, and says what that took.
+"""Checks at a pace from a process that does nothing else: it reads what to check, and says what that took.
 
-``python -m bench.checking KIND PORT LOOP RATE SECONDS``; KIND is ``http``, ``https`` or ``tcp``, LOOP is ``asyncio`` or
-``uvloop``. The attempts begin as the sweep begins them: without a task where the probe can do that.
+``python -m bench.checking`` reads a ``Wish`` as JSON on standard input, and writes a list of what its runs took. The
+checks begin as the sweep begins them: without a task where the probe can do that, by a cycle otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.engine.schedule import BATCH
 from monitor.model import Outcome
+from monitor.probes.cycle import Plan, cycle
 from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Swift, Target
 from monitor.probes.table import CHECK_TYPES
@@ -31,57 +35,106 @@ if TYPE_CHECKING:
     Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
 TARGETS = 2_000
-TIMEOUT = 5.0
-PATIENCE = 2.0
+PLAN = Plan(timeout=5.0, retries=0)
+PATIENCE = 0.5
+"""Seconds after a run in which its last answers come."""
 
 
-def probes(kind: str, port: int, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to check, and how fast."""
+
+    type: str
+    keys: dict[str, Any]
+    """Of the check; ``ADDRESS`` in a text stands for that of the server."""
+    rate: int
+    """Checks a second."""
+    seconds: float
+    loop: str = "uvloop"
+    runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a run took."""
+
+    checks: int
+    answered: int
+    cpu: float
+    """Seconds of processor time."""
+
+    @property
+    def microseconds(self) -> float:
+        """Give what one check cost."""
+        return 1e6 * self.cpu / max(1, self.checks)
+
+
+def check(wish: Wish) -> list[Took]:
+    """Let another process check."""
+    command = [sys.executable, "-m", "bench.checking"]
+    asked = json.dumps(asdict(wish), default=str)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked)  # noqa: S603 - our own program
+    return [Took(**each) for each in json.loads(done.stdout)]
+
+
+def _probes(wish: Wish, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
     """Make the probes of so many servers."""
-    check_type = CHECK_TYPES[kind]
+    kind = CHECK_TYPES[wish.type]
     made: list[tuple[Probe, Begin | None, Target]] = []
     for address in addresses(TARGETS):
-        keys: dict[str, Any] = {"port": port} if kind == "tcp" else {"url": f"{kind}://{address}:{port}/"}
-        if kind == "https":
-            keys["verify_certificate"] = False
-        probe = check_type.build(check_type.settings(**keys), instruments)
+        keys = {name: _filled_in(name, value, address) for name, value in wish.keys.items()}
+        probe = kind.build(kind.settings(**keys), instruments)
         made.append((probe, probe.begin if isinstance(probe, Swift) else None, Target(address)))
     return made
 
 
-async def pace(kind: str, port: int, rate: int, seconds: float) -> dict[str, float]:
-    """Begin attempts in batches of a tick, as the schedule does."""
-    outcomes = dict.fromkeys(Outcome, 0)
+def _filled_in(name: str, value: Any, address: str) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if name.endswith("_file"):
+        return Path(value)
+    return value.replace("ADDRESS", address) if isinstance(value, str) else value
+
+
+async def _pace(wish: Wish) -> list[Took]:
+    """Begin checks in batches of a tick, as the schedule does."""
     tasks: set[asyncio.Task[None]] = set()
+    clock, found = SystemClock(), []
+    outcomes = dict.fromkeys(Outcome, 0)
 
     def landed(attempt: Attempt) -> None:
         outcomes[attempt.outcome] += 1
 
-    async def attempt(probe: Probe, target: Target) -> None:
-        landed(await probe.attempt(target, TIMEOUT))
+    async def whole(probe: Probe, target: Target) -> None:
+        landed((await cycle(probe, target, PLAN, clock)).attempts[-1])
 
-    async with open_instruments(SystemClock()) as instruments:
-        targets = probes(kind, port, instruments)
-        begun, start, cpu = 0, time.monotonic(), time.process_time()
-        while (passed := time.monotonic() - start) < seconds:
-            for number in range(begun, int(passed * rate)):
-                probe, begin, target = targets[number % TARGETS]
-                if begin is None or not begin(target, TIMEOUT, landed):
-                    task = asyncio.create_task(attempt(probe, target))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
-            begun = int(passed * rate)
-            await asyncio.sleep(BATCH / 1000)
-        cpu = time.process_time() - cpu
+    async with open_instruments(clock) as instruments:
+        targets = _probes(wish, instruments)
         await asyncio.sleep(PATIENCE)
-    return {"checks": begun, "answered": outcomes[Outcome.OK], "cpu": cpu}
+        for _ in range(wish.runs):
+            before = outcomes[Outcome.OK]
+            begun, start, cpu = 0, time.monotonic(), time.process_time()
+            while (passed := time.monotonic() - start) < wish.seconds:
+                for number in range(begun, int(passed * wish.rate)):
+                    probe, begin, target = targets[number % TARGETS]
+                    if begin is None or not begin(target, PLAN.timeout, landed):
+                        task = asyncio.create_task(whole(probe, target))
+                        tasks.add(task)
+                        task.add_done_callback(tasks.discard)
+                begun = int(passed * wish.rate)
+                await asyncio.sleep(BATCH / 1000)
+            await asyncio.sleep(PATIENCE)
+            cpu = time.process_time() - cpu
+            found.append(Took(begun, outcomes[Outcome.OK] - before, cpu))
+    return found
 
 
-def main(kind: str, port: str, loop: str, rate: str, seconds: str) -> None:
+def main(wish: Wish) -> None:
     """Measure, and say it as JSON."""
-    factory = import_module(loop).new_event_loop
+    factory = import_module(wish.loop).new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        sys.stdout.write(json.dumps(runner.run(pace(kind, int(port), int(rate), float(seconds)))))
+        sys.stdout.write(json.dumps([asdict(each) for each in runner.run(_pace(wish))]))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(Wish(**json.load(sys.stdin)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -17,11 +18,14 @@ import click
 from bench.asking import Asking
 from bench.blackbox import blackbox
 from bench.loopback import addresses
+from bench.processes import resident
 from bench.report import Row
 from bench.running import PAGE, WEBSITE, lag, running
 from bench.website import website
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.asking import Asked
     from bench.blackbox import Cost
     from bench.running import Running, Seen
@@ -36,7 +40,7 @@ SERVICES = 2
 PROMISED = 10_000
 """The size that the goals are for."""
 MEMORY = 250
-"""MiB."""
+"""MB, of a million bytes."""
 LAG = BLOCKED = 50
 """Milliseconds."""
 SHARE = 0.25
@@ -50,6 +54,8 @@ class Size:
     before: Seen
     after: Seen
     health: Asked
+    rss_kib: int
+    """At the end of all."""
 
     @property
     def checks(self) -> float:
@@ -77,7 +83,7 @@ def measure(servers: int, seconds: int, interval: int) -> Size:
         after = daemon.seen()
         health = Asking(PAGE, ["/healthz"], LOOKS, seconds, LINES)
         _work(daemon, seconds)
-        return Size(servers, before, after, health.result())
+        return Size(servers, before, after, health.result(), resident(daemon.pid))
 
 
 def _work(daemon: Running, seconds: float) -> None:
@@ -126,7 +132,7 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
             "blackbox_exporter, probes alone",
             more={"servers": size.servers},
         ),
-        Row(f"{load}: memory", size.after.rss_kib / 1024, "MiB", at_most=MEMORY if promised else None),
+        Row(f"{load}: memory", size.rss_kib * 1024 / 1e6, "MB", at_most=MEMORY if promised else None),
         Row(
             f"{load}: lag p99",
             lag(size.before, size.after, 0.99),
@@ -145,6 +151,22 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
     ]
 
 
+def growth(sizes: Sequence[Size]) -> list[Row]:
+    """Put what a check costs at each size beside the size before: it may not grow."""
+    return [
+        Row(
+            f"growth: a check at {large.servers:,} servers beside one at {small.servers:,}",
+            large.microseconds,
+            "us",
+            small.microseconds,
+            f"{small.servers:,} servers",
+            1.0,
+            of_peer=True,
+        )
+        for small, large in pairwise(sizes)
+    ]
+
+
 @click.command()
 @click.option(
     "--servers", "sizes", multiple=True, default=(1_000, PROMISED, 50_000), show_default=True, type=click.IntRange(1)
@@ -154,12 +176,13 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
 def main(sizes: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     """Measure the whole daemon, probing, storing, accounting and serving, at growing sizes.
 
-    Each size takes two intervals and twice the seconds.
+    Each size takes an interval and ten seconds, and twice the seconds.
     """
     found: list[Row] = []
+    seen: list[Size] = []
     with website(WEBSITE):
-        for servers in sizes:
-            size = measure(servers, seconds, interval)
+        for servers in sorted(sizes):
+            seen.append(measure(servers, seconds, interval))
             cost = peer(servers, seconds, interval) if servers == PROMISED else None
-            found += rows(size, cost, interval)
-    return found
+            found += rows(seen[-1], cost, interval)
+    return [*found, *growth(seen)]

@@ -1,4 +1,8 @@
-"""``python -m bench.document``: bench-results.json into docs/performance.md, with a plot of cost against size."""
+"""``python -m bench.document``: bench-results.json into docs/performance.md, with a plot of cost against size.
+
+First every row that has a goal, then all rows part by part. Parts that were run by themselves (``python -m bench --json
+soak.json soak``) can be named after it: their tables are told with their date.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,19 @@ if TYPE_CHECKING:
 
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 PAGE, PLOT = Path("docs/performance.md"), Path("docs/performance.svg")
+TITLES = {
+    "icmp": "Measured: pings",
+    "services": "Measured: a page of http",
+    "checks": "Measured: checks of all types",
+    "daemon": "Measured: the whole monitor",
+    "storage": "Measured: results at rest",
+    "accounts": "Measured: accounts of a month",
+    "figures": "Measured: figures kept up to date",
+    "scrape": "Measured: scrapes",
+    "start": "Measured: start and reload",
+    "day": "Measured: a day, compressed",
+    "soak": "Measured: half an hour",
+}
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 360, 70, 24, 64, 52
 OURS, PEER, INK, GRID = "#0969da", "#bc4c00", "#1f2328", "#d1d9e0"
 COST = ": processor a check"
@@ -94,16 +111,39 @@ def _ceiling(number: float) -> float:
     return next(size * step for step in (1, 2, 4, 6, 8, 10) if size * step >= number)
 
 
+def goals(rows: Sequence[Row]) -> str:
+    """Write the rows that have a goal, and how many were reached."""
+    bound = [row for row in rows if row.at_most is not None]
+    missed = sum(row.met is False for row in bound)
+    unknown = sum(row.met is None for row in bound)
+    said = f"{len(bound) - missed - unknown} of {len(bound)} are reached"
+    said += f", {missed} missed" if missed else ""
+    said += f", {unknown} could not be judged: a peer was missing" if unknown else ""
+    return f"### Goals\n\n{said}.\n\n{table(bound)}\n"
+
+
+def section(name: str, rows: Sequence[Row], date: str = "") -> str:
+    """Write all rows of a part."""
+    told = f"`python -m bench {name}`{date}:"
+    return f"### {TITLES.get(name, name)}\n\n{told}\n\n{table(rows)}\n"
+
+
 @click.command()
-@click.argument("results", default="bench-results.json", type=click.Path(path_type=Path, exists=True))
-def main(results: Path) -> None:
+@click.argument("results", default=["bench-results.json"], nargs=-1, type=click.Path(path_type=Path, exists=True))
+def main(results: tuple[Path, ...]) -> None:
     """Write what was measured into the page and draw the plot; run it from the top of the repository."""
-    document = json.loads(results.read_text())
-    parts = {name: [row_of(record) for record in records] for name, records in document["parts"].items()}
-    text = f"\n{headline(document)}.\n\n{table(row for rows in parts.values() for row in rows)}\n"
-    ours, peer = costs(parts.get("daemon", []))
+    documents = [json.loads(file.read_text()) for file in results]
+    first = documents[0]
+    told, dates = {}, {}
+    for document in documents:
+        for name, records in document["parts"].items():
+            told[name] = [row_of(record) for record in records]
+            dates[name] = "" if document is first else f", {document['date']}"
+    text = f"\n{headline(first)}.\n\n{goals([row for rows in told.values() for row in rows])}\n"
+    text += "\n".join(section(name, rows, dates[name]) for name, rows in told.items())
+    ours, peer = costs(told.get("daemon", []))
     if ours:
-        about = f"{document['date'][:10]}, {document['machine']['cores']} cores of {document['machine']['cpu']}"
+        about = f"{first['date'][:10]}, {first['machine']['cores']} cores of {first['machine']['cpu']}"
         PLOT.write_text(plot(ours, peer, about))
         text += f"\n![What a check costs, by number of servers]({PLOT.name})\n"
     before, _, rest = PAGE.read_text().partition(BEGIN)

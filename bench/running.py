@@ -20,7 +20,7 @@ from bench.processes import processor, resident
 from bench.world import write_world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PAGE = 19_875
 WEBSITE = 19_876
@@ -28,6 +28,8 @@ LOG = "log"
 """The name of the file with what a daemon says."""
 PATIENCE = 300.0
 """Seconds for anything that is waited for."""
+SETTLING = 10.0
+"""Seconds after the first turn of every server, in which it looks through its journal and its months too."""
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 _SAMPLE = re.compile(r'^(monitor_[a-z_]+(?:\{(?:prober="\w+"|le="[^"]+")\})?) (\S+)$', re.MULTILINE)
 _LAG = "monitor_probe_lag_seconds_bucket"
@@ -72,10 +74,10 @@ class Running:
         return Seen(time.monotonic(), processor(self.pid), resident(self.pid), metrics)
 
     def await_sweeps(self, interval: float) -> None:
-        """Wait until every server was probed once, and the sweep in which the last was is written down."""
+        """Wait until every server was probed, and a sweep is written down; a while longer, for the daemon to settle."""
         began = time.monotonic()
-        time.sleep(2 * interval)
-        while time.monotonic() - began < PATIENCE + 2 * interval:
+        time.sleep(interval + SETTLING)
+        while time.monotonic() - began < PATIENCE + interval:
             if "monitor_last_sweep_timestamp_seconds" in self.seen().metrics:
                 return
             time.sleep(1)
@@ -107,15 +109,29 @@ def lag(before: Seen, after: Seen, share: float) -> float:
 
 @contextmanager
 def running(
-    servers: int, *, services: int = 0, interval: int = 60, page: int = PAGE, port: int = WEBSITE
+    servers: int,
+    *,
+    services: int = 0,
+    interval: int = 60,
+    timeout: int = 1,
+    written: Callable[[int, str], str] | None = None,
 ) -> Iterator[Running]:
-    """Run the daemon on so many servers, each with so many pages of http, until the context is left."""
+    """Run the daemon on so many servers, see ``write_world``, until the context is left."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        main = write_world(folder, servers, page, services=services, port=port, interval=interval)
+        main = write_world(
+            folder,
+            servers,
+            PAGE,
+            services=services,
+            port=WEBSITE,
+            interval=interval,
+            timeout=timeout,
+            written=written,
+        )
         with started(main) as process:
-            daemon = Running(process.pid, folder, page)
-            await_answer(page, process)
+            daemon = Running(process.pid, folder, PAGE)
+            await_answer(main, PAGE, process)
             yield daemon
 
 
@@ -130,12 +146,12 @@ def started(main: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.terminate()
 
 
-def await_answer(page: int, process: subprocess.Popen[bytes]) -> float:
+def await_answer(main: Path, page: int, process: subprocess.Popen[bytes]) -> float:
     """Wait until the page answers; gives the monotonic time."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"the daemon ended with {process.returncode}; is another on port {page}?")
+            raise RuntimeError(f"the daemon ended with {process.returncode}: {(main.parent / LOG).read_text()[-1000:]}")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{page}/healthz", timeout=10).close()
         except (OSError, urllib.error.URLError):

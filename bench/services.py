@@ -1,4 +1,4 @@
-"""``python -m bench services``: what a check of http, https and tcp costs, beside blackbox_exporter at the same pace.
+"""``python -m bench services``: what a check of a page costs, beside blackbox_exporter at the same pace.
 
 Each road asks the same pages of the same loopback addresses, every time over a new connection, one road after the other
 in one run. The cost is user and system time of the process that probes, over the probes that it made meanwhile.
@@ -6,15 +6,15 @@ in one run. The cost is user and system time of the process that probes, over th
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.blackbox import blackbox
+from bench.checking import Wish, check
 from bench.loopback import addresses
 from bench.report import Row
 from bench.running import WEBSITE, running
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Cost
+    from bench.checking import Took
     from bench.running import Running, Seen
 
-SECURE = 19_877
+SECURE = 19_880
 KINDS = {"http": WEBSITE, "https": SECURE, "tcp": WEBSITE}
 LOOPS = ("uvloop", "asyncio")
 SERVICES = 2
@@ -50,12 +51,13 @@ def peer(kinds: Sequence[str], rate: float, seconds: int) -> Cost | None:
         return exporter.paced(probes, rate, seconds) if exporter else None
 
 
-def alone(kind: str, loop: str, rate: int, seconds: int) -> dict[str, float]:
+def alone(kind: str, loop: str, rate: int, seconds: int) -> Took:
     """Probe from a process that does nothing else, see ``bench.checking``."""
-    command = [sys.executable, "-m", "bench.checking", kind, str(KINDS[kind]), loop, str(rate), str(seconds)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
-    seen: dict[str, float] = json.loads(done.stdout)
-    return seen
+    keys: dict[str, Any] = {"port": KINDS[kind]} if kind == "tcp" else {"url": target(kind, "ADDRESS")}
+    if kind == "https":
+        keys["verify_certificate"] = False
+    (took,) = check(Wish(kind, keys, rate, seconds, loop))
+    return took
 
 
 def whole_daemon(rate: int, seconds: int, interval: int) -> tuple[Seen, Seen]:
@@ -82,11 +84,9 @@ def rows(kind: str, rate: int, seconds: int) -> list[Row]:
     for loop in LOOPS:
         if find_spec(loop):
             seen = alone(kind, loop, rate, seconds)
-            each = 1e6 * seen["cpu"] / max(1, seen["checks"])
-            note = missing or f"{seen['answered']:.0f} of {seen['checks']:.0f} answered"
-            found.append(
-                Row(f"{kind}, probe alone, {loop}, {rate}/s", each, "us/check", beside, "blackbox_exporter", note=note)
-            )
+            note = missing or f"{seen.answered} of {seen.checks} answered"
+            what = f"{kind}, probe alone, {loop}, {rate}/s"
+            found.append(Row(what, seen.microseconds, "us/check", beside, "blackbox_exporter", note=note))
     return found
 
 
@@ -113,9 +113,12 @@ def whole(rate: int, seconds: int, interval: int) -> Row:
 @click.option("--rate", default=333, show_default=True, type=click.IntRange(1, 2_000))
 @click.option("--seconds", default=15, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=12, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
-@click.option("--kind", "kinds", multiple=True, default=tuple(KINDS), show_default=True, type=click.Choice([*KINDS]))
+@click.option("--kind", "kinds", multiple=True, default=("http",), show_default=True, type=click.Choice([*KINDS]))
 def main(rate: int, seconds: int, interval: int, kinds: tuple[str, ...]) -> list[Row]:
-    """Measure what a check of http, https and tcp costs: the probe alone, the whole daemon, blackbox_exporter."""
+    """Measure what a check of http costs: the probe alone on each loop, the whole daemon, blackbox_exporter.
+
+    The other types, https and tcp among them, are measured by `python -m bench checks`; here they differ by the loop.
+    """
     with website(WEBSITE), website(SECURE, secure=True):
         found = [row for kind in kinds for row in rows(kind, rate, seconds)]
         if "http" in kinds:

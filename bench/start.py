@@ -102,7 +102,7 @@ def start(main: Path, door: Door) -> Iterator[tuple[Start, subprocess.Popen[byte
     door.again()
     began = time.monotonic()
     with started(main) as process:
-        answered = await_answer(PAGE, process) - began
+        answered = await_answer(main, PAGE, process) - began
         yield Start(door.first() - began, answered, resident(process.pid)), process
 
 

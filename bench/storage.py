@@ -3,7 +3,8 @@
 The road is the daemon's own: sweeps are recorded as rows, then hours are packed. Times tremble by some milliseconds;
 latencies are log-normal, around a middle of each check's own between 0.3 and 30 ms, to the microsecond; one result in a
 hundred fails, with a reason and three attempts. Bytes are what the whole file, checkpointed, grows by from the second
-hour on: in the first it takes the room that rows pass through. The journal and the batches, whose cost is that of
+hour on: in the first it takes the room that rows pass through. Of a whole month, of fewer checks, it is what the packed
+hours take with their index. The journal and the batches, whose cost is that of
 sweeps and not of results, are told besides. Runs and outages, whose cost is that of outages, are not made here.
 """
 
@@ -38,6 +39,8 @@ PIECE = 50_000
 """Results that are packed in one step, as the daemon does it."""
 REASONS = ("timeout", "status 500", "connection refused")
 READS = 7
+OF_A_MONTH = 10
+"""Checks whose month comes to rest; an hour of a check takes the same among many."""
 CONFIG = '[[server]]\nid = "s0"\naddress = "127.0.0.1"\nlevel = 2\n'
 
 
@@ -119,7 +122,13 @@ def at_rest(folder: Path, checks: int, many: int) -> list[Row]:
     load = f"{checks} checks, {many} hours"
     passing = found["free pages"]
     return [
-        Row(f"a result at rest, {load}", grown * many / (many - 1) / count, "bytes", at_most=4, more=found),
+        Row(
+            f"a result at rest, {load}: what the file grows by",
+            grown * many / (many - 1) / count,
+            "bytes",
+            at_most=4,
+            more=found,
+        ),
         Row(f"its packed hour alone, {load}", found["packed"] / count, "bytes"),
         Row(f"room for the rows of an hour, {load}", (found["result"] + passing) / (60 * checks), "bytes/result"),
         Row(f"journal and batches, {load}", _of_sweeps(found) / (60 * many), "bytes/sweep"),
@@ -132,12 +141,14 @@ def _of_sweeps(found: dict[str, int]) -> int:
 
 
 def month(folder: Path) -> list[Row]:
-    """Read back a month of one check."""
+    """Let a month of some checks come to rest, and read that of one of them back."""
     db = database.open_writing(folder / database.FILE)
-    world, count = World(1), 720 * 60
-    with database.transaction(db):
-        record(db, world, range(count))
-    pack(db, START + 720 * HOUR)
+    world, count = World(OF_A_MONTH), 720 * 60
+    for hour in range(720):
+        with database.transaction(db):
+            record(db, world, range(60 * hour, 60 * hour + 60))
+        pack(db, START + (hour + 1) * HOUR)
+    at_rest = sum(size for name, size in sizes(db).items() if name.startswith("packed"))
     key, took, walls, again = world.keys[0], [], [], []
     for _ in range(READS):
         began, spent = time.perf_counter(), time.process_time()
@@ -152,6 +163,13 @@ def month(folder: Path) -> list[Row]:
     what = "a month of one server, 43,200 results"
     note = f"processor time; {1000 * min(walls):.0f} ms by the clock at best"
     return [
+        Row(
+            f"a result at rest, {OF_A_MONTH} checks, a month",
+            at_rest / (OF_A_MONTH * count),
+            "bytes",
+            at_most=4,
+            note="its packed hour with the index; journal and batches are told by the sweep",
+        ),
         Row(f"{what}: to tuples", 1000 * median(took), "ms", at_most=50, note=note),
         Row(f"{what}: to results", 1000 * median(again), "ms", note="processor time"),
         Row(f"{what}: monitor results, CSV", 1000 * median(shown), "ms", note="the start of the program included"),

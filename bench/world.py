@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from bench.loopback import addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 PER_FILE = 1_000
 
 
 def write_world(
-    folder: Path, servers: int, page: int, *, services: int = 0, port: int = 0, interval: int = 60, retries: int = 2
+    folder: Path,
+    servers: int,
+    page: int,
+    *,
+    services: int = 0,
+    port: int = 0,
+    interval: int = 60,
+    timeout: int = 1,
+    written: Callable[[int, str], str] | None = None,
 ) -> Path:
     """Write a configuration: each server with a subscription and its own customer; gives the main file.
 
-    Every server is pinged, and asked for ``services`` pages of http on ``port``.
+    Every server is pinged, and has the services that ``written`` gives of its number and address; without it, it is
+    asked for ``services`` pages of http on ``port``.
     """
+    written = written or partial(_pages, services, port)
     main = folder / "config.toml"
     main.write_text(
         f'include = ["servers/*.toml"]\n'
-        f"[monitor]\ninterval = {interval}\ntimeout = 1\nretries = {retries}\nretry_wait = 1\n"
+        f"[monitor]\ninterval = {interval}\ntimeout = {timeout}\nretries = 2\nretry_wait = 1\n"
         f'canaries = ["127.0.0.1"]\n'
         f'[web]\nlisten = "127.0.0.1:{page}"\n'
     )
-    entries = [_server(n, address, services, port) for n, address in enumerate(addresses(servers))]
+    entries = [_server(n, address, written(n, address)) for n, address in enumerate(addresses(servers))]
     (folder / "servers").mkdir(exist_ok=True)
     for first in range(0, servers, PER_FILE):
         text = "\n".join(entries[first : first + PER_FILE])
@@ -34,16 +47,22 @@ def write_world(
     return main
 
 
-def _server(number: int, address: str, services: int, port: int) -> str:
-    checks = "".join(
-        f'[[server.service]]\nname = "page-{n}"\ntype = "http"\nurl = "http://{address}:{port}/{n}"\n'
-        for n in range(services)
-    )
+def check_table(name: str, kind: str, keys: Mapping[str, Any]) -> str:
+    """Write one service; what JSON writes of text, numbers and lists is TOML too."""
+    lines = [f"{key} = {json.dumps(value, default=str)}\n" for key, value in keys.items()]
+    return f'[[server.service]]\nname = "{name}"\ntype = "{kind}"\n{"".join(lines)}'
+
+
+def _pages(count: int, port: int, _number: int, address: str) -> str:
+    return "".join(check_table(f"page-{n}", "http", {"url": f"http://{address}:{port}/{n}"}) for n in range(count))
+
+
+def _server(number: int, address: str, services: str) -> str:
+    product = "web-hosting" if 'type = "http"' in services and number % 4 == 0 else "server"
     return (
         f'[[customer]]\nid = "customer-{number:05d}"\nname = "Customer {number}"\n'
         f'emails = ["it@customer-{number:05d}.example"]\nlanguage = "en"\n'
-        f'[[server]]\nid = "server-{number:05d}"\naddress = "{address}"\nlevel = 4\n{checks}'
+        f'[[server]]\nid = "server-{number:05d}"\naddress = "{address}"\nlevel = 4\n{services}'
         f'[[subscription]]\nid = "contract-{number:05d}"\ncustomer = "customer-{number:05d}"\n'
-        f'server = "server-{number:05d}"\nproduct = "{"web-hosting" if services and number % 4 == 0 else "server"}"\n'
-        f'fee = "120.00"\ncurrency = "EUR"\n'
+        f'server = "server-{number:05d}"\nproduct = "{product}"\nfee = "120.00"\ncurrency = "EUR"\n'
     )

@@ -1,0 +1,140 @@
+"""Every check type, with the stand-in that it looks at and the module by which blackbox_exporter looks at the same.
+
+A kind is a check type with the keys that decide what it does. blackbox_exporter has a prober of its own for icmp, http,
+tcp and dns; mail, files, Redis and SSH it can question by the script of its tcp prober, of SSH the identification only.
+It cannot speak to the databases.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bench.standin_ssh import FINGERPRINT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST_PORT = 19_900
+SILENT = 19_950
+"""The port that takes connections and datagrams and says nothing."""
+NAME = "stand-in.bench.example"
+"""What the certificate of all stand-ins is made out to."""
+AUTHORITIES = "authorities.pem"
+
+Step: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A check type, and what is special about it."""
+
+    name: str
+    type: str
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    tls: bool = False
+    """Whether the certificate is judged."""
+    script: tuple[Step, ...] | None = None
+    """What blackbox_exporter's tcp prober says and expects; None where it has another prober, or none."""
+    prober: str | None = "tcp"
+    """The prober of blackbox_exporter; None where it has none for this."""
+    note: str = ""
+
+    @property
+    def port(self) -> int:
+        """Where its stand-in listens."""
+        return FIRST_PORT + KINDS.index(self)
+
+    def settings(self, address: str, folder: Path, port: int | None = None) -> dict[str, Any]:
+        """Give the keys of a check of the stand-in at an address; the stand-ins' certificate is in the folder."""
+        port = self.port if port is None else port
+        keys: dict[str, Any] = dict(self.keys)
+        if self.type == "https":
+            keys |= {"url": f"https://{NAME}:{port}/", "address": address}
+        elif self.type == "http":
+            keys |= {"url": f"http://{address}:{port}/"}
+        elif self.type != "icmp":
+            keys |= {"port": port}
+        if self.tls:
+            keys["ca_file"] = folder / AUTHORITIES
+            if self.type != "https":
+                keys["server_name"] = NAME
+        return keys
+
+    def module(self, folder: Path) -> dict[str, Any] | None:
+        """Give the module of blackbox_exporter; None where it has no prober for this."""
+        if self.prober is None:
+            return None
+        options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
+        if self.tls:
+            options["tls_config"] = {"ca_file": str(folder / AUTHORITIES), "server_name": NAME}
+        if self.prober == "dns":
+            options |= {"query_name": self.keys["query"], "query_type": "SOA"}
+        if self.prober == "tcp" and self.script is not None:
+            options["query_response"] = list(self.script)
+        if self.prober == "tcp" and self.tls and not any("starttls" in step for step in self.script or ()):
+            options["tls"] = True
+        return {"prober": self.prober, "timeout": "5s", self.prober: options}
+
+    def target(self, address: str) -> str:
+        """Give what blackbox_exporter is to look at."""
+        if self.prober == "icmp":
+            return address
+        return f"{self.type}://{address}:{self.port}/" if self.prober == "http" else f"{address}:{self.port}"
+
+
+def _says(*lines: str) -> tuple[Step, ...]:
+    """Make a script of what is expected and what is sent, by turns; it begins with what is expected."""
+    made: list[Step] = []
+    for number, line in enumerate(lines):
+        if line == "starttls":
+            made.append({"starttls": True})
+        elif line:
+            made.append({"send": f"{line}\r"} if number % 2 else {"expect": line})
+    return tuple(made)
+
+
+_SMTP_REST = ("EHLO prober", "^250 ", "QUIT", "^221")
+_SMTP = _says("^220 ", *_SMTP_REST)
+_UPGRADED = _says(
+    "^220 ", "EHLO prober", "^250 ", "STARTTLS", "^220", "starttls", "", "EHLO prober", "^250 ", "QUIT", "^221"
+)
+_IMAP = _says(r"^\* OK", "m1 CAPABILITY", "^m1 OK", "m5 LOGOUT", "^m5 OK")
+_POP3 = _says(r"^\+OK", "CAPA", r"^\.", "QUIT", r"^\+OK")
+
+KINDS: tuple[Kind, ...] = (
+    Kind("icmp", "icmp", prober="icmp"),
+    Kind("tcp", "tcp"),
+    Kind("http", "http", prober="http"),
+    Kind("https", "https", prober="http", tls=True),
+    Kind("tls", "tls", tls=True),
+    Kind("smtp", "smtp", script=_SMTP),
+    Kind("submission", "submission", tls=True, script=_UPGRADED),
+    Kind("smtps", "smtps", tls=True, script=_SMTP),
+    Kind("imap", "imap", script=_IMAP),
+    Kind("imaps", "imaps", tls=True, script=_IMAP),
+    Kind("pop3", "pop3", script=_POP3),
+    Kind("pop3s", "pop3s", tls=True, script=_POP3),
+    Kind("ftp", "ftp", script=_says("^220", "QUIT", "^221")),
+    Kind("redis", "redis", script=_says("", "PING", r"^\+PONG", "QUIT", r"^\+OK")),
+    Kind(
+        "ssh",
+        "ssh",
+        script=_says("^SSH-2.0-", "SSH-2.0-blackbox-ssh-check"),
+        note="the peer reads the identification only",
+    ),
+    Kind("ssh, host key pinned", "ssh", {"fingerprints": (FINGERPRINT,)}, prober=None),
+    Kind("dns", "dns", {"query": "bench.example"}, prober="dns"),
+    Kind("mysql", "mysql", prober=None),
+    Kind("mssql", "mssql", prober=None),
+    Kind("postgresql", "postgresql", prober=None),
+)
+"""Every check type of ``monitor checks``."""
+
+
+def modules(folder: Path) -> str:
+    """Write the configuration of blackbox_exporter; JSON is YAML."""
+    found = {kind.name: module for kind in KINDS if (module := kind.module(folder)) is not None}
+    return json.dumps({"modules": found})

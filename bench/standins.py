@@ -1,0 +1,227 @@
+"""``python -m bench.standins FOLDER``: a server for every kind of check, on every loopback address, and one that hangs.
+
+Each speaks its protocol as far as a check goes, and as cheaply as can be: it shares the machine with what is measured.
+The certificate's authority is written into the folder. On SIGTERM it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dns.flags
+import dns.message
+import dns.rrset
+import trustme
+
+from bench import standin_ssh
+from bench.kinds import AUTHORITIES, KINDS, NAME, SILENT
+from bench.website import ANSWER, BACKLOG
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from typing import TypeAlias
+
+    Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - 127.0.0.0/8
+TLS_AT_ONCE = ("https", "tls", "smtps", "imaps", "pop3s")
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A protocol of lines: how it greets, and what it answers to the word that a line begins with or holds."""
+
+    greeting: bytes
+    answers: Mapping[bytes, bytes]
+    tagged: bool = False
+    """Whether lines begin with a tag, which the answer repeats where it says ``TAG``."""
+
+
+_SMTP = Banner(
+    b"220 stand-in ESMTP\r\n",
+    {
+        b"EHLO": b"250-stand-in\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
+        b"STARTTLS": b"220 go ahead\r\n",
+        b"QUIT": b"221 bye\r\n",
+    },
+)
+_IMAP = Banner(
+    b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n",
+    {
+        b"CAPABILITY": b"* CAPABILITY IMAP4rev1 SASL-IR IDLE STARTTLS\r\nTAG OK done\r\n",
+        b"LOGOUT": b"* BYE logging out\r\nTAG OK done\r\n",
+    },
+    tagged=True,
+)
+_POP3 = Banner(
+    b"+OK ready\r\n", {b"CAPA": b"+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nSTLS\r\nUSER\r\n.\r\n", b"QUIT": b"+OK bye\r\n"}
+)
+_FTP = Banner(b"220 (stand-in)\r\n", {b"QUIT": b"221 Goodbye.\r\n"})
+_REDIS = Banner(b"", {b"PING": b"+PONG\r\n", b"QUIT": b"+OK\r\n"})
+
+
+async def talk(banner: Banner, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hold one conversation of lines."""
+    writer.write(banner.greeting)
+    while line := await reader.readline():
+        words = line.upper().split()
+        word = words[1] if banner.tagged else words[0]
+        writer.write(banner.answers[word].replace(b"TAG", line.split()[0]))
+        if word == b"STARTTLS":
+            await writer.start_tls(tls)
+        elif word in (b"QUIT", b"LOGOUT"):
+            return
+
+
+async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a request of HTTP."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(ANSWER)
+
+
+async def quiet(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Wait until the other side has gone."""
+    await reader.read()
+
+
+_GREETING = (
+    b"\x0a8.0.36\0" + bytes(4) + b"12345678\0" + b"\xff\xf7" + b"\x21\x02\x00" + b"\xff\xdf" + b"\x15" + bytes(10)
+) + b"123456789012\0caching_sha2_password\0"
+_DENIED = b"\xff" + struct.pack("<H", 1045) + b"#28000Access denied"
+_PRE_LOGIN = bytes.fromhex("0401002b0000010000001a00060100200001020021000103002200000400220001ff0f0007d0000000000000")
+
+
+async def mysql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Greet, and deny the login."""
+    writer.write(len(_GREETING).to_bytes(3, "little") + b"\0" + _GREETING)
+    head = await reader.readexactly(4)
+    await reader.readexactly(int.from_bytes(head[:3], "little"))
+    writer.write(len(_DENIED).to_bytes(3, "little") + bytes([head[3] + 1]) + _DENIED)
+    await reader.read()
+
+
+async def mssql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a pre-login."""
+    head = await reader.readexactly(8)
+    await reader.readexactly(int.from_bytes(head[2:4]) - 8)
+    writer.write(_PRE_LOGIN)
+    await reader.read()
+
+
+async def postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Ask for a password."""
+    await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
+    writer.write(b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0")
+    await reader.read()
+
+
+_PACKET_INFO = 8  # IP_PKTINFO
+
+
+class NameServer:
+    """Answers every question with the same record, from the address that was asked."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.setsockopt(socket.IPPROTO_IP, _PACKET_INFO, 1)
+        self._socket.bind((ANYWHERE, port))
+        self._kept: dict[bytes, bytes] = {}
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._answer)
+
+    def _answer(self) -> None:
+        with suppress(BlockingIOError):
+            while True:
+                asked, notes, _, whom = self._socket.recvmsg(4096, 256)
+                number, question = asked[:2], asked[2:]
+                if question not in self._kept:
+                    self._kept[question] = self._made(asked)[2:]
+                self._socket.sendmsg([number + self._kept[question]], notes, 0, whom)
+
+    @staticmethod
+    def _made(asked: bytes) -> bytes:
+        question = dns.message.from_wire(asked)
+        made = dns.message.make_response(question)
+        made.flags |= dns.flags.AA
+        soa = f"ns.{NAME}. root.{NAME}. 2026112401 3600 900 604800 300"
+        made.answer.append(dns.rrset.from_text(question.question[0].name, 3600, "IN", "SOA", soa))
+        return made.to_wire()
+
+
+@dataclass(slots=True)
+class Servers:
+    """All of them, in one loop."""
+
+    tls: ssl.SSLContext
+    _kept: list[object] = field(default_factory=list)
+
+    async def listen(self) -> None:
+        """Begin to serve."""
+        talks = {
+            **dict.fromkeys(("smtp", "submission", "smtps"), _SMTP),
+            **dict.fromkeys(("imap", "imaps"), _IMAP),
+            **dict.fromkeys(("pop3", "pop3s"), _POP3),
+            "ftp": _FTP,
+            "redis": _REDIS,
+        }
+        serves: dict[str, Serve] = {name: partial(talk, banner, self.tls) for name, banner in talks.items()}
+        serves |= {"http": page, "https": page, "tcp": quiet, "tls": quiet, "ssh": standin_ssh.serve}
+        serves |= {"mysql": mysql, "mssql": mssql, "postgresql": postgresql}
+        for kind in KINDS:
+            if kind.type in serves:
+                await self._serve(kind.port, serves[kind.type], self.tls if kind.type in TLS_AT_ONCE else None)
+            elif kind.type == "dns":
+                self._kept.append(NameServer(kind.port))
+        await self._serve(SILENT, quiet)
+        deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        deaf.bind((ANYWHERE, SILENT))
+        self._kept.append(deaf)
+
+    async def _serve(self, port: int, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                with suppress(OSError, asyncio.IncompleteReadError):
+                    await serve(reader, writer)
+            finally:
+                writer.close()
+
+        self._kept.append(await asyncio.start_server(connected, ANYWHERE, port, backlog=BACKLOG, ssl=tls))
+
+
+async def run(folder: Path) -> None:
+    """Serve until the process ends."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / AUTHORITIES)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME).configure_cert(tls)
+    await Servers(tls).listen()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+@contextmanager
+def standins(folder: Path) -> Iterator[None]:
+    """Let the servers be there, in a process of their own."""
+    command = [sys.executable, "-m", "bench.standins", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("the stand-ins do not begin; is one of their ports taken?")
+            yield
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(Path(sys.argv[1])))
