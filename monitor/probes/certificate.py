@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.model import Certificate, Reason
@@ -55,9 +56,12 @@ _DAY = 86_400_000
 
 
 class _Shown(NamedTuple):
-    """One certificate that was presented."""
+    """One certificate that was presented, in the words that a person is told it in."""
 
-    info: dict[str, Any]
+    subject: str
+    names: str
+    issuer: str
+    span: str
     fingerprint: str
     end: int | None
     """Unix seconds; None for a date that no calendar has."""
@@ -84,13 +88,10 @@ class Handshake:
         return printable("\n".join(line[:_LONGEST] for line in lines))
 
     def _told(self, number: int, shown: _Shown) -> list[str]:
-        info = shown.info
-        lines = [f"{number} subject {_name(info.get('subject'))}"]
-        names = ", ".join(str(value) for kind, value in info.get("subjectAltName", ()) if kind in _NAMES)
+        lines = [f"{number} subject {shown.subject}"]
         if number == 0:
-            lines.append(f"  names {names or '-'}")
-        lines.append(f"  issuer {_name(info.get('issuer'))}")
-        lines.append(f"  from {_instant(info, 'notBefore')} until {_instant(info, 'notAfter')}{self._left(shown.end)}")
+            lines.append(f"  names {shown.names}")
+        lines += [f"  issuer {shown.issuer}", f"  {shown.span}{self._left(shown.end)}"]
         return [*lines, f"  sha256 {shown.fingerprint}"]
 
     def _left(self, end: int | None) -> str:
@@ -116,14 +117,24 @@ def _trusted(tls: ssl.SSLObject) -> list[int | None]:
     if tls.context.verify_mode is ssl.CERT_NONE:
         return []
     try:
-        return [_end(certificate.get_info()) for certificate in inner.get_verified_chain() or ()]
+        return [_read(certificate).end for certificate in inner.get_verified_chain() or ()]
     except (AttributeError, TypeError, ValueError, ssl.SSLError):
         return []
 
 
+@lru_cache(maxsize=256)
 def _read(certificate: Any) -> _Shown:
+    # a tenth of a millisecond, and the next handshake shows the same one: two are equal where all of their bytes are
     info = certificate.get_info()
-    return _Shown(info, hashlib.sha256(certificate.public_bytes(_DER)).hexdigest(), _end(info))
+    names = ", ".join(str(value) for kind, value in info.get("subjectAltName", ()) if kind in _NAMES)
+    return _Shown(
+        _name(info.get("subject"))[:_LONGEST],
+        (names or "-")[:_LONGEST],
+        _name(info.get("issuer"))[:_LONGEST],
+        f"from {_instant(info, 'notBefore')} until {_instant(info, 'notAfter')}",
+        hashlib.sha256(certificate.public_bytes(_DER)).hexdigest(),
+        _end(info),
+    )
 
 
 def _end(info: dict[str, Any]) -> int | None:
