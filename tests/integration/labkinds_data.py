@@ -127,5 +127,5 @@ DATA = (
         ready="ready to accept connections",
         end=signal.SIGINT,  # at SIGTERM it waits for whoever is connected
     ),
-    Kind("redis", "redis-server", ("redis", "rediss"), _redis, _REDIS, Refusal("status: ERR", 8, b"PING\r\n")),
+    Kind("redis", "redis-server", ("redis", "rediss"), _redis, _REDIS, Refusal("status: ERR", 12, b"PING\r\n")),
 )

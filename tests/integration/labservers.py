@@ -151,7 +151,7 @@ class Refusal(NamedTuple):
 
     reason: str
     callers: int = 0
-    """How many must be there already before others are refused."""
+    """How many are there already when others are refused: more than it takes, for who came before may count still."""
     says: bytes = b""
     """What each of them says."""
     check: Check | None = None
