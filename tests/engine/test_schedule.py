@@ -185,6 +185,14 @@ def test_slots_that_pass_while_the_loop_stalls_are_counted_and_not_caught_up_wit
     assert len({slot.sweep for slot, _, _ in crew.launched}) == len(crew.launched)
 
 
+def test_after_a_stall_those_that_have_been_due_for_longest_leave_first() -> None:
+    scene = Scene(*(f"s{n}" for n in range(200)))
+    crew = scene.run((600.0, scene.stall(50)), until=1800)
+    dues = [slot.due for slot, _, _ in crew.launched]
+    assert dues == sorted(dues)
+    assert max(late for _, late, _ in crew.launched) > 40_000
+
+
 def test_the_first_missed_slot_is_the_one_that_is_named() -> None:
     scene = Scene("web-01")
     crew = scene.run((600.0, scene.stall(300)), until=1800)

@@ -37,8 +37,10 @@ SILENT_FOR = 11.0
 """Seconds: two slots of every server at least."""
 LONGEST = 1_100
 """Milliseconds that a cycle takes at most."""
-MOVED = 500
+MOVED = 1_000
 """Milliseconds by which a slot must have moved to be another one: far beyond what a busy machine delays it."""
+PROMPT = 0.25
+"""Seconds within which all but a few probes leave after their slots, and the page answers, also on a busy machine."""
 PAGE = "http://127.0.0.1:9809"
 _RULES = """
 table inet silence {
@@ -88,12 +90,17 @@ async def told_by_metrics() -> dict[str, float]:
 class Told:
     """What the monitor wrote while it happened."""
 
-    cut: Millis
-    mended: Millis
+    cut: tuple[Millis, Millis]
+    """Before and after the road was cut; the packet filter takes its time for a thousand addresses."""
+    mended: tuple[Millis, Millis]
     results: dict[str, list[Result]]
     outages: list[Outage]
     mails: list[Mail]
     missed: int
+    left: float
+    """How many probes left at all."""
+    prompt: float
+    """How many of them left within ``PROMPT`` seconds of their slots."""
     answers: list[float]
     """Seconds that each request for the health of the loop took meanwhile."""
 
@@ -129,11 +136,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         with Daemon(configuration(folder), tuple(net.command())) as daemon:
             time.sleep(2.5 * INTERVAL / 1000)  # every server has been seen to answer
             patient = Patient(net)
-            cut = int(time.time() * 1000)
-            run(*nft, text=f"add element inet silence silent {{ {silent} }}")
+            cut = filtered(nft, f"add element inet silence silent {{ {silent} }}")
             time.sleep(SILENT_FOR)
-            mended = int(time.time() * 1000)
-            run(*nft, text="flush set inet silence silent")
+            mended = filtered(nft, "flush set inet silence silent")
             time.sleep(2 * INTERVAL / 1000)
             patient.end()
             seen = net.inside(told_by_metrics())
@@ -144,18 +149,35 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             by_server[each.check.server].append(each)
         mails = list(outbox.listing(db))
         found = list(outages.listing(db))
-        yield Told(cut, mended, by_server, found, mails, int(seen["monitor_slots_missed_total"]), patient.answers)
+        yield Told(
+            cut,
+            mended,
+            by_server,
+            found,
+            mails,
+            missed=int(seen["monitor_slots_missed_total"]),
+            left=seen["monitor_probe_lag_seconds_count"],
+            prompt=seen[f'monitor_probe_lag_seconds_bucket{{le="{PROMPT}"}}'],
+            answers=patient.answers,
+        )
+
+
+def filtered(nft: list[str], rule: str) -> tuple[Millis, Millis]:
+    """Put a rule into force; gives when that began and when it was done."""
+    before = int(time.time() * 1000)
+    run(*nft, text=rule)
+    return before, int(time.time() * 1000)
 
 
 def test_every_outage_is_found_in_its_servers_own_next_slot(told: Told) -> None:
     assert {each.check.server for each in told.outages} == {f"s{n}" for n in SILENT}
     assert len(told.outages) == len(SILENT)
     for outage in told.outages:
-        assert told.cut - MOVED <= outage.start <= told.cut + INTERVAL + MOVED
+        assert told.cut[0] - MOVED <= outage.start <= told.cut[1] + INTERVAL + MOVED
         assert outage.reason == "timeout"
         assert outage.end is not None
         # a retry can meet the mended server, and the result has the time of its first attempt
-        assert told.mended - LONGEST - MOVED <= outage.end <= told.mended + INTERVAL + MOVED
+        assert told.mended[0] - LONGEST - MOVED <= outage.end <= told.mended[1] + INTERVAL + MOVED
 
 
 def test_nobody_else_saw_anything(told: Told) -> None:
@@ -181,6 +203,11 @@ def test_mails_are_grouped(told: Told) -> None:
     assert sorted(news) == sorted((f"s{n}", notice) for n in SILENT for notice in ("down", "up"))
 
 
-def test_the_loop_goes_on_answering(told: Told) -> None:
+def test_the_loop_stays_responsive(told: Told) -> None:
     assert len(told.answers) > 50
-    assert max(told.answers) < INTERVAL / 1000
+    # all of them are pushed aside by a machine that is busy with something else for a moment; a loop that is held up by
+    # a thousand outages at once would let go of far more
+    assert told.prompt >= 0.95 * told.left
+    answers = sorted(told.answers)
+    assert answers[len(answers) * 95 // 100] <= PROMPT
+    assert answers[-1] < INTERVAL / 1000

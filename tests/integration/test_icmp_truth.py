@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.engine.sweep import MISSED
 from monitor.model import Outcome
 from monitor.store import database, outages, results
 from tests.integration.labdaemon import Daemon
@@ -32,6 +33,13 @@ SECONDS = 24
 """Of probing, once a second."""
 LOSSY = 450
 """Servers behind each lossy road: 10,000 slots in this time."""
+HELD = 0.008
+"""Seconds: the road is a program on a busy machine, and holds packets longer than it should, never shorter."""
+NEAR = 0.005
+"""Seconds between what the monitor and the road say of a round trip: of a hundred that leave together, the road reads
+one after the other."""
+EARLY = 0.001
+"""Seconds by which a round trip may seem shorter than the road says."""
 ROADS = {
     "fair": Road(loss=0.01),
     "poor": Road(loss=0.1),
@@ -117,14 +125,17 @@ def watched(net: Lab, config: Path) -> dict[str, float]:
     return seen
 
 
-def test_every_slot_left(told: Told) -> None:
-    assert told.missed == 0
+def test_hardly_a_slot_was_missed(told: Told) -> None:
+    # a machine that is busy with something else for a whole second misses some, and says so
+    assert told.missed == sum(each.reason == MISSED for each in told.results)
+    assert told.missed <= len(told.results) // 50
     assert len(told.of("fair")) >= 10_000
+    assert len(told.of("poor")) >= 10_000
 
 
 def test_one_ping_in_a_hundred_lost_makes_no_outage(told: Told) -> None:
     assert [each for each in told.outages if each.check.server.startswith("fair")] == []
-    assert {each.outcome for each in told.of("fair")} == {Outcome.OK}
+    assert {each.outcome for each in told.of("fair") if each.reason != MISSED} == {Outcome.OK}
     assert any(each.attempts > 1 for each in told.of("fair"))
 
 
@@ -147,20 +158,44 @@ def test_what_was_lost_is_what_the_road_lost(told: Told, kind: str) -> None:
     assert abs(attempts - ok - lost) <= told.late + 3 * COUNTS[kind]
 
 
+@pytest.mark.parametrize("kind", ["fair", "poor", "torn"])
+def test_what_was_lost_is_near_what_was_set(told: Told, kind: str) -> None:
+    attempts = sum(each.attempts for each in told.of(kind))
+    ok = sum(each.outcome is Outcome.OK for each in told.of(kind))
+    loss = ROADS[kind].loss
+    # five standard deviations of so many coins, and the answers that were on their way for too long
+    assert abs(attempts - ok - loss * attempts) <= 5 * (attempts * loss * (1 - loss)) ** 0.5 + told.late
+
+
 @pytest.mark.parametrize("kind", ["near", "far", "shaky"])
 def test_round_trips_are_those_of_the_road(told: Told, kind: str) -> None:
     road = ROADS[kind]
     trips = [each.latency / 1_000_000 for each in told.of(kind) if each.latency is not None]
     assert len(trips) > SECONDS * COUNTS[kind] // 2
-    assert min(trips) >= road.delay
-    # the road is a program on a busy machine: it holds packets longer than it should, never shorter
-    assert statistics.median(trips) <= road.delay + road.jitter + 0.015
+    # both halves of the jitter are even chances: their sum is around its middle, and spread by a fifth of it
+    assert road.delay <= min(trips)
+    assert abs(statistics.median(trips) - road.delay - road.jitter / 2) <= HELD
     if road.jitter:
-        assert statistics.pstdev(trips) > road.jitter / 10
+        assert road.jitter / 6 <= statistics.pstdev(trips)
+        assert max(trips) - min(trips) >= road.jitter / 2
+
+
+@pytest.mark.parametrize("kind", ["near", "far", "shaky"])
+def test_each_round_trip_is_what_the_road_measured_itself(told: Told, kind: str) -> None:
+    beyond = []
+    for server, host in ADDRESSES.items():
+        by_monitor = [each for each in told.of(kind) if each.check.server == server]
+        if any(each.attempts != 1 for each in by_monitor):  # one came too late: who knows which is which
+            continue
+        pairs = zip(by_monitor, told.seen[host].trips, strict=False)  # what was not finished at the end was not written
+        beyond += [each.latency / 1_000_000 - trip for each, trip in pairs if each.latency is not None]
+    assert len(beyond) > SECONDS * COUNTS[kind] // 2
+    assert min(beyond) >= -EARLY
+    assert statistics.median(beyond) <= NEAR
 
 
 def test_doubled_answers_are_counted_and_change_nothing(told: Told) -> None:
     doubled = sum(each.doubled for each in told.happened("double"))
-    assert {(each.outcome, each.attempts) for each in told.of("double")} == {(Outcome.OK, 1)}
+    assert {(each.outcome, each.attempts) for each in told.of("double") if each.reason != MISSED} == {(Outcome.OK, 1)}
     assert 0 < told.duplicate <= doubled
     assert doubled - told.duplicate <= 3 * COUNTS["double"]

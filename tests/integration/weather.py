@@ -23,7 +23,7 @@ import struct
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,8 @@ class Seen:
     requests: int = 0
     lost: int = 0
     doubled: int = 0
+    trips: list[float] = field(default_factory=list)
+    """Seconds from a request's leaving the monitor's side to its answer's coming back there, of those answered."""
 
 
 class Weather:
@@ -127,6 +129,8 @@ class _Carrier:
         self._coin = random.Random(4)
         self._held: list[tuple[float, int, int, bytes]] = []
         self._number = 0
+        self._under_way: dict[tuple[str, bytes], float] = {}
+        """When each request came, by its server, id and sequence."""
         self.seen = {host: Seen() for host in roads}
 
     def carry(self) -> None:
@@ -141,6 +145,8 @@ class _Carrier:
             while self._held and self._held[0][0] <= time.monotonic():
                 _, _, end, packet = heapq.heappop(self._held)
                 os.write(end, packet)
+                if end == self._monitor:
+                    self._measure(packet)
 
     def _take(self, end: int) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -154,6 +160,8 @@ class _Carrier:
         if packet[0] >> 4 != 4 or road is None or seen is None:
             return
         seen.requests += going
+        if going:
+            self._under_way[host, packet[24:28]] = time.monotonic()
         if self._coin.random() < 1 - (1 - road.loss) ** 0.5:
             seen.lost += 1
             return
@@ -163,6 +171,12 @@ class _Carrier:
         for _ in range(1 + doubled):
             self._number += 1
             heapq.heappush(self._held, (time.monotonic() + held, self._number, self._ends[end], packet))
+
+    def _measure(self, packet: bytes) -> None:
+        host = socket.inet_ntoa(packet[12:16])
+        came = self._under_way.pop((host, packet[24:28]), None)  # its double says nothing new
+        if came is not None:
+            self.seen[host].trips.append(time.monotonic() - came)
 
 
 def _main() -> None:
