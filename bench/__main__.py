@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,7 +64,7 @@ def main(ctx: click.Context, file: Path | None) -> None:
         )
     # what was started ends with us, also where somebody ends us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    ctx.obj = {"file": file, "where": surroundings()}
+    ctx.obj = {"file": file, "where": surroundings(), "failed": []}
 
 
 @main.command("all")
@@ -81,7 +82,11 @@ def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, l
         command = part(name)
         takes = {each.name for each in command.params}
         options: dict[str, Any] = {"seconds": seconds} if seconds and "seconds" in takes else {}
-        found[name] = ctx.invoke(command, **options)
+        try:
+            found[name] = ctx.invoke(command, **options)
+        except Exception:  # noqa: BLE001 - one part must not cost what the others measured
+            click.echo(traceback.format_exc(), err=True)
+            ctx.obj["failed"].append(name)
     return found
 
 
@@ -96,6 +101,8 @@ def tell(obj: dict[str, Any], /, found: dict[str, list[Row]] | list[Row], **_: o
     if file := obj["file"] or (RESULTS if every else None):
         write(file, obj["where"], parts)
         click.echo(f"\nwritten to {file}")
+    if failed := obj["failed"]:
+        raise click.ClickException(f"not measured, see above: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TARGETS = 2_000
 PLAN = Plan(timeout=5.0, retries=0)
-PATIENCE = 0.5
+PATIENCE = 0.3
 """Seconds after a run in which its last answers come."""
 
 

@@ -149,7 +149,7 @@ def alone(kind: Kind, folder: Path, rate: int, seconds: float, exporter: Blackbo
 
 @click.command()
 @click.option("--interval", default=30, show_default=True, type=click.IntRange(20), help="Seconds between sweeps.")
-@click.option("--stretch", default=60, show_default=True, type=click.IntRange(1), help="Seconds of the whole daemon.")
+@click.option("--stretch", default=40, show_default=True, type=click.IntRange(1), help="Seconds of the whole daemon.")
 @click.option(
     "--rate", default=333, show_default=True, type=click.IntRange(1, 2_000), help="Checks of a type, a second."
 )
