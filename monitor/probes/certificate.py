@@ -139,9 +139,13 @@ def _read(certificate: Any) -> _Shown:
 
 def _end(info: dict[str, Any]) -> int | None:
     try:
-        return ssl.cert_time_to_seconds(str(info["notAfter"]))
+        return _seconds(str(info["notAfter"]))
     except (KeyError, ValueError):
         return None
+
+
+_seconds = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
+"""It costs more than all else that is read of a certificate, and the same certificates come every minute."""
 
 
 def _judged(presented: list[_Shown], trusted: list[int | None]) -> Certificate | None:
@@ -158,7 +162,7 @@ def _instant(info: dict[str, Any], which: str) -> str:
     """Write a certificate's date as ISO 8601 has it, where a calendar has it."""
     given = str(info.get(which, "?"))
     try:
-        return f"{dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(given), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{dt.datetime.fromtimestamp(_seconds(given), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError):
         return given
 

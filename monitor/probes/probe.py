@@ -18,8 +18,13 @@ class Step:
     name: str
     """``resolve``, ``connect``, ``tls``, ``send``, ``first-byte``, ``receive``, ``body`` or ``search``."""
     microseconds: int
-    text: str
-    """What was met there: an address, a status line, an error; never a secret."""
+    said: object
+    """What was met there, see ``text``; to be put into words only where somebody reads them."""
+
+    @property
+    def text(self) -> str:
+        """Tell what was met there: an address, a status line, a certificate, an error; never a secret."""
+        return str(self.said)
 
 
 class Phases(NamedTuple):

@@ -67,7 +67,7 @@ class Trail:
         """Set where the kernel knows it better than the time that passed here."""
         self._certificate: Certificate | None = None
         self._mask: Mask | None = None
-        self._met = ""
+        self._met: str | Handshake = ""
 
     @property
     def step(self) -> str | None:
@@ -81,7 +81,7 @@ class Trail:
         self._text = text
         self._since = self._clock.monotonic()
 
-    def end(self, text: str | None = None, took_us: int | None = None) -> None:
+    def end(self, text: str | Handshake | None = None, took_us: int | None = None) -> None:
         """End the step under way, with what was met; without one, nothing happens.
 
         ``took_us`` is the kernel's measure of it, where it has one.
@@ -91,7 +91,8 @@ class Trail:
         passed = microseconds(self._clock.monotonic() - self._since)
         took = passed if took_us is None else min(took_us, passed)
         # what is told of an answer can be in the server's own words, names of methods and versions too
-        self._steps.append(Step(self._open, took, printable(self._text if text is None else text)))
+        said = self._text if text is None else text
+        self._steps.append(Step(self._open, took, printable(said) if isinstance(said, str) else said))
         self._open, self._met = None, ""
 
     def split(self, name: str, first_us: int | None, text: str) -> None:
@@ -112,7 +113,7 @@ class Trail:
 
     def refused(self, handshake: Handshake) -> None:
         """Take what was presented by a server that is not accepted."""
-        self.met(str(handshake))
+        self._met = handshake
         if self._certificate is None:
             self._certificate = handshake.certificate
 
@@ -147,7 +148,7 @@ class Trail:
         if not reason:
             return None
         head = f"{self._text}: {reason}" if self._text and "\n" not in self._text else f"{self._text}\n{reason}".strip()
-        return "\n".join(filter(None, (head, self._met)))
+        return "\n".join(filter(None, (head, str(self._met))))
 
     def attempt(self, outcome: Outcome, reason: str) -> Attempt:
         """Close the trail."""
@@ -158,7 +159,7 @@ class Trail:
         self.end(self._end(reason))
         steps = self._steps
         if self._mask is not None:
-            steps = [replace(step, text=self._mask(step.text)) for step in steps]
+            steps = [replace(step, said=self._mask(step.text)) for step in steps]
         return Attempt(outcome, self.at, latency, reason, tuple(steps), self._certificate)
 
 
