@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 
 from monitor.cli.app import json_option, print_json, print_table
+from monitor.errors import InputError
 from monitor.probes.presets import PRESETS
 from monitor.probes.table import CHECK_TYPES, CheckType
 
@@ -16,16 +17,20 @@ _WORDS: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
 
 
 @click.command("checks")
+@click.argument("name", metavar="[TYPE]", required=False)
 @json_option
-def checks(*, as_json: bool) -> None:
-    """List the check types, their keys, and presets for the software that support covers.
+def checks(*, name: str | None, as_json: bool) -> None:
+    """List the check types, their keys, and presets for the software that support covers; or one type alone.
 
     The keys stand in a [[server.service]], beside its name and type.
     """
-    types = [_type(each) for each in CHECK_TYPES.values()]
+    if name is not None and name not in CHECK_TYPES:
+        raise InputError(f"{name}: no such check type; there are {', '.join(CHECK_TYPES)}")
+    types = [_type(each) for each in CHECK_TYPES.values() if name in (None, each.name)]
+    offered = [each for each in PRESETS if name in (None, each.type)]
     if as_json:
         presets = [
-            {"name": each.name, "kind": each.kind, "type": each.type, "keys": dict(each.keys)} for each in PRESETS
+            {"name": each.name, "kind": each.kind, "type": each.type, "keys": dict(each.keys)} for each in offered
         ]
         print_json({"checks": types, "presets": presets})
         return
@@ -40,9 +45,9 @@ def checks(*, as_json: bool) -> None:
         ("preset", "kind", "type", "keys"),
         [
             (each.name, each.kind, each.type, ", ".join(f"{key} = {_toml(value)}" for key, value in each.keys))
-            for each in PRESETS
+            for each in offered
         ],
-        empty="",
+        empty="There is no preset of that type.",
     )
 
 

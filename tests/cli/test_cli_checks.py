@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
-from monitor.cli import cli
+from monitor.cli import cli, status_of
 from monitor.cli.checks import checks
 from monitor.probes.presets import PRESETS
 from monitor.probes.table import CHECK_TYPES
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_every_type_key_and_preset_is_in_the_tables() -> None:
@@ -31,3 +35,19 @@ def test_json_tells_which_keys_are_required_and_what_the_others_are_by_default()
     assert (keys["tls"]["warn_days"]["kind"], keys["tls"]["family"]["kind"]) == ("list of numbers", "text")
     assert (keys["https"]["ca_file"]["kind"], keys["tcp"]["port"]["kind"]) == ("file", "number")
     assert {"name": "mysql", "kind": "database", "type": "mysql", "keys": {"port": 3306}} in said["presets"]
+
+
+def test_one_type_is_shown_alone_with_its_presets() -> None:
+    said = json.loads(CliRunner().invoke(checks, ["mysql", "--json"], **cli.context_settings).output)
+    assert [each["type"] for each in said["checks"]] == ["mysql"]
+    assert {each["type"] for each in said["presets"]} == {"mysql"}
+    table = CliRunner().invoke(checks, ["pop3"], **cli.context_settings).output
+    assert "no preset of that type" in table
+    assert "fingerprints" not in table
+
+
+def test_a_type_that_is_none_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["checks", "gopher"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "gopher: no such check type; there are icmp, tcp" in said.err
