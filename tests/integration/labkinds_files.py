@@ -61,7 +61,7 @@ WtmpLog off
 PidFile {{D}}/proftpd.pid
 ScoreboardFile {{D}}/proftpd.score
 DelayTable none
-MaxConnectionsPerHost 5
+MaxConnectionsPerHost 15
 TLSEngine on
 TLSLog none
 TLSECCertificateFile {{CERT}}
@@ -103,7 +103,7 @@ FILES = (
         ("ftp",),
         _proftpd,
         _FTP,
-        Refusal("status: 530", 10),
+        Refusal("status: 530", 20),
         root=True,
         needs=_MODULES / "mod_tls.so",
     ),

@@ -38,7 +38,7 @@ default_transport = error:no mail leaves this machine
 smtpd_tls_cert_file = {CERT}
 smtpd_tls_key_file = {KEY}
 smtpd_tls_security_level = may
-smtpd_client_connection_count_limit = 5
+smtpd_client_connection_count_limit = 15
 smtpd_client_event_limit_exceptions =
 """,
     )
@@ -71,7 +71,7 @@ host_lookup =
 keep_environment =
 rfc1413_hosts =
 acl_smtp_rcpt = deny
-smtp_accept_max = 5
+smtp_accept_max = 15
 never_users =
 begin acl
 deny:
@@ -151,7 +151,7 @@ _POP3: tuple[Check, ...] = (
 _TOO_OFTEN = Refusal("login: NO", 10, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
 
 MAIL = (
-    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal("status: 421", 10), root=True),
-    Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal("status: 421", 10), root=True),
+    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal("status: 421", 20), root=True),
+    Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal("status: 421", 20), root=True),
     Kind("dovecot", "dovecot", ("imap", "imaps", "pop3", "pop3s"), _dovecot, (*_IMAP, *_POP3), _TOO_OFTEN, root=True),
 )
