@@ -16,7 +16,7 @@ from monitor.model import Outcome, Reason
 from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.table import CHECK_TYPES
-from tests.probes.misbehaviour import Do
+from tests.probes.conversation import Do
 from tests.probes.servers import Server
 from tests.probes.spoiling import Spoil, spoilt
 

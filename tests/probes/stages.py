@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.probes.misbehaviour import Do, Stage
+from tests.probes.conversation import Do, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.probes.misbehaviour import Moves
+    from tests.probes.conversation import Moves
 
     Talk = Callable[..., Iterator[Stage]]
 

@@ -20,7 +20,8 @@ from monitor.model import Outcome, Reason
 from monitor.probes.probe import Attempt, Probe, Swift, Target
 from monitor.probes.table import CHECK_TYPES
 from monitor.probes.trail import STALL
-from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, OF_A_PAGE, OVER_TLS, Do, Misbehaving, Stage
+from tests.probes.conversation import Do, Misbehaving, Stage
+from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, OF_A_PAGE, OVER_TLS
 from tests.probes.nameserver import BY_DATAGRAMS, Datagrams, listener_beside
 from tests.probes.servers import closed_port, full_backlog
 from tests.probes.stages import BEFORE, STAGES
