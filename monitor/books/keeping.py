@@ -149,8 +149,7 @@ class Keeping:
         anew = everything or before is None
         changed = before.exclusions ^ facts.exclusions if before else frozenset()
         kept, self._entries = self._entries, {}
-        recent = versions_since(books, current)
-        for name in dict.fromkeys(name for terms in recent for name in terms.subscriptions):
+        for name in dict.fromkeys(name for terms in versions_since(books, current) for name in terms.subscriptions):
             entry = kept.get(name)
             if entry is None or anew or not self._still_true(books, name, entry, start, changed):
                 entry = self._read(books, name, facts, start - MARGIN)
@@ -164,6 +163,7 @@ class Keeping:
         for name, entry in self._entries.items():
             for key in _measured(entry.segments):
                 self._measured.setdefault(key, []).append(name)
+        books.versions.close()
 
     @staticmethod
     def _still_true(books: Books, name: str, entry: _Entry, start: Millis, changed: Collection[Exclusion]) -> bool:

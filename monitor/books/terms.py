@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.contract.terms import TermsReader, terms_body, terms_from_body
 from monitor.contract.versions import Versions
@@ -21,9 +21,10 @@ def come_into_force(db: Database, terms: Terms, at: Millis) -> int | None:
     Gives the number of the entry, or None.
     """
     body = terms_body(terms)
-    if journal.last_text(db, "terms") == journal.canonical(body):
-        return None
-    return journal.append(db, at, "terms", body)
+    same = journal.last_text(db, "terms") == journal.canonical(body)
+    number = None if same else journal.append(db, at, "terms", body)
+    let_go(body)
+    return number
 
 
 def versions(db: Database, at: Millis, current: Terms) -> Versions:
@@ -42,10 +43,28 @@ def versions(db: Database, at: Millis, current: Terms) -> Versions:
         if place == len(recorded):
             return reader.read(at, body)
         number, in_force = recorded[place]
-        known = newest if newest is not None and newest.number == number else journal.get(db, number)
-        return reader.read(in_force, known.body)
+        if newest is not None and newest.number == number:
+            return reader.read(in_force, newest.body)
+        known = journal.get(db, number)
+        found = reader.read(in_force, known.body)
+        let_go(known.body)
+        return found
 
-    return Versions([*(since for _, since in recorded), *([at] if pending else [])], read)
+    def close() -> None:
+        reader.forget()
+        let_go(body)
+        if newest is not None:
+            let_go(newest.body)
+
+    return Versions([*(since for _, since in recorded), *([at] if pending else [])], read, close)
+
+
+def let_go(body: dict[str, Any]) -> None:
+    """Free the body of some terms piece by piece, so that other threads get their turn; it is empty afterwards."""
+    for members in body.values():
+        if isinstance(members, dict):
+            while members:
+                members.popitem()
 
 
 def in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:

@@ -158,6 +158,12 @@ class TermsReader:
         self._servers: dict[str, tuple[Mapping[str, Any], ServerTerms]] = {}
         self._subscriptions: dict[str, tuple[Mapping[str, Any], Subscription]] = {}
 
+    def forget(self) -> None:
+        """Free what was kept, piece by piece, so that other threads get their turn."""
+        for kept in (self._servers, self._subscriptions):
+            while kept:
+                kept.popitem()
+
     def read(self, in_force: Millis, body: Mapping[str, Any]) -> Terms:
         """Return the terms that ``terms_body`` wrote down."""
         return Terms(

@@ -115,16 +115,16 @@ class FigureKeeper:
         # only now: a check that was found to have spoken after a silence is among them
         began, self._began = self._began, set()
         much = keeping.stale or terms is not keeping.current or len(began) + len(silent) > MUCH
-        try:
-            with undisturbed() if much else nullcontext():
+        with undisturbed() if much else nullcontext():
+            try:
                 await self._reader.run(lambda db: keeping.catch_up(db, now, terms, began, silent))
-        except StoreError:
-            keeping.forget()
-            raise
-        for names in slices(keeping.names, FEW if much else SLICE):
-            for change in keeping.advance(names):
-                self._board.figures(*change)
-            await asyncio.sleep(0)
+            except StoreError:
+                keeping.forget()
+                raise
+            for names in slices(keeping.names, FEW if much else SLICE):
+                for change in keeping.advance(names):
+                    self._board.figures(*change)
+                await asyncio.sleep(0)
 
     def _newest(self, check: CheckKey) -> Millis | None:
         view = self._board.checks.get(check)

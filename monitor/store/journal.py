@@ -151,7 +151,7 @@ def places(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
 def get(db: Database, number: int) -> Entry:
     """Give the fact of a number, of which it is known that it is there."""
     row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
-    return Entry(row[0], row[1], row[2], json.loads(row[3]))
+    return Entry(row[0], row[1], row[2], _read(row[3]))
 
 
 def last(db: Database, kind: str, until: Millis | None = None) -> Entry | None:

@@ -75,3 +75,11 @@ def test_what_versions_say_alike_is_kept_once() -> None:
     assert after == changed
     assert after.subscriptions["one"] is before.subscriptions["one"]
     assert before.subscriptions["two"].months == 1
+
+
+def test_what_was_read_is_freed_and_what_somebody_holds_stays_whole() -> None:
+    shelf = Shelf(ALL)
+    held = shelf.versions[7]
+    shelf.versions.close()
+    assert held.subscriptions == {"one": ONE}
+    assert not shelf.versions._known
