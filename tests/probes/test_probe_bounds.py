@@ -7,12 +7,14 @@ import dataclasses
 import encodings
 import gzip
 import json
+import ssl
 import struct
 import threading
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from monitor.model import Outcome
 from monitor.probes.answer import MOST_BODY
@@ -23,10 +25,12 @@ from monitor.probes.pattern import GLANCE, Pattern, Searches
 from monitor.probes.probe import Target
 from monitor.probes.request import ask
 from monitor.probes.table import CHECK_TYPES
+from monitor.probes.tls_contexts import FLOORS, TlsContexts
 from tests.probes.servers import Server, Site, page, redirect, says
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from monitor.probes.instruments import Instruments
     from tests.probes.conftest import Try
@@ -278,3 +282,26 @@ async def test_an_expression_that_was_too_slow_waits_apart_from_the_others() -> 
 def test_a_search_holds_others_up_for_a_glance_only(size: int) -> None:
     assert GLANCE <= 0.01
     assert Pattern("^here$").glance(b"not\n" * size + b"here\n") is (True if size == 10 else None)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize("floor", FLOORS)
+def test_no_server_can_choose_a_key_exchange_that_computes_for_long(floor: str) -> None:
+    ciphers = TlsContexts().get(verify=True, ca_file=None, floor=floor).get_ciphers()
+    assert {"ECDHE-RSA-AES128-GCM-SHA256", "TLS_AES_256_GCM_SHA384"} <= {each["name"] for each in ciphers}
+    assert [each["name"] for each in ciphers if each["name"].startswith("DHE-")] == []
+    old = {"AES128-SHA", "ECDHE-RSA-AES128-SHA"} & {each["name"] for each in ciphers}
+    assert bool(old) is (floor in ("TLSv1", "TLSv1.1"))
+
+
+async def test_a_chain_of_hundreds_of_certificates_is_not_read(attempt: Try, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = tmp_path / "chain.pem"
+    pem.write_bytes(leaf.private_key_and_cert_chain_pem.bytes() + authority.cert_pem.bytes() * 130)
+    context.load_cert_chain(pem)
+    async with Server(says(page()), tls=context) as server:
+        by_task = await attempt("tls", port=server.port, verify_certificate=False)
+        by_callbacks = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
+    assert (by_task.reason, by_callbacks.reason) == ("protocol: too long", "protocol: too long")
