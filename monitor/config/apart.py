@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 
 PART: Final = 100
 """Entries that come at once: a few milliseconds' work."""
+BACK: Final = 5
+"""By so much the process stands back behind a daemon that runs (``nice``); a start has nothing to stand back for."""
 _LENGTH: Final = 4
 _LISTS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
-    "import json, os, signal, sys; os.nice(10); "
+    "import json, os, signal, sys; os.nice(int(sys.argv[3])); "
     "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
 )
-"""It ends without a word where nobody wants its answer any more, and leaves the processor to whoever else wants it."""
+"""It ends without a word where nobody wants its answer any more, and stands back as it is told."""
 
 
 async def load_apart(path: Path, running: Config | None = None) -> Config:
@@ -45,7 +47,8 @@ async def load_apart(path: Path, running: Config | None = None) -> Config:
     """
     try:
         reader = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(path)), stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(path), str(BACK if running else 0)),
+            stdout=asyncio.subprocess.PIPE,
         )
     except OSError:
         return await asyncio.to_thread(load, path)
