@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import sys
 from contextlib import suppress
@@ -32,11 +33,12 @@ BACK: Final = 5
 _LENGTH: Final = 4
 _LISTS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
-    "import json, os, signal, sys; os.nice(int(sys.argv[3])); "
+    "import json, signal, sys; "
     "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
-    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; main(sys.argv[2])"
+    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; "
+    "main(sys.argv[2], int(sys.argv[3]))"
 )
-"""It ends without a word where nobody wants its answer any more, and stands back as it is told."""
+"""It ends without a word where nobody wants its answer any more."""
 
 
 async def load_apart(path: Path, running: Config | None = None) -> Config:
@@ -90,8 +92,10 @@ async def _part(stream: asyncio.StreamReader) -> Any:
     return pickle.loads(await stream.readexactly(length))  # noqa: S301 - our own process wrote it
 
 
-def main(path: str) -> None:
-    """Read a configuration, and write it to standard output in parts."""
+def main(path: str, back: int) -> None:
+    """Read a configuration, standing ``back`` behind others, and write it to standard output in parts."""
+    with suppress(OSError):  # a sandbox may forbid it
+        os.nice(back)
     for part in parts(Path(path)):
         text = pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
         sys.stdout.buffer.write(len(text).to_bytes(_LENGTH) + text)

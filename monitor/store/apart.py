@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import sys
 from contextlib import suppress
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+BACK: Final = 19
+"""By so much it stands back behind everything else (``nice``), which is as far as it goes."""
 _LENGTH: Final = 8
 _PROGRAM: Final = (
-    "import json, os, signal, sys; os.nice(19); signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "import json, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.apart import main; main(sys.argv[2])"
 )
@@ -88,6 +91,8 @@ def _answer(said: bytes, status: int | None) -> Any:
 
 def main(path: str) -> None:
     """Read from standard input what to do, and write to standard output what came of it."""
+    with suppress(OSError):  # a sandbox may forbid it
+        os.nice(BACK)
     work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     try:
         answer = read(open_reading(Path(path)), work)
