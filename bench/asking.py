@@ -1,8 +1,8 @@
 """Requests at a pace, or one after the other, from a process of its own: ``python -m bench.asking`` reads what to ask.
 
 On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines``
-(connections that are kept) and ``headers``. On standard output: how many were asked, how many answers had status 200,
-and how long they took.
+(connections that are kept), ``headers`` and ``holding``. On standard output: how many were asked, how many answers had
+status 200 and the text ``holding`` in them, and how long they took.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Asked:
 
 
 async def ask(
-    port: int, paths: Sequence[str], rate: float, seconds: float, lines: int, headers: Mapping[str, str]
+    port: int, paths: Sequence[str], rate: float, seconds: float, lines: int, headers: Mapping[str, str], holding: str
 ) -> dict[str, Any]:
     """Ask; a request whose connection is not free yet waits, and counts from when it should have left."""
     due: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
@@ -50,7 +50,7 @@ async def ask(
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 assert reader is not None
                 writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
-                was_good = await _answer(reader)  # other lines count while this one waits
+                was_good = await _answer(reader, holding.encode())  # other lines count while this one waits
                 good += was_good
             except (OSError, asyncio.IncompleteReadError):
                 writer = None
@@ -81,17 +81,18 @@ async def ask(
     }
 
 
-async def _answer(reader: asyncio.StreamReader) -> bool:
-    """Read one answer; gives whether it was 200."""
+async def _answer(reader: asyncio.StreamReader, holding: bytes) -> bool:
+    """Read one answer; gives whether it was 200, and held that."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else None
+    body = b""
     if length is not None:
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
     else:
         while size := int(await reader.readuntil(b"\r\n"), 16):
-            await reader.readexactly(size + 2)
+            body += await reader.readexactly(size + 2)
         await reader.readuntil(b"\r\n")
-    return head.startswith(b"http/1.1 200")
+    return head.startswith(b"http/1.1 200") and holding in body
 
 
 class Asking:
@@ -105,9 +106,10 @@ class Asking:
         seconds: float,
         lines: int = 1,
         headers: Mapping[str, str] | None = None,
+        holding: str = "",
     ) -> None:
         wish: dict[str, Any] = {"port": port, "paths": list(paths), "rate": rate, "seconds": seconds, "lines": lines}
-        wish["headers"] = dict(headers or {})
+        wish |= {"headers": dict(headers or {}), "holding": holding}
         command = [sys.executable, "-m", "bench.asking"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
         assert self._process.stdin is not None

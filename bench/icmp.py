@@ -76,9 +76,12 @@ def fping(rate: int, seconds: int) -> Cost | None:
     targets, rounds = rate * period, max(1, seconds // period)
     command = [program, "-q", "-c", str(rounds), "-p", str(1000 * period), "-i", f"{1000 / rate:.3f}", "-t", "500"]
     began, start = getrusage(RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(  # noqa: S603 - the program that was found
-        command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that was found
+            command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
+        )
+    except PermissionError:  # it has a capability that we may not give
+        return Cost("fping", rate, 0, 0, 0, 0)
     passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
     cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
     received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
@@ -201,7 +204,7 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
     if peer is None:
         missing = f"{name} is not installed"
     elif not peer.answered:
-        missing = f"{name} got no answer: it has to be root"
+        missing = f"{name} may not ping here"
     else:
         missing = ""
     return Row(
@@ -212,7 +215,7 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
         name,
         goal,
         of_peer=True,
-        note="; ".join(filter(None, (missing, cost.note))),
+        note="; ".join(filter(None, (missing, cost.note, "" if cost.answered else "nor may we"))),
         more=asdict(cost),
     )
 

@@ -128,7 +128,10 @@ def _program(command: tuple[str, ...]) -> str | None:
     program = shutil.which(command[0])
     if program is None:
         return None
-    said = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - found
+    try:
+        said = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - found
+    except PermissionError:
+        return "not permitted"
     found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
     return found[0] if found else "installed"
 
