@@ -90,7 +90,7 @@ async def _answer(reader: asyncio.StreamReader, holding: bytes) -> bool:
         body = await reader.readexactly(length)
     else:
         while size := int(await reader.readuntil(b"\r\n"), 16):
-            body += await reader.readexactly(size + 2)
+            body += (await reader.readexactly(size + 2))[:size]
         await reader.readuntil(b"\r\n")
     return head.startswith(b"http/1.1 200") and holding in body
 
