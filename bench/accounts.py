@@ -139,7 +139,7 @@ def from_the_store(subscriptions: int, times: int) -> list[Row]:
 @click.option("--subscriptions", default=1_000, show_default=True, type=click.IntRange(10))
 @click.option("--years", default="1,2,4", show_default=True, help="Ask after so many years each.")
 @click.option("--many", default=10_000, show_default=True, type=click.IntRange(10), help="Read from open books.")
-@click.option("--times", default=5, show_default=True, type=click.IntRange(1), help="Ask so often; medians count.")
+@click.option("--times", default=3, show_default=True, type=click.IntRange(1), help="Ask so often; medians count.")
 def main(subscriptions: int, years: str, many: int, times: int) -> list[Row]:
     """Ask for the accounts of a month, with one year of books and with several."""
     return [

@@ -1,8 +1,8 @@
 """``python -m bench daemon``: all of it at once, at growing sizes, beside blackbox_exporter making the probes alone.
 
 Every server is pinged and asked for two pages of http each interval; everything is stored, accounted for and served: a
-scrape as Prometheus makes it and the operators' page every 15 s. What the processor gave is read over one stretch; over
-a second one ``/healthz`` is asked every 5 ms: an answer comes as late as the event loop was held up.
+scrape as Prometheus makes it and the operators' page every 15 s. For a while ``/healthz`` is asked every 5 ms: an
+answer comes as late as the event loop was held up. Then what the processor gave is read over one whole interval.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class Size:
 def measure(servers: int, seconds: int, interval: int) -> Size:
     """Run the daemon on so many servers."""
     with running(servers, services=SERVICES, interval=interval) as daemon:
-        daemon.await_sweeps(interval)
-        before = daemon.seen()
-        _work(daemon, seconds)
-        after = daemon.seen()
+        daemon.await_sweeps(interval, settling=0)
         health = Asking(PAGE, ["/healthz"], LOOKS, seconds, LINES)
         _work(daemon, seconds)
-        return Size(servers, before, after, health.result(), resident(daemon.pid))
+        looks = health.result()
+        before = daemon.seen()
+        _work(daemon, interval)  # a whole one: much is done once in it, when the sweep is over
+        return Size(servers, before, daemon.seen(), looks, resident(daemon.pid))
 
 
 def _work(daemon: Running, seconds: float) -> None:
@@ -176,7 +176,7 @@ def growth(sizes: Sequence[Size]) -> list[Row]:
 def main(sizes: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     """Measure the whole daemon, probing, storing, accounting and serving, at growing sizes.
 
-    Each size takes an interval and ten seconds, and twice the seconds.
+    Each size takes two intervals, and the seconds in which the loop is watched.
     """
     found: list[Row] = []
     seen: list[Size] = []

@@ -73,10 +73,10 @@ class Running:
         metrics = {name: float(value) for name, value in _SAMPLE.findall(text)}
         return Seen(time.monotonic(), processor(self.pid), resident(self.pid), metrics)
 
-    def await_sweeps(self, interval: float) -> None:
+    def await_sweeps(self, interval: float, settling: float = SETTLING) -> None:
         """Wait until every server was probed, and a sweep is written down; a while longer, for the daemon to settle."""
         began = time.monotonic()
-        time.sleep(interval + SETTLING)
+        time.sleep(interval + settling)
         while time.monotonic() - began < PATIENCE + interval:
             if "monitor_last_sweep_timestamp_seconds" in self.seen().metrics:
                 return
