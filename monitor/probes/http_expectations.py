@@ -107,7 +107,9 @@ def _is_there(document: Any, wanted: Place) -> bool:
 
 
 def _contains(body: bytes, text: str, charset: str | None) -> bool:
-    for encoding in dict.fromkeys((charset or "utf-8", "utf-8", TURKISH)):
+    # where a mark at the beginning tells the order of bytes, text in the middle has none, and is in either
+    named = (f"{charset}_le", f"{charset}_be") if charset in ("utf_16", "utf_32") else (charset or "utf-8",)
+    for encoding in dict.fromkeys((*named, "utf-8", TURKISH)):
         try:
             if text.encode(encoding) in body:
                 return True

@@ -59,6 +59,14 @@ async def test_what_is_expected_is_there_or_it_is_a_failure_with_that_word(
     assert (seen.latency_us is None) is bool(reason)
 
 
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+async def test_text_is_found_in_a_page_whose_mark_tells_the_order_of_bytes(attempt: Try, mark: bytes) -> None:
+    body = mark + "sunucu çalışıyor".encode("utf-16-le" if mark == b"\xff\xfe" else "utf-16-be")
+    async with Server(Site({"/": page(body, headers="Content-Type: text/html; charset=utf-16\r\n")})) as server:
+        seen = await attempt("http", url=server.url(), expect="çalışıyor")
+    assert (seen.outcome, seen.reason) == (Outcome.OK, "")
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"a": 1' + b"0" * 10_000 + b"}", b"\xff\xfe\x00"])
 async def test_a_body_that_is_no_json_is_a_failure(attempt: Try, body: bytes) -> None:
     async with Server(Site({"/": page(body)})) as server:
