@@ -193,8 +193,17 @@ def samples(text: str) -> dict[str, float]:
 
 
 def free_port() -> int:
-    """Give a port of 127.0.0.1 that is free now; below those that the system gives to whoever connects somewhere."""
+    """Give a port of 127.0.0.1 that is free now; below those that the system gives to whoever connects somewhere.
+
+    None is given twice, for who asks for several may start to listen late.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
+        if port in _GIVEN:
+            continue
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            _GIVEN.add(port)
             return port
+
+
+_GIVEN: set[int] = set()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.integration.labcertificates import RIGHT, Certificates
+from tests.integration.labdaemon import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,14 +47,6 @@ def output(name: str, *words: str) -> str:
     """Run a program, and give what it prints."""
     done = subprocess.run([path(name), *words], check=True, capture_output=True, text=True, timeout=60)
     return done.stdout
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on; the next moment it may be taken, which then shows."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Grounds:

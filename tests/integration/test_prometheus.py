@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from monitor.clock import SystemClock
 from monitor.model import CheckKey, Outcome
 from monitor.web.metrics import METRICS
 from monitor.web.server import Site, start
+from tests.integration.labdaemon import free_port
 from tests.web.pictures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
 
 if TYPE_CHECKING:
@@ -91,12 +91,6 @@ async def until(wanted: object, look: Callable[[], Awaitable[object]]) -> None:
                 seen = await look()
     except TimeoutError:
         assert seen == wanted, "it never came true"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
