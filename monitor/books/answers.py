@@ -25,7 +25,7 @@ from monitor.mail.claim_letters import AnswerLetter, ClaimAnswer, ClaimFacts, Re
 from monitor.mail.compose import compose
 from monitor.mail.text import one_line
 from monitor.mail.wording import instant
-from monitor.store import journal, outbox
+from monitor.store import journal, mailed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -158,8 +158,8 @@ def _mail(db: Database, context: Context, claim: Claim, letter: Letter, what: st
         body={"claim": claim.id, "answer": what},
         letter=letter,
         own_id=own_id,
-        refers=outbox.thread_of(db, [claim.outage], customer),
+        refers=mailed.thread_of(db, [claim.outage], customer),
     )
     if mail is not None:
-        outbox.link(db, claim.outage, mail)
+        mailed.link(db, claim.outage, mail)
     return kept | {"mail": mail}

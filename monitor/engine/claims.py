@@ -11,7 +11,7 @@ from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
 from monitor.mail.letters import OperatorNews
 from monitor.mail.wording import instant
-from monitor.store import journal, outbox
+from monitor.store import journal, mailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,7 +73,7 @@ class ClaimKeeper:
         return found
 
     async def _tell(self, overdue: tuple[Claim, ...], context: Context, now: Millis) -> None:
-        told = await self._reader.run(outbox.overdue_claims_told)
+        told = await self._reader.run(mailed.overdue_claims_told)
         for claim in overdue:
             if claim.id not in told:
                 log.warning("claim %d: its answer is overdue", claim.id)
@@ -82,7 +82,7 @@ class ClaimKeeper:
 
 def tell_once(db: Database, context: Context, claim: Claim, at: Millis) -> None:
     """Queue the mail that a claim's answer is overdue, unless it was answered or told of since it was looked at."""
-    if claim not in waiting(db, at).overdue or claim.id in outbox.overdue_claims_told(db):
+    if claim not in waiting(db, at).overdue or claim.id in mailed.overdue_claims_told(db):
         return
     lines = (
         f"claim {claim.id}: {claim.subscription}, outage {claim.outage} ({claim.check})",

@@ -1,0 +1,73 @@
+"""What mails have told already, and whom: nothing is told twice, and an end goes into its beginning's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_utils import Database
+
+
+def link(db: Database, outage: int, mail: int) -> None:
+    """Note that a mail told of an outage."""
+    db.execute("INSERT OR IGNORE INTO told (outage, mail) VALUES (?, ?)", [outage, mail])
+
+
+def told_of(db: Database, outage: int) -> list[str | None]:
+    """Give the customers (None: the operators) whom a mail told of an outage."""
+    rows = db.execute(
+        "SELECT m.customer FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? GROUP BY m.customer"
+        " ORDER BY min(m.id)",
+        [outage],
+    )
+    return [customer for (customer,) in rows]
+
+
+def overdue_claims_told(db: Database) -> frozenset[int]:
+    """Give the claims of which the operators were told that the answer is overdue."""
+    rows = db.execute(
+        "SELECT json_extract(body, '$.claim') FROM mail WHERE kind = 'monitor'"
+        " AND json_extract(body, '$.news') = 'overdue'"
+    )
+    return frozenset(number for (number,) in rows if number is not None)
+
+
+def certificates_told(db: Database) -> dict[tuple[str | None, str, int], int]:
+    """Give the least days left of which a mail told a customer (None: the operators alone) of a certificate.
+
+    A certificate is its fingerprint and its expiry in Unix seconds.
+    """
+    rows = db.execute(
+        "SELECT customer, json_extract(value, '$.fingerprint'), json_extract(value, '$.expiry'),"
+        " min(json_extract(value, '$.days')) FROM mail, json_each(body, '$.certificates')"
+        " WHERE kind = 'certificate' GROUP BY 1, 2, 3"
+    )
+    return {(customer, fingerprint, expiry): days for customer, fingerprint, expiry, days in rows}
+
+
+def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
+    """Give the Message-IDs of the mails that told a customer of some outages, oldest first.
+
+    What still gathers has told nobody yet: the news of an end may be there before that of its beginning has left.
+    """
+    found: dict[str, None] = {}
+    for outage in outages:
+        rows = db.execute(
+            "SELECT m.message_id FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? AND m.customer IS ?"
+            " AND m.sweep IS NULL ORDER BY m.queued_at, m.id",
+            [outage, customer],
+        )
+        found.update({message_id: None for (message_id,) in rows})
+    return list(found)
+
+
+def thread_of_window(db: Database, window: int, customer: str | None) -> list[str]:
+    """Give the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
+    rows = db.execute(
+        "SELECT message_id FROM mail WHERE kind = 'maintenance' AND customer IS ?"
+        " AND json_extract(body, '$.window') = ? ORDER BY id",
+        [customer, window],
+    )
+    return [message_id for (message_id,) in rows]
