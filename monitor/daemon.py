@@ -18,15 +18,14 @@ from monitor.config.apart import load_apart
 from monitor.config.context import context_of
 from monitor.config.passwords import password_warnings
 from monitor.config.transport import transport_of
-from monitor.engine.certificates import CertificateKeeper
-from monitor.engine.claims import ClaimKeeper
 from monitor.engine.collector import undisturbed
-from monitor.engine.core import Engine, Orders, Threads
+from monitor.engine.core import Engine, Threads
 from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
+from monitor.engine.keepers import looks
+from monitor.engine.orders import Orders
 from monitor.engine.packer import Packer
 from monitor.engine.permission import PermissionKeeper
-from monitor.engine.promises import PromiseKeeper
 from monitor.engine.slices import gently, let_go
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
@@ -144,29 +143,8 @@ class Daemon:
             context=lambda: engine.recording.context,
         )
         keeping.start()
-        claims = ClaimKeeper(
-            readers[2],
-            engine.recorder.write,
-            engine.telemetry,
-            now=engine.timescale.now,
-            context=lambda: engine.recording.context,
-        )
-        keeping.each_minute(claims.look)
-        promises = PromiseKeeper(
-            readers[2],
-            engine.telemetry,
-            now=engine.timescale.now,
-            terms=lambda: engine.recording.context.terms,
-        )
-        keeping.each_minute(promises.look)
-        certificates = CertificateKeeper(
-            engine.board,
-            engine.recorder.write,
-            now=engine.timescale.now,
-            context=lambda: engine.recording.context,
-            warn_days=lambda: engine.warn_days,
-        )
-        keeping.each_minute(certificates.look)
+        for look in looks(engine, readers[2]):
+            keeping.each_minute(look)
         keeping.each_minute(self._look_for_permission)
         keeping.each_day(engine.figures.check)
         stack.push_async_callback(keeping.stop)

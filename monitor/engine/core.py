@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.books.correcting import DAEMON, put_into_force
 from monitor.books.recording import Recording
-from monitor.engine.board import Board, CheckEntry
+from monitor.engine.board import Board
 from monitor.engine.collector import settling
 from monitor.engine.dispatcher import Dispatcher
 from monitor.engine.figures import FigureKeeper
 from monitor.engine.findings import Findings
 from monitor.engine.gate import MOST, Gate
 from monitor.engine.live import Live
+from monitor.engine.orders import staged
 from monitor.engine.recorder import Recorder
 from monitor.engine.schedule import Pacer
 from monitor.engine.sight import Sight
-from monitor.engine.slices import gently, let_go, slices
+from monitor.engine.slices import gently, let_go
 from monitor.engine.sweep import Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
-from monitor.engine.turn import Turn
 from monitor.errors import StoreError
 from monitor.probes.cycle import Plan, cycle
-from monitor.probes.door import door
 from monitor.probes.probe import Target
 from monitor.probes.table import CHECK_TYPES
 from monitor.store import journal, notes, results
@@ -37,10 +36,10 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
     from monitor.clock import Clock
-    from monitor.mail.transport import Transport
-    from monitor.model import Check, CheckKey, Millis, Outcome, Server
+    from monitor.engine.orders import Orders, Staged
+    from monitor.engine.turn import Turn
+    from monitor.model import CheckKey, Millis, Outcome
     from monitor.probes.instruments import Instruments
     from monitor.store.threads import Thread
 
@@ -50,8 +49,6 @@ DRAIN = 4.0
 """Seconds that cycles under way are given to end when the daemon stops."""
 FLUSH = 3.0
 """Seconds that the last results are given to be written."""
-SLICE = 50
-"""Servers that are prepared before the loop may turn again: a millisecond or two."""
 MANY = 60_000
 """Checks from where on searches for garbage would take longer than the loop may be held up."""
 PULSE = 1.0
@@ -62,38 +59,12 @@ OVERDUE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What a configuration asks of the engine."""
-
-    context: Context
-    servers: tuple[Server, ...]
-    canaries: tuple[str, ...]
-    plan: Plan
-    transport: Transport
-
-    @property
-    def interval(self) -> Millis:
-        """Milliseconds between sweeps."""
-        return self.context.interval
-
-
-@dataclass(frozen=True, slots=True)
 class Threads:
     """Where database work is done."""
 
     writer: Thread
     figures: Thread
     outbox: Thread
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """A configuration that is ready to be swapped in."""
-
-    turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
-    """What each slot of a server does."""
-    entries: list[CheckEntry] = field(default_factory=list)
-    warn_days: dict[CheckKey, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Engine:
@@ -159,7 +130,7 @@ class Engine:
             post=self.live,
         )
         await self._threads.writer.run(self._begin)
-        await self._obey(orders, await self._staged(orders))
+        await self._obey(orders, await staged(orders, self._instruments))
         self.live.restore(self.recording.standings())
         self.telemetry.reloaded(ok=True, at=self.timescale.now())
 
@@ -173,53 +144,22 @@ class Engine:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
         at = self.timescale.now()
         await self.recorder.write(lambda db: put_into_force(db, orders.context.terms, at, DAEMON))
-        staged = await self._staged(orders)
+        prepared = await staged(orders, self._instruments)
         self.recording.context = orders.context
         self._orders = orders
         self.sight.watch(self._canaries(orders))
         self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
-        await self._obey(orders, staged)
+        await self._obey(orders, prepared)
         self.figures.sweep_written()
 
-    async def _staged(self, orders: Orders) -> _Staged:
-        """Prepare a configuration while all goes on as before, a slice at a time."""
-        staged = _Staged()
-        for servers in slices(orders.servers, SLICE):
-            for server in servers:
-                self._stage(server, staged)
-            await asyncio.sleep(0)
-        return staged
-
-    def _stage(self, server: Server, staged: _Staged) -> None:
-        if server.checks:
-            staged.turns[server.id] = tuple(self._turn(check, server.address) for check in server.checks)
-        staged.entries.extend(self._entries_of(server))
-        for check in server.checks:
-            if days := getattr(check.settings, "warn_days", ()):
-                staged.warn_days[check.key] = days
-
-    async def _obey(self, orders: Orders, staged: _Staged) -> None:
+    async def _obey(self, orders: Orders, prepared: Staged) -> None:
         """Swap what is watched: the picture first, then at once what each slot does, then who has slots."""
-        self.warn_days = staged.warn_days
-        await gently(self.live.watch(staged.entries, orders.canaries))
-        left, self._turns = let_go(self._turns.values()), staged.turns
-        await gently(self.sweeper.watching(staged.turns, orders.plan, orders.interval, self.sight))
-        await gently(self.pacer.watching(staged.turns, orders.interval))
+        self.warn_days = prepared.warn_days
+        await gently(self.live.watch(prepared.entries, orders.canaries))
+        left, self._turns = let_go(self._turns.values()), prepared.turns
+        await gently(self.sweeper.watching(prepared.turns, orders.plan, orders.interval, self.sight))
+        await gently(self.pacer.watching(prepared.turns, orders.interval))
         await gently(left)
-
-    def _turn(self, check: Check, address: str) -> Turn:
-        kind = CHECK_TYPES[check.type]
-        probe = kind.build(check.settings, self._instruments)
-        return Turn(check.key, check.type, probe, Target(address), door(kind, check.settings, address))
-
-    @staticmethod
-    def _entries_of(server: Server) -> list[CheckEntry]:
-        return [
-            CheckEntry(
-                server.id, check.key.name, check.type, CHECK_TYPES[check.type].where(check.settings, server.address)
-            )
-            for check in server.checks
-        ]
 
     def _canaries(self, orders: Orders) -> dict[str, Callable[[], Awaitable[Outcome]]]:
         """Canaries are pinged, twice if need be: one lost packet blinds nobody."""

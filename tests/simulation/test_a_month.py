@@ -14,7 +14,8 @@ import pytest
 from monitor.books import maintenance
 from monitor.books.accounts import Books
 from monitor.books.verify import verify
-from monitor.engine.core import Engine, Orders, Threads
+from monitor.engine.core import Engine, Threads
+from monitor.engine.orders import Orders
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.cycle import Plan
 from monitor.probes.flights import PingCounts
