@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ from monitor.config.apart import load_apart
 from monitor.config.context import context_of
 from monitor.config.passwords import password_warnings
 from monitor.config.transport import transport_of
-from monitor.engine.collector import undisturbed
+from monitor.engine.collector import settle_in, undisturbed
 from monitor.engine.core import Engine, Threads
 from monitor.engine.gate import places, raise_descriptors
 from monitor.engine.housekeeping import Housekeeping
@@ -51,9 +50,6 @@ SWITCH = 0.00005
 """Seconds after which a thread that computes lets the event loop go on: Python's own 5 ms are long for a probe, which
 gives way at each packet that it sends or reads, and then waits for its turn again. With 0.5 ms a tick of fifty packets
 still took 25 ms beside one thread that computes, and 50 ms beside two."""
-YOUNG = 20_000
-"""Objects that gather before young ones are searched for garbage. Results live for a second: with Python's 700, a
-twentieth of the processor's time at 833 pings a second went into looking at them again and again."""
 STATUS = 5.0
 """Seconds between two status lines for the service manager."""
 
@@ -109,7 +105,7 @@ class Daemon:
             engine = await self._open(stack)
             self._started()
             self._greet()
-            _settle()
+            settle_in()
             await self._work(engine)
             self._notifier.stopping()
             await engine.drain()
@@ -254,10 +250,3 @@ class Daemon:
             print(f"page      http://{config.web.listen.reachable}/")  # noqa: T201
             print(f"data      {config.data_dir}")  # noqa: T201
             print(f"mail      {mail}", flush=True)  # noqa: T201
-
-
-def _settle() -> None:
-    """Leave what stays for good out of every later search for garbage: with thousands of servers one takes 100 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG)

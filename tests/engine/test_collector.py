@@ -78,3 +78,14 @@ def test_nothing_is_settled_while_the_collector_is_wanted_away() -> None:
     with undisturbed():
         settle()
         assert not gc.get_freeze_count()
+
+
+def test_a_knot_that_was_left_out_of_searches_is_found_when_all_is_looked_through_anew() -> None:
+    knot = Knot()
+    known = weakref.ref(knot)
+    settle()
+    del knot
+    settle()
+    assert known() is not None
+    settle(anew=True)
+    assert known() is None
