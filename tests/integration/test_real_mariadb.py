@@ -47,8 +47,12 @@ def folder() -> Iterator[Path]:
 
 
 def hang_up(port: int) -> None:
+    """Leave within the handshake, and wait until the server has seen it: it hangs up once it has counted the fault."""
     with socket.create_connection((ADDRESS, port), 10) as sock:
         assert sock.recv(4096)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(4096):
+            pass
 
 
 async def visited(server: Running, checks: int, hung_up: int) -> list[str]:
