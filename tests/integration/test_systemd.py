@@ -45,6 +45,31 @@ id = "itself"
 address = "127.0.0.1"
 level = 2
 """
+REDIS = """
+import shlex, socketserver
+class Turn(socketserver.StreamRequestHandler):
+    def handle(self):
+        proven = False
+        for line in self.rfile:
+            words = shlex.split(line.decode())
+            proven = proven or words == ["AUTH", "probe", "as systemd keeps it"]
+            answer = "-NOAUTH no" if not proven else "+PONG" if words == ["PING"] else "+OK"
+            self.wfile.write(answer.encode() + b"\\r\\n")
+socketserver.ThreadingTCPServer(("127.0.0.1", 6379), Turn).serve_forever()
+"""
+"""A server that answers whoever logs in, without a package more in the tree."""
+CACHE = """
+[[server]]
+id = "cache"
+address = "127.0.0.1"
+level = 4
+
+[[server.service]]
+name = "redis"
+type = "redis"
+user = "probe"
+password_file = "redis-login"
+"""
 FAULTY = CONFIG.replace("level = 2", "level = 7")
 CAP_NET_RAW = 1 << 13
 
@@ -170,6 +195,31 @@ def test_it_can_read_its_credential_and_nobody_else_can(machine: Machine) -> Non
     assert machine.do("cat", f"{directory}/smtp-password") == "hidden behind a credential"
     as_somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     assert machine.ask(*as_somebody, "cat", f"{directory}/smtp-password").status != 0
+
+
+def test_a_check_logs_in_with_a_credential_of_a_drop_in(machine: Machine) -> None:
+    drop_in = f"/etc/systemd/system/{UNIT}.d/login.conf"
+    machine.write("/etc/redis.py", REDIS)
+    machine.do("systemd-run", "--unit=stand-in", "python3", "/etc/redis.py")
+    machine.write("/etc/credstore/redis-login", "as systemd keeps it\n", 0o600)
+    machine.write(drop_in, "[Service]\nLoadCredential=redis-login:/etc/credstore/redis-login\n")
+    machine.write("/etc/monitor/config.toml", CONFIG + CACHE)
+    try:
+        machine.do("systemctl", "daemon-reload")
+        machine.do("systemctl", "restart", UNIT)
+        machine.until("the login", lambda: _state(machine, "cache", "redis") == "up")
+        assert "as systemd keeps it" not in machine.journal(UNIT)
+    finally:
+        machine.do("rm", drop_in)
+        machine.do("systemctl", "daemon-reload")
+        machine.ask("systemctl", "stop", "stand-in")
+
+
+def _state(machine: Machine, server: str, check: str) -> str:
+    servers = json.loads(machine.do(PROGRAM, "status", "--json"))["servers"]
+    checks = next(each["checks"] for each in servers if each["id"] == server)
+    state: str = next(each["state"] for each in checks if each["name"] == check)
+    return state
 
 
 def test_it_starts_without_a_credential_where_mail_needs_none(machine: Machine) -> None:
