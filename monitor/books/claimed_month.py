@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from monitor.books.closing import closing_of
 from monitor.books.correcting import corrections_of
 from monitor.books.outages import lengths
-from monitor.contract.availability import percent_text
 from monitor.contract.calendar import month_after, month_text
 from monitor.contract.credits import band
 from monitor.contract.decisions import decisions
 from monitor.contract.maintenance import short_by
+from monitor.contract.percentages import percent_text
 from monitor.contract.segments import segments
 from monitor.contract.terms import PRODUCTS
 from monitor.mail.claim_letters import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.accounts import Books, SubscriptionAccount
-    from monitor.contract.availability import Percent
+    from monitor.contract.percentages import Percent
     from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Span
 

@@ -14,7 +14,8 @@ from monitor.books import exclusions, windows
 from monitor.books.accounts import Books
 from monitor.books.facts import Facts, versions_since
 from monitor.contract.calendar import rolling_span
-from monitor.contract.course import FAR, keep, resume
+from monitor.contract.course import FAR
+from monitor.contract.kept import keep, resume
 from monitor.contract.outlook import calendar_outlook, rolling_outlook
 from monitor.contract.segments import promises, segments
 from monitor.model import CheckKey, Span
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.course import Course, Kept
+    from monitor.contract.course import Course
     from monitor.contract.exclusions import Exclusion
+    from monitor.contract.kept import Kept
     from monitor.contract.outlook import Figures, Outlook, WindowName
     from monitor.contract.segments import Promise, Segment
     from monitor.contract.terms import Terms

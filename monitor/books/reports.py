@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.books.closing import close_recorded
 from monitor.books.post import post
-from monitor.contract.availability import percent_text
+from monitor.contract.percentages import percent_text
 from monitor.mail.compose import compose
 from monitor.mail.letters import MonthLine, ReportLetter
 from monitor.store import journal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.books.closing import Closing
     from monitor.books.context import Context
-    from monitor.contract.availability import Percent
+    from monitor.contract.percentages import Percent
     from monitor.model import Millis
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.contract.availability import Percent
+    from monitor.contract.percentages import Percent
     from monitor.model import Check, CheckKey, Millis, Server
 
 _STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: State.UNKNOWN}

@@ -17,6 +17,7 @@ from monitor.books.closing import replay
 from monitor.books.correcting import broken_correction
 from monitor.mail.text import one_line
 from monitor.store import hours, journal, notes, outages, results
+from monitor.store.digests import Digester
 from monitor.store.runs import all_runs
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import CheckKey, Millis, Outage, Result
-    from monitor.store.results import Digester
 
 SWEEPS_AT_ONCE = 10
 """Of so many sweeps at most the results may still come in: a batch that is older and not closed is none of ours."""
@@ -163,7 +163,7 @@ class _Walk:
 
     def _met(self, digesters: dict[int, Digester], result: Result, batch: int) -> None:
         """Add a result to the digest of its batch, which is compared as soon as it is whole."""
-        digester = digesters.get(batch) or digesters.setdefault(batch, results.Digester(batch))
+        digester = digesters.get(batch) or digesters.setdefault(batch, Digester(batch))
         digester.take(result)
         recorded = self._recorded.get(batch)
         if recorded and digester.count == recorded.size:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.books.accounts import Books
 from monitor.books.outages import lengths
-from monitor.contract.availability import percent_text
 from monitor.contract.calendar import claim_deadline, month_of
+from monitor.contract.percentages import percent_text
 from monitor.mail.letters import (
     Fell,
     FlappingBegan,

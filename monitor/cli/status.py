@@ -11,7 +11,7 @@ from monitor.books.promises import promises
 from monitor.books.standing import standings
 from monitor.cli import waiting as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
-from monitor.contract.availability import percent_text
+from monitor.contract.percentages import percent_text
 from monitor.mail.text import counted
 from monitor.store import lock, notes, outbox
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from monitor.contract.exclusions import Exclusion, excused, in_order, number
 from monitor.contract.intervals import Intervals
+from monitor.contract.percentages import budget, percent
 from monitor.contract.terms import clause_order
 from monitor.contract.timeline import History, Reading, outage_down, read, together, up_throughout
 from monitor.model import CheckKey, Span
@@ -15,27 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from monitor.contract.exclusions import Excused
+    from monitor.contract.percentages import Percent
     from monitor.contract.segments import Segment
     from monitor.contract.timeline import Timeline
     from monitor.model import Millis, Outage, Rounding
 
-__all__ = [
-    "Account",
-    "Charge",
-    "Exclusion",
-    "Percent",
-    "account",
-    "budget",
-    "excluded_of",
-    "percent",
-    "percent_text",
-]
-
-Percent: TypeAlias = int
-"""Hundredths of a percent: 9973 is 99.73 %."""
-
-WHOLE = 10_000
-"""All of it, in hundredths of a percent."""
+__all__ = ["Account", "Charge", "Exclusion", "account", "excluded_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +67,6 @@ class Account:
         is taken as up. Exact: the target is met as long as it is not negative.
         """
         return budget(nominal - self.excluded, self.down, self.target, self.rounding)
-
-
-def budget(counted: Millis, down: Millis, target: Percent, rounding: Rounding) -> Millis:
-    """Return the downtime left of ``counted`` milliseconds before the target is missed; see ``Account.budget_ms``."""
-    short = WHOLE - target
-    if rounding == "down":
-        return counted * short // WHOLE - down
-    return counted * (2 * short + 1) // (2 * WHOLE) - down
-
-
-def percent(part: Millis, whole: Millis, rounding: Rounding) -> Percent | None:
-    """Return ``part / whole`` in hundredths of a percent, rounded once (reading.md 2); ``None`` of nothing."""
-    if whole == 0:
-        return None
-    return part * WHOLE // whole if rounding == "down" else (2 * part * WHOLE + whole) // (2 * whole)
-
-
-def percent_text(hundredths: Percent) -> str:
-    """Write ``9973`` as ``99.73``."""
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def account(

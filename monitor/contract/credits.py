@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitor.contract.availability import Account, Percent
+    from monitor.contract.availability import Account
+    from monitor.contract.percentages import Percent
     from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Subscription
 

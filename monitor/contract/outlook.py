@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from monitor.contract.availability import budget, percent
 from monitor.contract.course import Share
 from monitor.contract.credits import band
+from monitor.contract.percentages import budget, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.contract.availability import Percent
     from monitor.contract.course import Course, Sums
+    from monitor.contract.percentages import Percent
     from monitor.contract.segments import Promise
     from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Rounding, Span

@@ -104,3 +104,30 @@ class Sight:
             return True
         await self.look()
         return began >= self._blind_until
+
+
+class Glances:
+    """Looks at the canaries that nobody waits for; those who ask at once share one."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._about_to_look = False
+
+    def throw(self, sight: Callable[[], Sight]) -> None:
+        """Look soon, by whatever ``sight`` there is then."""
+        if self._about_to_look:
+            return
+        self._about_to_look = True
+        task = asyncio.create_task(self._look(sight))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self, sight: Callable[[], Sight]) -> None:
+        self._about_to_look = False
+        await sight().look()
+
+    async def cancel(self) -> None:
+        """End those under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

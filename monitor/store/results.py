@@ -1,18 +1,17 @@
-"""Results, as rows or packed by hours, and the digests that make them evidence.
+"""Results, as rows or packed by hours, and the batches by which the journal has their digests.
 
 Checks go by number in these tables (``probed``); everything that leaves this module goes by ``CheckKey``.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import hours
+from monitor.store.digests import Digester, line_of
 from monitor.store.packing import HOUR
 
 if TYPE_CHECKING:
@@ -21,21 +20,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
+    from monitor.store.digests import Digest
     from monitor.store.packing import Moment
-
-
-_OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """What the journal says of one batch of results."""
-
-    batch: int
-    count: int
-    first: Millis
-    last: Millis
-    sha256: str
 
 
 def number_of(db: Database, key: CheckKey) -> int:
@@ -144,20 +130,6 @@ def newest(db: Database) -> Millis | None:
     return at
 
 
-def line(result: Result) -> str:
-    """Write one result as the digest reads it: tab-separated, one line.
-
-    Server, check, time, outcome, attempts, latency in microseconds (empty where there is none), reason.
-    """
-    _, at, outcome, attempts, latency, reason = result
-    return _line(*result.check, at, outcome, attempts, latency, reason)
-
-
-def _line(server: str, name: str, at: Millis, outcome: int, attempts: int, latency: int | None, reason: str) -> str:
-    took = "" if latency is None else latency
-    return f"{server}\t{name}\t{at}\t{_OUTCOMES[outcome]}\t{attempts}\t{took}\t{reason}\n"
-
-
 def bounds(db: Database, batch: int, since: Millis) -> tuple[Millis, Millis] | None:
     """Find the first and the last time in a batch, looking no further back than ``since``; None for an empty one."""
     first, last = db.execute(
@@ -176,7 +148,7 @@ def digest(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | 
     """
     digester = Digester(batch)
     for at, server, name, outcome, attempts, latency, reason, _ in _of_batch(db, batch, *within):
-        digester.take_line(at, _line(server, name, at, outcome, attempts, latency, reason))
+        digester.take_line(at, line_of(server, name, at, outcome, attempts, latency, reason))
     return digester.digest() if digester.count else None
 
 
@@ -199,31 +171,6 @@ def _late(db: Database, batch: int, first: Millis, last: Millis) -> list[hours.R
         if other == batch and first <= at <= last
     ]
     return sorted(found, key=itemgetter(0, 1, 2))
-
-
-class Digester:
-    """Makes a digest of results that come in the order of time, server and check."""
-
-    def __init__(self, batch: int) -> None:
-        self.count = 0
-        self._batch = batch
-        self._sha = hashlib.sha256()
-        self._first = self._last = 0
-
-    def take(self, result: Result) -> None:
-        """Take the next one."""
-        self.take_line(result.at, line(result))
-
-    def take_line(self, at: Millis, text: str) -> None:
-        """Take the next one by its time and its line."""
-        self._sha.update(text.encode())
-        self._first = self._first if self.count else at
-        self._last = at
-        self.count += 1
-
-    def digest(self) -> Digest:
-        """Give the digest of what came."""
-        return Digest(self._batch, self.count, self._first, self._last, self._sha.hexdigest())
 
 
 def close_batch(db: Database, batch: int, entry: int) -> None:

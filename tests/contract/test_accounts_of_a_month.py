@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.contract.availability import Account, Charge, percent_text
+from monitor.contract.availability import Account, Charge
 from monitor.contract.calendar import month_span
 from monitor.contract.credits import credit
 from monitor.contract.exclusions import Exclusion
 from monitor.contract.maintenance import NOTICE, Announced, exclusions, windows
+from monitor.contract.percentages import percent_text
 from monitor.contract.segments import Segment
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import History

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.contract.availability import account
-from monitor.contract.course import FAR, Course, Kept, Share, keep, resume
+from monitor.contract.course import FAR, Course, Share
 from monitor.contract.credits import band
+from monitor.contract.kept import Kept, keep, resume
 from monitor.contract.outlook import Figures, Outlook, calendar_outlook, rolling_outlook
 from monitor.contract.segments import Promise, Segment
 from monitor.contract.terms import PRODUCTS

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.contract.availability import percent, percent_text
 from monitor.contract.credits import Credit, amount, band, capped, credit, hardware_credit, monthly_fee
+from monitor.contract.percentages import percent, percent_text
 from monitor.contract.terms import PRODUCTS
 from tests.contract.worlds import EXAMPLE, HOUR, read_account, share_down, whole
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.contract.availability import excluded_of, percent
+from monitor.contract.availability import excluded_of
 from monitor.contract.credits import band, credit
 from monitor.contract.maintenance import NOTICE, Announced, Cancelled, Extended, exclusions, windows
+from monitor.contract.percentages import percent
 from monitor.contract.segments import Segment
 from monitor.contract.terms import PRODUCTS
 from monitor.contract.timeline import extend, outage_lengths, runs_of

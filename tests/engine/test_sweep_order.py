@@ -113,14 +113,3 @@ def test_a_missed_slot_is_written_at_once_where_nothing_is_under_way() -> None:
 
     scene.clock.run(story())
     assert scene.recorder.heard == ["unknown of 2"]
-
-
-def test_what_came_before_is_not_kept_for_ever() -> None:
-    scene = Scene()
-
-    async def story() -> int:
-        scene.launch(1)
-        await asyncio.sleep(30)
-        return len(scene.sweeper._newest) + scene.sweeper.under_way
-
-    assert scene.clock.run(story()) == 0
