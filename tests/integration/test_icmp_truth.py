@@ -39,7 +39,8 @@ NEAR = 0.005
 """Seconds between what the monitor and the road say of a round trip: of a hundred that leave together, the road reads
 one after the other."""
 EARLY = 0.001
-"""Seconds by which a round trip may seem shorter than the road says."""
+"""Seconds by which a round trip may seem shorter than the road says, for the sake of the clocks: the kernel's stamp is
+of another than the monitor's."""
 ROADS = {
     "fair": Road(loss=0.01),
     "poor": Road(loss=0.1),

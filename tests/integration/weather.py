@@ -144,9 +144,10 @@ class _Carrier:
                 self._take(end)
             while self._held and self._held[0][0] <= time.monotonic():
                 _, _, end, packet = heapq.heappop(self._held)
+                leaves = time.monotonic()
                 os.write(end, packet)
                 if end == self._monitor:
-                    self._measure(packet)
+                    self._measure(packet, leaves)
 
     def _take(self, end: int) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -172,11 +173,12 @@ class _Carrier:
             self._number += 1
             heapq.heappush(self._held, (time.monotonic() + held, self._number, self._ends[end], packet))
 
-    def _measure(self, packet: bytes) -> None:
+    def _measure(self, packet: bytes, leaves: float) -> None:
+        """Take note of a round trip: never of a longer one than it was."""
         host = socket.inet_ntoa(packet[12:16])
         came = self._under_way.pop((host, packet[24:28]), None)  # its double says nothing new
         if came is not None:
-            self.seen[host].trips.append(time.monotonic() - came)
+            self.seen[host].trips.append(leaves - came)
 
 
 def _main() -> None:
