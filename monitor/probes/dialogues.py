@@ -6,11 +6,15 @@ Looking to add such a protocol? Write its turns here and add it to ``DIALOGUES``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from re import Pattern
+from typing import TYPE_CHECKING
 
 from monitor.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Only(Enum):
@@ -63,6 +67,8 @@ class Dialogue:
     """Whether it is begun in the middle unless told otherwise; None where that is not known."""
     tls_key: bool = False
     """Whether a key ``tls`` says that TLS is spoken from the first byte."""
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    """Codes that mean the same wherever they come, whatever else a turn would make of them."""
 
 
 _THREE = re.compile(rb"[1-5]\d\d(?:[ -]|$)")
@@ -127,7 +133,10 @@ _FTP_TURNS = (
     Turn("PASS {password}", ("230", "202"), Only.LOGIN, otherwise=Reason.LOGIN),
     Turn("QUIT", ("221",), farewell=True),
 )
-_REDIS_ERRORS = rb"NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|BUSY|READONLY|DENIED|MISCONF|ERR"
+_REDIS_FULL = "ERR max number of clients reached"
+_REDIS_ERRORS = (
+    rb"NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|BUSY|READONLY|DENIED|MISCONF|" + _REDIS_FULL.encode() + rb"|ERR"
+)
 _REDIS_LINE = re.compile(rb"\+|-")
 _REDIS_TURNS = (
     Turn("AUTH {quoted_user} {quoted_password}", ("+OK",), Only.LOGIN, otherwise=Reason.LOGIN),
@@ -165,5 +174,6 @@ DIALOGUES = (
         code=re.compile(rb"(\+OK|\+PONG)\b|-(" + _REDIS_ERRORS + rb")\b"),
         turns=_REDIS_TURNS,
         tls_key=True,
+        reasons={_REDIS_FULL: Reason.TOO_MANY_CONNECTIONS},
     ),
 )

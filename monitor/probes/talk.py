@@ -62,6 +62,8 @@ async def _take(call: Call[TalkSettings], dialogue: Dialogue, turn: Turn) -> Non
     if code is None:
         raise failed(Reason.PROTOCOL)
     said = next(group for group in code.groups() if group).decode()
+    if said in dialogue.reasons:
+        raise failed(dialogue.reasons[said])
     if said not in turn.good:
         raise failed(turn.otherwise, said)
 

@@ -20,7 +20,7 @@ bind9       ok  refused  timeout  status: REFUSED       -            -          
 unbound     ok  refused  timeout  status: REFUSED       -            -          -              -              -
 mariadb     ok  refused  timeout  too_many_connections  tls_expired  tls_early  tls_untrusted  tls_untrusted  tls_name
 postgresql  ok  refused  timeout  too_many_connections  tls_expired  tls_early  tls_untrusted  tls_untrusted  tls_name
-redis       ok  refused  timeout  status: ERR           tls_expired  tls_early  tls_untrusted  tls_untrusted  tls_name
+redis       ok  refused  timeout  too_many_connections  tls_expired  tls_early  tls_untrusted  tls_untrusted  tls_name
 """
 
 

@@ -220,3 +220,14 @@ async def test_a_password_that_cannot_be_read_is_the_monitors_fault(
         async with Server(part(imaps), tls) as started:
             seen = await attempt("imaps", port=started.port, **keys)
         assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "password not readable")
+
+
+@pytest.mark.parametrize("login", [False, True])
+async def test_a_redis_that_takes_no_more_clients_says_so_whoever_asks(
+    attempt: Try, tls: ssl.SSLContext, keys: dict[str, Any], *, login: bool
+) -> None:
+    full = b"-ERR max number of clients reached"
+    played = Part(b"", dict.fromkeys(PARTS["redis"][1], full), None)
+    async with Server(played, tls if login else None) as started:
+        seen = await attempt("redis", port=started.port, **({"tls": True} | keys if login else {}))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "too_many_connections")
