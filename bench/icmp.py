@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
+from typing import TYPE_CHECKING
 
 import click
 
-from bench.blackbox import blackbox
 from bench.loopback import addresses
+from bench.pingers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, each, fping, pinger_alone
 from bench.processes import processor
 from bench.report import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PAGE = 19_873
 PACE = 833
 """Pings a second that the goals are for: 50,000 a minute."""
+ROUNDS = 3
+"""How often the roads are taken in turn at that pace: on a machine that sleeps in between, one round says little."""
 GOALS = {"pinger alone": 0.5, "whole daemon": 1.0}
 """What our roads may take, of what fping takes."""
 PATIENCE = 120.0
@@ -38,69 +42,6 @@ FIRST_LOOK = 5.0
 """Seconds after its start at which the daemon looks through its journal and its months for the first time."""
 AFTER = 2.0
 """Seconds from the journal's being verified until the months are looked through too."""
-MOST_OF_BLACKBOX = 1_000
-"""Pings a second: of more than these blackbox_exporter, at a millisecond each, does not keep the pace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one road cost at one pace."""
-
-    road: str
-    rate: int
-    """Pings a second that were asked for."""
-    pings: int
-    answered: int
-    seconds: float
-    microseconds_per_ping: float
-    """User and system time."""
-    note: str = ""
-
-
-def pinger_alone(rate: int, seconds: int) -> Cost:
-    """Ping from a process that does nothing else, see ``bench.pacing``."""
-    command = [sys.executable, "-m", "bench.pacing", str(rate), str(seconds)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
-    seen = json.loads(done.stdout)
-    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, _each(seen["cpu"], seen["pings"]))
-
-
-def _each(cpu: float, pings: int) -> float:
-    return round(1e6 * cpu / max(1, pings), 1)
-
-
-def fping(rate: int, seconds: int) -> Cost | None:
-    """Ping by fping, which must run as root; None where it is not there."""
-    program = shutil.which("fping")
-    if program is None:
-        return None
-    period = 1 + seconds // 3
-    targets, rounds = rate * period, max(1, seconds // period)
-    command = [program, "-q", "-c", str(rounds), "-p", str(1000 * period), "-i", f"{1000 / rate:.3f}", "-t", "500"]
-    began, start = getrusage(RUSAGE_CHILDREN), time.monotonic()
-    try:
-        done = subprocess.run(  # noqa: S603 - the program that was found
-            command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
-        )
-    except PermissionError:  # it has a capability that we may not give
-        return Cost("fping", rate, 0, 0, 0, 0)
-    passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
-    cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
-    received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
-    pings = targets * rounds
-    return Cost("fping", rate, pings, received, round(passed, 1), _each(cpu, pings))
-
-
-def blackbox_exporter(rate: int, seconds: int) -> Cost | None:
-    """Ping by blackbox_exporter, which needs root or CAP_NET_RAW; None where it is not there, or not so fast."""
-    if rate > MOST_OF_BLACKBOX:
-        return None
-    with blackbox() as exporter:
-        if exporter is None:
-            return None
-        seen = exporter.paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
-    each = round(seen.microseconds, 1)
-    return Cost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), each)
 
 
 def configuration(servers: int, interval: int) -> str:
@@ -146,7 +87,7 @@ def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
     pings = round(after[results] - before[results])
     bad = sum(after[f'monitor_results_{what}_total{{prober="icmp"}}'] for what in ("failed", "unknown"))
     return Cost(
-        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), _each(cpu, pings), _lags(before, after)
+        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), each(cpu, pings), _lags(before, after)
     )
 
 
@@ -187,9 +128,24 @@ def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
     """Take every road at every pace, in turn."""
     costs: list[Cost | None] = []
     for rate in rates:
-        costs += [fping(rate, seconds), pinger_alone(rate, seconds), whole_daemon(rate, seconds, interval)]
-        costs.append(blackbox_exporter(rate, seconds))
+        rounds = [_round(rate, seconds, interval) for _ in range(ROUNDS if rate == PACE else 1)]
+        costs += [_middle(turns) for turns in zip(*rounds, strict=True)]
     return [cost for cost in costs if cost is not None]
+
+
+def _round(rate: int, seconds: int, interval: int) -> tuple[Cost | None, ...]:
+    ours = pinger_alone(rate, seconds), whole_daemon(rate, seconds, interval)
+    return fping(rate, seconds), *ours, blackbox_exporter(rate, seconds)
+
+
+def _middle(turns: Iterable[Cost | None]) -> Cost | None:
+    """Give the median of what one road cost, noting the lowest and the highest."""
+    found = sorted(filter(None, turns), key=lambda cost: cost.microseconds_per_ping)
+    if len(found) <= 1:
+        return found[0] if found else None
+    low, high = found[0].microseconds_per_ping, found[-1].microseconds_per_ping
+    middle = found[len(found) // 2]
+    return replace(middle, note="; ".join(filter(None, (middle.note, f"{low} to {high} us in {len(found)} rounds"))))
 
 
 def rows(costs: list[Cost]) -> list[Row]:
@@ -209,6 +165,7 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
         missing = f"{name} may not ping here"
     else:
         missing = ""
+    said = f"peer: {peer.note}" if peer is not None and peer.note else ""
     return Row(
         f"ICMP, {cost.road}, {cost.rate}/s",
         cost.microseconds_per_ping,
@@ -217,7 +174,7 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
         name,
         goal,
         of_peer=True,
-        note="; ".join(filter(None, (missing, cost.note, "" if cost.answered else "nor may we"))),
+        note="; ".join(filter(None, (missing, cost.note, said, "" if cost.answered else "nor may we"))),
         more=asdict(cost),
     )
 

@@ -1,0 +1,80 @@
+"""Who pings beside the whole daemon: our pinger alone, fping, and blackbox_exporter."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from resource import RUSAGE_CHILDREN, getrusage
+
+from bench.blackbox import blackbox
+from bench.loopback import addresses
+
+MOST_OF_BLACKBOX = 1_000
+"""Pings a second: of more than these blackbox_exporter, at a millisecond each, does not keep the pace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one road cost at one pace."""
+
+    road: str
+    rate: int
+    """Pings a second that were asked for."""
+    pings: int
+    answered: int
+    seconds: float
+    microseconds_per_ping: float
+    """User and system time."""
+    note: str = ""
+
+
+def pinger_alone(rate: int, seconds: int) -> Cost:
+    """Ping from a process that does nothing else, see ``bench.pacing``."""
+    command = [sys.executable, "-m", "bench.pacing", str(rate), str(seconds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
+    seen = json.loads(done.stdout)
+    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, each(seen["cpu"], seen["pings"]))
+
+
+def each(cpu: float, pings: int) -> float:
+    """Give the microseconds of a ping."""
+    return round(1e6 * cpu / max(1, pings), 1)
+
+
+def fping(rate: int, seconds: int) -> Cost | None:
+    """Ping by fping, which must run as root; None where it is not there."""
+    program = shutil.which("fping")
+    if program is None:
+        return None
+    period = 1 + seconds // 3
+    targets, rounds = rate * period, max(1, seconds // period)
+    command = [program, "-q", "-c", str(rounds), "-p", str(1000 * period), "-i", f"{1000 / rate:.3f}", "-t", "500"]
+    began, start = getrusage(RUSAGE_CHILDREN), time.monotonic()
+    try:
+        done = subprocess.run(  # noqa: S603 - the program that was found
+            command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
+        )
+    except PermissionError:  # it has a capability that we may not give
+        return Cost("fping", rate, 0, 0, 0, 0)
+    passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
+    cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
+    received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
+    pings = targets * rounds
+    return Cost("fping", rate, pings, received, round(passed, 1), each(cpu, pings))
+
+
+def blackbox_exporter(rate: int, seconds: int) -> Cost | None:
+    """Ping by blackbox_exporter, which needs root or CAP_NET_RAW; None where it is not there, or not so fast."""
+    if rate > MOST_OF_BLACKBOX:
+        return None
+    with blackbox() as exporter:
+        if exporter is None:
+            return None
+        seen = exporter.paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
+    took = round(seen.microseconds, 1)
+    return Cost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), took)
