@@ -113,8 +113,7 @@ class Daemon:
     async def _open(self, stack: AsyncExitStack) -> Engine:
         config = self._config
         await self._warn(config)
-        lock = DaemonLock(config.data_dir)
-        stack.callback(lock.release)
+        stack.callback(DaemonLock(config.data_dir).release)
         file = config.data_dir / database.FILE
         writer = threads.Writer(file)
         stack.push_async_callback(writer.close)
@@ -123,8 +122,7 @@ class Daemon:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_instruments(self._clock))
         orders = orders_of(config, self._environ, self._clock.now())
-        several = Threads(writer, readers[0], readers[1])
-        engine = Engine(orders, self._clock, instruments, several, places(raise_descriptors()))
+        engine = Engine(orders, self._clock, instruments, Threads(writer, *readers[:2]), places(raise_descriptors()))
         await engine.prepare()
         self._permission = PermissionKeeper(
             engine.board, engine.recorder.write, now=engine.timescale.now, context=lambda: engine.recording.context
