@@ -114,7 +114,7 @@ _REDIS: tuple[Check, ...] = (
 )
 _STARTUP = b"\0\0\0\x17\0\3\0\0user\0postgres\0\0"
 
-MARIADB = Kind("mariadb", "mariadbd", ("mysql",), _mariadb, _MYSQL, Refusal("too_many_connections", 12))
+MARIADB = Kind("mariadb", "mariadbd", ("mysql",), _mariadb, _MYSQL, Refusal(12))
 DATA = (
     MARIADB,
     Kind(
@@ -123,9 +123,9 @@ DATA = (
         ("postgresql",),
         _postgresql,
         _POSTGRESQL,
-        Refusal("too_many_connections", 12, _STARTUP),
+        Refusal(12, _STARTUP),
         ready="ready to accept connections",
         end=signal.SIGINT,  # at SIGTERM it waits for whoever is connected
     ),
-    Kind("redis", "redis-server", ("redis", "rediss"), _redis, _REDIS, Refusal("status: ERR", 12, b"PING\r\n")),
+    Kind("redis", "redis-server", ("redis", "rediss"), _redis, _REDIS, Refusal(12, b"PING\r\n")),
 )

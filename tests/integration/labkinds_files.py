@@ -96,16 +96,16 @@ def fingerprint(folder: Path, kind: str) -> str:
 _FTP: tuple[Check, ...] = (("ftp", "ftp", {}), ("ftp", "ftp", {"starttls": True, **TLS}))
 
 FILES = (
-    Kind("vsftpd", "vsftpd", ("ftp",), _vsftpd, _FTP, Refusal("status: 421", 15), root=True),
+    Kind("vsftpd", "vsftpd", ("ftp",), _vsftpd, _FTP, Refusal(15), root=True),
     Kind(
         "proftpd",
         "proftpd",
         ("ftp",),
         _proftpd,
         _FTP,
-        Refusal("status: 530", 20),
+        Refusal(20),
         root=True,
         needs=_MODULES / "mod_tls.so",
     ),
-    Kind("openssh", "sshd", ("ssh",), _sshd, (("ssh", "ssh", {}),), Refusal("closed", 15), root=True),
+    Kind("openssh", "sshd", ("ssh",), _sshd, (("ssh", "ssh", {}),), Refusal(15), root=True),
 )

@@ -148,10 +148,10 @@ _POP3: tuple[Check, ...] = (
     ("pop3", "pop3", {"starttls": True, **_SECURED}),
     ("pop3s", "pop3s", _SECURED),
 )
-_TOO_OFTEN = Refusal("login: NO", 10, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
+_TOO_OFTEN = Refusal(10, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
 
 MAIL = (
-    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal("status: 421", 20), root=True),
-    Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal("status: 421", 20), root=True),
+    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal(20), root=True),
+    Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal(20), root=True),
     Kind("dovecot", "dovecot", ("imap", "imaps", "pop3", "pop3s"), _dovecot, (*_IMAP, *_POP3), _TOO_OFTEN, root=True),
 )

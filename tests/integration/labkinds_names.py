@@ -60,7 +60,7 @@ remote-control:
 
 
 _WWW = ("dns", "dns", {"query": "www.lab.test", "record": "A", "answers": ("127.0.0.1",)})
-_REFUSES = Refusal("status: REFUSED", check=("dns", "dns", {"query": "www.closed.test", "record": "A"}))
+_REFUSES = Refusal(check=("dns", "dns", {"query": "www.closed.test", "record": "A"}))
 _ALL_KINDS = (
     _WWW,
     ("dns", "dns", {"query": "lab.test", "record": "MX", "answers": ("10 mx.lab.test.",)}),

@@ -66,7 +66,7 @@ SSLCertificateKeyFile {{KEY}}
 
 
 _CHECKS = (("http", "http", {"expect": "hello-lab"}), ("https", "https", TLS), ("tls", "https", TLS))
-_REFUSES = Refusal("status: 403", check=("http", "closed", {}))
+_REFUSES = Refusal(check=("http", "closed", {}))
 
 WEB = (
     Kind("nginx", "nginx", ("http", "https", "closed"), _nginx, _CHECKS, _REFUSES),

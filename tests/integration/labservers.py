@@ -140,9 +140,8 @@ class Running:
 
 
 class Refusal(NamedTuple):
-    """How a server refuses in its own way."""
+    """How a server is brought to refuse in its own way."""
 
-    reason: str
     callers: int = 0
     """How many are there already when others are refused: more than it takes, for who came before may count still."""
     says: bytes = b""

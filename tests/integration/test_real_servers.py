@@ -105,14 +105,20 @@ async def refusing(tools: Instruments, server: Running) -> set[str]:
     check = refusal.check or server.kind.checks[0]
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
-        for _ in range(refusal.callers):
+
+        def call() -> None:
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports[check[1]]), PATIENCE))
             with contextlib.suppress(ConnectionError):  # the last of them are refused
                 sock.sendall(refusal.says)
+
+        for _ in range(refusal.callers):
+            call()
         until = loop.time() + PATIENCE
-        # a caller counts from when the server has come to it
+        # a caller counts from when the server has come to it; one that was refused, because an earlier guest still
+        # counted, holds no place: another takes it
         while (seen := await look(tools, server, check)).outcome is Outcome.OK and loop.time() < until:
-            pass
+            if refusal.callers:
+                call()
     return {seen.reason}
 
 
