@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.loopback import addresses
-from bench.pingers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, each, fping, pinger_alone
+from bench.pingers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, fping, per_ping, pinger_alone
 from bench.processes import processor
 from bench.report import Row
 
@@ -87,7 +87,7 @@ def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
     pings = round(after[results] - before[results])
     bad = sum(after[f'monitor_results_{what}_total{{prober="icmp"}}'] for what in ("failed", "unknown"))
     return Cost(
-        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), each(cpu, pings), _lags(before, after)
+        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), per_ping(cpu, pings), _lags(before, after)
     )
 
 

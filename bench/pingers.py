@@ -38,10 +38,10 @@ def pinger_alone(rate: int, seconds: int) -> Cost:
     command = [sys.executable, "-m", "bench.pacing", str(rate), str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
-    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, each(seen["cpu"], seen["pings"]))
+    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, per_ping(seen["cpu"], seen["pings"]))
 
 
-def each(cpu: float, pings: int) -> float:
+def per_ping(cpu: float, pings: int) -> float:
     """Give the microseconds of a ping."""
     return round(1e6 * cpu / max(1, pings), 1)
 
@@ -65,7 +65,7 @@ def fping(rate: int, seconds: int) -> Cost | None:
     cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
     received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
     pings = targets * rounds
-    return Cost("fping", rate, pings, received, round(passed, 1), each(cpu, pings))
+    return Cost("fping", rate, pings, received, round(passed, 1), per_ping(cpu, pings))
 
 
 def blackbox_exporter(rate: int, seconds: int) -> Cost | None:

@@ -113,8 +113,8 @@ class Glances:
         self._tasks: set[asyncio.Task[None]] = set()
         self._about_to_look = False
 
-    def throw(self, sight: Callable[[], Sight]) -> None:
-        """Look soon, by whatever ``sight`` there is then."""
+    def throw(self, sight: Sight) -> None:
+        """Look soon."""
         if self._about_to_look:
             return
         self._about_to_look = True
@@ -122,9 +122,9 @@ class Glances:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _look(self, sight: Callable[[], Sight]) -> None:
+    async def _look(self, sight: Sight) -> None:
         self._about_to_look = False
-        await sight().look()
+        await sight.look()
 
     async def cancel(self) -> None:
         """End those under way."""

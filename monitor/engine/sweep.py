@@ -225,7 +225,7 @@ class Sweeper:
         return Result(turn.key, at, outcome, len(attempts), latency, "" if ok else reason)
 
     def _glance(self) -> None:
-        self._glances.throw(lambda: self._sight)
+        self._glances.throw(self._sight)
 
     async def drain(self, patience: float) -> None:
         """Let the cycles under way end for ``patience`` seconds, then drop the rest: their slots were never taken."""
