@@ -157,7 +157,7 @@ class Engine:
         self.warn_days = prepared.warn_days
         await gently(self.live.watch(prepared.entries, orders.canaries))
         left, self._turns = let_go(self._turns.values()), prepared.turns
-        await gently(self.sweeper.watching(prepared.turns, orders.plan, orders.interval, self.sight))
+        await gently(self.sweeper.watching(prepared.turns, orders.plan, orders.interval))
         await gently(self.pacer.watching(prepared.turns, orders.interval))
         await gently(left)
 

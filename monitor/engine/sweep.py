@@ -68,16 +68,14 @@ class Sweeper:
         self._waiting = WaitingRoom(self._gate, clock, self)
         self._tally = Tally(recorder.end_sweep)
 
-    def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight) -> None:
+    def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
-        for _ in self.watching(turns, plan, interval, sight):
+        for _ in self.watching(turns, plan, interval):
             pass
 
-    def watching(
-        self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis, sight: Sight
-    ) -> Iterator[None]:
+    def watching(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis) -> Iterator[None]:
         """Do the same, at once; then forget by slices what is known of checks that left."""
-        self._turns, self._plan, self._interval, self._sight = turns, plan, interval, sight
+        self._turns, self._plan, self._interval = turns, plan, interval
 
         def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
             return [key for key in keys if not any(turn.key == key for turn in turns.get(key.server, ()))]

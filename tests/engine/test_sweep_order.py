@@ -59,7 +59,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = Sweeper(self.clock, timescale, sight, recorder, Telemetry())
         turn = Turn(KEY, "icmp", probe, Target("192.0.2.7"))
-        self.sweeper.watch({KEY.server: (turn,)}, Plan(0.1, 0, 0), 1_000, sight)
+        self.sweeper.watch({KEY.server: (turn,)}, Plan(0.1, 0, 0), 1_000)
 
     async def _slowly(self) -> Outcome:
         await asyncio.sleep(5)

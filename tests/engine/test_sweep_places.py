@@ -35,10 +35,10 @@ class Scene:
         self.clock = FakeClock()
         self.recorder = NotingRecorder()
         self.telemetry = Telemetry()
-        self.sight = Sight(self.clock, {"192.0.2.1": self._sees}, SilentWitness())
+        sight = Sight(self.clock, {"192.0.2.1": self._sees}, SilentWitness())
         recorder = cast("Recorder", self.recorder)
         timescale = Timescale(self.clock, None)
-        self.sweeper = Sweeper(self.clock, timescale, self.sight, recorder, self.telemetry, Gate(most))
+        self.sweeper = Sweeper(self.clock, timescale, sight, recorder, self.telemetry, Gate(most))
         self.pacer = Pacer(self.clock, INTERVAL, self.sweeper)
         self.probes = {name: SwiftProbe(self.clock, takes=seconds) for name, seconds in takes.items()}
         self.watch(*takes)
@@ -48,7 +48,7 @@ class Scene:
             name: (Turn(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
             for name in names
         }
-        self.sweeper.watch(turns, Plan(8.0, 0, 0), INTERVAL, self.sight)
+        self.sweeper.watch(turns, Plan(8.0, 0, 0), INTERVAL)
         self.pacer.watch(turns, INTERVAL)
 
     async def _sees(self) -> Outcome:

@@ -77,7 +77,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = Sweeper(self.clock, Timescale(self.clock, None), sight, recorder, Telemetry())
         turn = Turn(KEY, "icmp", self.probe, Target("192.0.2.7"))
-        self.sweeper.watch({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000, sight)
+        self.sweeper.watch({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000)
 
     async def _look(self) -> Outcome:
         self.looks += 1
@@ -144,8 +144,7 @@ def test_a_failure_needs_a_canary_that_answers() -> None:
 def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
     scene = Scene(*[FAIL] * 50, retries=0, takes=0.0)
     turns = {f"web-{n}": (Turn(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)}
-    sight = scene.sweeper._sight
-    scene.sweeper.watch(turns, Plan(1.0, 0, 0), 60_000, sight)
+    scene.sweeper.watch(turns, Plan(1.0, 0, 0), 60_000)
     scene.run(*((0, lambda name=name: scene.sweeper.launch(Slot(name, 0, 0), 0)) for name in turns))
     assert len(scene.recorder.results) == 50
     assert scene.looks <= 3

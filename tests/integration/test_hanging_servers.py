@@ -95,7 +95,7 @@ async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: T
         sight = Sight(clock, {"127.0.0.1": _ok}, Witness())
         recorder = cast("Recorder", keeper)
         sweeper = Sweeper(clock, Timescale(clock, None), sight, recorder, telemetry, Gate(PLACES))
-        sweeper.watch(turns, Plan(TIMEOUT, 0, 0), INTERVAL, sight)
+        sweeper.watch(turns, Plan(TIMEOUT, 0, 0), INTERVAL)
         pacer = Pacer(clock, INTERVAL, sweeper)
         pacer.watch(turns, INTERVAL)
         first = pacer.sweep + 1
