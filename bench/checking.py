@@ -20,17 +20,17 @@ from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.engine.schedule import BATCH
 from monitor.model import Outcome
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
-from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Swift, Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Probe
+    from monitor.probes.resources import Instruments
 
     Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 

@@ -12,8 +12,8 @@ from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.engine.schedule import BATCH
 from monitor.model import Outcome
-from monitor.probes.pinger import Pinger
-from monitor.probes.resolve import literal
+from monitor.probes.icmp.pinger import Pinger
+from monitor.probes.net.resolver import literal
 
 if TYPE_CHECKING:
     from monitor.probes.probe import Attempt

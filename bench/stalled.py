@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
-from monitor.probes.pinger import Pinger
-from monitor.probes.resolve import literal
+from monitor.probes.icmp.pinger import Pinger
+from monitor.probes.net.resolver import literal
 
 if TYPE_CHECKING:
     from monitor.probes.probe import Attempt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from monitor.probes.ssh_strings import read_string, string
+from monitor.probes.ssh.strings import read_string, string
 
 if TYPE_CHECKING:
     import asyncio

@@ -31,7 +31,7 @@ from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.mail.letters import OperatorNews
 from monitor.mail.text import counted
 from monitor.probes.cycle import Plan
-from monitor.probes.instruments import open_instruments
+from monitor.probes.resources import open_instruments
 from monitor.store import database, threads
 from monitor.store.apart import Apart
 from monitor.store.lock import DaemonLock

@@ -12,7 +12,7 @@ import pytest
 from monitor.config import load
 from monitor.config.tables import REPEATED, SINGLE
 from monitor.model import Reason
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.web.metrics import METRICS
 from tests import cli_help
 

@@ -10,8 +10,8 @@ import click
 
 from monitor.cli.app import json_option, print_json, print_table
 from monitor.errors import InputError
+from monitor.probes.check_types import CHECK_TYPES, CheckType
 from monitor.probes.presets import PRESETS
-from monitor.probes.table import CHECK_TYPES, CheckType
 
 _WORDS: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
 

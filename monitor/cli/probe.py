@@ -12,11 +12,11 @@ from monitor.cli.hints import hint
 from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
-from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
-from monitor.probes.trail import FIRST_BYTE, RECEIVE, SEND, TLS
+from monitor.probes.resources import open_instruments
+from monitor.probes.trace import FIRST_BYTE, RECEIVE, SEND, TLS
 
 if TYPE_CHECKING:
     from monitor.model import Check, Server

@@ -15,8 +15,8 @@ from monitor.config.services import SERVICE
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
 from monitor.config.tables import REPEATED, SINGLE, TOP
 from monitor.config.toml import shown
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.settings import is_loopback
-from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

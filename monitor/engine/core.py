@@ -26,9 +26,9 @@ from monitor.engine.sweep import Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
 from monitor.store import journal, notes, results
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from monitor.engine.orders import Orders, Staged
     from monitor.engine.turn import Turn
     from monitor.model import CheckKey, Millis, Outcome
-    from monitor.probes.instruments import Instruments
+    from monitor.probes.resources import Instruments
     from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)

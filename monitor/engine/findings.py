@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.engine.slices import slices
 from monitor.model import PING
-from monitor.probes.trail import phases
+from monitor.probes.trace import phases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

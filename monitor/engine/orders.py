@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from monitor.engine.board import CheckEntry
 from monitor.engine.slices import slices
 from monitor.engine.turn import Turn
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.door import door
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.mail.transport import Transport
     from monitor.model import Check, CheckKey, Millis, Server
     from monitor.probes.cycle import Plan
-    from monitor.probes.instruments import Instruments
+    from monitor.probes.resources import Instruments
 
 SLICE = 50
 """Servers that are prepared before the loop may turn again: a millisecond or two."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.engine.telling import over, trouble
 from monitor.errors import StoreError
 from monitor.mail.letters import OperatorNews
-from monitor.probes.icmp import icmp_permission
+from monitor.probes.icmp.probe import icmp_permission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

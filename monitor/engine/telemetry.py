@@ -11,7 +11,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.flights import PingCounts
+from monitor.probes.icmp.in_flight import PingCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,8 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from monitor.model import Reason
-from monitor.probes.blame import failed
-from monitor.probes.shown import printable
+from monitor.probes.failures import failed
+from monitor.probes.redaction import printable
 
 MOST_BODY = 1024 * 1024
 """Bytes of a body, unpacked, that are read and searched."""

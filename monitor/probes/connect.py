@@ -7,10 +7,10 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from monitor.probes.blame import local, of_connection
+from monitor.probes.failures import local, of_connection
 
 if TYPE_CHECKING:
-    from monitor.probes.address import Address
+    from monitor.probes.net.address import Address
 
 _TCP_INFO = struct.Struct("@68xI28xI")
 """Of the kernel's ``struct tcp_info``: ``tcpi_rtt`` and ``tcpi_total_retrans``."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
 from monitor.probes.probe import Attempt
-from monitor.probes.trail import overdue
+from monitor.probes.trace import overdue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

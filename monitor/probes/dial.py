@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from monitor.probes.net.connection import Wire
 from monitor.probes.reach import in_turn, reach
-from monitor.probes.trail import RESOLVE, follow
-from monitor.probes.wire import Wire
+from monitor.probes.trace import RESOLVE, follow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.trail import Trail
+    from monitor.probes.resources import Instruments
+    from monitor.probes.trace import Trail
 
 
 class Dialled(Protocol):

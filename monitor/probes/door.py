@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.probes.request import ask
+from monitor.probes.http.messages import ask
 
 if TYPE_CHECKING:
-    from monitor.probes.table import CheckType
+    from monitor.probes.check_types import CheckType
 
 
 def door(check_type: CheckType, settings: Any, address: str) -> str | None:

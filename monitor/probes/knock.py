@@ -6,17 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.blame import NotOkError
-from monitor.probes.opening import Opening
-from monitor.probes.resolve import literal
-from monitor.probes.trail import RESOLVE, Trail, overdue
+from monitor.probes.failures import NotOkError
+from monitor.probes.net.resolver import literal
+from monitor.probes.net.tcp_connect import Opening
+from monitor.probes.trace import RESOLVE, Trail, overdue
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from monitor.clock import Clock
-    from monitor.probes.address import Address
+    from monitor.probes.net.address import Address
     from monitor.probes.probe import Attempt
 
 

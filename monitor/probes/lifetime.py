@@ -17,7 +17,7 @@ import dns.resolver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.probes.address import Address
+    from monitor.probes.net.address import Address
 
 PATIENCE = 2.0
 """Seconds for the question; without an answer the time is not known."""

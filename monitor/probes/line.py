@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from monitor.model import Reason
-from monitor.probes.blame import failed
-from monitor.probes.certificate import broken, refusal
+from monitor.probes.failures import failed
+from monitor.probes.net.tls import broken, refusal
 
 if TYPE_CHECKING:
     import socket

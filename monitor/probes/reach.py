@@ -7,15 +7,15 @@ import socket
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
-from monitor.probes.blame import ours
-from monitor.probes.opening import Opening
+from monitor.probes.failures import ours
+from monitor.probes.net.tcp_connect import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.probes.address import Address
-    from monitor.probes.blame import NotOkError
-    from monitor.probes.trail import Trail
+    from monitor.probes.failures import NotOkError
+    from monitor.probes.net.address import Address
+    from monitor.probes.trace import Trail
 
 FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 NO_SUCH_ADDRESS = "no address of that family"

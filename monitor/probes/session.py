@@ -10,15 +10,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from monitor.clock import SystemClock
-from monitor.probes.visit import Visit
+from monitor.probes.http.client import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
+    from monitor.probes.http.client import Errand
+    from monitor.probes.net.resolver import Resolver
     from monitor.probes.probe import Attempt
-    from monitor.probes.resolve import Resolver
-    from monitor.probes.visit import Errand
 
 
 class HttpClient:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from monitor.probes.blame import ours
+from monitor.probes.failures import ours
 
 if TYPE_CHECKING:
     from pathlib import Path

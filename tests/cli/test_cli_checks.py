@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from monitor.cli import cli, status_of
 from monitor.cli.checks import checks
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.presets import PRESETS
-from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     import pytest

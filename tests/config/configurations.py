@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.config import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
 from monitor.config.addresses import Listen
 from monitor.model import PING, Check, CheckKey, Customer, Server, Subscription
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.check_types import CHECK_TYPES
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
 LINES = st.text("aZ9 ığŞ\"'\\#=[]{},.:;€😀", max_size=20).map(lambda text: f"x{text}".strip())

@@ -9,7 +9,7 @@ import pytest
 from monitor.config import load
 from monitor.config.apart import PART, load_apart
 from monitor.errors import ConfigError, InputError
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.check_types import CHECK_TYPES
 from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from monitor.config import load, show
 from monitor.config.services import service_keys
 from monitor.errors import ConfigError
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.check_types import CHECK_TYPES
 from tests.config.writing import SERVER
 
 

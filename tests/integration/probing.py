@@ -15,11 +15,11 @@ import time
 from typing import Any
 
 from monitor.clock import SystemClock
-from monitor.probes.echo import EchoSocket
-from monitor.probes.icmp import icmp_permission
-from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.icmp.echo_socket import EchoSocket
+from monitor.probes.icmp.probe import icmp_permission
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import Instruments, open_instruments
 
 
 async def attempted(

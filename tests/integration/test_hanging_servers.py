@@ -18,11 +18,11 @@ from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.engine.turn import Turn
 from monitor.model import CheckKey, Outcome
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan
 from monitor.probes.door import door
-from monitor.probes.instruments import open_instruments
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder

@@ -20,9 +20,9 @@ import dns.message
 import dns.rrset
 import pytest
 
-from monitor.probes.blame import NotOkError
+from monitor.probes.failures import NotOkError
 from monitor.probes.lifetime import Lifetimes
-from monitor.probes.resolve import Resolver
+from monitor.probes.net.resolver import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

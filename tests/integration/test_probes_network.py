@@ -9,18 +9,18 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Cycle, Plan, cycle
-from monitor.probes.echo import SEQUENCES, EchoSocket, packed
-from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.icmp.echo_socket import SEQUENCES, EchoSocket, packed
+from monitor.probes.net.resolver import literal
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.resolve import literal
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import Instruments, open_instruments
 from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.probes.address import Address
+    from monitor.probes.net.address import Address
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
 

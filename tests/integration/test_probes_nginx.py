@@ -14,9 +14,9 @@ import trustme
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.instruments import open_instruments
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 from tests.integration.netlab import PATIENCE, Lab, lab, why_not
 
 if TYPE_CHECKING:

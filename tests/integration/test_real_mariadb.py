@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.probes.instruments import open_instruments
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 from tests.integration.labkinds_data import MARIADB, MOST_CONNECT_ERRORS
 from tests.integration.labservers import running
 from tests.integration.postfix import inside, own_namespace, why_not

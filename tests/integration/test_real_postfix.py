@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.probes.instruments import open_instruments
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 from tests.integration.postfix import PASSWORD, USER, Postfix, inside, own_namespace, why_not
 
 if TYPE_CHECKING:

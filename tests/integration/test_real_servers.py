@@ -14,9 +14,9 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.instruments import open_instruments
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import open_instruments
 from tests.integration.labcertificates import RIGHT, WRONG
 from tests.integration.labkinds import KINDS
 from tests.integration.labkinds_files import fingerprint
@@ -26,8 +26,8 @@ from tests.integration.labservers import PATIENCE, Running, running
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from monitor.probes.instruments import Instruments
     from monitor.probes.probe import Attempt
+    from monitor.probes.resources import Instruments
     from tests.integration.labservers import Check
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.probes.instruments import Instruments, open_instruments
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.table import CHECK_TYPES
+from monitor.probes.resources import Instruments, open_instruments
 
 Try = Callable[..., Awaitable[Attempt]]
 

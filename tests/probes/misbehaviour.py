@@ -7,7 +7,7 @@ import zlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tests.probes.conversation import Caller
+from tests.probes.misbehaving_server import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

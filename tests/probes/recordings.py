@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.probes.stages import HEAR, LOGIN, MYSQL_GREETING, SSH_OFFER, SSH_PACKET, TLS, TRUST, mysql
+from tests.probes.protocol_stages import HEAR, LOGIN, MYSQL_GREETING, SSH_OFFER, SSH_PACKET, TLS, TRUST, mysql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,29 +13,29 @@ from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
-from monitor.probes.address import Address
+from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.database.mssql import read_offer as read_mssql_offer
+from monitor.probes.database.mysql import read_greeting
+from monitor.probes.database.mysql import refusal as mysql_refusal
+from monitor.probes.database.postgresql import refusal as postgresql_refusal
 from monitor.probes.dial import Call, DialledProbe
-from monitor.probes.dns_message import DnsMessage
+from monitor.probes.dns.message import DnsMessage
 from monitor.probes.http_wanted import header_expected, place, status_range
-from monitor.probes.instruments import Instruments
-from monitor.probes.mssql import read_offer as read_mssql_offer
-from monitor.probes.mysql import read_greeting
-from monitor.probes.mysql import refusal as mysql_refusal
-from monitor.probes.pinger import Pinger
-from monitor.probes.postgresql import refusal as postgresql_refusal
-from monitor.probes.resolve import Resolver
+from monitor.probes.icmp.pinger import Pinger
+from monitor.probes.net.address import Address
+from monitor.probes.net.connection import Wire, readable
+from monitor.probes.net.resolver import Resolver
+from monitor.probes.resources import Instruments
 from monitor.probes.session import HttpClient
-from monitor.probes.ssh import read_offer as read_ssh_offer
-from monitor.probes.ssh_exchange import Exchange
-from monitor.probes.ssh_strings import read_string
-from monitor.probes.table import CHECK_TYPES
-from monitor.probes.tcp_settings import script_step
-from monitor.probes.trail import follow
-from monitor.probes.wire import Wire, readable
-from tests.probes.spoiling import FUZZ, judged
+from monitor.probes.ssh.key_exchange import Exchange
+from monitor.probes.ssh.probe import read_offer as read_ssh_offer
+from monitor.probes.ssh.strings import read_string
+from monitor.probes.tcp.settings import script_step
+from monitor.probes.trace import follow
+from tests.probes.mutations import FUZZ, judged
 
 if TYPE_CHECKING:
-    from monitor.probes.trail import Trail
+    from monitor.probes.trace import Trail
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
 KEYS: dict[str, dict[str, Any]] = {

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.door import door
-from monitor.probes.instruments import Instruments
-from monitor.probes.pinger import Pinger
-from monitor.probes.resolve import Resolver
+from monitor.probes.icmp.pinger import Pinger
+from monitor.probes.net.resolver import Resolver
+from monitor.probes.resources import Instruments
 from monitor.probes.session import HttpClient
-from monitor.probes.table import CHECK_TYPES
-from tests.probes.spoiling import FUZZ, SPOILS, Spoil, spoilt
+from tests.probes.mutations import FUZZ, SPOILS, Spoil, spoilt
 
 EXAMPLES = (
     *("http://www.example.com/", "https://ğ.example:8443/x?y", "http://[::1]/", "https://[fe80::1%25eth0]/#b"),

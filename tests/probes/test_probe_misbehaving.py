@@ -17,20 +17,20 @@ import trustme
 
 from monitor.daemon import SWITCH
 from monitor.model import Outcome, Reason
+from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Probe, Swift, Target
-from monitor.probes.table import CHECK_TYPES
-from monitor.probes.trail import STALL
-from tests.probes.conversation import Do, Misbehaving, Stage
+from monitor.probes.trace import STALL
+from tests.probes.misbehaving_server import Do, Misbehaving, Stage
 from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, OF_A_PAGE, OVER_TLS
 from tests.probes.nameserver import BY_DATAGRAMS, Datagrams, listener_beside
-from tests.probes.servers import closed_port, full_backlog
-from tests.probes.stages import BEFORE, STAGES
+from tests.probes.protocol_stages import BEFORE, STAGES
+from tests.probes.scripted_server import closed_port, full_backlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from monitor.probes.instruments import Instruments
+    from monitor.probes.resources import Instruments
 
 TIMEOUTS = (0.3, 1.0, 3.0)
 """Seconds that an attempt may take: more where a machine that is busy with others did not get that far, or was late."""

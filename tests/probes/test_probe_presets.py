@@ -14,15 +14,15 @@ import trustme
 
 from monitor.model import Outcome
 from monitor.probes.presets import PRESETS
-from tests.probes.servers import Server, page
-from tests.probes.test_probe_databases import mssql_reply, plays
+from tests.probes.database.test_databases_and_ssh import mssql_reply, plays
+from tests.probes.scripted_server import Server, page
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
     from tests.probes.conftest import Try
-    from tests.probes.servers import Script
+    from tests.probes.scripted_server import Script
 
 BY_NAME = {preset.name: preset for preset in PRESETS}
 

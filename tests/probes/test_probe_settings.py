@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
-from monitor.probes.http_settings import HttpSettings, HttpsSettings
+from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.http.settings import HttpSettings, HttpsSettings
 from monitor.probes.http_wanted import status_range
 from monitor.probes.presets import PRESETS
 from monitor.probes.settings import is_host
-from monitor.probes.table import CHECK_TYPES
 
 if TYPE_CHECKING:
     from pathlib import Path

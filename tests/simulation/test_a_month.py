@@ -18,10 +18,10 @@ from monitor.engine.core import Engine, Threads
 from monitor.engine.orders import Orders
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.cycle import Plan
-from monitor.probes.flights import PingCounts
-from monitor.probes.icmp_settings import IcmpSettings
-from monitor.probes.instruments import Instruments
+from monitor.probes.icmp.in_flight import PingCounts
+from monitor.probes.icmp.settings import IcmpSettings
 from monitor.probes.probe import Attempt
+from monitor.probes.resources import Instruments
 from monitor.store import database, outages, outbox, results
 from tests.fakes import (
     MINUTE,

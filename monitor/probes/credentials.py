@@ -1,0 +1,39 @@
+"""Passwords that checks log in with: out of files or systemd credentials, never out of the configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.probes.failures import ours
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNREADABLE = "password not readable"
+_LONGEST = 1024
+
+
+class Secrets:
+    """Reads a password whenever it is needed, so that a changed one takes effect; keeps none."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """``environment`` names the folder of systemd's credentials, where there is one."""
+        folder = environment.get("CREDENTIALS_DIRECTORY")
+        self._credentials = Path(folder) if folder else None
+
+    def read(self, file: Path) -> str:
+        """Give the one line of the credential of the file's name, else of the file.
+
+        Raises ``NotOkError``, unknown, where neither can be read or what stands there is not one line.
+        """
+        credential = self._credentials / file.name if self._credentials else None
+        try:
+            with (credential if credential and credential.exists() else file).open(encoding="utf-8") as opened:
+                lines = opened.read(_LONGEST).splitlines()
+        except (OSError, UnicodeError):
+            raise ours(UNREADABLE) from None
+        if len(lines) != 1 or not lines[0]:
+            raise ours(UNREADABLE)
+        return lines[0]

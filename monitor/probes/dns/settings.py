@@ -1,0 +1,62 @@
+"""The keys of the check type ``dns``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.probes.settings import anything, key, port_key
+from monitor.probes.wire_settings import HostSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_PORT = 53
+
+
+def _understood(name: str) -> Callable[[str], bool]:
+    def understood(text: str) -> bool:
+        # who asks no name server does not wait for the library
+        from monitor.probes.dns.records import is_understood  # noqa: PLC0415
+
+        return is_understood(name, text)
+
+    return understood
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsSettings(HostSettings):
+    """The keys of type ``dns``."""
+
+    query: str = key(
+        doc="the name that is asked for",
+        allowed='a domain name like "www.example.com"',
+        check=_understood("query"),
+    )
+    port: int = port_key(DEFAULT_PORT)
+    record: str = key(
+        default="SOA",
+        doc="the type of record that is asked for",
+        allowed='a type of record like "A", "AAAA", "MX", "SOA"',
+        check=_understood("record"),
+    )
+    rcode: str = key(
+        default="NOERROR",
+        doc="the code that the answer must have",
+        allowed='a code like "NOERROR", "NXDOMAIN", "REFUSED"',
+        check=_understood("rcode"),
+    )
+    answers: tuple[str, ...] = key(
+        default=(),
+        doc="records that must be among the answers; none: any record of that type",
+        allowed='a list of records as a zone file has them: ["192.0.2.1"], ["10 mail.example.com."]',
+        check=anything,
+    )
+
+    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - nobody logs in
+        """Say which key does not fit the others, and what is allowed."""
+        from monitor.probes.dns.records import are_records  # noqa: PLC0415 - see above
+
+        if not are_records(self.record, self.answers):
+            return "answers", f"a list of {self.record} records as a zone file has them"
+        return None

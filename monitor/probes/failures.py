@@ -1,0 +1,116 @@
+"""Whose fault is it: the monitor must not accuse (reading.md 4.1, 5).
+
+An error that the monitor's own machine raised says nothing about the server; one that came from the network does. The
+kernel gives both by the same numbers, so where a number is ambiguous the machine's own routing table is asked.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from monitor.model import Outcome, Reason
+
+if TYPE_CHECKING:
+    from monitor.probes.net.address import Address
+
+
+class NotOkError(Exception):
+    """Ends an attempt that did not succeed, with whose fault that was and why."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        self.outcome = outcome
+        self.reason = reason
+        super().__init__(reason)
+
+
+def failed(word: Reason, detail: str = "") -> NotOkError:
+    """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.of``."""
+    return NotOkError(Outcome.FAIL, word.of(detail))
+
+
+def ours(reason: str) -> NotOkError:
+    """Say that the monitor is at fault."""
+    return NotOkError(Outcome.UNKNOWN, reason)
+
+
+NO_ROUTE = "no route"
+NO_PERMISSION = "not permitted"
+
+_THEIRS = {
+    errno.ECONNREFUSED: (Reason.REFUSED, ""),
+    errno.ECONNRESET: (Reason.RESET, ""),
+    errno.ECONNABORTED: (Reason.RESET, ""),
+    errno.EPIPE: (Reason.RESET, ""),
+    errno.ETIMEDOUT: (Reason.TIMEOUT, ""),
+    errno.EHOSTDOWN: (Reason.UNREACHABLE, "host"),
+    errno.ENONET: (Reason.UNREACHABLE, "host"),
+    errno.ENOPROTOOPT: (Reason.UNREACHABLE, "protocol"),
+    errno.EPROTO: (Reason.PROTOCOL, ""),
+}
+"""What only a packet from the network can cause."""
+
+_EITHER = {
+    errno.EHOSTUNREACH: (Reason.UNREACHABLE, "host"),
+    errno.ENETUNREACH: (Reason.UNREACHABLE, "network"),
+    errno.EACCES: (Reason.UNREACHABLE, "prohibited"),
+}
+"""What an ICMP error from the network causes, and the machine's own lack of a route too."""
+
+_OURS = {
+    errno.EHOSTUNREACH: NO_ROUTE,
+    errno.ENETUNREACH: NO_ROUTE,
+    errno.EINVAL: NO_ROUTE,  # a blackhole route, among others
+    errno.ENETDOWN: "network down",
+    errno.ENODEV: "no such interface",
+    errno.ENXIO: "no such interface",
+    errno.EACCES: NO_PERMISSION,
+    errno.EPERM: NO_PERMISSION,  # the machine's own packet filter says so too
+    errno.EADDRNOTAVAIL: "no local address",
+    errno.EADDRINUSE: "no local address",
+    errno.EAFNOSUPPORT: "address family not supported",
+    errno.EMFILE: "no file descriptor",
+    errno.ENFILE: "no file descriptor",
+    errno.ENOBUFS: "no buffer space",
+    errno.ENOMEM: "no buffer space",
+    errno.EAGAIN: "no buffer space",
+    errno.EMSGSIZE: "packet too large",
+}
+
+
+def local(error: OSError) -> NotOkError:
+    """Judge an error that only this machine can have raised (a socket not made, a datagram not taken): always ours."""
+    return ours(_OURS.get(error.errno or 0) or _name(error))
+
+
+def of_connection(error: OSError, address: Address | None) -> NotOkError:
+    """Judge an error of connecting to or talking with ``address``; None where it is not known.
+
+    A number that is not known to come from the network is ours: better nothing said than something wrong.
+    """
+    number = error.errno or 0
+    if number in _THEIRS:
+        return failed(*_THEIRS[number])
+    if isinstance(error, ConnectionError) and not number:  # the event loop raises some without a number
+        return failed(Reason.RESET)
+    if number in _EITHER and address is not None:
+        return route_fault(address) or failed(*_EITHER[number])
+    return local(error)
+
+
+def route_fault(address: Address) -> NotOkError | None:
+    """Ask the machine's own routing table about ``address``: None where a packet would leave, else what keeps it.
+
+    Connecting a datagram socket looks the route up and sends nothing.
+    """
+    try:
+        with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address.sockaddr(port=9))
+    except OSError as error:
+        return local(error)
+    return None
+
+
+def _name(error: OSError) -> str:
+    return f"error {errno.errorcode.get(error.errno or 0, type(error).__name__)}"

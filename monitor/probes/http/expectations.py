@@ -1,0 +1,118 @@
+"""What a web server's answer must be: status, headers, text that is there or not, JSON, a regular expression."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from monitor.model import Reason
+from monitor.probes.failures import failed
+from monitor.probes.http_wanted import Place, header_expected, place, status_ranges
+from monitor.probes.regex_search import Pattern
+
+if TYPE_CHECKING:
+    from monitor.probes.answer import Answer
+    from monitor.probes.http.settings import HttpSettings
+
+TURKISH = "cp1254"
+"""Pages that name their encoding only inside themselves are read in UTF-8 and in this one too."""
+MOST_JSON = 256 * 1024
+"""Bytes of a document: the parser lets nobody else run meanwhile, for tens of milliseconds at a megabyte."""
+
+
+def expectations(settings: HttpSettings) -> Expectations:
+    """Give those of a check; checks that expect the same share them."""
+    return _shared(
+        settings.status,
+        settings.expect_headers,
+        settings.expect_json,
+        expect=settings.expect,
+        forbid=settings.forbid,
+        pattern=settings.expect_pattern,
+    )
+
+
+class Expectations:
+    """Those of one check."""
+
+    __slots__ = ("_expect", "_forbid", "_headers", "_places", "_ranges", "pattern")
+
+    def __init__(  # one text for each key
+        self,
+        status: tuple[str, ...],
+        headers: tuple[str, ...],
+        places: tuple[str, ...],
+        *,
+        expect: str | None,
+        forbid: str | None,
+        pattern: str | None,
+    ) -> None:
+        self._ranges = status_ranges(status)
+        self._headers = tuple(header_expected(text) for text in headers)
+        self._places = tuple(place(text) for text in places)
+        self._expect = expect
+        self._forbid = forbid
+        self.pattern = None if pattern is None else Pattern(pattern)
+        """What takes its time to be searched for: the caller does it, elsewhere."""
+
+    @property
+    def of_the_body(self) -> bool:
+        """Whether the body is looked at."""
+        return bool(self._expect is not None or self._forbid is not None or self._places or self.pattern)
+
+    def accept(self, answer: Answer) -> None:
+        """Judge status and headers; raises ``NotOkError``."""
+        if not any(answer.status in codes for codes in self._ranges):
+            raise failed(Reason.STATUS, str(answer.status))
+        for name, text in self._headers:
+            if not any(text in value for value in answer.headers(name)):
+                raise failed(Reason.CONTENT, "header not found")
+
+    def judge(self, answer: Answer) -> None:
+        """Judge the body, but for the pattern; raises ``NotOkError``."""
+        if self._expect is not None and not _contains(answer.body, self._expect, answer.charset):
+            raise failed(Reason.CONTENT, "text not found")
+        if self._forbid is not None and _contains(answer.body, self._forbid, answer.charset):
+            raise failed(Reason.CONTENT, "forbidden text")
+        if self._places:
+            document = _document(answer.body)
+            for each in self._places:
+                if not _is_there(document, each):
+                    raise failed(Reason.CONTENT, "JSON differs")
+
+
+_shared = lru_cache(maxsize=1024)(Expectations)
+
+
+def _document(body: bytes) -> Any:
+    if len(body) > MOST_JSON:
+        raise failed(Reason.CONTENT, "JSON too long")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise failed(Reason.CONTENT, "no JSON") from None
+
+
+def _is_there(document: Any, wanted: Place) -> bool:
+    found = document
+    for part in wanted.path:
+        inside: Any = found if isinstance(found, list if isinstance(part, int) else dict) else ()
+        try:
+            found = inside[part]
+        except (LookupError, TypeError):
+            return False
+    # true is no number here, whatever Python says
+    return type(found) is type(wanted.value) and bool(found == wanted.value)
+
+
+def _contains(body: bytes, text: str, charset: str | None) -> bool:
+    # where a mark at the beginning tells the order of bytes, text in the middle has none, and is in either
+    named = (f"{charset}_le", f"{charset}_be") if charset in ("utf_16", "utf_32") else (charset or "utf-8",)
+    for encoding in dict.fromkeys((*named, "utf-8", TURKISH)):
+        try:
+            if text.encode(encoding) in body:
+                return True
+        except (LookupError, UnicodeError):  # the answer names an encoding of something else, or without such a letter
+            continue
+    return False

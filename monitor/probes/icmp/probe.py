@@ -1,0 +1,82 @@
+"""ICMP echo: does the address answer a ping."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from monitor.probes.failures import NotOkError
+from monitor.probes.icmp.echo_socket import EchoSocket
+from monitor.probes.net.resolver import literal
+from monitor.probes.probe import Step
+from monitor.probes.trace import FIRST_BYTE, RESOLVE, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.probes.icmp.settings import IcmpSettings
+    from monitor.probes.net.address import Address
+    from monitor.probes.probe import Attempt, Target
+    from monitor.probes.resources import Instruments
+    from monitor.probes.trace import Trail
+
+
+class IcmpProbe:
+    """Sends one echo request and waits for the answer."""
+
+    __slots__ = ("_clock", "_host", "_pinger", "_resolver")
+
+    def __init__(self, settings: IcmpSettings, instruments: Instruments) -> None:
+        self._host = settings.host
+        self._clock = instruments.clock
+        self._pinger = instruments.pinger
+        self._resolver = instruments.resolver
+
+    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
+        """Try once without a task; False, and nothing done, where the host must be looked up first."""
+        try:
+            address = literal(self._host or target.host)
+        except NotOkError:
+            return False
+        if address is None:
+            return False
+        self._pinger.ping(address, timeout, done)
+        return True
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
+        """Try once: the answer, the network's error, or nothing within ``timeout`` seconds."""
+        found: list[Address] = []
+
+        async def resolve(trail: Trail) -> None:
+            trail.begin(RESOLVE)
+            found.extend(await self._resolver.routed(self._host or target.host))
+            trail.end(str(found[0]))
+
+        started = self._clock.monotonic()
+        resolved = await follow(self._clock, timeout, resolve)
+        if not found:
+            return resolved
+        landed: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+        left = timeout - (self._clock.monotonic() - started)
+        self._pinger.ping(found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt))
+        attempt = await landed
+        steps = attempt.steps or (Step(FIRST_BYTE, attempt.latency_us or 0, str(found[0])),)
+        return attempt._replace(steps=(*resolved.steps, *steps))
+
+
+def icmp_permission() -> str | None:
+    """Say in one line what would permit ICMP to this process; None where it is permitted."""
+    try:
+        EchoSocket(socket.AF_INET).close()
+    except PermissionError:
+        return (
+            'ICMP is not permitted: allow it with `sysctl -w net.ipv4.ping_group_range="0 2147483647"`, or give the '
+            "monitor CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW in its unit, or "
+            f"`setcap cap_net_raw+ep {os.path.realpath(sys.executable)}`)"
+        )
+    except OSError:  # out of descriptors, no IPv4: not a matter of permission
+        return None
+    return None

@@ -1,0 +1,87 @@
+"""A key exchange of SSH by curve25519 (RFC 8731), up to the proof that the server has its host key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from monitor.model import Reason
+from monitor.probes.failures import failed
+from monitor.probes.ssh.strings import read_string, string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
+    b"ecdsa-sha2-nistp256": (ec.SECP256R1(), hashes.SHA256()),
+    b"ecdsa-sha2-nistp384": (ec.SECP384R1(), hashes.SHA384()),
+    b"ecdsa-sha2-nistp521": (ec.SECP521R1(), hashes.SHA512()),
+}
+_RSA_HASHES: dict[bytes, hashes.HashAlgorithm] = {b"rsa-sha2-512": hashes.SHA512(), b"rsa-sha2-256": hashes.SHA256()}
+
+
+class Exchange:
+    """One exchange: send ``own_offer`` and ``public``, then ``finish`` with what comes back."""
+
+    def __init__(self, own_version: bytes, version: bytes, own_offer: bytes, offer: bytes) -> None:
+        """``own_offer`` and ``offer`` are the payloads of both KEXINIT packets, versions without line ends."""
+        self.own_offer = own_offer
+        self._said = b"".join(map(string, (own_version, version, own_offer, offer)))
+        self._secret = X25519PrivateKey.generate()
+        self.public = string(self._secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+    def finish(self, reply: bytes) -> str:
+        """Give the fingerprint of the host key out of the reply; raises ``NotOkError`` where it is not proven."""
+        host_key, place = read_string(reply, 0)
+        point, place = read_string(reply, place)
+        signature, _ = read_string(reply, place)
+        try:
+            shared = self._secret.exchange(X25519PublicKey.from_public_bytes(point))
+        except ValueError:
+            raise failed(Reason.PROTOCOL) from None
+        parts = self._said + string(host_key) + self.public + string(point) + _number(shared)
+        try:
+            _verifier(host_key, signature)(hashlib.sha256(parts).digest())
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            raise failed(Reason.HOST_KEY, "bad signature") from None
+        digest = base64.b64encode(hashlib.sha256(host_key).digest()).decode()
+        return f"SHA256:{digest.rstrip('=')}"
+
+
+def _verifier(host_key: bytes, signature: bytes) -> Callable[[bytes], None]:
+    """Give what verifies a signature by a host key; it raises ``InvalidSignature``, this ``ValueError``."""
+    kind, place = read_string(host_key, 0)
+    method, after = read_string(signature, 0)
+    proof, _ = read_string(signature, after)
+    if kind == b"ssh-ed25519":
+        raw, _ = read_string(host_key, place)
+        return lambda data: ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(proof, data)
+    if kind in _CURVES:
+        curve, digest = _CURVES[kind]
+        _, place = read_string(host_key, place)
+        point, _ = read_string(host_key, place)
+        public = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+        r, place = read_string(proof, 0)
+        s, _ = read_string(proof, place)
+        dss = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+        return lambda data: public.verify(dss, data, ec.ECDSA(digest))
+    if kind == b"ssh-rsa" and method in _RSA_HASHES:
+        exponent, place = read_string(host_key, place)
+        modulus, _ = read_string(host_key, place)
+        key = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
+        return lambda data: key.verify(proof, data, padding.PKCS1v15(), _RSA_HASHES[method])
+    raise ValueError(kind)
+
+
+def _number(data: bytes) -> bytes:
+    """Write an unsigned number as SSH does: no zeros before it, but one where it would look negative."""
+    stripped = data.lstrip(b"\0")
+    return string(b"\0" + stripped if stripped and stripped[0] & 0x80 else stripped)

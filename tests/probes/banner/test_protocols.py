@@ -1,0 +1,233 @@
+"""The banner protocols: one test over all of the table, against a server that plays the other part."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from monitor.model import Outcome
+from monitor.probes.banner.protocols import DIALOGUES, Dialogue, Only
+from tests.probes.scripted_server import Server
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.probes.conftest import Try
+
+USER, PASSWORD = "sla", 'çok "gizli" 42'
+SASL = "AHNsYQDDp29rICJnaXpsaSIgNDI="
+MULTI = b"250-mail.example\r\n250-PIPELINING\r\n250 STARTTLS"
+
+
+@dataclass
+class Part:
+    """What a server says to what it hears, by the first words; it remembers what it heard."""
+
+    greeting: bytes
+    replies: Mapping[str, bytes]
+    tls: ssl.SSLContext | None = None
+    heard: list[str] = field(default_factory=list)
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.greeting:
+            writer.write(self.greeting + b"\r\n")
+        while line := (await reader.readline()).decode().rstrip("\r\n"):
+            self.heard.append(line)
+            reply = next(reply for start, reply in self.replies.items() if line.startswith(start))
+            writer.write(reply + b"\r\n")
+            await writer.drain()
+            if reply.endswith(b"go") and self.tls is not None:
+                await writer.start_tls(self.tls)
+
+
+PARTS: dict[str, tuple[bytes, dict[str, bytes]]] = {
+    "smtp": (
+        b"220-mail.example\r\n220 ESMTP",
+        {"EHLO [127.0.0.1]": MULTI, "STARTTLS": b"220 go", f"AUTH PLAIN {SASL}": b"235 ok", "QUIT": b"221 bye"},
+    ),
+    "imap": (
+        b"* OK ready",
+        {
+            "m1 CAPABILITY": b"* CAPABILITY IMAP4rev1\r\nm1 OK done",
+            "m2 STARTTLS": b"m2 OK go",
+            "m3 CAPABILITY": b"* CAPABILITY IMAP4rev1\r\nm3 OK done",
+            'm4 LOGIN "sla" "çok \\"gizli\\" 42"': b"m4 OK in",
+            "m5 LOGOUT": b"* BYE\r\nm5 OK done",
+        },
+    ),
+    "pop3": (
+        b"+OK ready <1@x>",
+        {
+            "CAPA": b"+OK\r\nTOP\r\nSTLS\r\n.",
+            "STLS": b"+OK go",
+            "USER sla": b"+OK",
+            f"PASS {PASSWORD}": b"+OK in",
+            "QUIT": b"+OK bye",
+        },
+    ),
+    "ftp": (
+        b"220-hello\r\n  all of you\r\n220 ready",
+        {"AUTH TLS": b"234 go", "USER sla": b"331 and?", f"PASS {PASSWORD}": b"230 in", "QUIT": b"221 bye"},
+    ),
+    "redis": (
+        b"",
+        {'AUTH "sla" "çok \\"gizli\\" 42"': b"+OK", "PING": b"+PONG", "QUIT": b"+OK"},
+    ),
+}
+PARTS |= {"submission": PARTS["smtp"], "smtps": PARTS["smtp"], "imaps": PARTS["imap"], "pop3s": PARTS["pop3"]}
+BAD = {"smtp": b"421 no", "imap": b"* BYE no", "pop3": b"-ERR no", "ftp": b"421 no", "redis": b"-LOADING no"}
+BAD |= {"submission": BAD["smtp"], "smtps": BAD["smtp"], "imaps": BAD["imap"], "pop3s": BAD["pop3"]}
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def keys(authority: trustme.CA, tmp_path: Path) -> dict[str, Any]:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    return {"ca_file": tmp_path / "ca.pem", "user": USER, "password_file": tmp_path / "password"}
+
+
+def part(dialogue: Dialogue, tls: ssl.SSLContext | None = None, **other: bytes) -> Part:
+    greeting, replies = PARTS[dialogue.name]
+    return Part(other.pop("greeting", greeting), replies | other, tls)
+
+
+def server(played: Part, dialogue: Dialogue, tls: ssl.SSLContext | None) -> Server:
+    return Server(played, tls if dialogue.tls else None)
+
+
+dialogues = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.name)
+
+
+@dialogues
+async def test_a_server_that_plays_its_part_is_ok(attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext) -> None:
+    played = part(dialogue)
+    plain = {"starttls": False} if dialogue.starttls is not None else {}
+    async with server(played, dialogue, tls) as started:
+        seen = await attempt(dialogue.name, port=started.port, verify_certificate=False, **plain)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (seen.steps, played.heard)
+    assert len(played.heard) == sum(
+        turn.send is not None for turn in dialogue.turns if turn.only in (Only.ALWAYS, Only.ANONYMOUS)
+    )
+    assert (seen.cert_expiry is not None) is dialogue.tls
+    assert [step.name for step in seen.steps].count("first-byte") == 1
+
+
+@dialogues
+async def test_tls_and_a_login_go_through_and_the_password_is_not_seen(
+    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+) -> None:
+    played = part(dialogue, tls)
+    upgrade = {"starttls": True} if dialogue.starttls is not None else {}
+    async with server(played, dialogue, tls) as started:
+        seen = await attempt(dialogue.name, port=started.port, **keys, **upgrade)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (seen.steps, played.heard)
+    assert any("gizli" in line or SASL in line for line in played.heard)
+    assert not [step for step in seen.steps if "gizli" in step.text or SASL in step.text]
+    assert (seen.cert_expiry is not None) is (dialogue.tls or dialogue.starttls is not None)
+
+
+@dialogues
+async def test_every_reply_is_judged(
+    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+) -> None:
+    upgrade = {"starttls": True} if dialogue.starttls is not None else {}
+    _, replies = PARTS[dialogue.name]
+    for said in replies:
+        # a server may hang up instead of saying goodbye, but not refuse to
+        bad = b"m%c NO" % said[1].encode() if dialogue.name.startswith("imap") else BAD[dialogue.name]
+        played = part(dialogue, tls, **{said: bad})
+        async with server(played, dialogue, tls) as started:
+            seen = await attempt(dialogue.name, port=started.port, **keys, **upgrade)
+        if said == "CAPA" or not any(line.startswith(said) for line in played.heard):
+            assert seen.outcome is Outcome.OK
+            continue
+        words = ("AUTH PLAIN", "m4 LOGIN", "USER", "PASS", 'AUTH "')
+        word = "login" if said.startswith(words) else "tls" if said.endswith(("TLS", "STLS")) else "status"
+        assert (seen.outcome, seen.reason.partition(":")[0]) == (Outcome.FAIL, word), (said, seen.steps)
+
+
+@dialogues
+async def test_a_greeting_that_says_no_is_a_failure_with_its_code(
+    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext
+) -> None:
+    if not PARTS[dialogue.name][0]:
+        return
+    bad = BAD[dialogue.name]
+    async with server(part(dialogue, greeting=bad), dialogue, tls) as started:
+        seen = await attempt(dialogue.name, port=started.port, verify_certificate=False)
+    code = "BYE" if dialogue.name.startswith("imap") else bad.split()[0].decode()
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, f"status: {code}")
+
+
+@dialogues
+async def test_hanging_up_instead_of_saying_goodbye_is_no_failure(
+    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext
+) -> None:
+    greeting, replies = PARTS[dialogue.name]
+    goodbye = dialogue.turns[-1].send
+    assert goodbye is not None
+
+    class Impolite(Part):
+        async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if self.greeting:
+                writer.write(self.greeting + b"\r\n")
+            while not (line := (await reader.readline()).decode()).startswith(goodbye or " "):
+                writer.write(next(reply for start, reply in self.replies.items() if line.startswith(start)) + b"\r\n")
+
+    plain = {"starttls": False} if dialogue.starttls is not None else {}
+    async with server(Impolite(greeting, replies), dialogue, tls) as started:
+        seen = await attempt(dialogue.name, port=started.port, verify_certificate=False, **plain)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, "")
+
+
+async def test_what_was_said_before_tls_does_not_count_after_it(attempt: Try, tls: ssl.SSLContext) -> None:
+    smtp = next(each for each in DIALOGUES if each.name == "smtp")
+    played = part(smtp, tls, STARTTLS=b"220 go\r\n250 injected")
+    async with Server(played) as started:
+        seen = await attempt("smtp", port=started.port, starttls=True, verify_certificate=False)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: data before TLS")
+
+
+async def test_a_password_that_cannot_be_read_is_the_monitors_fault(
+    attempt: Try, tls: ssl.SSLContext, keys: dict[str, Any]
+) -> None:
+    imaps = next(each for each in DIALOGUES if each.name == "imaps")
+    spoils: tuple[Callable[[Path], object], ...] = (
+        lambda file: file.write_text("two\nlines\n"),
+        lambda file: file.write_text(""),
+        lambda file: file.unlink(),
+    )
+    for spoil in spoils:
+        spoil(keys["password_file"])
+        async with Server(part(imaps), tls) as started:
+            seen = await attempt("imaps", port=started.port, **keys)
+        assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "password not readable")
+
+
+@pytest.mark.parametrize("login", [False, True])
+async def test_a_redis_that_takes_no_more_clients_says_so_whoever_asks(
+    attempt: Try, tls: ssl.SSLContext, keys: dict[str, Any], *, login: bool
+) -> None:
+    full = b"-ERR max number of clients reached"
+    played = Part(b"", dict.fromkeys(PARTS["redis"][1], full), None)
+    async with Server(played, tls if login else None) as started:
+        seen = await attempt("redis", port=started.port, **({"tls": True} | keys if login else {}))
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "too_many_connections")

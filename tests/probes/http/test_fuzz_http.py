@@ -1,0 +1,113 @@
+"""What web servers answer, spoilt or made up: answers, redirects, documents; each is read or judged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.probes.answer import MOST_BODY, Answer
+from monitor.probes.http.expectations import expectations
+from monitor.probes.http.messages import ask
+from monitor.probes.http.settings import HttpSettings
+from tests.probes.mutations import FUZZ, SPOILS, Spoil, judged, spoilt
+from tests.probes.recordings import PAGES, REDIRECT
+
+
+def heard(said: bytes, cuts: list[int], given_keys: dict[str, Any], *, keep: bool, bodyless: bool) -> None:
+    """Hear it in pieces, to the end, and judge all of it."""
+    answer = Answer(keep=keep, bodyless=bodyless)
+    expected = expectations(HttpSettings(url="http://a/", **given_keys))
+    ends = [*sorted(cut % (len(said) + 1) for cut in cuts), len(said)]
+    for begin, end in zip([0, *ends], ends, strict=False):
+        answer.feed(said[begin:end])
+    if not answer.complete:
+        answer.end()
+    assert len(answer.body) <= MOST_BODY
+    assert all(each.isprintable() or each == "\n" for each in answer.shown)
+    if answer.location is not None:
+        ask("https://www.example.com/a/b?c").towards(answer.location, answer.status)
+    expected.accept(answer)
+    expected.judge(answer)
+
+
+@settings(max_examples=300 * FUZZ)
+@given(
+    page=st.sampled_from([*PAGES.values(), (REDIRECT, {})]),
+    spoils=SPOILS,
+    cuts=st.lists(st.integers(0, 2000), max_size=5),
+    keep=st.booleans(),
+    bodyless=st.booleans(),
+)
+def test_an_answer_of_a_web_server_is_read_or_judged_however_it_comes(
+    page: tuple[bytes, dict[str, Any]], spoils: list[Spoil], cuts: list[int], *, keep: bool, bodyless: bool
+) -> None:
+    said, keys = page
+    judged(lambda: heard(spoilt(said, spoils), cuts, keys, keep=keep, bodyless=bodyless))
+
+
+@settings(max_examples=300 * FUZZ)
+@given(cuts=st.lists(st.integers(0, 2000), max_size=8), page=st.sampled_from(list(PAGES.values())))
+def test_a_good_answer_is_read_however_it_is_cut(cuts: list[int], page: tuple[bytes, dict[str, Any]]) -> None:
+    heard(page[0], cuts, page[1], keep=True, bodyless=False)
+
+
+_PLACES = st.one_of(
+    st.sampled_from(
+        [
+            *("http://example.com/", "https://ğ.example:8443/x?y#z", "//[2001:db8::1%25eth0]:80/", "http://[fe80::1]/"),
+            *(
+                "http://user:pw@127.0.0.1/",
+                "../x",
+                "?a=b",
+                "#c",
+                "http://1.2.3/",
+                "http://0x7f.1/",
+                "HTTP://EXAMPLE.COM",
+            ),
+        ]
+    ).map(str.encode),
+    st.binary(max_size=80),
+    st.text(max_size=60).map(lambda host: f"http://{host}/".encode("utf-8", "replace")),
+    st.from_regex(rb"https?://[\[\]0-9a-fA-F:.%]{1,30}(:[0-9]{1,6})?/").map(bytes),
+)
+
+
+@settings(max_examples=500 * FUZZ)
+@given(place=_PLACES, spoils=st.one_of(st.just([]), SPOILS), status=st.sampled_from([301, 302, 303, 307, 308]))
+def test_a_redirect_leads_to_a_request_that_can_be_made_or_is_judged(
+    place: bytes, spoils: list[Spoil], status: int
+) -> None:
+    location = spoilt(place, spoils).decode("utf-8", "replace")
+
+    def follow() -> None:
+        further = ask("http://a.example/x", "POST").with_login("Authorization: Basic x\r\n").towards(location, status)
+        head, _, rest = further.said.partition(b"\r\n\r\n")
+        assert rest == b""
+        assert head.isascii()
+        assert all(line.isascii() and b"\0" not in line and b"\n" not in line for line in head.split(b"\r\n"))
+        assert len(head.split(b"\r\n")[0].split(b" ")) == 3
+        assert 1 <= further.port <= 65535
+        assert (b"Authorization" in head) is (further.host == "a.example" and further.port == 80 and not further.tls)
+
+    judged(follow)
+
+
+_DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["data", "items", "x", ""]), inner),
+    max_leaves=8,
+)
+_PATHS = st.sampled_from(["data", "data.items[0].x", "[0]", "items[999999]", "data.data", "$.x", "x[0][0]"])
+
+
+@settings(max_examples=300 * FUZZ)
+@given(document=_DOCUMENTS, path=_PATHS, value=_DOCUMENTS, spoils=st.one_of(st.just([]), SPOILS))
+def test_a_document_of_json_has_what_is_expected_or_is_judged(
+    document: object, path: str, value: object, spoils: list[Spoil]
+) -> None:
+    body = spoilt(json.dumps(document).encode(), spoils)
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + body
+    judged(lambda: heard(said, [], {"expect_json": (f"{path} = {json.dumps(value)}",)}, keep=True, bodyless=False))
