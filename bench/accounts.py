@@ -23,7 +23,7 @@ from bench.report import Row
 from monitor.books.accounts import Books
 from monitor.books.closing import close
 from monitor.books.correcting import last_month_drifts
-from monitor.contract.calendar import parse_month
+from monitor.sla.calendar import parse_month
 from monitor.store import database
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from bench.report import Row
 from monitor.books.accounts import Books
 from monitor.books.terms import come_into_force
 from monitor.clock import SystemClock
-from monitor.contract.calendar import month_of
-from monitor.contract.terms import CheckTerms, ServerTerms, Terms
 from monitor.engine.board import Board, CheckEntry, SubscriptionEntry
 from monitor.engine.figures import FigureKeeper
 from monitor.engine.telemetry import Telemetry
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription
 from monitor.outage import OpenOutage
+from monitor.sla.calendar import month_of
+from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.store import database, outages, results, threads
 from monitor.store.runs import put_runs
 

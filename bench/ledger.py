@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from monitor.books.terms import come_into_force
 from monitor.config import load
-from monitor.contract.calendar import month_span
 from monitor.model import CheckKey, Outcome, Result, Run, Span
 from monitor.outage import OpenOutage
+from monitor.sla.calendar import month_span
 from monitor.store import database, journal, outages, results
 from monitor.store.runs import put_runs
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

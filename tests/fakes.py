@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlite_utils import Database
 
 from monitor.books.context import Context
-from monitor.contract.terms import CheckTerms, ServerTerms, Terms
 from monitor.errors import StoreError
 from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt
+from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.store import database, hours, settling
 from monitor.store.schema import migrations
 

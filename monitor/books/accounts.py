@@ -9,15 +9,15 @@ from monitor.books.exclusions import known_exclusions
 from monitor.books.remaking import history_without
 from monitor.books.terms import versions
 from monitor.books.windows import known_windows
-from monitor.contract import maintenance as rules
-from monitor.contract.availability import Account, account
-from monitor.contract.calendar import month_text, rolling_span
-from monitor.contract.credits import Credit, credit
-from monitor.contract.segments import month_window, read_on, segments, terms_at, terms_of_window
-from monitor.contract.terms import PRODUCTS
-from monitor.contract.timeline import History
-from monitor.contract.versions import place_at
 from monitor.model import CheckKey, Outcome, Span
+from monitor.sla import maintenance as rules
+from monitor.sla.availability import Account, account
+from monitor.sla.calendar import month_text, rolling_span
+from monitor.sla.credits import Credit, credit
+from monitor.sla.segments import month_window, read_on, segments, terms_at, terms_of_window
+from monitor.sla.terms import PRODUCTS
+from monitor.sla.timeline import History
+from monitor.sla.versions import place_at
 from monitor.store import outages, results, rewriting
 from monitor.store.runs import runs_between, runs_of_all
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.availability import Exclusion
-    from monitor.contract.segments import Segment
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Outage, Run, Subscription
+    from monitor.sla.availability import Exclusion
+    from monitor.sla.segments import Segment
+    from monitor.sla.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.contract.timeline import extend
 from monitor.outage import Change, Standing, advance
+from monitor.sla.timeline import extend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

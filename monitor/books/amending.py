@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.books.exclusions import Asked, Record
     from monitor.books.maintenance import Elsewhere
-    from monitor.contract.maintenance import Window
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.maintenance import Window
+    from monitor.sla.terms import Terms
 
 
 class _Why:

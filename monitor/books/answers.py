@@ -16,24 +16,24 @@ from monitor.books.claims import ANSWERED, REFUSED, claim_of, customer_of
 from monitor.books.numbering import extents
 from monitor.books.post import message_id, post
 from monitor.books.signature import recorder
-from monitor.contract.calendar import month_after, month_of
-from monitor.contract.claims import Refusal
-from monitor.contract.segments import terms_at
-from monitor.contract.terms import measured_checks
 from monitor.errors import InputError
 from monitor.mail.claim_letters import AnswerLetter, ClaimAnswer, ClaimFacts, Records, RefusalLetter
 from monitor.mail.compose import compose
 from monitor.mail.text import one_line
 from monitor.mail.wording import instant
+from monitor.sla.calendar import month_after, month_of
+from monitor.sla.claims import Refusal
+from monitor.sla.segments import terms_at
+from monitor.sla.terms import measured_checks
 from monitor.store import journal, mailed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.contract.claims import Claim
     from monitor.mail.letters import Letter
     from monitor.model import Millis
+    from monitor.sla.claims import Claim
 
 NOT_MEASURED_BY = {"web-hosting": "5.1.2, 4.5", "server": "5.2.2, 4.4, 4.8", "colocation": "5.3.2, 4.4, 4.8"}
 """The clauses by which an outage of a check beside the measured ones does not count, by product."""

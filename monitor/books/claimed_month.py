@@ -7,13 +7,6 @@ from typing import TYPE_CHECKING
 from monitor.books.closing import closing_of
 from monitor.books.correcting import corrections_of
 from monitor.books.outages import lengths
-from monitor.contract.calendar import month_after, month_text
-from monitor.contract.credits import band
-from monitor.contract.decisions import decisions
-from monitor.contract.maintenance import short_by
-from monitor.contract.percentages import percent_text
-from monitor.contract.segments import segments
-from monitor.contract.terms import PRODUCTS
 from monitor.mail.claim_letters import (
     ClaimClosing,
     ClaimCorrection,
@@ -22,6 +15,13 @@ from monitor.mail.claim_letters import (
     ClaimMonth,
     ClaimOutage,
 )
+from monitor.sla.calendar import month_after, month_text
+from monitor.sla.credits import band
+from monitor.sla.interpretations import decisions
+from monitor.sla.maintenance import short_by
+from monitor.sla.percentages import percent_text
+from monitor.sla.segments import segments
+from monitor.sla.terms import PRODUCTS
 from monitor.store import outages
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.accounts import Books, SubscriptionAccount
-    from monitor.contract.percentages import Percent
-    from monitor.contract.terms import ProductTerms
     from monitor.model import Millis, Span
+    from monitor.sla.percentages import Percent
+    from monitor.sla.terms import ProductTerms
 
 NOT_OF_A_MONTH = frozenset({"rolling_days", "support_credit", "ticket_area"})
 """Decisions on which no availability credit hangs."""

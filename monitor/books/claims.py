@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from monitor.books.numbering import extents, next_number
 from monitor.books.signature import recorder
 from monitor.books.terms import versions
-from monitor.contract import claims as rules
-from monitor.contract.calendar import answer_due, claim_deadline
-from monitor.contract.claims import Claim, ClaimState, Refusal
-from monitor.contract.segments import segments, terms_at
 from monitor.errors import InputError
 from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
+from monitor.sla import claims as rules
+from monitor.sla.calendar import answer_due, claim_deadline
+from monitor.sla.claims import Claim, ClaimState, Refusal
+from monitor.sla.segments import segments, terms_at
 from monitor.store import journal
 
 if TYPE_CHECKING:

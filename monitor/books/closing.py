@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.books.accounts import Books
 from monitor.books.figures import figures
 from monitor.books.terms import come_into_force, in_force
-from monitor.contract.calendar import month_after, month_of, month_span, month_text, parse_month
-from monitor.contract.segments import month_window
 from monitor.errors import InputError
 from monitor.model import Span
+from monitor.sla.calendar import month_after, month_of, month_span, month_text, parse_month
+from monitor.sla.segments import month_window
 from monitor.store import evidence, journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 CLOSED: Final = "month-closed"
 _FACTS = (

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.contract.calendar import day_span, midnight
 from monitor.mail.letters import Reader
 from monitor.model import PING
+from monitor.sla.calendar import day_span, midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from monitor.contract.terms import Terms
     from monitor.model import CheckKey, Customer, Language, Millis, Server, Subscription
+    from monitor.sla.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from monitor.books.accounts import Books
 from monitor.books.closing import CLOSED, closing_of, last_over
 from monitor.books.figures import figures
 from monitor.books.terms import come_into_force, in_force
-from monitor.contract.calendar import month_after, month_of, month_text, parse_month
-from monitor.contract.versions import place_at
 from monitor.model import Span
+from monitor.sla.calendar import month_after, month_of, month_text, parse_month
+from monitor.sla.versions import place_at
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.closing import Closing
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 DAY = 86_400_000
 CORRECTED = "month-corrected"

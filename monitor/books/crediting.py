@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from monitor.books.hardware import broken_in
 from monitor.books.numbering import extents
 from monitor.books.tickets import missed_in
-from monitor.contract.calendar import month_after, month_text
-from monitor.contract.credits import Credit, amount, capped, hardware_credit
-from monitor.contract.hardware import OWNED
-from monitor.contract.terms import PRODUCTS
-from monitor.contract.tickets import CREDIT_CLAUSE
+from monitor.sla.calendar import month_after, month_text
+from monitor.sla.credits import Credit, amount, capped, hardware_credit
+from monitor.sla.hardware import OWNED
+from monitor.sla.terms import PRODUCTS
+from monitor.sla.tickets import CREDIT_CLAUSE
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.accounts import Books, SubscriptionAccount
-    from monitor.contract.hardware import Case
-    from monitor.contract.tickets import Clock
     from monitor.model import Millis, Subscription
+    from monitor.sla.hardware import Case
+    from monitor.sla.tickets import Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.books.accounts import Books
-from monitor.contract.calendar import month_of
-from monitor.contract.outlook import Figures
+from monitor.sla.calendar import month_of
+from monitor.sla.live.window_figures import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from monitor.books.accounts import Accounts
     from monitor.books.keeping import Keeping
-    from monitor.contract.outlook import WindowName
+    from monitor.sla.live.window_figures import WindowName
 
 
 FEW = 20

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from monitor.books.numbering import extents, next_number
 from monitor.books.signature import recorder
 from monitor.books.terms import versions
-from monitor.contract.exclusions import Exclusion
-from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 from monitor.errors import InputError
 from monitor.mail.text import one_line
 from monitor.model import Span
+from monitor.sla.exclusions import Exclusion
+from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 from monitor.store import journal, results
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 KINDS = ("exclusion-added", "exclusion-withdrawn")
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.books.windows import KINDS
-from monitor.contract import maintenance as rules
-from monitor.contract.availability import account
-from monitor.contract.segments import segments, terms_at, terms_at_end
-from monitor.contract.terms import PRODUCTS
-from monitor.contract.timeline import read_at
 from monitor.model import CheckKey, Outcome, Span
+from monitor.sla import maintenance as rules
+from monitor.sla.availability import account
+from monitor.sla.segments import segments, terms_at, terms_at_end
+from monitor.sla.terms import PRODUCTS
+from monitor.sla.timeline import read_at
 from monitor.store import evidence, journal, results
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from monitor.books.accounts import Books
     from monitor.books.exclusions import Record
-    from monitor.contract.availability import Account
-    from monitor.contract.maintenance import Part, Window
     from monitor.model import Millis, Outage, Run
+    from monitor.sla.availability import Account
+    from monitor.sla.maintenance import Part, Window
     from monitor.store.evidence import Evidence
 
 Kind: TypeAlias = Literal["up", "down", "excluded", "unknown"]

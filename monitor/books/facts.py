@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from itertools import compress, pairwise
 from typing import TYPE_CHECKING
 
-from monitor.contract import maintenance as rules
-from monitor.contract.calendar import month_of, rolling_span
-from monitor.contract.course import FAR
-from monitor.contract.segments import month_window
-from monitor.contract.versions import place_at
+from monitor.sla import maintenance as rules
+from monitor.sla.calendar import month_of, rolling_span
+from monitor.sla.live.classified_time import FAR
+from monitor.sla.segments import month_window
+from monitor.sla.versions import place_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from monitor.books.accounts import Books
-    from monitor.contract.exclusions import Exclusion
-    from monitor.contract.segments import Segment
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Span
+    from monitor.sla.exclusions import Exclusion
+    from monitor.sla.segments import Segment
+    from monitor.sla.terms import Terms
 
 
 _MONTH = 33 * 86_400_000

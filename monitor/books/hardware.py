@@ -8,11 +8,11 @@ from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import asked_for, broken_within
 from monitor.books.terms import versions
-from monitor.contract import hardware as rules
-from monitor.contract.hardware import Case, CaseState
 from monitor.errors import InputError
 from monitor.mail.text import one_line
 from monitor.mail.wording import instant
+from monitor.sla import hardware as rules
+from monitor.sla.hardware import Case, CaseState
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Span
+    from monitor.sla.terms import Terms
 
 OPENED, REPLACED = KINDS = ("hardware-opened", "hardware-replaced")
 

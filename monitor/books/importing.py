@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 PIECE = 50_000
 """Results of one journal entry: so many are digested at once."""

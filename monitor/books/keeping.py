@@ -1,7 +1,7 @@
 """The figures of every subscription, kept: advanced by what is new in the books, not computed again.
 
-What each instant counts as is kept for every subscription (``contract/course.py``), and how the figures of both windows
-go on (``contract/outlook.py``). Only what a new run, a silent check or a recorded fact touches is read again, and of
+What each instant counts as is kept for every subscription (``sla/live/classified_time.py``), and how the figures of both windows
+go on (``sla/live/window_figures.py``). Only what a new run, a silent check or a recorded fact touches is read again, and of
 the results only those that came after what is settled.
 """
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from monitor.books import exclusions, windows
 from monitor.books.accounts import Books
 from monitor.books.facts import Facts, versions_since
-from monitor.contract.calendar import rolling_span
-from monitor.contract.course import FAR
-from monitor.contract.kept import keep, resume
-from monitor.contract.outlook import calendar_outlook, rolling_outlook
-from monitor.contract.segments import promises, segments
 from monitor.model import CheckKey, Span
+from monitor.sla.calendar import rolling_span
+from monitor.sla.kept import keep, resume
+from monitor.sla.live.classified_time import FAR
+from monitor.sla.live.window_figures import calendar_outlook, rolling_outlook
+from monitor.sla.segments import promises, segments
 from monitor.store import journal, results, rewriting
 from monitor.store.runs import runs_between
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.course import Course
-    from monitor.contract.exclusions import Exclusion
-    from monitor.contract.kept import Kept
-    from monitor.contract.outlook import Figures, Outlook, WindowName
-    from monitor.contract.segments import Promise, Segment
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Run
+    from monitor.sla.exclusions import Exclusion
+    from monitor.sla.kept import Kept
+    from monitor.sla.live.classified_time import Course
+    from monitor.sla.live.window_figures import Figures, Outlook, WindowName
+    from monitor.sla.segments import Promise, Segment
+    from monitor.sla.terms import Terms
 
 FACTS: Final = ("terms", *windows.KINDS, *exclusions.KINDS)
 """What figures hang on, besides results."""

@@ -14,20 +14,20 @@ from monitor.books.numbering import next_number
 from monitor.books.post import post
 from monitor.books.signature import recorder
 from monitor.books.windows import known_windows
-from monitor.contract import maintenance as rules
 from monitor.errors import InputError
 from monitor.mail.compose import compose
 from monitor.mail.letters import MaintenanceLetter
 from monitor.mail.text import one_line
+from monitor.sla import maintenance as rules
 from monitor.store import journal, mailed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.contract.maintenance import Window
     from monitor.mail.letters import Change
     from monitor.model import Millis
+    from monitor.sla.maintenance import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.contract.availability import excluded_of
-from monitor.contract.timeline import Lengths, outage_lengths
 from monitor.model import Span
+from monitor.sla.availability import excluded_of
+from monitor.sla.timeline import Lengths, outage_lengths
 
 if TYPE_CHECKING:
     from monitor.books.accounts import Books

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.hardware import Case
-    from monitor.contract.terms import Terms
-    from monitor.contract.tickets import Clock
     from monitor.model import Millis
+    from monitor.sla.hardware import Case
+    from monitor.sla.terms import Terms
+    from monitor.sla.tickets import Clock
 
 
 @dataclass(frozen=True, slots=True)

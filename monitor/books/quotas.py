@@ -9,19 +9,19 @@ from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import agreed_at, asked_for
 from monitor.books.terms import versions
-from monitor.contract import quotas as rules
-from monitor.contract.quotas import Use, amount_text
 from monitor.errors import InputError
 from monitor.mail.text import one_line
+from monitor.sla import quotas as rules
+from monitor.sla.quotas import Use, amount_text
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.subscribed import Agreed
-    from monitor.contract.quotas import QuotaKind
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Span
+    from monitor.sla.quotas import QuotaKind
+    from monitor.sla.terms import Terms
 
 USED = "quota-used"
 

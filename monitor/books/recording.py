@@ -15,10 +15,10 @@ from monitor.books import notices
 from monitor.books.batches import close_batch
 from monitor.books.remembered import Batch, CheckBooks, OpenBatch, open_outage, run_on
 from monitor.books.windows import known_windows
-from monitor.contract.maintenance import active
-from monitor.contract.timeline import extend
 from monitor.model import Run
 from monitor.outage import Alerting, Change, Notice, Standing, advance, decide
+from monitor.sla.maintenance import active
+from monitor.sla.timeline import extend
 from monitor.store import journal, outages, results
 from monitor.store.runs import grow_runs, last_oks, last_runs, put_runs
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from monitor.books.context import Context
     from monitor.books.remembered import Recorded
-    from monitor.contract.maintenance import Window
     from monitor.model import CheckKey, Millis, Outage, Result
     from monitor.outage import OpenOutage
+    from monitor.sla.maintenance import Window
 
 _AT = attrgetter("at")
 DAY = 86_400_000

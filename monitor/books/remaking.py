@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.books.numbering import told_until
-from monitor.contract.segments import terms_at
-from monitor.contract.timeline import History, extend
 from monitor.model import CheckKey, Outage, Result, Run
 from monitor.outage import Change, Standing, advance
+from monitor.sla.segments import terms_at
+from monitor.sla.timeline import History, extend
 from monitor.store import results, rewriting
 from monitor.store.runs import all_runs
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
     from monitor.outage import OpenOutage
+    from monitor.sla.terms import Terms
 
 
 @dataclass

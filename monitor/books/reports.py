@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.books.closing import close_recorded
 from monitor.books.post import post
-from monitor.contract.percentages import percent_text
 from monitor.mail.compose import compose
 from monitor.mail.letters import MonthLine, ReportLetter
+from monitor.sla.percentages import percent_text
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from monitor.books.closing import Closing
     from monitor.books.context import Context
-    from monitor.contract.percentages import Percent
     from monitor.model import Millis
+    from monitor.sla.percentages import Percent
 
 
 def close_and_report(db: Database, context: Context, when: tuple[int, int], at: Millis, by: str) -> Closing:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.books.accounts import Books
-from monitor.contract.availability import account
-from monitor.contract.calendar import rolling_span
-from monitor.contract.maintenance import active
-from monitor.contract.segments import Segment
-from monitor.contract.terms import PRODUCTS
 from monitor.model import PING, Outcome, State
+from monitor.sla.availability import account
+from monitor.sla.calendar import rolling_span
+from monitor.sla.maintenance import active
+from monitor.sla.segments import Segment
+from monitor.sla.terms import PRODUCTS
 from monitor.store import outages, results
 from monitor.store.runs import last_runs
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.contract.percentages import Percent
     from monitor.model import Check, CheckKey, Millis, Server
+    from monitor.sla.percentages import Percent
 
 _STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: State.UNKNOWN}
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.contract.segments import terms_at_end
 from monitor.errors import InputError
 from monitor.mail.wording import instant
 from monitor.model import Span
+from monitor.sla.segments import terms_at_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis, Subscription
+    from monitor.sla.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

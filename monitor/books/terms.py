@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.contract.terms import TermsReader, terms_body, terms_from_body
-from monitor.contract.versions import Versions
+from monitor.sla.terms import TermsReader, terms_body, terms_from_body
+from monitor.sla.versions import Versions
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 
 def come_into_force(db: Database, terms: Terms, at: Millis) -> int | None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.contract.tickets import Channel, Ticket
     from monitor.model import Millis
+    from monitor.sla.tickets import Channel, Ticket
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from monitor.books.numbering import next_number
 from monitor.books.signature import recorder
 from monitor.books.subscribed import asked_for, broken_within
-from monitor.contract import ticket_area
-from monitor.contract import tickets as rules
-from monitor.contract.tickets import Clock, Ticket
 from monitor.errors import InputError
 from monitor.mail.text import one_line
 from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
+from monitor.sla import portal_downtime
+from monitor.sla import tickets as rules
+from monitor.sla.tickets import Clock, Ticket
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.accounts import Books
-    from monitor.contract.intervals import Intervals
-    from monitor.contract.terms import Terms
-    from monitor.contract.tickets import Channel
     from monitor.model import Millis
+    from monitor.sla.interval_set import Intervals
+    from monitor.sla.terms import Terms
+    from monitor.sla.tickets import Channel
 
 OPENED, RESPONDED = KINDS = ("ticket-opened", "ticket-responded")
 
@@ -146,9 +146,9 @@ def clocks(books: Books, some: Collection[Ticket]) -> tuple[Clock, ...]:
 
 def _away(books: Books, window: Span) -> Intervals:
     """Say when the ticket area was away (5.4.3)."""
-    parts = ticket_area.stretches(books.versions, window)
+    parts = portal_downtime.stretches(books.versions, window)
     keys = [(CheckKey(part.server, name), part.span) for part in parts for name in part.checks]
-    return ticket_area.away(parts, {key: books.history(*key) for key in keys}, books.exclusions, books.at)
+    return portal_downtime.away(parts, {key: books.history(*key) for key in keys}, books.exclusions, books.at)
 
 
 def waiting(db: Database, books: Books) -> tuple[Clock, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.contract import maintenance as rules
+from monitor.sla import maintenance as rules
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.maintenance import Window
     from monitor.model import Millis
+    from monitor.sla.maintenance import Window
 
 KINDS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.books.accounts import Books
 from monitor.books.outages import lengths
-from monitor.contract.calendar import claim_deadline, month_of
-from monitor.contract.percentages import percent_text
 from monitor.mail.letters import (
     Fell,
     FlappingBegan,
@@ -18,6 +16,8 @@ from monitor.mail.letters import (
     Standing,
 )
 from monitor.model import CheckKey, State
+from monitor.sla.calendar import claim_deadline, month_of
+from monitor.sla.percentages import percent_text
 from monitor.store import outages
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import click
 
 from monitor.clock import SystemClock
 from monitor.config import load
-from monitor.contract.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.engine.collector import undisturbed
 from monitor.errors import InputError
+from monitor.sla.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.store import database, results
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from monitor.books.correcting import corrections_of
 from monitor.books.outages import lengths
 from monitor.cli.app import App, human, json_option, print_json, print_table, utc
 from monitor.cli.figures import closed_document, correction_document, record_of, told
-from monitor.contract.calendar import month_of, parse_month
-from monitor.contract.percentages import percent_text
 from monitor.errors import InputError
+from monitor.sla.calendar import month_of, parse_month
+from monitor.sla.percentages import percent_text
 from monitor.store import outages as store
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from monitor.books.accounts import Accounts, SubscriptionAccount
     from monitor.books.closing import Closing
     from monitor.books.correcting import Correction
-    from monitor.contract.percentages import Percent
-    from monitor.contract.timeline import Lengths
     from monitor.model import Millis, Outage
+    from monitor.sla.percentages import Percent
+    from monitor.sla.timeline import Lengths
 
 LONGEST_DAYS = 36_600
 

@@ -9,15 +9,15 @@ import click
 from monitor.books import answers
 from monitor.books import claims as books
 from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, seconds, utc
-from monitor.contract.claims import Refusal
 from monitor.mail.wording import deadline
+from monitor.sla.claims import Refusal
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.claims import Claim
     from monitor.model import Millis
+    from monitor.sla.claims import Claim
 
 _INSTANTS = frozenset({"start", "end", "until", "at", "began", "opened_at", "deadline", "answer_due"})
 _LENGTHS = frozenset({"up", "down", "excluded", "unknown", "counted", "least", "most", "length", "short_by"})

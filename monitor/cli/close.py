@@ -10,8 +10,8 @@ from monitor.books.reports import report
 from monitor.books.signature import recorder
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.figures import closed_document, record
-from monitor.contract.calendar import parse_month
 from monitor.mail.text import counted
+from monitor.sla.calendar import parse_month
 
 
 @click.command()

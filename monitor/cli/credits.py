@@ -11,8 +11,8 @@ import click
 from monitor.books.accounts import Books
 from monitor.books.crediting import owed
 from monitor.cli.app import App, print_json, print_table
-from monitor.contract.calendar import month_text, parse_month
 from monitor.errors import InputError
+from monitor.sla.calendar import month_text, parse_month
 
 if TYPE_CHECKING:
     from monitor.books.crediting import Owed

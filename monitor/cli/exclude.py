@@ -9,9 +9,9 @@ import click
 from monitor.books import amending
 from monitor.books import exclusions as books
 from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
-from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 from monitor.errors import InputError
 from monitor.model import Span
+from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 
 if TYPE_CHECKING:
     from monitor.books.exclusions import Record

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.books.figures import figures
 from monitor.cli.app import human, seconds, utc
-from monitor.contract.percentages import percent_text
+from monitor.sla.percentages import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

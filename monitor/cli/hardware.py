@@ -8,13 +8,13 @@ import click
 
 from monitor.books import hardware as books
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
-from monitor.contract.hardware import CLAUSE, OWNED
-from monitor.contract.terms import PRODUCTS
 from monitor.errors import InputError
+from monitor.sla.hardware import CLAUSE, OWNED
+from monitor.sla.terms import PRODUCTS
 
 if TYPE_CHECKING:
-    from monitor.contract.hardware import Case
     from monitor.model import Millis
+    from monitor.sla.hardware import Case
 
 
 @click.group()

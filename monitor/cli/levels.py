@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import json_option, print_json, print_table
-from monitor.contract.levels import CATALOGUE, LEVELS
+from monitor.sla.support_levels import CATALOGUE, LEVELS
 
 if TYPE_CHECKING:
-    from monitor.contract.levels import Cell, SupportLevel
+    from monitor.sla.support_levels import Cell, SupportLevel
 
 
 @click.command()

@@ -11,8 +11,8 @@ from monitor.books import maintenance as books
 from monitor.books.maintenance import Asked, Elsewhere
 from monitor.books.windows import known_windows
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
-from monitor.contract.maintenance import qualifies, short_by, state
 from monitor.errors import InputError
+from monitor.sla.maintenance import qualifies, short_by, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.books.context import Context
-    from monitor.contract.maintenance import Window
     from monitor.model import Millis
+    from monitor.sla.maintenance import Window
 
 
 @click.group()

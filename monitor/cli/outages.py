@@ -9,9 +9,9 @@ import click
 from monitor.books.accounts import Books
 from monitor.books.outages import lengths
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
-from monitor.contract.calendar import parse_month
-from monitor.contract.segments import month_window
 from monitor.errors import InputError
+from monitor.sla.calendar import parse_month
+from monitor.sla.segments import month_window
 from monitor.store import outages as store
 from monitor.store import results
 

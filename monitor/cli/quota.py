@@ -9,12 +9,12 @@ import click
 from monitor.books import quotas as books
 from monitor.books.quotas import Asked, Overdraft
 from monitor.cli.app import App, json_option, print_json, print_table, utc
-from monitor.contract.quotas import KINDS, UNITS, QuotaKind, amount_of, amount_text
 from monitor.errors import InputError
+from monitor.sla.quotas import KINDS, UNITS, QuotaKind, amount_of, amount_text
 
 if TYPE_CHECKING:
     from monitor.books.quotas import Quota
-    from monitor.contract.quotas import Use
+    from monitor.sla.quotas import Use
 
 
 @click.group()

@@ -11,8 +11,8 @@ from monitor.books.promises import promises
 from monitor.books.standing import standings
 from monitor.cli import waiting as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
-from monitor.contract.percentages import percent_text
 from monitor.mail.text import counted
+from monitor.sla.percentages import percent_text
 from monitor.store import lock, notes, outbox
 
 if TYPE_CHECKING:

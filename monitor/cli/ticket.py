@@ -13,16 +13,16 @@ from monitor.books.ticket_import import Clashes, take_in
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.cli.lines import BadLines, opened
 from monitor.cli.ticket_file import CHANNELS, lines
-from monitor.contract.segments import terms_at
-from monitor.contract.tickets import CLAUSE, Channel, reachable
 from monitor.errors import InputError
 from monitor.mail.text import counted
+from monitor.sla.segments import terms_at
+from monitor.sla.tickets import CLAUSE, Channel, reachable
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.tickets import Clock, Ticket
     from monitor.model import Millis
+    from monitor.sla.tickets import Clock, Ticket
 
 
 @click.group()

@@ -8,13 +8,13 @@ from monitor.books.subscribed import agreed_at, why_not
 from monitor.books.ticket_import import Line
 from monitor.cli.app import moment
 from monitor.cli.lines import BadLines, quoted, rows
-from monitor.contract.tickets import Channel
+from monitor.sla.tickets import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from monitor.contract.terms import Terms
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
 
 HEADER = ["ticket", "subscription", "channel", "opened", "responded"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

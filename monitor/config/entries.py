@@ -11,9 +11,9 @@ from monitor.config.kinds import identifier
 from monitor.config.services import SERVICE, CheckType, reachability, read_service
 from monitor.config.tables import CUSTOMER, SERVER, SUBSCRIPTION
 from monitor.config.toml import shown
-from monitor.contract.levels import LEVELS
 from monitor.mail.text import counted
 from monitor.model import Check, CheckKey, Customer, Server, Subscription
+from monitor.sla.support_levels import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.config.faults import nearest
 from monitor.config.toml import shown
-from monitor.contract.terms import PRODUCTS, WEB_TYPES
+from monitor.sla.terms import PRODUCTS, WEB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from monitor.contract.terms import CheckTerms, ServerTerms, Terms
 from monitor.errors import InputError
+from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from monitor.config.kinds import seconds_text
 from monitor.config.services import SERVICE
 from monitor.config.toml import table_lines
-from monitor.contract.levels import LEVELS
 from monitor.model import PING
+from monitor.sla.support_levels import LEVELS
 
 if TYPE_CHECKING:
     from monitor.config.settings import Config

@@ -27,8 +27,8 @@ from monitor.config.kinds import (
     zone,
 )
 from monitor.config.settings import Security, TransportName
-from monitor.contract.levels import LEVELS
 from monitor.model import CreditPolicy, Language, Product, Rounding
+from monitor.sla.support_levels import LEVELS
 
 MONITOR: Final = (
     Key("data_dir", path, "data"),

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.contract.outlook import Figures, WindowName
 from monitor.engine.slices import let_go
 from monitor.engine.views import ActiveWindow, CheckEntry, CheckView, Problem, SubscriptionEntry, SubscriptionView
 from monitor.model import PING, CheckKey, State
+from monitor.sla.live.window_figures import Figures, WindowName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

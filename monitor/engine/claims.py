@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from monitor.books.claims import Waiting
     from monitor.books.context import Context
-    from monitor.contract.claims import Claim
     from monitor.engine.telemetry import Telemetry
     from monitor.model import Millis
+    from monitor.sla.claims import Claim
     from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)

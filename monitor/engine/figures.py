@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from monitor.books.drifts import Drift
     from monitor.clock import Clock
-    from monitor.contract.terms import Terms
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
     from monitor.model import CheckKey, Millis
+    from monitor.sla.terms import Terms
     from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from monitor.contract.terms import PRODUCTS
 from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
 from monitor.engine.telling import over, tell_operators, trouble
 from monitor.mail.letters import OperatorNews
 from monitor.model import PING, Outcome, State
+from monitor.sla.terms import PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

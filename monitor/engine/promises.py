@@ -11,9 +11,9 @@ from monitor.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.contract.terms import Terms
     from monitor.engine.telemetry import Telemetry
     from monitor.model import Millis
+    from monitor.sla.terms import Terms
     from monitor.store.threads import Thread
 
 log = logging.getLogger(__name__)

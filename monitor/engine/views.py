@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from monitor.model import CheckKey, State
 
 if TYPE_CHECKING:
-    from monitor.contract.outlook import Figures, WindowName
     from monitor.model import Certificate, Millis, Outcome
     from monitor.probes.probe import Phases
+    from monitor.sla.live.window_figures import Figures, WindowName
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.books.maintenance import Elsewhere
     from monitor.books.remembered import Recorded
-    from monitor.contract.maintenance import Window
     from monitor.model import Millis, Outage, Result
+    from monitor.sla.maintenance import Window
     from monitor.store.outbox import Mail
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from monitor.books import maintenance
 from monitor.books.accounts import Accounts, Books
 from monitor.books.windows import known_windows
-from monitor.contract.maintenance import WindowState, state
 from monitor.model import CheckKey, Outcome, Span
+from monitor.sla.maintenance import WindowState, state
 from monitor.store import database
 from tests.books.desk import Desk
 from tests.fakes import (

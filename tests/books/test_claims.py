@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 
 from monitor.books import answers
 from monitor.books.claims import claims, open_claim, waiting
-from monitor.contract.calendar import claim_deadline
-from monitor.contract.claims import ClaimState, Refusal
 from monitor.errors import InputError
 from monitor.model import CheckKey
+from monitor.sla.calendar import claim_deadline
+from monitor.sla.claims import ClaimState, Refusal
 from monitor.store import database, journal
 from tests.books.desk import Desk
-from tests.contract.test_business_days import HOLIDAYS_2026
-from tests.contract.worlds import QUICK
-from tests.contract.worlds import at as instant
 from tests.fakes import DAY, HOUR, MINUTE, START, a_context, a_customer, a_server, a_subscription, told
+from tests.sla.sla_fixtures import QUICK
+from tests.sla.sla_fixtures import at as instant
+from tests.sla.test_business_days import HOLIDAYS_2026
 
 if TYPE_CHECKING:
-    from monitor.contract.claims import Claim
     from monitor.model import Language, Millis
+    from monitor.sla.claims import Claim
     from monitor.store.outbox import Mail
 
 PING = CheckKey("web-01", "ping")

@@ -26,10 +26,10 @@ from monitor.books.figures import figures
 from monitor.books.recording import Recording
 from monitor.books.terms import come_into_force
 from monitor.books.verify import verify
-from monitor.contract.calendar import month_span
-from monitor.contract.terms import RECORDED_CLAUSES
 from monitor.errors import InputError
 from monitor.model import CheckKey, Outcome, Result, Span
+from monitor.sla.calendar import month_span
+from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, outages, staging
 from tests.books.test_importing import KEY, STEP, TERMS, new_books
 from tests.fakes import a_context

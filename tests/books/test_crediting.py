@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from monitor.books.accounts import Books
 from monitor.books.crediting import Cause, _under_the_cap
-from monitor.contract.credits import Credit, amount
 from monitor.model import Subscription
+from monitor.sla.credits import Credit, amount
 from tests.books.test_importing import NOW, TERMS, new_books
 
 if TYPE_CHECKING:

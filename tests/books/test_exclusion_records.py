@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from monitor.books.accounts import Books
 from monitor.books.exclusions import Asked, add, known_exclusions, withdraw
-from monitor.contract.terms import RECORDED_CLAUSES
 from monitor.model import Outcome, Span
+from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, journal, outages
 from tests.books.test_importing import NOW, START, STEP, TERMS, import_into, moments, new_books
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.contract.availability import Account
     from monitor.model import Millis
+    from monitor.sla.availability import Account
 
 OK, FAIL = Outcome.OK, Outcome.FAIL
 LATER = NOW + 1_000_000

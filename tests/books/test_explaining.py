@@ -13,8 +13,8 @@ from monitor.books.accounts import Books
 from monitor.books.exclusions import Asked, add
 from monitor.books.explaining import explain
 from monitor.books.importing import take_in
-from monitor.contract.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
 from monitor.model import Outcome, Span, Subscription
+from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
 from monitor.store import database, journal, outages, staging
 from tests.books.test_importing import START, STEP, TERMS, new_books
 

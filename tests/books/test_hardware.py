@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from monitor.books import hardware
 from monitor.books.accounts import Books
 from monitor.books.crediting import owed
-from monitor.contract.hardware import Opened, Replaced, cases
 from monitor.errors import InputError
+from monitor.sla.hardware import Opened, Replaced, cases
 from tests.books.desk import Desk
 from tests.fakes import DAY, HOUR, START, a_context, a_server, a_subscription
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
     from monitor.books.crediting import Owed
-    from monitor.contract.hardware import Case
     from monitor.model import Millis, Product
+    from monitor.sla.hardware import Case
 
 NAME = "acme-web-01"
 OCTOBER, NOVEMBER = (2026, 10), (2026, 11)

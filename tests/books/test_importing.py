@@ -11,9 +11,9 @@ from sqlite_utils import Database
 from monitor.books.accounts import Books
 from monitor.books.importing import take_in
 from monitor.books.verify import verify
-from monitor.contract.terms import CheckTerms, ServerTerms, Terms
-from monitor.contract.timeline import runs_of
 from monitor.model import CheckKey, Outcome, Result, Span, Subscription
+from monitor.sla.terms import CheckTerms, ServerTerms, Terms
+from monitor.sla.timeline import runs_of
 from monitor.store import database, outages, results, staging
 from monitor.store.runs import all_runs
 from monitor.store.schema import migrations

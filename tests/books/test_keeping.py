@@ -15,9 +15,9 @@ from monitor.books.exclusions import Asked
 from monitor.books.importing import take_in
 from monitor.books.keeping import Keeping
 from monitor.books.windows import known_windows
-from monitor.contract.maintenance import WindowState, state
 from monitor.errors import InputError
 from monitor.model import CheckKey, Span
+from monitor.sla.maintenance import WindowState, state
 from monitor.store import database, staging
 from tests.books.desk import Desk
 from tests.books.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
@@ -25,8 +25,8 @@ from tests.fakes import DAY, FAIL, HOUR, LETTERS, MINUTE, OK, START, a_context, 
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
-    from monitor.contract.outlook import Figures
     from monitor.model import Millis, Outcome, Result
+    from monitor.sla.live.window_figures import Figures
 
 KEYS = (PING, SITE, SHOP)
 

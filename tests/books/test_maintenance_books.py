@@ -11,8 +11,8 @@ from monitor.books import maintenance
 from monitor.books.maintenance import Elsewhere
 from monitor.books.verify import verify
 from monitor.books.windows import known_windows
-from monitor.contract.maintenance import WindowState, short_by, state
 from monitor.errors import InputError
+from monitor.sla.maintenance import WindowState, short_by, state
 from monitor.store import database, journal, outbox
 from tests.books.desk import Desk
 from tests.fakes import (
@@ -32,8 +32,8 @@ from tests.fakes import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from monitor.contract.availability import Account
-    from monitor.contract.maintenance import Window
+    from monitor.sla.availability import Account
+    from monitor.sla.maintenance import Window
     from monitor.store.outbox import Mail
 
 NOTICE = 96 * HOUR

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from monitor.books import quotas
 from monitor.books.quotas import Asked, Overdraft
-from monitor.contract.quotas import amount_of, amount_text, included
 from monitor.errors import InputError
+from monitor.sla.quotas import amount_of, amount_text, included
 from monitor.store import journal
 from tests.books.desk import Desk
-from tests.contract.worlds import QUICK
 from tests.fakes import DAY, HOUR, START, a_context, a_server, a_subscription, retimed
+from tests.sla.sla_fixtures import QUICK
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
-    from monitor.contract.quotas import QuotaKind
     from monitor.model import Millis
+    from monitor.sla.quotas import QuotaKind
 
 NAME = "acme-web-01"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.books.recording import Recording
 from monitor.books.verify import verify
-from monitor.contract.timeline import runs_of
 from monitor.model import CheckKey, Outage, Outcome, Result
+from monitor.sla.timeline import runs_of
 from monitor.store import database, journal, outages, outbox, results
 from monitor.store.runs import all_runs
 from tests.books.desk import Desk, key_of

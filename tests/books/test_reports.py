@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.books.closing import close, closing_of
 from monitor.books.reports import close_and_report, report
-from monitor.contract.calendar import month_of, month_span
+from monitor.sla.calendar import month_of, month_span
 from monitor.store import database
 from tests.books.desk import Desk
 from tests.fakes import HOUR, START, a_context, a_customer, a_server, a_subscription

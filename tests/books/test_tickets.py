@@ -15,19 +15,19 @@ from monitor.books import exclusions, tickets
 from monitor.books.crediting import owed
 from monitor.books.exclusions import Asked
 from monitor.books.ticket_import import Clashes, Line, take_in
-from monitor.contract.intervals import Intervals
-from monitor.contract.tickets import Clock, Opened, Responded
-from monitor.contract.tickets import tickets as folded
 from monitor.errors import InputError
 from monitor.model import Span
+from monitor.sla.interval_set import Intervals
+from monitor.sla.tickets import Clock, Opened, Responded
+from monitor.sla.tickets import tickets as folded
 from tests.books.desk import Desk
-from tests.contract.worlds import QUICK
 from tests.fakes import DAY, HOUR, MINUTE, START, a_context, a_server, a_subscription
+from tests.sla.sla_fixtures import QUICK
 
 if TYPE_CHECKING:
     from monitor.books.context import Context
-    from monitor.contract.tickets import Channel, Ticket
     from monitor.model import Millis
+    from monitor.sla.tickets import Channel, Ticket
 
 NAME = "acme-web-01"
 OCTOBER, NOVEMBER = (2026, 10), (2026, 11)

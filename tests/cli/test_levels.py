@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.contract.levels import CATALOGUE, LEVELS
+from monitor.sla.support_levels import CATALOGUE, LEVELS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation

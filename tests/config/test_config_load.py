@@ -12,9 +12,9 @@ import pytest
 
 from monitor.config import ContractSettings, EmailSettings, MonitorSettings, load
 from monitor.config.addresses import Listen
-from monitor.contract.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
 from monitor.errors import ConfigError, InputError
 from monitor.model import CheckKey, Customer, Subscription
+from monitor.sla.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
 from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION, WHOLE, faults_of, loaded
 
 EXAMPLE = """

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from monitor.books.claimed_month import NOT_OF_A_MONTH
-from monitor.contract.decisions import decisions
 from monitor.mail.claim_letters import (
     AnswerLetter,
     ClaimAnswer,
@@ -26,8 +25,9 @@ from monitor.mail.claim_letters import (
 )
 from monitor.mail.compose import WORDS, compose
 from monitor.mail.wording import SUBJECT_LENGTH
-from tests.contract.test_terms_on_paper import TERMS
+from monitor.sla.interpretations import decisions
 from tests.mail.letters import DAY, DEADLINE, ENGLISH, HOUR, MINUTE, START, TURKISH
+from tests.sla.test_agreement import TERMS
 
 if TYPE_CHECKING:
     from monitor.mail.letters import Letter, Reader

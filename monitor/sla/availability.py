@@ -1,0 +1,223 @@
+"""The accounts of one subscription over one window (reading.md 4 and 6): exact integers all the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.model import CheckKey, Span
+from monitor.sla.exclusions import Exclusion, excused, in_order, number
+from monitor.sla.interval_set import Intervals
+from monitor.sla.percentages import budget, percent
+from monitor.sla.terms import clause_order
+from monitor.sla.timeline import History, Reading, outage_down, read, together, up_throughout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from monitor.model import Millis, Outage, Rounding
+    from monitor.sla.exclusions import Excused
+    from monitor.sla.percentages import Percent
+    from monitor.sla.segments import Segment
+    from monitor.sla.timeline import Timeline
+
+__all__ = ["Account", "Charge", "Exclusion", "account", "excluded_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The time that one record excludes, in milliseconds; no instant is charged twice."""
+
+    clause: str
+    reference: str
+    length: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a window came to. ``excluded + up + down + unknown = window``, in milliseconds (reading.md 4.3)."""
+
+    span: Span | None
+    """From the start of the first segment to the end of the last; ``None`` without segments."""
+    window: Millis
+    up: Millis
+    down: Millis
+    excluded: Millis
+    unknown: Millis
+    availability: Percent | None
+    lowest: Percent | None
+    highest: Percent | None
+    experienced: Percent | None
+    coverage: Percent | None
+    exclusions: tuple[Charge, ...]
+    outages: tuple[int, ...]
+    """Ids of the outages of the measured checks that touch it."""
+    target: Percent
+    rounding: Rounding
+
+    @property
+    def target_met(self) -> bool | None:
+        """Whether the rounded figure reaches the target; ``None`` where nothing was measured."""
+        return None if self.availability is None else self.availability >= self.target
+
+    def budget_ms(self, nominal: Millis) -> Millis:
+        """Return the downtime left before the target is missed, negative after, in milliseconds.
+
+        ``nominal`` is the length of the subscription's window to its end, past ``now``; what is not known to be down
+        is taken as up. Exact: the target is met as long as it is not negative.
+        """
+        return budget(nominal - self.excluded, self.down, self.target, self.rounding)
+
+
+def account(
+    segments: Sequence[Segment],
+    histories: Mapping[CheckKey, History],
+    exclusions: Iterable[Exclusion],
+    *,
+    rounding: Rounding,
+    target: Percent,
+    now: Millis,
+) -> Account:
+    """Add up one subscription's segments, which are in order and do not overlap, to ``now``.
+
+    A check without a history was never measured: its time is unknown. Of ``exclusions`` those count that apply to a
+    segment's time, server, check and subscription; the others may be given too.
+    """
+    ordered = in_order(
+        one
+        for one in exclusions
+        if segments and one.span.start < segments[-1].span.end and one.span.end > segments[0].span.start
+    )
+    tally = _Tally()
+    touched: dict[int, Millis] = {}
+    for segment in segments:
+        span = Span(segment.span.start, min(segment.span.end, now))
+        if span.start >= span.end:
+            continue
+        checks = [histories.get(CheckKey(segment.server, name), _NOTHING) for name in segment.checks]
+        heeded = excused(ordered, segment, span)
+        if checks and not heeded.records and all(up_throughout(history, span) for history in checks):
+            tally.add_up(span)
+            continue
+        tally.add(span, _readings(checks, span, now), heeded)
+        for history in checks:
+            touched.update((one.id, one.start) for one in history.outages if _touches(one, span))
+    outages = tuple(sorted(touched, key=lambda one: (touched[one], one)))
+    return tally.account(outages, rounding, target)
+
+
+def excluded_of(outage: Outage, history: History, exclusions: Iterable[Exclusion], now: Millis) -> Millis:
+    """Return how much of an outage's counted time exclusions cover, in milliseconds, each instant once.
+
+    One limited to a subscription is not counted: the outage is everybody's.
+    """
+    down = outage_down(outage, history, now)
+    covering = Intervals(
+        one.span
+        for one in exclusions
+        if one.concerns(outage.check.server) and one.check in (None, outage.check.name) and one.subscription is None
+    )
+    return (down & covering).length
+
+
+_NOTHING = History()
+
+
+class _Tally:
+    """The sums so far."""
+
+    def __init__(self) -> None:
+        self.start: Millis | None = None
+        self.end = self.window = self.excluded = 0
+        self.up = dict.fromkeys(Reading, 0)
+        self.down = dict.fromkeys(Reading, 0)
+        self.raw_up = self.raw_down = 0
+        self.charges: dict[tuple[str, str], Millis] = {}
+
+    def add_up(self, span: Span) -> None:
+        """Add one segment in which every check was up throughout, and nothing is excluded: as ``add``, for less."""
+        self.start = span.start if self.start is None else self.start
+        self.end = span.end
+        length = span.end - span.start
+        self.window += length
+        self.raw_up += length
+        for reading in Reading:
+            self.up[reading] += length
+
+    def add(self, span: Span, readings: Mapping[Reading, Sequence[Timeline]], heeded: Excused) -> None:
+        """Add one segment: read each check, combine the checks, take out what is excluded."""
+        self.start = span.start if self.start is None else self.start
+        self.end = span.end
+        self.window += span.end - span.start
+        counted = readings[Reading.COUNTED]
+        raw = together(counted)
+        self.raw_up += raw.up.length
+        self.raw_down += raw.down.length
+        excluded = _NEVER
+        for record, time in heeded.charged([timeline.down for timeline in counted]):
+            key = record.clause, record.reference
+            self.charges[key] = self.charges.get(key, 0) + time.length
+            excluded |= time
+        self.excluded += excluded.length
+        up, down, before = 0, 0, None
+        for reading, timelines in readings.items():
+            if timelines is not before:  # where no outage comes near the three are one
+                same = timelines is counted and not heeded.by_check
+                whole = raw if same else together(timelines, heeded.by_check)
+                up, down = (whole.up - excluded).length, (whole.down - excluded).length
+                before = timelines
+            self.up[reading] += up
+            self.down[reading] += down
+
+    def account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
+        """Turn the sums into the account."""
+        up, down = self.up[Reading.COUNTED], self.down[Reading.COUNTED]
+        known = up + down
+        unknown = self.window - self.excluded - known
+        assert min(up, down, self.excluded, unknown) >= 0
+
+        def figure(reading: Reading) -> Percent | None:
+            return percent(self.up[reading], self.up[reading] + self.down[reading], rounding) if known else None
+
+        return Account(
+            span=None if self.start is None else Span(self.start, self.end),
+            window=self.window,
+            up=up,
+            down=down,
+            excluded=self.excluded,
+            unknown=unknown,
+            availability=figure(Reading.COUNTED),
+            lowest=figure(Reading.LOWEST),
+            highest=figure(Reading.HIGHEST),
+            experienced=percent(self.raw_up, self.raw_up + self.raw_down, rounding),
+            coverage=percent(known, self.window - self.excluded, rounding),
+            exclusions=tuple(
+                Charge(clause, reference, self.charges[clause, reference])
+                for clause, reference in sorted(self.charges, key=lambda key: (clause_order(key[0]), number(key[1])))
+            ),
+            outages=outages,
+            target=target,
+            rounding=rounding,
+        )
+
+
+_NEVER = Intervals()
+
+
+def _readings(checks: Sequence[History], span: Span, now: Millis) -> dict[Reading, list[Timeline]]:
+    """Read each check thrice, or once where no outage comes near: then the three are one."""
+    counted = [read(history, span, Reading.COUNTED, now) for history in checks]
+    readings = {Reading.COUNTED: counted, Reading.LOWEST: counted, Reading.HIGHEST: counted}
+    if any(_may_touch(outage, span) for history in checks for outage in history.outages):
+        for reading in (Reading.LOWEST, Reading.HIGHEST):
+            readings[reading] = [read(history, span, reading, now) for history in checks]
+    return readings
+
+
+def _touches(outage: Outage, span: Span) -> bool:
+    return outage.start < span.end and (outage.end is None or outage.end > span.start)
+
+
+def _may_touch(outage: Outage, span: Span) -> bool:
+    earliest = outage.start if outage.last_ok is None else outage.last_ok
+    return earliest < span.end and (outage.end is None or outage.end > span.start)
