@@ -20,9 +20,9 @@ import click
 
 from bench.ledger import Ledger
 from bench.report import Row
-from monitor.books.accounts import Books
-from monitor.books.closing import close
-from monitor.books.correcting import last_month_drifts
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.months.closing import close
+from monitor.ledger.months.corrections import last_month_drifts
 from monitor.sla.calendar import parse_month
 from monitor.store import database
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.report import Row
-from monitor.books.accounts import Books
-from monitor.books.terms import come_into_force
 from monitor.clock import SystemClock
 from monitor.engine.board import Board, CheckEntry, SubscriptionEntry
 from monitor.engine.figures import FigureKeeper
 from monitor.engine.telemetry import Telemetry
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.terms import come_into_force
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription
 from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_of

@@ -16,8 +16,8 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING
 
-from monitor.books.terms import come_into_force
 from monitor.config import load
+from monitor.ledger.terms import come_into_force
 from monitor.model import CheckKey, Outcome, Result, Run, Span
 from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_span

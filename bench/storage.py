@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.report import Row
-from monitor.books.batches import close_batch
+from monitor.ledger.batches import close_batch
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, hours, results, settling
 from monitor.store.packing import HOUR

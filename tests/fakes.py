@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlite_utils import Database
 
-from monitor.books.context import Context
 from monitor.errors import StoreError
+from monitor.ledger.context import Context
 from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
     from monitor.config import Config
+    from monitor.ledger.context import Context
     from monitor.model import Millis
 
 Command = TypeVar("Command", bound="Callable[..., Any]")

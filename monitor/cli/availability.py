@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.accounts import Books
-from monitor.books.closing import closing_of
-from monitor.books.correcting import corrections_of
-from monitor.books.outages import lengths
 from monitor.cli.app import App, human, json_option, print_json, print_table, utc
 from monitor.cli.figures import closed_document, correction_document, record_of, told
 from monitor.errors import InputError
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.months.closing import closing_of
+from monitor.ledger.months.corrections import corrections_of
+from monitor.ledger.outages import lengths
 from monitor.sla.calendar import month_of, parse_month
 from monitor.sla.percentages import percent_text
 from monitor.store import outages as store
@@ -20,9 +20,9 @@ from monitor.store import outages as store
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.books.accounts import Accounts, SubscriptionAccount
-    from monitor.books.closing import Closing
-    from monitor.books.correcting import Correction
+    from monitor.ledger.accounts.accounts import Accounts, SubscriptionAccount
+    from monitor.ledger.months.closing import Closing
+    from monitor.ledger.months.corrections import Correction
     from monitor.model import Millis, Outage
     from monitor.sla.percentages import Percent
     from monitor.sla.timeline import Lengths

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from monitor.books.closing import close as freeze
-from monitor.books.closing import last_over
-from monitor.books.reports import report
-from monitor.books.signature import recorder
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.figures import closed_document, record
+from monitor.ledger.months.closing import close as freeze
+from monitor.ledger.months.closing import last_over
+from monitor.ledger.months.report import report
+from monitor.ledger.recorded_by import recorder
 from monitor.mail.text import counted
 from monitor.sla.calendar import parse_month
 

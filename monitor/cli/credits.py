@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.accounts import Books
-from monitor.books.crediting import owed
 from monitor.cli.app import App, print_json, print_table
 from monitor.errors import InputError
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.credits import owed
 from monitor.sla.calendar import month_text, parse_month
 
 if TYPE_CHECKING:
-    from monitor.books.crediting import Owed
+    from monitor.ledger.accounts.credits import Owed
 
 COLUMNS = (
     "month",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books import amending
-from monitor.books import exclusions as books
 from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
 from monitor.errors import InputError
+from monitor.ledger import exclusions as books
+from monitor.ledger.months import retroactive
 from monitor.model import Span
 from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
 
 if TYPE_CHECKING:
-    from monitor.books.exclusions import Record
+    from monitor.ledger.exclusions import Record
 
 
 @click.group()
@@ -61,7 +61,7 @@ def add(
     )
     with app.writing() as db:
         at = app.now(db)
-        record = amending.exclude(db, app.config.terms(at), asked, at)
+        record = retroactive.exclude(db, app.config.terms(at), asked, at)
     _print(record, as_json=as_json)
 
 
@@ -105,7 +105,7 @@ def withdraw(app: App, *, number: int, reason: str, as_json: bool) -> None:
     """Withdraw an exclusion: it is kept, and counts no more."""
     _say_why(reason)
     with app.writing() as db:
-        record = amending.withdraw(db, number, reason, app.now(db))
+        record = retroactive.withdraw(db, number, reason, app.now(db))
     _print(record, as_json=as_json)
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.accounts import Books
-from monitor.books.explaining import checks_of
-from monitor.books.explaining import explain as ask
 from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
 from monitor.cli.exclude import document as exclusion_document
 from monitor.errors import InputError
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.explain import checks_of
+from monitor.ledger.accounts.explain import explain as ask
 
 if TYPE_CHECKING:
-    from monitor.books.explaining import CheckThen, Instant, Verdict, WindowThen
+    from monitor.ledger.accounts.explain import CheckThen, Instant, Verdict, WindowThen
 
 
 @click.command()

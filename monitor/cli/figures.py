@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.books.figures import figures
 from monitor.cli.app import human, seconds, utc
+from monitor.ledger.figures import figures
 from monitor.sla.percentages import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.books.accounts import SubscriptionAccount
-    from monitor.books.closing import Closing
-    from monitor.books.correcting import Correction
+    from monitor.ledger.accounts.accounts import SubscriptionAccount
+    from monitor.ledger.months.closing import Closing
+    from monitor.ledger.months.corrections import Correction
 
 _TIMES = ("start", "end")
 _LENGTHS = ("up", "down", "excluded", "unknown")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books import hardware as books
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.errors import InputError
+from monitor.ledger.support import hardware as books
 from monitor.sla.hardware import CLAUSE, OWNED
 from monitor.sla.terms import PRODUCTS
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books import amending
-from monitor.books import maintenance as books
-from monitor.books.maintenance import Asked, Elsewhere
-from monitor.books.windows import known_windows
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.errors import InputError
+from monitor.ledger import maintenance as books
+from monitor.ledger.maintenance import Asked, Elsewhere
+from monitor.ledger.maintenance_windows import known_windows
+from monitor.ledger.months import retroactive
 from monitor.sla.maintenance import qualifies, short_by, state
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
+    from monitor.ledger.context import Context
     from monitor.model import Millis
     from monitor.sla.maintenance import Window
 
@@ -68,7 +68,7 @@ def announce(
     span = app.time(start, "--start"), app.time(end, "--end")
     elsewhere = _elsewhere(app, announced_at, reference)
     asked = Asked(tuple(dict.fromkeys(servers)), *span, reason, emergency, elsewhere)
-    _record(app, lambda db, context, at: amending.announce(db, context, asked, at), as_json=as_json)
+    _record(app, lambda db, context, at: retroactive.announce(db, context, asked, at), as_json=as_json)
 
 
 @maintenance.command()
@@ -83,7 +83,7 @@ def extend(app: App, *, number: int, end: str, announced_at: str | None, referen
     What is added is a new announcement and needs its own 96 hours; also to a window that is over.
     """
     until, elsewhere = app.time(end, "--end"), _elsewhere(app, announced_at, reference)
-    _record(app, lambda db, context, at: amending.extend(db, context, number, until, elsewhere, at), as_json=as_json)
+    _record(app, lambda db, context, at: retroactive.extend(db, context, number, until, elsewhere, at), as_json=as_json)
 
 
 @maintenance.command()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.accounts import Books
-from monitor.books.outages import lengths
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.errors import InputError
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.outages import lengths
 from monitor.sla.calendar import parse_month
 from monitor.sla.segments import month_window
 from monitor.store import outages as store

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books import quotas as books
-from monitor.books.quotas import Asked, Overdraft
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.errors import InputError
+from monitor.ledger.support import quotas as books
+from monitor.ledger.support.quotas import Asked, Overdraft
 from monitor.sla.quotas import KINDS, UNITS, QuotaKind, amount_of, amount_text
 
 if TYPE_CHECKING:
-    from monitor.books.quotas import Quota
+    from monitor.ledger.support.quotas import Quota
     from monitor.sla.quotas import Use
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books.claims import waiting
-from monitor.books.promises import promises
-from monitor.books.standing import standings
 from monitor.cli import waiting as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.ledger.accounts.status import standings
+from monitor.ledger.claims.claims import waiting
+from monitor.ledger.support.deadlines import promises
 from monitor.mail.text import counted
 from monitor.sla.percentages import percent_text
 from monitor.store import lock, notes, outbox
@@ -18,7 +18,7 @@ from monitor.store import lock, notes, outbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.books.standing import ServerStanding
+    from monitor.ledger.accounts.status import ServerStanding
 
 _COLOURS = {"up": "green", "down": "red", "unknown": "yellow", "maintenance": "blue"}
 

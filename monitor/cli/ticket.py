@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.books import tickets as books
-from monitor.books.accounts import Books
-from monitor.books.terms import versions
-from monitor.books.ticket_import import Clashes, take_in
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
 from monitor.cli.lines import BadLines, opened
 from monitor.cli.ticket_file import CHANNELS, lines
 from monitor.errors import InputError
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.support import tickets as books
+from monitor.ledger.support.ticket_import import Clashes, take_in
+from monitor.ledger.terms import versions
 from monitor.mail.text import counted
 from monitor.sla.segments import terms_at
 from monitor.sla.tickets import CLAUSE, Channel, reachable

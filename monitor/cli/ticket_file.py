@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO, get_args
 
-from monitor.books.subscribed import agreed_at, why_not
-from monitor.books.ticket_import import Line
 from monitor.cli.app import moment
 from monitor.cli.lines import BadLines, quoted, rows
+from monitor.ledger.subscribed import agreed_at, why_not
+from monitor.ledger.support.ticket_import import Line
 from monitor.sla.tickets import Channel
 
 if TYPE_CHECKING:

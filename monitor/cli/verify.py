@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from monitor.books.verify import Verdict
-from monitor.books.verify import verify as walk
 from monitor.cli.app import App, json_option, print_json
 from monitor.cli.progress import progress
 from monitor.errors import DamagedError
+from monitor.ledger.verify import Verdict
+from monitor.ledger.verify import verify as walk
 from monitor.mail.text import counted
 from monitor.store import journal
 

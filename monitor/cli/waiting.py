@@ -10,7 +10,7 @@ from monitor.cli.app import App, utc
 from monitor.mail.text import counted
 
 if TYPE_CHECKING:
-    from monitor.books.promises import Promises, Waits
+    from monitor.ledger.support.deadlines import Promises, Waits
 
 _KINDS = (
     ("hardware", "part waits", "parts wait", "for its replacement", "for their replacement", "12 hours (5.2.2)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.books.context import Context
+from monitor.ledger.context import Context
 
 if TYPE_CHECKING:
     from monitor.config.settings import Config

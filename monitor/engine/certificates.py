@@ -6,16 +6,16 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.books.certificates import Seen, step_reached, warn
 from monitor.errors import StoreError
+from monitor.ledger.notifications.certificates import Seen, step_reached, warn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
     from monitor.engine.board import Board
+    from monitor.ledger.context import Context
     from monitor.model import CheckKey, Millis
 
 log = logging.getLogger(__name__)

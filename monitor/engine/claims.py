@@ -6,9 +6,9 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.books.claims import KINDS, waiting
 from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
+from monitor.ledger.claims.claims import KINDS, waiting
 from monitor.mail.letters import OperatorNews
 from monitor.mail.wording import instant
 from monitor.store import journal, mailed
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.claims import Waiting
-    from monitor.books.context import Context
     from monitor.engine.telemetry import Telemetry
+    from monitor.ledger.claims.claims import Waiting
+    from monitor.ledger.context import Context
     from monitor.model import Millis
     from monitor.sla.claims import Claim
     from monitor.store.threads import Thread

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.books.correcting import DAEMON, put_into_force
-from monitor.books.recording import Recording
 from monitor.engine.board import Board
 from monitor.engine.collector import settling
 from monitor.engine.dispatcher import Dispatcher
@@ -26,6 +24,8 @@ from monitor.engine.sweep import Sweeper
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
+from monitor.ledger.months.corrections import DAEMON, put_into_force
+from monitor.ledger.results.recording import Recording
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
 from monitor.probes.probe import Target

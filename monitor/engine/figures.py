@@ -1,6 +1,6 @@
 """Keeps the figures of the page and the metrics up to date: what changed is read away from the loop, the rest advances.
 
-The figures of a subscription go on in straight lines until something happens to it (``books/keeping.py``). So after a
+The figures of a subscription go on in straight lines until something happens to it (``ledger/live/figures.py``). So after a
 sweep only a few are read from the books, in the reader's thread, and all of them are advanced to the same moment here,
 a slice at a time. Once a day everything is computed again from the beginning, and has to come to the same.
 """
@@ -12,20 +12,20 @@ import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from monitor.books.drifts import drifts
-from monitor.books.keeping import Keeping
 from monitor.engine.collector import undisturbed
 from monitor.engine.slices import slices
 from monitor.errors import StoreError
+from monitor.ledger.live.figures import Keeping
+from monitor.ledger.live.self_check import drifts
 from monitor.mail.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from monitor.books.drifts import Drift
     from monitor.clock import Clock
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
+    from monitor.ledger.live.self_check import Drift
     from monitor.model import CheckKey, Millis
     from monitor.sla.terms import Terms
     from monitor.store.threads import Thread

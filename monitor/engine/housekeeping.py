@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.books.closing import months_due
-from monitor.books.correcting import DAEMON, last_month_drifts, settle_last_month
-from monitor.books.reports import close_and_report
-from monitor.books.verify import Verdict, verify
 from monitor.errors import DamagedError, StoreError
+from monitor.ledger.months.closing import months_due
+from monitor.ledger.months.corrections import DAEMON, last_month_drifts, settle_last_month
+from monitor.ledger.months.report import close_and_report
+from monitor.ledger.verify import Verdict, verify
 from monitor.mail.letters import OperatorNews
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from monitor.books.context import Context
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
+    from monitor.ledger.context import Context
     from monitor.model import Millis
     from monitor.store.threads import Thread
 

@@ -11,8 +11,8 @@ from monitor.engine.promises import PromiseKeeper
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from monitor.books.context import Context
     from monitor.engine.core import Engine
+    from monitor.ledger.context import Context
     from monitor.store.threads import Thread
 
 

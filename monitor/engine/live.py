@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
-    from monitor.books.recording import Recording
-    from monitor.books.remembered import Recorded
     from monitor.engine.board import Board
     from monitor.engine.telemetry import Telemetry
+    from monitor.ledger.context import Context
+    from monitor.ledger.remembered import Recorded
+    from monitor.ledger.results.recording import Recording
     from monitor.model import Certificate, CheckKey, Millis, Outage, Result, Run
     from monitor.probes.probe import Phases
     from monitor.store.outbox import Mail

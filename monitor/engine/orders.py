@@ -14,7 +14,7 @@ from monitor.probes.door import door
 from monitor.probes.probe import Target
 
 if TYPE_CHECKING:
-    from monitor.books.context import Context
+    from monitor.ledger.context import Context
     from monitor.mail.transport import Transport
     from monitor.model import Check, CheckKey, Millis, Server
     from monitor.probes.cycle import Plan

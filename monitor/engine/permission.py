@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
     from monitor.engine.board import Board
+    from monitor.ledger.context import Context
     from monitor.model import Millis
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from monitor.books.promises import promises
 from monitor.errors import StoreError
+from monitor.ledger.support.deadlines import promises
 
 if TYPE_CHECKING:
     from collections.abc import Callable

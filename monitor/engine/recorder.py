@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.recording import Recording
-    from monitor.books.remembered import Recorded
     from monitor.clock import Clock
     from monitor.engine.telemetry import Telemetry
     from monitor.engine.timescale import Timescale
+    from monitor.ledger.remembered import Recorded
+    from monitor.ledger.results.recording import Recording
     from monitor.model import Millis, Result
     from monitor.store.threads import Thread
 

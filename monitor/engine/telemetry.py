@@ -16,7 +16,7 @@ from monitor.probes.icmp.in_flight import PingCounts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitor.books.promises import Promises
+    from monitor.ledger.support.deadlines import Promises
     from monitor.model import Millis
 
 LATENCY_BOUNDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.books.post import post
+from monitor.ledger.notifications.mail_queue import post
 from monitor.mail.compose import compose
 from monitor.mail.letters import OperatorLetter, OperatorNews
 from monitor.store import notes
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.context import Context
+    from monitor.ledger.context import Context
     from monitor.model import Millis
 
 _TOLD: Final = "told"

@@ -21,9 +21,9 @@ from monitor.web.series import Labelled, Scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.books.promises import Promises, Waits
     from monitor.engine.board import Board
     from monitor.engine.telemetry import ProberCounts, Telemetry
+    from monitor.ledger.support.deadlines import Promises, Waits
     from monitor.model import Millis
     from monitor.web.series import Source
 

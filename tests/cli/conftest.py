@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.books.recording import Recording
-from monitor.books.terms import come_into_force
 from monitor.cli import status_of
 from monitor.config import load
 from monitor.config.context import context_of
+from monitor.ledger.results.recording import Recording
+from monitor.ledger.terms import come_into_force
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database
 

@@ -12,8 +12,8 @@ from monitor.mail.certificates import CertificateLetter, ExpiringCertificate
 from monitor.mail.compose import compose
 from monitor.mail.letters import Reader
 from monitor.model import Certificate, CheckKey, Outcome, Result
-from tests.books.desk import Desk
 from tests.fakes import DAY, HOUR, MINUTE, START, InlineWriter, a_context, a_server, a_subscription
+from tests.ledger.ledger_fixture import Desk
 
 if TYPE_CHECKING:
     from monitor.model import Millis

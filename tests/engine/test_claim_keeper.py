@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.books import answers
-from monitor.books.claims import open_claim
 from monitor.engine.claims import ClaimKeeper
 from monitor.engine.telemetry import Telemetry
+from monitor.ledger.claims import answers
+from monitor.ledger.claims.claims import open_claim
 from monitor.store import database
-from tests.books.desk import Desk
 from tests.fakes import DAY, HOUR, START, InlineReader, InlineWriter, a_context, a_server, a_subscription
+from tests.ledger.ledger_fixture import Desk
 
 if TYPE_CHECKING:
     from monitor.model import Millis

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from monitor.books.accounts import Books
 from monitor.engine.board import Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.engine.figures import FigureKeeper
 from monitor.engine.telemetry import Telemetry
 from monitor.errors import StoreError
+from monitor.ledger.accounts.accounts import Books
 from monitor.model import CheckKey
-from tests.books.desk import Desk
 from tests.fakes import LETTERS, MINUTE, START, FakeClock, InlineReader, a_context, a_result, a_server, a_subscription
+from tests.ledger.ledger_fixture import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

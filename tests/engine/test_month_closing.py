@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.books.closing import closing_of
-from monitor.books.correcting import DAEMON, LATER_RESULTS, corrections_of
-from monitor.books.recording import Recording
-from monitor.books.terms import come_into_force
 from monitor.engine.board import Board
 from monitor.engine.housekeeping import Housekeeping
 from monitor.engine.telemetry import Telemetry
+from monitor.ledger.months.closing import closing_of
+from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, corrections_of
+from monitor.ledger.results.recording import Recording
+from monitor.ledger.terms import come_into_force
 from monitor.mail.letters import OperatorNews
 from monitor.model import Outcome, Result
 from monitor.store import threads
-from tests.books.test_importing import KEY, STEP, TERMS
 from tests.fakes import FakeMessenger, a_context
+from tests.ledger.results.test_importing import KEY, STEP, TERMS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

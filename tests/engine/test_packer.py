@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.books.verify import verify
 from monitor.engine.packer import ROWS, Packer
 from monitor.errors import StoreError
+from monitor.ledger.verify import verify
 from monitor.model import CheckKey
 from monitor.store import database, hours, results, settling
-from tests.books.desk import Desk
 from tests.fakes import (
     HOUR,
     MINUTE,
@@ -28,6 +27,7 @@ from tests.fakes import (
     a_subscription,
     crashing,
 )
+from tests.ledger.ledger_fixture import Desk
 
 if TYPE_CHECKING:
     from pathlib import Path

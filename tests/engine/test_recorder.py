@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.books import maintenance
-from monitor.books.recording import Recording
-from monitor.books.verify import verify
 from monitor.engine.recorder import PATIENCE, TICK, Recorder
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
+from monitor.ledger import maintenance
+from monitor.ledger.results.recording import Recording
+from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome
 from monitor.store import database, journal, outages, outbox, results
 from tests.fakes import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.books.remembered import Recorded
+    from monitor.ledger.remembered import Recorded
     from monitor.model import Millis, Result
 
 T = TypeVar("T")

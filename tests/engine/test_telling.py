@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.books.recording import Recording
 from monitor.engine.board import Board
 from monitor.engine.live import Live
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.telling import over, tell_operators, trouble
+from monitor.ledger.results.recording import Recording
 from monitor.mail.letters import OperatorNews
 from monitor.mail.wording import instant
 from monitor.store import database, outbox

@@ -12,11 +12,11 @@ from shutil import copyfile
 
 import pytest
 
-from monitor.books.verify import verify
 from monitor.engine.packer import Packer
+from monitor.ledger.verify import verify
 from monitor.store import database, hours, results, threads
-from tests.books.desk import Desk
 from tests.fakes import HOUR, MINUTE, START, a_context, a_server, a_subscription
+from tests.ledger.ledger_fixture import Desk
 
 pytestmark = pytest.mark.integration
 

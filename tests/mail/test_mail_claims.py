@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from monitor.books.claimed_month import NOT_OF_A_MONTH
+from monitor.ledger.claimed_month import NOT_OF_A_MONTH
 from monitor.mail.claim_letters import (
     AnswerLetter,
     ClaimAnswer,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from monitor.books import maintenance
-from monitor.books.accounts import Books
-from monitor.books.verify import verify
 from monitor.engine.core import Engine, Threads
 from monitor.engine.orders import Orders
+from monitor.ledger import maintenance
+from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.verify import verify
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.cycle import Plan
 from monitor.probes.icmp.in_flight import PingCounts

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.books.verify import verify
 from monitor.errors import DamagedError, StoreError
+from monitor.ledger.verify import verify
 from monitor.store import database, journal
 from monitor.store.apart import Apart
 from tests.fakes import START

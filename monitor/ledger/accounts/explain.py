@@ -1,0 +1,207 @@
+"""What one instant of a server was, and why: results, outages, windows, exclusions, and what follows for whom.
+
+A subscription's verdict is its account of that one millisecond, by the same function as the account of its month: so
+the two cannot disagree, and the record that an excluded instant is charged to is the one that the month charges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from monitor.ledger.maintenance_windows import KINDS
+from monitor.model import CheckKey, Outcome, Span
+from monitor.sla import maintenance as rules
+from monitor.sla.availability import account
+from monitor.sla.segments import segments, terms_at, terms_at_end
+from monitor.sla.terms import PRODUCTS
+from monitor.sla.timeline import read_at
+from monitor.store import evidence, journal, results
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from monitor.ledger.accounts.accounts import Books
+    from monitor.ledger.exclusions import Record
+    from monitor.model import Millis, Outage, Run
+    from monitor.sla.availability import Account
+    from monitor.sla.maintenance import Part, Window
+    from monitor.store.evidence import Evidence
+
+Kind: TypeAlias = Literal["up", "down", "excluded", "unknown"]
+_STATES: dict[Outcome, Literal["up", "down", "unknown"]] = {
+    Outcome.OK: "up",
+    Outcome.FAIL: "down",
+    Outcome.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckThen:
+    """One check at an instant."""
+
+    key: CheckKey
+    state: Literal["up", "down", "unknown"]
+    evidence: Evidence | None
+    """The result that holds; None where none does."""
+    until: Millis | None
+    """To when it holds; None where none does."""
+    before: Millis | None
+    """Where none holds: the time of the last result before, if there is one."""
+    outage: Outage | None
+    """The outage that the instant lies in, from its first fail to the first ok after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowThen:
+    """A maintenance window that covers an instant, with the fact that made this part of it."""
+
+    window: Window
+    part: Part
+    recorded_by: str | None
+    entry: int | None
+
+    @property
+    def clause(self) -> str:
+        """What it counts as, where it excludes."""
+        return rules.CLAUSE[self.window.kind]
+
+    @property
+    def excludes(self) -> bool:
+        """Whether this part was announced in time."""
+        return rules.qualifies(self.part, self.window.kind)
+
+    @property
+    def short_by(self) -> Millis:
+        """How much notice it lacked, in milliseconds."""
+        return rules.short_by(self.part, self.window.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an instant is in the accounts of one subscription."""
+
+    subscription: str
+    customer: str
+    product: str
+    measured: tuple[str, ...]
+    """The checks that it is read on; none on level 1."""
+    verdict: Kind
+    clause: str | None
+    """Where it is excluded: the clause, and the record that it is charged to."""
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Everything about one instant of a server."""
+
+    server: str
+    at: Millis
+    checks: tuple[CheckThen, ...]
+    windows: tuple[WindowThen, ...]
+    exclusions: tuple[Record, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def checks_of(db: Database, books: Books, server: str, at: Millis) -> list[str]:
+    """Name the checks that a server had then, by the terms in force and by the records."""
+    terms = terms_at(books.versions, at).servers.get(server)
+    names = dict.fromkeys(check.name for check in terms.checks) if terms else {}
+    names |= {key.name: None for key in sorted(results.numbers(db)) if key.server == server}
+    return list(names)
+
+
+def explain(db: Database, books: Books, server: str, at: Millis, checks: list[str]) -> Instant:
+    """Explain an instant, which lies before the moment that the books are read at."""
+    span = Span(at, at + 1)
+    return Instant(
+        server=server,
+        at=at,
+        checks=tuple(_check(db, books, CheckKey(server, name), span) for name in checks),
+        windows=tuple(_windows(db, books, server, at)),
+        exclusions=tuple(_exclusions(books, server, at)),
+        verdicts=tuple(_verdicts(books, server, span)),
+    )
+
+
+def _check(db: Database, books: Books, key: CheckKey, span: Span) -> CheckThen:
+    history = books.history(key, span)
+    run = read_at(history, span.start)
+    outage = next((each for each in history.outages if _inside(each, span.start)), None)
+    at = None if run is None else results.last_at(db, results.numbers(db)[key], run.first, span.start)
+    if run is None or at is None:
+        return CheckThen(key, "unknown", None, None, _last_before(history.runs, span.start), outage)
+    until = evidence.next_at(db, key, at, at + run.hold) or at + run.hold
+    return CheckThen(key, _STATES[run.outcome], evidence.of_result(db, key, at), until, None, outage)
+
+
+def _inside(outage: Outage, at: Millis) -> bool:
+    return outage.start <= at and (outage.end is None or at < outage.end)
+
+
+def _last_before(runs: tuple[Run, ...], at: Millis) -> Millis | None:
+    return max((run.last for run in runs if run.first <= at), default=None)
+
+
+def _windows(db: Database, books: Books, server: str, at: Millis) -> list[WindowThen]:
+    found = []
+    for window in books.windows:
+        if not rules.active(window, server, at):
+            continue
+        part = next(part for part in window.parts if part.start <= at < part.end)
+        facts = journal.entries(db, *KINDS, until=books.at)
+        fact = next((one for one in facts if one.body["window"] == window.id and one.at == part.recorded_at), None)
+        found.append(
+            WindowThen(window, part, fact.body["recorded_by"] if fact else None, fact.number if fact else None)
+        )
+    return found
+
+
+def _exclusions(books: Books, server: str, at: Millis) -> list[Record]:
+    return [
+        record
+        for record in books.records
+        if record.server == server and record.start <= at and (record.end is None or at < record.end)
+    ]
+
+
+def _verdicts(books: Books, server: str, span: Span) -> list[Verdict]:
+    names = sorted({name for terms in books.versions for name in terms.subscriptions})
+    found = []
+    for name in names:
+        parts = segments(books.versions, name, span, books.at)
+        last = terms_at_end(books.versions, name, span, books.at)
+        if last is None or not any(part.server == server for part in parts):
+            continue
+        terms, subscription = last
+        histories = {
+            CheckKey(part.server, check): books.history(CheckKey(part.server, check), part.span)
+            for part in parts
+            for check in part.checks
+        }
+        target = PRODUCTS[subscription.product].target
+        came_to = account(parts, histories, books.exclusions, rounding=terms.rounding, target=target, now=books.at)
+        charge = came_to.exclusions[0] if came_to.exclusions else None
+        found.append(
+            Verdict(
+                subscription=name,
+                customer=subscription.customer,
+                product=subscription.product,
+                measured=parts[0].checks,
+                verdict=_verdict(came_to),
+                clause=charge.clause if charge else None,
+                reference=charge.reference if charge else None,
+            )
+        )
+    return found
+
+
+def _verdict(came_to: Account) -> Kind:
+    lengths: dict[Kind, Millis] = {
+        "up": came_to.up,
+        "down": came_to.down,
+        "excluded": came_to.excluded,
+        "unknown": came_to.unknown,
+    }
+    return next(kind for kind, length in lengths.items() if length)

@@ -1,0 +1,172 @@
+"""Tickets and their first responses (5.4.3, 5.4.4): facts of the journal, folded, each with its clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.errors import InputError
+from monitor.ledger.outage_history import next_number
+from monitor.ledger.recorded_by import recorder
+from monitor.ledger.subscribed import asked_for, broken_within
+from monitor.mail.text import one_line
+from monitor.mail.wording import instant
+from monitor.model import CheckKey, Span
+from monitor.sla import portal_downtime
+from monitor.sla import tickets as rules
+from monitor.sla.tickets import Clock, Ticket
+from monitor.store import journal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlite_utils import Database
+
+    from monitor.ledger.accounts.accounts import Books
+    from monitor.model import Millis
+    from monitor.sla.interval_set import Intervals
+    from monitor.sla.terms import Terms
+    from monitor.sla.tickets import Channel
+
+OPENED, RESPONDED = KINDS = ("ticket-opened", "ticket-responded")
+
+
+def tickets(db: Database, at: Millis | None = None) -> tuple[Ticket, ...]:
+    """Give the tickets as the books stood at a moment, or as they stand, by their number."""
+    return rules.tickets(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
+
+
+def _fact(entry: journal.Entry) -> rules.Fact:
+    body = entry.body
+    if entry.kind == RESPONDED:
+        return rules.Responded(body["ticket"], entry.at, body["responded_at"], body["recorded_by"])
+    return rules.Opened(
+        id=body["ticket"],
+        at=entry.at,
+        subscription=body["subscription"],
+        channel=body["channel"],
+        level=body["level"],
+        opened_at=body["opened_at"],
+        reference=body["reference"],
+        imported=body["imported"],
+        by=body["recorded_by"],
+    )
+
+
+def open_ticket(
+    db: Database,
+    known: Sequence[Terms],
+    subscription: str,
+    channel: Channel,
+    reference: str | None,
+    opened_at: Millis | None,
+    at: Millis,
+) -> Ticket:
+    """Record that a ticket was opened, now unless ``opened_at`` says when; ``known`` are all versions of the terms.
+
+    Raises InputError where nothing was agreed then, and where its reference is another ticket's.
+    """
+    when = at if opened_at is None else opened_at
+    if when > at:
+        raise InputError("--at: a ticket cannot have been opened in the future")
+    level = asked_for(known, subscription, when).level
+    found = tickets(db)
+    reference = None if reference is None else one_line(reference)
+    for ticket in found:
+        if reference is not None and ticket.reference == reference:
+            raise InputError(f"--reference {reference}: ticket {ticket.id} has it already")
+    number = next_number(ticket.id for ticket in found)
+    record_opening(db, number, subscription, channel, level, when, reference, at, imported=False)
+    return ticket_of(db, number)
+
+
+def record_opening(
+    db: Database,
+    number: int,
+    subscription: str,
+    channel: Channel,
+    level: int,
+    opened_at: Millis,
+    reference: str | None,
+    at: Millis,
+    *,
+    imported: bool,
+) -> None:
+    """Write down that a ticket was opened; whether that can be is asked before."""
+    body = {
+        "ticket": number,
+        "subscription": subscription,
+        "channel": channel,
+        "level": level,
+        "opened_at": opened_at,
+        "reference": reference,
+        "imported": imported,
+        "recorded_by": recorder(),
+    }
+    journal.append(db, at, OPENED, body)
+
+
+def record_response(db: Database, number: int, responded_at: Millis, at: Millis) -> None:
+    """Write down the first answer; whether it can be is asked before."""
+    journal.append(db, at, RESPONDED, {"ticket": number, "responded_at": responded_at, "recorded_by": recorder()})
+
+
+def responded(db: Database, zone: str, number: int, responded_at: Millis | None, at: Millis) -> Ticket:
+    """Record the first human answer, now unless ``responded_at`` says when. Raises InputError."""
+    ticket = ticket_of(db, number)
+    when = at if responded_at is None else responded_at
+    if ticket.responded_at is not None:
+        first = instant(ticket.responded_at, zone, "en")
+        raise InputError(f"ticket {number} was answered first at {first}: only the first answer counts")
+    if when > at:
+        raise InputError("--at: a ticket cannot have been answered in the future")
+    if when < ticket.opened_at:
+        opened = instant(ticket.opened_at, zone, "en")
+        raise InputError(f"--at: a ticket cannot have been answered before it was opened, at {opened}")
+    record_response(db, number, when, at)
+    return ticket_of(db, number)
+
+
+def ticket_of(db: Database, number: int) -> Ticket:
+    """Give one ticket by its number. Raises InputError for one that is not there."""
+    for ticket in tickets(db):
+        if ticket.id == number:
+            return ticket
+    raise InputError(f"ticket {number}: there is none; `monitor ticket list` shows them")
+
+
+def clocks(books: Books, some: Collection[Ticket]) -> tuple[Clock, ...]:
+    """Give the clocks of some tickets, in their order; the ticket area is read once for all of them."""
+    now = books.at
+    if not some:
+        return ()
+    ends = [now if ticket.responded_at is None else ticket.responded_at for ticket in some]
+    away = _away(books, Span(min(ticket.opened_at for ticket in some), max(ends)))
+    return tuple(Clock(ticket, now, away.clip(ticket.opened_at, end)) for ticket, end in zip(some, ends, strict=True))
+
+
+def _away(books: Books, window: Span) -> Intervals:
+    """Say when the ticket area was away (5.4.3)."""
+    parts = portal_downtime.stretches(books.versions, window)
+    keys = [(CheckKey(part.server, name), part.span) for part in parts for name in part.checks]
+    return portal_downtime.away(parts, {key: books.history(*key) for key in keys}, books.exclusions, books.at)
+
+
+def waiting(db: Database, books: Books) -> tuple[Clock, ...]:
+    """Give the clocks of the tickets that nobody answered yet, as the books stood."""
+    return clocks(books, [ticket for ticket in tickets(db, books.at) if ticket.responded_at is None])
+
+
+def missed_in(db: Database, books: Books, window: Span) -> tuple[Clock, ...]:
+    """Give the promises that were broken in a month, as the books stood; see ``broken_within``."""
+    could = [
+        ticket
+        for ticket in tickets(db, books.at)
+        if ticket.opened_at < window.end and (ticket.responded_at is None or ticket.responded_at >= window.start)
+    ]
+    return tuple(
+        clock
+        for clock in clocks(books, could)
+        if clock.missed
+        and clock.due is not None
+        and broken_within(books.versions, clock.ticket.subscription, clock.due, clock.ticket.opened_at, window)
+    )

@@ -1,0 +1,57 @@
+"""Letters into the outbox: who gets them, in which language, under which Message-ID."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.ledger.notifications.mail_queue import post
+from monitor.mail.letters import Letter
+from monitor.store import database, outbox
+from tests.fakes import START, a_context, a_customer, a_server, a_subscription
+from tests.ledger.ledger_fixture import Desk
+
+if TYPE_CHECKING:
+    from monitor.store.outbox import Mail
+
+LETTER = Letter("a subject", "its text", "<p>its text</p>")
+
+
+def posted(desk: Desk, customer: str | None, letter: Letter | None = LETTER, sweep: int | None = None) -> Mail | None:
+    with database.transaction(desk.db):
+        number = post(
+            desk.db, desk.context, "test", at=START, customer=customer, body={"a": 1}, letter=letter, sweep=sweep
+        )
+    return None if number is None else outbox.get(desk.db, number)
+
+
+def a_desk(*operators: str) -> Desk:
+    subscriptions = [a_subscription("acme", "web-01")]
+    return Desk(a_context([a_server("web-01")], subscriptions, [a_customer("acme", "tr")], operators=operators))
+
+
+def test_a_letter_goes_to_the_customer_in_its_language_and_a_copy_to_the_operators() -> None:
+    mail = posted(a_desk("noc@example.com"), "acme")
+    assert mail is not None
+    assert (mail.recipients, mail.copies, mail.language) == (("it@acme.example",), ("noc@example.com",), "tr")
+    assert (mail.subject, mail.text, mail.html, mail.body) == ("a subject", "its text", "<p>its text</p>", {"a": 1})
+    assert mail.message_id.endswith("@example.com>")
+
+
+def test_what_is_nobodys_goes_to_the_operators_in_english() -> None:
+    mail = posted(a_desk("noc@example.com"), None)
+    assert mail is not None
+    assert (mail.recipients, mail.copies, mail.language) == (("noc@example.com",), (), "en")
+
+
+def test_nothing_is_queued_where_there_is_nobody_to_send_it_to() -> None:
+    desk = a_desk()
+    assert posted(desk, None) is None
+    assert outbox.listing(desk.db) == []
+
+
+def test_a_mail_without_a_letter_gathers_until_its_sweep_is_over() -> None:
+    desk = a_desk()
+    mail = posted(desk, "acme", None, 7)
+    assert mail is not None
+    assert (mail.sweep, mail.subject) == (7, "")
+    assert outbox.due(desk.db, START) == []
