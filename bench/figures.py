@@ -29,7 +29,7 @@ from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_of
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.store import database, outages, results, threads
-from monitor.store.runs import put_runs
+from monitor.store.history import put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

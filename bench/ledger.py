@@ -22,7 +22,7 @@ from monitor.model import CheckKey, Outcome, Result, Run, Span
 from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_span
 from monitor.store import database, journal, outages, results
-from monitor.store.runs import put_runs
+from monitor.store.history import put_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,8 +25,9 @@ import click
 from bench.report import Row
 from monitor.ledger.batches import close_batch
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import database, hours, results, settling
-from monitor.store.packing import HOUR
+from monitor.store import database, results
+from monitor.store.archive import compaction, hours
+from monitor.store.archive.codec import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,13 +87,13 @@ def pack(db: Database, until: int) -> list[float]:
         steps.append(time.perf_counter() - began)
         return done
 
-    while (began := settling.next_due(db, until)) is not None:
-        write(lambda: settling.clear(db))
-        for first, last in settling.pieces(db, began, PIECE):
-            made = settling.packed_from_rows(db, began, first, last)
+    while (began := compaction.next_due(db, until)) is not None:
+        write(lambda: compaction.clear(db))
+        for first, last in compaction.pieces(db, began, PIECE):
+            made = compaction.packed_from_rows(db, began, first, last)
             write(lambda made=made: hours.put(db, made))
-        write(lambda began=began: settling.finish(db, began))
-        while write(lambda: settling.tidy(db, 20_000)):
+        write(lambda began=began: compaction.finish(db, began))
+        while write(lambda: compaction.tidy(db, 20_000)):
             pass
     return steps
 

@@ -33,8 +33,8 @@ from monitor.mail.text import counted
 from monitor.probes.cycle import Plan
 from monitor.probes.resources import open_instruments
 from monitor.store import database, threads
-from monitor.store.apart import Apart
-from monitor.store.lock import DaemonLock
+from monitor.store.daemon_lock import DaemonLock
+from monitor.store.reader_process import Apart
 from monitor.web.server import Site, start
 
 if TYPE_CHECKING:

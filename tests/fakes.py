@@ -20,7 +20,8 @@ from monitor.mail.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
-from monitor.store import database, hours, settling
+from monitor.store import database
+from monitor.store.archive import compaction, hours
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -200,12 +201,12 @@ def books_in_memory() -> Database:
 
 def packed(db: Database, until: Millis) -> None:
     """Pack every hour that ends by then, as the daemon does in the background, in pieces of a few results."""
-    while (began := settling.next_due(db, until)) is not None:
-        settling.clear(db)
-        for first, last in settling.pieces(db, began, 50):
-            hours.put(db, settling.packed_from_rows(db, began, first, last))
-        assert settling.finish(db, began)
-        while settling.tidy(db, 50):
+    while (began := compaction.next_due(db, until)) is not None:
+        compaction.clear(db)
+        for first, last in compaction.pieces(db, began, 50):
+            hours.put(db, compaction.packed_from_rows(db, began, first, last))
+        assert compaction.finish(db, began)
+        while compaction.tidy(db, 50):
             pass
 
 

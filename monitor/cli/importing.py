@@ -15,8 +15,8 @@ from monitor.cli.progress import progress
 from monitor.ledger.months.retroactive import take_in
 from monitor.mail.text import counted
 from monitor.model import Outcome
-from monitor.store import staging
-from monitor.store.staging import Line
+from monitor.store import import_staging
+from monitor.store.import_staging import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.staging import Clash
+    from monitor.store.import_staging import Clash
 
 HEADER = ["server", "check", "time", "outcome", "latency_ms"]
 MORE = ("attempts", "reason")
@@ -58,7 +58,7 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     app.config  # noqa: B018 - a faulty configuration is told before anything is read
     with opened(file) as stream, app.writing() as db:
         now = app.now(db)
-        staging.prepare(db)
+        import_staging.prepare(db)
         faults = BadLines()
         lines = _stage(app, db, stream, now, faults)
         _note_clashes(db, faults)
@@ -77,7 +77,7 @@ def _stage(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines
     lines = _lines(app, stream, now, faults)
     with progress("reading", 0) as step:
         while chunk := list(islice(lines, CHUNK)):
-            staging.put(db, chunk)
+            import_staging.put(db, chunk)
             count += len(chunk)
             step(count)
     return count
@@ -154,7 +154,7 @@ def _latency(text: str) -> int | None:
 
 def _note_clashes(db: Database, faults: BadLines) -> None:
     """Note the lines that contradict another one or the records."""
-    found, count = staging.clashes(db, MOST_FAULTS)
+    found, count = import_staging.clashes(db, MOST_FAULTS)
     faults.add_all(((clash.number, _contradiction(clash)) for clash in found), count)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.packing import Moment
+    from monitor.store.archive.codec import Moment
 
 CHUNK = 1_000
 """Lines that are written at once."""

@@ -13,7 +13,7 @@ from monitor.ledger.claims.claims import waiting
 from monitor.ledger.support.deadlines import promises
 from monitor.mail.text import counted
 from monitor.sla.percentages import percent_text
-from monitor.store import lock, notes, outbox
+from monitor.store import daemon_lock, daemon_state, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +33,10 @@ def status(app: App, *, as_json: bool) -> None:
         found = standings(db, app.context(now), now)
         overdue = waiting(db, now).overdue
         promised = promises(db, app.config.terms(now), now)
-        problems = notes.get(db, "problems") or {}
+        problems = daemon_state.get(db, "problems") or {}
         dead = len(outbox.listing(db, "dead"))
         pending, _ = outbox.pending(db)
-    running = lock.is_held(app.config.data_dir)
+    running = daemon_lock.is_held(app.config.data_dir)
     if as_json:
         daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
         servers = [_record(each) for each in found]

@@ -11,7 +11,7 @@ from monitor.errors import StoreError
 from monitor.ledger.claims.claims import KINDS, waiting
 from monitor.mail.letters import OperatorNews
 from monitor.mail.wording import instant
-from monitor.store import journal, mailed
+from monitor.store import journal, notification_log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,7 +73,7 @@ class ClaimKeeper:
         return found
 
     async def _tell(self, overdue: tuple[Claim, ...], context: Context, now: Millis) -> None:
-        told = await self._reader.run(mailed.overdue_claims_told)
+        told = await self._reader.run(notification_log.overdue_claims_told)
         for claim in overdue:
             if claim.id not in told:
                 log.warning("claim %d: its answer is overdue", claim.id)
@@ -82,7 +82,7 @@ class ClaimKeeper:
 
 def tell_once(db: Database, context: Context, claim: Claim, at: Millis) -> None:
     """Queue the mail that a claim's answer is overdue, unless it was answered or told of since it was looked at."""
-    if claim not in waiting(db, at).overdue or claim.id in mailed.overdue_claims_told(db):
+    if claim not in waiting(db, at).overdue or claim.id in notification_log.overdue_claims_told(db):
         return
     lines = (
         f"claim {claim.id}: {claim.subscription}, outage {claim.outage} ({claim.check})",

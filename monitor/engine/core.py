@@ -29,7 +29,7 @@ from monitor.ledger.results.recording import Recording
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
 from monitor.probes.probe import Target
-from monitor.store import journal, notes, results
+from monitor.store import daemon_state, journal, results
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -192,7 +192,7 @@ class Engine:
             texts = {name: problem.text for name, problem in self.board.problems.items()}
             if texts != self._noted:
                 self._noted = texts
-                self._write_later(partial(notes.put, key="problems", body=texts))
+                self._write_later(partial(daemon_state.put, key="problems", body=texts))
 
     def _note_step(self, step: Millis, db: Database) -> None:
         journal.append(db, self.timescale.now(), "clock-stepped", {"step": step})
@@ -238,5 +238,5 @@ class Engine:
     def _end(self, db: Database) -> None:
         at = self.timescale.now()
         self.recording.take_over(db, at)
-        notes.put(db, "problems", {})
+        daemon_state.put(db, "problems", {})
         journal.append(db, at, "daemon-stopped", {})

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.errors import StoreError
-from monitor.store import hours, settling
+from monitor.store.archive import compaction, hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,19 +62,19 @@ class Packer:
             await self._tidy()
 
     def _due(self, db: Database) -> Millis | None:
-        return settling.next_due(db, self._now() - settling.PATIENCE)
+        return compaction.next_due(db, self._now() - compaction.PATIENCE)
 
     async def _hour(self, began: Millis) -> bool:
-        await self._step(self._writer, settling.clear)
-        for first, last in await self._step(self._reader, partial(settling.pieces, began=began, most=PIECE)):
+        await self._step(self._writer, compaction.clear)
+        for first, last in await self._step(self._reader, partial(compaction.pieces, began=began, most=PIECE)):
             made = await self._step(
-                self._reader, partial(settling.packed_from_rows, began=began, first=first, last=last)
+                self._reader, partial(compaction.packed_from_rows, began=began, first=first, last=last)
             )
             await self._step(self._writer, partial(hours.put, hours=made))
-        return await self._step(self._writer, partial(settling.finish, began=began))
+        return await self._step(self._writer, partial(compaction.finish, began=began))
 
     async def _tidy(self) -> None:
-        while await self._step(self._writer, partial(settling.tidy, most=ROWS)):
+        while await self._step(self._writer, partial(compaction.tidy, most=ROWS)):
             pass
 
     async def _step(self, thread: Thread, work: Callable[[Database], T]) -> T:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.ledger.notifications.mail_queue import post
 from monitor.mail.compose import compose
 from monitor.mail.letters import OperatorLetter, OperatorNews
-from monitor.store import notes
+from monitor.store import daemon_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,15 +45,15 @@ def trouble(db: Database, context: Context, news: OperatorNews, lines: tuple[str
     told = _told(db)
     if told.get(news) != list(lines):
         tell_operators(db, context, news, lines, at)
-        notes.put(db, _TOLD, told | {str(news): list(lines)})
+        daemon_state.put(db, _TOLD, told | {str(news): list(lines)})
 
 
 def over(db: Database, news: OperatorNews) -> None:
     """Take note that a trouble is over: it will be told of when it comes again. Nobody gets a mail of that."""
     told = _told(db)
     if told.pop(news, None) is not None:
-        notes.put(db, _TOLD, told)
+        daemon_state.put(db, _TOLD, told)
 
 
 def _told(db: Database) -> dict[str, list[str]]:
-    return notes.get(db, _TOLD) or {}
+    return daemon_state.get(db, _TOLD) or {}

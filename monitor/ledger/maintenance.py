@@ -19,7 +19,7 @@ from monitor.mail.compose import compose
 from monitor.mail.letters import MaintenanceLetter
 from monitor.mail.text import one_line
 from monitor.sla import maintenance as rules
-from monitor.store import journal, mailed
+from monitor.store import journal, notification_log
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -175,5 +175,5 @@ def _tell(
             customer=customer,
             body={"window": window.id, "change": change},
             letter=letter,
-            refers=mailed.thread_of_window(db, window.id, customer),
+            refers=notification_log.thread_of_window(db, window.id, customer),
         )

@@ -11,8 +11,8 @@ from monitor.model import CheckKey, Outage, Result, Run
 from monitor.outage import Change, Standing, advance
 from monitor.sla.segments import terms_at
 from monitor.sla.timeline import History, extend
-from monitor.store import results, rewriting
-from monitor.store.runs import all_runs
+from monitor.store import history_rebuild, results
+from monitor.store.history import all_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def history_without(
     """
     number = results.numbers(db)[key]
     one = Remade(key, number, 0, Standing(), list(all_runs(db, number)))
-    for result in rewriting.results_without(db, key, until, batches):
+    for result in history_rebuild.results_without(db, key, until, batches):
         one.take(result, one.hold(result.at, terms))
     one.finish()
     then = {extent.start: extent.id for extent in told_until(db, at).values() if extent.check == key}

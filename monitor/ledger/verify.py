@@ -16,9 +16,10 @@ from monitor.ledger.again import CheckAgain, WrongError
 from monitor.ledger.months.closing import replay
 from monitor.ledger.months.corrections import broken_correction
 from monitor.mail.text import one_line
-from monitor.store import hours, journal, notes, outages, results
+from monitor.store import daemon_state, journal, outages, results
+from monitor.store.archive import hours
 from monitor.store.digests import Digester
-from monitor.store.runs import all_runs
+from monitor.store.history import all_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class _Walk:
 
     def ends_where_it_ended(self) -> None:
         """The newest entry is the one that was written last: none was cut off from the end."""
-        head = notes.get(self.db, "journal-head")
+        head = daemon_state.get(self.db, "journal-head")
         if head is None:  # a file that no newer version has written to yet
             return
         if head["entry"] > self.entries:

@@ -10,9 +10,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import hours
+from monitor.store.archive import hours
+from monitor.store.archive.codec import HOUR
 from monitor.store.digests import Digester, line_of
-from monitor.store.packing import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
+    from monitor.store.archive.codec import Moment
     from monitor.store.digests import Digest
-    from monitor.store.packing import Moment
 
 
 def number_of(db: Database, key: CheckKey) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
-from monitor.store.readable import PACKED, READABLE
+from monitor.store.archive.sql_views import PACKED, READABLE
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

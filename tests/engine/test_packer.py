@@ -11,7 +11,8 @@ from monitor.engine.packer import ROWS, Packer
 from monitor.errors import StoreError
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey
-from monitor.store import database, hours, results, settling
+from monitor.store import database, results
+from monitor.store.archive import compaction, hours
 from tests.fakes import (
     HOUR,
     MINUTE,
@@ -80,9 +81,9 @@ def test_every_hour_that_is_over_is_packed_and_the_running_one_is_not(file: Path
 
 def test_an_hour_that_is_just_over_has_time_for_its_last_results(file: Path) -> None:
     desk = lived(database.open_writing(file))
-    pack(desk.db, database.open_reading(file), START + HOUR + settling.PATIENCE - 1)
+    pack(desk.db, database.open_reading(file), START + HOUR + compaction.PATIENCE - 1)
     assert hours.until(desk.db) == 0
-    pack(desk.db, database.open_reading(file), START + HOUR + settling.PATIENCE)
+    pack(desk.db, database.open_reading(file), START + HOUR + compaction.PATIENCE)
     assert hours.until(desk.db) == START + HOUR
 
 

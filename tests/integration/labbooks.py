@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, outages, outbox, results
-from monitor.store.runs import last_runs
+from monitor.store.history import last_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,7 +14,8 @@ import pytest
 
 from monitor.engine.packer import Packer
 from monitor.ledger.verify import verify
-from monitor.store import database, hours, results, threads
+from monitor.store import database, results, threads
+from monitor.store.archive import hours
 from tests.fakes import HOUR, MINUTE, START, a_context, a_server, a_subscription
 from tests.ledger.ledger_fixture import Desk
 

@@ -62,7 +62,7 @@ def verifying(pid: int) -> list[Path]:
         for process in map(
             Path, (f"/proc/{each}" for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         )
-        if b"monitor.store.apart" in (process / "cmdline").read_bytes()
+        if b"monitor.store.reader_process" in (process / "cmdline").read_bytes()
     ]
 
 

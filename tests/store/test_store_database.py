@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import DamagedError, StoreError
-from monitor.store import database, journal, notes, results, threads
+from monitor.store import daemon_state, database, journal, results, threads
 from monitor.store.schema import migrations
 from tests.fakes import START, CrashError, crashing
 
@@ -112,12 +112,12 @@ def test_a_file_of_the_version_before_learns_which_entry_was_written_last(file: 
         db.execute("DROP TRIGGER journal_head")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = '2026-11-head'")
         journal.append(db, START, "daemon-started", {})
-    assert notes.get(db, "journal-head") is None
+    assert daemon_state.get(db, "journal-head") is None
     db.close()
     db = database.open_writing(file)
     for _ in range(2):
         number, hash_ = journal.newest(db)
-        assert notes.get(db, "journal-head") == {"entry": number, "hash": hash_}
+        assert daemon_state.get(db, "journal-head") == {"entry": number, "hash": hash_}
         with database.transaction(db):
             journal.append(db, START, "daemon-stopped", {})
     assert number == 2

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome, Result, Run
-from monitor.store import database, notes, results
-from monitor.store.runs import all_runs, last_oks, last_runs, put_runs, runs_between
+from monitor.store import daemon_state, database, results
+from monitor.store.history import all_runs, last_oks, last_runs, put_runs, runs_between
 from tests.fakes import FAIL, MINUTE, OK, START, UNKNOWN, a_result, books_in_memory, told
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def test_checks_without_any_result_have_no_run(db: Database) -> None:
 
 
 def test_a_note_replaces_the_one_before(db: Database) -> None:
-    assert notes.get(db, "problems") is None
-    notes.put(db, "problems", {"store": "voll: ü"})
-    notes.put(db, "problems", {})
-    assert notes.get(db, "problems") == {}
+    assert daemon_state.get(db, "problems") is None
+    daemon_state.put(db, "problems", {"store": "voll: ü"})
+    daemon_state.put(db, "problems", {})
+    assert daemon_state.get(db, "problems") == {}

@@ -18,8 +18,8 @@ from monitor.sla.segments import month_window, read_on, segments, terms_at, term
 from monitor.sla.terms import PRODUCTS
 from monitor.sla.timeline import History
 from monitor.sla.versions import place_at
-from monitor.store import outages, results, rewriting
-from monitor.store.runs import runs_between, runs_of_all
+from monitor.store import history_rebuild, outages, results
+from monitor.store.history import runs_between, runs_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,8 +84,8 @@ class Books:
         self.measured = at if measured is None else measured
         self.versions = versions(db, at, current)
         self._numbers = results.numbers(db)
-        self._late = rewriting.late_imports(db, at)
-        self._rewritten = rewriting.touched_by(db, self._late) if self._late else frozenset()
+        self._late = history_rebuild.late_imports(db, at)
+        self._rewritten = history_rebuild.touched_by(db, self._late) if self._late else frozenset()
         self.windows = known_windows(db, at)
         self.records = known_exclusions(db, at, self._rewritten)
         self.exclusions: tuple[Exclusion, ...] = (

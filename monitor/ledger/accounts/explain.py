@@ -16,7 +16,7 @@ from monitor.sla.availability import account
 from monitor.sla.segments import segments, terms_at, terms_at_end
 from monitor.sla.terms import PRODUCTS
 from monitor.sla.timeline import read_at
-from monitor.store import evidence, journal, results
+from monitor.store import journal, result_origin, results
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from monitor.model import Millis, Outage, Run
     from monitor.sla.availability import Account
     from monitor.sla.maintenance import Part, Window
-    from monitor.store.evidence import Evidence
+    from monitor.store.result_origin import Evidence
 
 Kind: TypeAlias = Literal["up", "down", "excluded", "unknown"]
 _STATES: dict[Outcome, Literal["up", "down", "unknown"]] = {
@@ -42,7 +42,7 @@ class CheckThen:
 
     key: CheckKey
     state: Literal["up", "down", "unknown"]
-    evidence: Evidence | None
+    result_origin: Evidence | None
     """The result that holds; None where none does."""
     until: Millis | None
     """To when it holds; None where none does."""
@@ -132,8 +132,8 @@ def _check(db: Database, books: Books, key: CheckKey, span: Span) -> CheckThen:
     at = None if run is None else results.last_at(db, results.numbers(db)[key], run.first, span.start)
     if run is None or at is None:
         return CheckThen(key, "unknown", None, None, _last_before(history.runs, span.start), outage)
-    until = evidence.next_at(db, key, at, at + run.hold) or at + run.hold
-    return CheckThen(key, _STATES[run.outcome], evidence.of_result(db, key, at), until, None, outage)
+    until = result_origin.next_at(db, key, at, at + run.hold) or at + run.hold
+    return CheckThen(key, _STATES[run.outcome], result_origin.of_result(db, key, at), until, None, outage)
 
 
 def _inside(outage: Outage, at: Millis) -> bool:

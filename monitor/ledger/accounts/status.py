@@ -13,7 +13,7 @@ from monitor.sla.maintenance import active
 from monitor.sla.segments import Segment
 from monitor.sla.terms import PRODUCTS
 from monitor.store import outages, results
-from monitor.store.runs import last_runs
+from monitor.store.history import last_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,7 +25,7 @@ from monitor.sla.calendar import month_after, month_of
 from monitor.sla.claims import Refusal
 from monitor.sla.segments import terms_at
 from monitor.sla.terms import measured_checks
-from monitor.store import journal, mailed
+from monitor.store import journal, notification_log
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -158,8 +158,8 @@ def _mail(db: Database, context: Context, claim: Claim, letter: Letter, what: st
         body={"claim": claim.id, "answer": what},
         letter=letter,
         own_id=own_id,
-        refers=mailed.thread_of(db, [claim.outage], customer),
+        refers=notification_log.thread_of(db, [claim.outage], customer),
     )
     if mail is not None:
-        mailed.link(db, claim.outage, mail)
+        notification_log.link(db, claim.outage, mail)
     return kept | {"mail": mail}

@@ -19,8 +19,8 @@ from monitor.sla.kept import keep, resume
 from monitor.sla.live.classified_time import FAR
 from monitor.sla.live.window_figures import calendar_outlook, rolling_outlook
 from monitor.sla.segments import promises, segments
-from monitor.store import journal, results, rewriting
-from monitor.store.runs import runs_between
+from monitor.store import history_rebuild, journal, results
+from monitor.store.history import runs_between
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -109,7 +109,7 @@ class Keeping:
         self._latest = max(self._latest, now)
         facts, imported = self._news(db)
         # a clock that was set back leaves facts, and imports, that have not happened yet
-        behind = now < self._latest or (imported and bool(rewriting.late_imports(db, now)))
+        behind = now < self._latest or (imported and bool(history_rebuild.late_imports(db, now)))
         due = {name for key in began for name in self._measured.get(key, ())}.union(silent)
         self.now = now
         if self._facts is None or behind or facts or imported or self._facts.current is not current:

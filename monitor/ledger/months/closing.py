@@ -16,7 +16,7 @@ from monitor.ledger.terms import come_into_force, in_force
 from monitor.model import Span
 from monitor.sla.calendar import month_after, month_of, month_span, month_text, parse_month
 from monitor.sla.segments import month_window
-from monitor.store import evidence, journal
+from monitor.store import journal, result_origin
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -141,7 +141,7 @@ def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:
         months.append(month)
         month = month_after(*month)
     window = month_span(*last, zone)
-    if not months and evidence.any_result(db, window.start, window.end):
+    if not months and result_origin.any_result(db, window.start, window.end):
         months.append(last)
     return [month for month in months if closing_of(db, month_text(*month)) is None]
 

@@ -14,7 +14,7 @@ from monitor.ledger.outage_history import extents
 from monitor.ledger.recorded_by import recorder
 from monitor.ledger.results import importing
 from monitor.model import Span
-from monitor.store import evidence, journal, staging
+from monitor.store import import_staging, journal, result_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,11 +87,11 @@ def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: 
 def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:
     """Take in what waits in the staging table; see ``importing.take_in``."""
     closed = journal.oldest_month(db, "month-closed") is not None
-    scopes = [_reach(db, server, span) for server, span in staging.extents(db).items()] if closed else []
+    scopes = [_reach(db, server, span) for server, span in import_staging.extents(db).items()] if closed else []
     with _correcting(db, at, scopes) as why:
-        before = evidence.last_batch(db)
+        before = result_origin.last_batch(db)
         count = importing.take_in(db, current, at, progress)
-        why.text = _batches(before + 1, evidence.last_batch(db))
+        why.text = _batches(before + 1, result_origin.last_batch(db))
     return count
 
 
@@ -100,5 +100,5 @@ def _batches(first: int, last: int) -> str:
 
 
 def _reach(db: Database, server: str, span: Span) -> Scope:
-    begin, end = evidence.oks_around(db, server, span.start, span.end)
+    begin, end = result_origin.oks_around(db, server, span.start, span.end)
     return Scope(Span(begin, 1 << 62 if end is None else end), servers=(server,))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from monitor.ledger.notifications.mail_queue import post
 from monitor.mail.certificates import CertificateLetter, ExpiringCertificate
 from monitor.mail.compose import compose
-from monitor.store import mailed
+from monitor.store import notification_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ def warn(
     ``due`` has the checks that show each of them, with the days at which those want it told. Everybody is told who is
     told of a check's outages; the operators get a copy. Gives the numbers of the mails.
     """
-    told = mailed.certificates_told(db)
+    told = notification_log.certificates_told(db)
     news: dict[str | None, list[_News]] = {}
     for seen, watched in due.items():
         for customer, keys in context.told_of_checks(watched, at).items():

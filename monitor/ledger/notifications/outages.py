@@ -15,7 +15,7 @@ from monitor.ledger.wording import outage_letter
 from monitor.mail.compose import compose
 from monitor.model import Outcome
 from monitor.outage import Notice
-from monitor.store import mailed, outages, outbox
+from monitor.store import notification_log, outages, outbox
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -74,13 +74,13 @@ def gather(db: Database, context: Context, news: News, sweep: int, at: Millis, *
                 continue
             number = begun
         if news.outage is not None:
-            mailed.link(db, news.outage, number)
+            notification_log.link(db, news.outage, number)
 
 
 def _told(db: Database, context: Context, news: News, at: Millis) -> list[str | None]:
     """Say who is told: of an end those who were told of the beginning, also where their subscription has ended."""
     if news.notice is Notice.UP and news.outage is not None:
-        told = mailed.told_of(db, news.outage)
+        told = notification_log.told_of(db, news.outage)
         if known := [customer for customer in told if customer is None or customer in context.customers]:
             return known
     return context.told_of_check(news.check, at)
@@ -92,7 +92,7 @@ def release(db: Database, context: Context, sweep: int, at: Millis) -> int:
     for mail in gathered:
         letter = compose(outage_letter(db, context, mail, at))
         told = [number for news in mail.body["news"] for number in _concerned(db, news)]
-        thread = mailed.thread_of(db, told, mail.customer)
+        thread = notification_log.thread_of(db, told, mail.customer)
         outbox.word(db, mail.id, subject=letter.subject, text=letter.text, html=letter.html, refers=thread, at=at)
     return len(gathered)
 

@@ -18,8 +18,9 @@ from monitor.ledger.remaking import Remade
 from monitor.ledger.terms import versions
 from monitor.model import CheckKey, Outage, Result
 from monitor.outage import Alerting, Standing
-from monitor.store import journal, outages, results, rewriting, settling, staging
-from monitor.store.runs import put_runs
+from monitor.store import history_rebuild, import_staging, journal, outages, results
+from monitor.store.archive import compaction
+from monitor.store.history import put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], 
     The terms as configured come into force with it where none were recorded yet. ``progress`` hears how many results
     are in.
     """
-    waiting = staging.checks(db)
+    waiting = import_staging.checks(db)
     if not waiting:
         return 0
     put_into_force(db, current, at, recorder())
@@ -49,11 +50,11 @@ def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], 
     remade = {}
     for key, first in waiting:
         number = results.number_of(db, key)
-        since, last_ok = rewriting.restart(db, number, first)
-        remade[number] = Remade(key, number, since, Standing(last_ok), rewriting.cut_runs(db, number, since))
-    settling.make_way(db, at - settling.PATIENCE)
+        since, last_ok = history_rebuild.restart(db, number, first)
+        remade[number] = Remade(key, number, since, Standing(last_ok), history_rebuild.cut_runs(db, number, since))
+    compaction.make_way(db, at - compaction.PATIENCE)
     batches, count = _store(db, {one.key: one.number for one in remade.values()}, at, progress)
-    for number, moment, outcome, reason in rewriting.moments(db, {n: one.since for n, one in remade.items()}):
+    for number, moment, outcome, reason in history_rebuild.moments(db, {n: one.since for n, one in remade.items()}):
         one = remade[number]
         one.take(Result(one.key, moment, outcome, 1, None, reason), one.hold(moment, terms))
     for one in remade.values():
@@ -67,7 +68,7 @@ def _store(
     db: Database, numbers: dict[CheckKey, int], at: Millis, progress: Callable[[int], None]
 ) -> tuple[list[int], int]:
     """Write the new results down, piece by piece, each with its digest in the journal."""
-    stream, batches, count = staging.new(db, REASON), [], 0
+    stream, batches, count = import_staging.new(db, REASON), [], 0
     while piece := list(islice(stream, PIECE)):
         batch = results.open_batch(db, "import", at)
         results.add(db, batch, ((numbers[result.check], result) for result in piece))
@@ -94,15 +95,15 @@ def _renumber(db: Database, one: Remade, batches: list[int], at: Millis) -> None
     for old in before:
         if old.id not in kept:
             into = next(each.id for each in made if each.start <= old.start <= each.last_fail)
-            rewriting.join_outage(db, old.id, into)
+            history_rebuild.join_outage(db, old.id, into)
             journal.append(db, at, "outage-joined", {"outage": old.id, "into": into, "batches": batches})
     known = {old.id: old for old in before}
     for outage in made:
         if not outage.id:
-            numbered = replace(outage, id=rewriting.add_outage(db, one.number, outage))
+            numbered = replace(outage, id=history_rebuild.add_outage(db, one.number, outage))
             journal.append(db, at, "outage-imported", as_body(numbered, batches))
         elif known[outage.id] != outage:
-            rewriting.change_outage(db, outage)
+            history_rebuild.change_outage(db, outage)
             journal.append(db, at, "outage-corrected", as_body(outage, batches))
     _calm(db, one)
 

@@ -20,7 +20,7 @@ from monitor.outage import Alerting, Change, Notice, Standing, advance, decide
 from monitor.sla.maintenance import active
 from monitor.sla.timeline import extend
 from monitor.store import journal, outages, results
-from monitor.store.runs import grow_runs, last_oks, last_runs, put_runs
+from monitor.store.history import grow_runs, last_oks, last_runs, put_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

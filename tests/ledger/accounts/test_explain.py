@@ -15,7 +15,7 @@ from monitor.ledger.exclusions import Asked, add
 from monitor.ledger.results.importing import take_in
 from monitor.model import Outcome, Span, Subscription
 from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
-from monitor.store import database, journal, outages, staging
+from monitor.store import database, import_staging, journal, outages
 from tests.ledger.results.test_importing import START, STEP, TERMS, new_books
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def announce_emergency(db: Database, first: int, last: int) -> None:
 def filled(found: dict[tuple[str, int], Outcome]) -> Database:
     db = new_books()
     with database.transaction(db):
-        staging.prepare(db)
+        import_staging.prepare(db)
         lines = (
-            staging.Line(line, "web-01", check, START + slot * STEP, int(outcome), None)
+            import_staging.Line(line, "web-01", check, START + slot * STEP, int(outcome), None)
             for line, ((check, slot), outcome) in enumerate(found.items(), 2)
         )
-        staging.put(db, lines)
-        staging.clashes(db, 1)
+        import_staging.put(db, lines)
+        import_staging.clashes(db, 1)
         take_in(db, TERMS_OF_ALL, NOW)
     return db
 

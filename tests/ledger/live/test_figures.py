@@ -18,7 +18,7 @@ from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.results.importing import take_in
 from monitor.model import CheckKey, Span
 from monitor.sla.maintenance import WindowState, state
-from monitor.store import database, staging
+from monitor.store import database, import_staging
 from tests.fakes import DAY, FAIL, HOUR, LETTERS, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
 from tests.ledger.accounts.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
 from tests.ledger.ledger_fixture import Desk
@@ -195,14 +195,14 @@ class Life(Watch):
             self._maintain(event, now)
 
     def _import(self, event: Import, now: Millis) -> None:
-        staging.prepare(self.desk.db)
+        import_staging.prepare(self.desk.db)
         lines = [
-            staging.Line(number, *PING, now - event.back + number * MINUTE, int(what), None)
+            import_staging.Line(number, *PING, now - event.back + number * MINUTE, int(what), None)
             for number, what in enumerate(event.outcomes)
             if what is not None
         ]
-        staging.put(self.desk.db, lines)
-        if staging.clashes(self.desk.db, 20) == ([], 0):
+        import_staging.put(self.desk.db, lines)
+        if import_staging.clashes(self.desk.db, 20) == ([], 0):
             take_in(self.desk.db, self.desk.context.terms, now)
             self.desk.recording.forget()  # another process did it, by a connection of its own
 

@@ -30,7 +30,7 @@ from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome, Result, Span
 from monitor.sla.calendar import month_span
 from monitor.sla.terms import RECORDED_CLAUSES
-from monitor.store import database, outages, staging
+from monitor.store import database, import_staging, outages
 from tests.fakes import a_context
 from tests.ledger.results.test_importing import KEY, STEP, TERMS, new_books
 
@@ -52,11 +52,15 @@ moments = st.dictionaries(st.integers(0, 45), st.sampled_from(list(Outcome)), mi
 
 def take_in(db: Database, found: Iterable[tuple[int, Outcome]], at: int) -> int:
     with database.transaction(db):
-        staging.prepare(db)
-        staging.put(
-            db, (staging.Line(n, *KEY, BEGAN + slot * STEP, int(one), None) for n, (slot, one) in enumerate(found, 2))
+        import_staging.prepare(db)
+        import_staging.put(
+            db,
+            (
+                import_staging.Line(n, *KEY, BEGAN + slot * STEP, int(one), None)
+                for n, (slot, one) in enumerate(found, 2)
+            ),
         )
-        staging.clashes(db, 1)
+        import_staging.clashes(db, 1)
         return retroactive.take_in(db, TERMS, at)
 
 

@@ -14,8 +14,8 @@ from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome, Result, Span, Subscription
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.sla.timeline import runs_of
-from monitor.store import database, outages, results, staging
-from monitor.store.runs import all_runs
+from monitor.store import database, import_staging, outages, results
+from monitor.store.history import all_runs
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ def new_books() -> Database:
 
 def import_into(db: Database, moments: Iterable[tuple[int, Outcome]], at: int = NOW) -> int:
     with database.transaction(db):
-        staging.prepare(db)
-        staging.put(
-            db, (staging.Line(n, *KEY, START + slot * STEP, int(o), None) for n, (slot, o) in enumerate(moments, 2))
+        import_staging.prepare(db)
+        import_staging.put(
+            db,
+            (import_staging.Line(n, *KEY, START + slot * STEP, int(o), None) for n, (slot, o) in enumerate(moments, 2)),
         )
-        assert staging.clashes(db, 20) == ([], 0)
+        assert import_staging.clashes(db, 20) == ([], 0)
         return take_in(db, TERMS, at)
 
 

@@ -15,7 +15,7 @@ from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outage, Outcome, Result
 from monitor.sla.timeline import runs_of
 from monitor.store import database, journal, outages, outbox, results
-from monitor.store.runs import all_runs
+from monitor.store.history import all_runs
 from tests.fakes import (
     FAIL,
     LETTERS,

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import database, evidence, hours, journal, results, settling
-from monitor.store.packing import HOUR, pack, unpack
+from monitor.store import database, journal, result_origin, results
+from monitor.store.archive import compaction, hours
+from monitor.store.archive.codec import HOUR, pack, unpack
 from tests.fakes import FAIL, MINUTE, OK, START, a_result, books_in_memory, packed, told
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.store.packing import Moment
+    from monitor.store.archive.codec import Moment
 
 PING, SITE, OTHER = CheckKey("web-01", "ping"), CheckKey("web-01", "site"), CheckKey("web-02", "ping")
 HOUR_OF_START = START // HOUR * HOUR
@@ -114,9 +115,9 @@ def everything(db: Database) -> dict[str, object]:
         "digests": [results.digest(db, batch, (begin, end)) for batch in (1, 2)],
         "bounds": [results.bounds(db, batch, since) for batch in (1, 2) for since in (begin, mid)],
         "latency": [results.last_latency(db, number[r.check], r.at) for r in results.read_all(db)],
-        "origin": [evidence.of_result(db, r.check, r.at) for r in results.read_all(db)],
-        "next": [evidence.next_at(db, key, mid, end) for key in number],
-        "any": [evidence.any_result(db, first, first + MINUTE) for first in range(begin, end, 7 * MINUTE)],
+        "origin": [result_origin.of_result(db, r.check, r.at) for r in results.read_all(db)],
+        "next": [result_origin.next_at(db, key, mid, end) for key in number],
+        "any": [result_origin.any_result(db, first, first + MINUTE) for first in range(begin, end, 7 * MINUTE)],
         "readable": sorted(db.execute("SELECT * FROM readable_results").fetchall(), key=repr),
     }  # fmt: skip
 
@@ -163,30 +164,30 @@ def test_one_moment_of_a_packed_check_cannot_be_written_twice(db: Database) -> N
 
 def test_an_hour_waits_for_the_sweeps_that_have_results_in_it(db: Database) -> None:
     batch = add(db, *told(PING, "oxo"), close=False)
-    assert settling.next_due(db, START + HOUR) is None
+    assert compaction.next_due(db, START + HOUR) is None
     results.close_batch(db, batch, journal.append(db, START, "results", {}))
-    assert settling.next_due(db, START + HOUR - 1) is None, "it is not over"
-    assert settling.next_due(db, START + HOUR) == HOUR_OF_START
+    assert compaction.next_due(db, START + HOUR - 1) is None, "it is not over"
+    assert compaction.next_due(db, START + HOUR) == HOUR_OF_START
 
 
 def test_an_hour_that_lacks_a_result_does_not_take_the_place_of_its_rows(db: Database) -> None:
     add(db, *told(PING, "oxo"))
-    hours.put(db, settling.packed_from_rows(db, HOUR_OF_START, 1, 9))
+    hours.put(db, compaction.packed_from_rows(db, HOUR_OF_START, 1, 9))
     add(db, a_result(SITE, START, OK))
-    assert not settling.finish(db, HOUR_OF_START)
+    assert not compaction.finish(db, HOUR_OF_START)
     assert len(list(results.read_all(db))) == 4
 
 
 def test_rows_are_cleared_away_a_piece_at_a_time_and_nothing_is_seen_of_it(db: Database) -> None:
     add(db, *told(PING, "o" * 50), *told(SITE, "o" * 50))
     before = list(results.read_all(db))
-    hours.put(db, settling.packed_from_rows(db, HOUR_OF_START, 1, 9))
+    hours.put(db, compaction.packed_from_rows(db, HOUR_OF_START, 1, 9))
     assert list(results.read_all(db)) == before, "half done is not there yet"
-    assert settling.finish(db, HOUR_OF_START)
+    assert compaction.finish(db, HOUR_OF_START)
     steps = 0
     while True:
         assert list(results.read_all(db)) == before
-        if not settling.tidy(db, 30):
+        if not compaction.tidy(db, 30):
             break
         steps += 1
     assert steps == 3

@@ -9,9 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from monitor.store import hours
-from monitor.store.hours import CHECKS, Hour
-from monitor.store.packing import HOUR, pack
+from monitor.store.archive import hours
+from monitor.store.archive.codec import HOUR, pack
+from monitor.store.archive.hours import CHECKS, Hour
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

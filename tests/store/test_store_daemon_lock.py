@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import InputError, StoreError
-from monitor.store.lock import FILE, DaemonLock, is_held
+from monitor.store.daemon_lock import FILE, DaemonLock, is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOLD = """
 import sys, time
 from pathlib import Path
-from monitor.store.lock import DaemonLock
+from monitor.store.daemon_lock import DaemonLock
 lock = DaemonLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from monitor.store.packing import HOUR, Kind, Packed, batches, pack, times, unpack
+from monitor.store.archive.codec import HOUR, Kind, Packed, batches, pack, times, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import CheckKey, Millis
-    from monitor.store.packing import Moment
+    from monitor.store.archive.codec import Moment
 
 CHECKS = 1 << 28
 """An hour's number times this, plus a check's number, is the key of a packed hour."""

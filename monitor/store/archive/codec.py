@@ -2,7 +2,7 @@
 
 Each column has a width of its own: as many hexadecimal digits for each value as its largest value needs, none at all
 where all values are alike. So a plain ``hex(column)`` shows them in their places, to people and to SQL (see
-``store/readable.py``), and Python reads them without a loop over results. The
+``store/archive/sql_views.py``), and Python reads them without a loop over results. The
 same results give the same bytes.
 """
 

@@ -33,7 +33,7 @@ _LENGTH: Final = 8
 _PROGRAM: Final = (
     "import json, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
-    "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.apart import main; main(sys.argv[2])"
+    "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.reader_process import main; main(sys.argv[2])"
 )
 """It is ended by whoever started it, not by what a terminal sends to both."""
 

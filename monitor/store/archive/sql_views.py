@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def _number(column: str, place: str, width: str) -> str:
-    """Write in SQL which number stands at a place of a column, as ``store/packing.py`` writes it."""
+    """Write in SQL which number stands at a place of a column, as ``store/archive/codec.py`` writes it."""
     shown = f"substr('000000000000000' || substr(hex({column}), 1 + ({place}) * ({width}), {width}), -16)"
     each = (f"(instr('123456789ABCDEF', substr({shown}, {16 - at}, 1)) << {4 * at})" for at in range(16))
     return f"({' + '.join(each)})"
@@ -38,7 +38,7 @@ CREATE TABLE kind (
     reason INTEGER REFERENCES reason (id),
     measured INTEGER NOT NULL CHECK (measured IN (0, 1))
 ) STRICT;
--- The results of a check in an hour; see store/packing.py. id: the hour since 1970 * 268435456 + the check's number.
+-- The results of a check in an hour; see store/archive/codec.py. id: the hour since 1970 * 268435456 + the check's number.
 CREATE TABLE packed (
     id INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.model import CheckKey, Outage, Outcome, Result, Run
-from monitor.store import hours, results
+from monitor.store import results
+from monitor.store.archive import hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

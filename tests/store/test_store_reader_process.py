@@ -12,7 +12,7 @@ import pytest
 from monitor.errors import DamagedError, StoreError
 from monitor.ledger.verify import verify
 from monitor.store import database, journal
-from monitor.store.apart import Apart
+from monitor.store.reader_process import Apart
 from tests.fakes import START
 
 if TYPE_CHECKING:

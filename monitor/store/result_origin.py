@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import hours, results
+from monitor.store import results
+from monitor.store.archive import hours
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

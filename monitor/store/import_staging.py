@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result, Span
-from monitor.store import hours
-from monitor.store.packing import HOUR
+from monitor.store.archive import hours
+from monitor.store.archive.codec import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
