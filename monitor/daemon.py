@@ -28,7 +28,7 @@ from monitor.engine.permission import PermissionKeeper
 from monitor.engine.slices import gently, let_go
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
 from monitor.mail.text import counted
 from monitor.probes.cycle import Plan
 from monitor.probes.resources import open_instruments

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from monitor.errors import StoreError
 from monitor.ledger.context import Context
-from monitor.mail.transport import Receipt
+from monitor.mail.delivery.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
-    from monitor.mail.letters import OperatorNews
+    from monitor.mail.content import OperatorNews
+    from monitor.mail.delivery.transport import TransportError
     from monitor.mail.message import Message
-    from monitor.mail.transport import TransportError
     from monitor.model import Language, Millis, Product, Rounding
     from monitor.probes.probe import Target
 

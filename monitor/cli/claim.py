@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, seconds, utc
+from monitor.formatting import deadline
 from monitor.ledger.claims import answers
 from monitor.ledger.claims import claims as books
-from monitor.mail.wording import deadline
 from monitor.sla.claims import Refusal
 from monitor.store import journal
 

@@ -101,10 +101,10 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     # the way mail travels is only needed here, and costs start-up
     from monitor.clock import SystemClock  # noqa: PLC0415
     from monitor.config.transport import transport_of  # noqa: PLC0415
-    from monitor.mail.compose import compose  # noqa: PLC0415
-    from monitor.mail.letters import TestLetter  # noqa: PLC0415
+    from monitor.mail.content import TestLetter  # noqa: PLC0415
+    from monitor.mail.delivery.transport import TransportError  # noqa: PLC0415
     from monitor.mail.message import Message, checked_address, new_message_id, sender_domain  # noqa: PLC0415
-    from monitor.mail.transport import TransportError  # noqa: PLC0415
+    from monitor.mail.rendering.compose import compose  # noqa: PLC0415
 
     to, now, email = checked_address(address), SystemClock().now(), app.config.email
     by_smtp = email.transport == "smtp"

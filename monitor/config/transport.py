@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.mail.files import FileTransport
-from monitor.mail.smtp import SmtpTransport
+from monitor.mail.delivery.eml_files import FileTransport
+from monitor.mail.delivery.smtp import SmtpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.config.settings import Config
-    from monitor.mail.transport import Transport
+    from monitor.mail.delivery.transport import Transport
 
 
 def transport_of(config: Config, environ: Mapping[str, str]) -> Transport:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
+from monitor.formatting import instant
 from monitor.ledger.claims.claims import KINDS, waiting
-from monitor.mail.letters import OperatorNews
-from monitor.mail.wording import instant
+from monitor.mail.content import OperatorNews
 from monitor.store import journal, notification_log
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from monitor.errors import StoreError
+from monitor.mail.delivery.transport import TransportError, next_attempt
 from monitor.mail.message import Message
 from monitor.mail.text import one_line
-from monitor.mail.transport import TransportError, next_attempt
 from monitor.store import outbox
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.engine.telemetry import Telemetry
-    from monitor.mail.transport import Transport
+    from monitor.mail.delivery.transport import Transport
     from monitor.model import Millis
     from monitor.store.outbox import Mail
     from monitor.store.threads import Thread

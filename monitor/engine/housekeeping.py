@@ -15,7 +15,7 @@ from monitor.ledger.months.closing import months_due
 from monitor.ledger.months.corrections import DAEMON, last_month_drifts, settle_last_month
 from monitor.ledger.months.report import close_and_report
 from monitor.ledger.verify import Verdict, verify
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.engine.board import ActiveWindow, CheckEntry, SubscriptionEntry
 from monitor.engine.telling import over, tell_operators, trouble
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
 from monitor.model import PING, Outcome, State
 from monitor.sla.terms import PRODUCTS
 

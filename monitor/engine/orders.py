@@ -15,7 +15,7 @@ from monitor.probes.probe import Target
 
 if TYPE_CHECKING:
     from monitor.ledger.context import Context
-    from monitor.mail.transport import Transport
+    from monitor.mail.delivery.transport import Transport
     from monitor.model import Check, CheckKey, Millis, Server
     from monitor.probes.cycle import Plan
     from monitor.probes.resources import Instruments

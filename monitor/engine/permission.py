@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.engine.telling import over, trouble
 from monitor.errors import StoreError
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
 from monitor.probes.icmp.probe import icmp_permission
 
 if TYPE_CHECKING:

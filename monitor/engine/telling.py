@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.compose import compose
-from monitor.mail.letters import OperatorLetter, OperatorNews
+from monitor.mail.content import OperatorLetter, OperatorNews
+from monitor.mail.rendering.compose import compose
 from monitor.store import daemon_state
 
 if TYPE_CHECKING:

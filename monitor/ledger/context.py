@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.mail.letters import Reader
+from monitor.mail.content import Reader
 from monitor.model import PING
 from monitor.sla.calendar import day_span, midnight
 

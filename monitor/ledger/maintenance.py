@@ -15,8 +15,8 @@ from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.notifications.mail_queue import post
 from monitor.ledger.outage_history import next_number
 from monitor.ledger.recorded_by import recorder
-from monitor.mail.compose import compose
-from monitor.mail.letters import MaintenanceLetter
+from monitor.mail.content import MaintenanceLetter
+from monitor.mail.rendering.compose import compose
 from monitor.mail.text import one_line
 from monitor.sla import maintenance as rules
 from monitor.store import journal, notification_log
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.ledger.context import Context
-    from monitor.mail.letters import Change
+    from monitor.mail.content import Change
     from monitor.model import Millis
     from monitor.sla.maintenance import Window
 

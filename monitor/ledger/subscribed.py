@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
-from monitor.mail.wording import instant
+from monitor.formatting import instant
 from monitor.model import Span
 from monitor.sla.segments import terms_at_end
 

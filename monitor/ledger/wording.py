@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.outages import lengths
-from monitor.mail.letters import (
+from monitor.mail.content import (
     Fell,
     FlappingBegan,
     OutageLetter,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.ledger.context import Context
-    from monitor.mail.letters import Event
+    from monitor.mail.content import Event
     from monitor.model import Millis
     from monitor.store.outbox import Mail
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.mail.sheet import Card, Entry, Fact, Tone
+from monitor.formatting import decimal, duration, instant, month, percent
+from monitor.mail.rendering.layout import Card, Entry, Fact, Tone
 from monitor.mail.text import one_line
-from monitor.mail.wording import decimal, duration, instant, month, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.mail.claim_letters import ClaimExclusion, ClaimMonth, ClaimOutage
-    from monitor.mail.letters import Reader
-    from monitor.mail.words import Words
+    from monitor.mail.content import Reader
+    from monitor.mail.languages.catalog import Words
     from monitor.model import Language
 
 MOST_OUTAGES: Final = 60

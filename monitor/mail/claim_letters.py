@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from monitor.mail.letters import Reader
+    from monitor.mail.content import Reader
     from monitor.model import Millis
 
 WhyRefused: TypeAlias = Literal["late", "not-measured"]

@@ -8,9 +8,9 @@ import pytest
 
 from monitor.engine.board import Board, CheckEntry
 from monitor.engine.certificates import CertificateKeeper
-from monitor.mail.certificates import CertificateLetter, ExpiringCertificate
-from monitor.mail.compose import compose
-from monitor.mail.letters import Reader
+from monitor.mail.content import Reader
+from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
+from monitor.mail.rendering.compose import compose
 from monitor.model import Certificate, CheckKey, Outcome, Result
 from tests.fakes import DAY, HOUR, MINUTE, START, InlineWriter, a_context, a_server, a_subscription
 from tests.ledger.ledger_fixture import Desk

@@ -12,8 +12,8 @@ from monitor.engine.dispatcher import LOOK, Dispatcher
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.telling import tell_operators
 from monitor.errors import StoreError
-from monitor.mail.letters import OperatorNews
-from monitor.mail.transport import FIRST_DELAY, LIFETIME, LONGEST_DELAY, Receipt, TransportError
+from monitor.mail.content import OperatorNews
+from monitor.mail.delivery.transport import FIRST_DELAY, LIFETIME, LONGEST_DELAY, Receipt, TransportError
 from monitor.store import outbox
 from tests.fakes import (
     DAY,

@@ -15,7 +15,7 @@ from monitor.ledger.months.closing import closing_of
 from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, corrections_of
 from monitor.ledger.results.recording import Recording
 from monitor.ledger.terms import come_into_force
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
 from monitor.model import Outcome, Result
 from monitor.store import threads
 from tests.fakes import FakeMessenger, a_context

@@ -8,9 +8,9 @@ from monitor.engine.board import Board
 from monitor.engine.live import Live
 from monitor.engine.telemetry import Telemetry
 from monitor.engine.telling import over, tell_operators, trouble
+from monitor.formatting import instant
 from monitor.ledger.results.recording import Recording
-from monitor.mail.letters import OperatorNews
-from monitor.mail.wording import instant
+from monitor.mail.content import OperatorNews
 from monitor.store import database, outbox
 from tests.fakes import HOUR, START, a_context, books_in_memory
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.mail.compose import WORDS
+from monitor.mail.rendering.compose import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

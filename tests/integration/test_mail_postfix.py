@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.mail.compose import compose
-from monitor.mail.letters import Fell, OutageLetter, Reader, Rose, ServerNews
+from monitor.mail.content import Fell, OutageLetter, Reader, Rose, ServerNews
+from monitor.mail.delivery.smtp import SmtpTransport
+from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import Message, new_message_id
-from monitor.mail.smtp import SmtpTransport
-from monitor.mail.transport import Receipt, TransportError
+from monitor.mail.rendering.compose import compose
 from tests.integration.postfix import PASSWORD, SIZE_LIMIT, USER, Postfix, inside, own_namespace, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.mail.letters import Event
+    from monitor.mail.content import Event
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
 

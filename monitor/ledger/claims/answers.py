@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError
+from monitor.formatting import instant
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.claimed_month import claimed_month
 from monitor.ledger.claims.claims import ANSWERED, REFUSED, claim_of, customer_of
@@ -18,9 +19,8 @@ from monitor.ledger.notifications.mail_queue import message_id, post
 from monitor.ledger.outage_history import extents
 from monitor.ledger.recorded_by import recorder
 from monitor.mail.claim_letters import AnswerLetter, ClaimAnswer, ClaimFacts, Records, RefusalLetter
-from monitor.mail.compose import compose
+from monitor.mail.rendering.compose import compose
 from monitor.mail.text import one_line
-from monitor.mail.wording import instant
 from monitor.sla.calendar import month_after, month_of
 from monitor.sla.claims import Refusal
 from monitor.sla.segments import terms_at
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.ledger.context import Context
-    from monitor.mail.letters import Letter
+    from monitor.mail.content import Letter
     from monitor.model import Millis
     from monitor.sla.claims import Claim
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.errors import InputError
+from monitor.formatting import instant
 from monitor.ledger.outage_history import extents, next_number
 from monitor.ledger.recorded_by import recorder
 from monitor.ledger.terms import versions
-from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
 from monitor.sla import claims as rules
 from monitor.sla.calendar import answer_due, claim_deadline

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.ledger.months.closing import close_recorded
 from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.compose import compose
-from monitor.mail.letters import MonthLine, ReportLetter
+from monitor.mail.content import MonthLine, ReportLetter
+from monitor.mail.rendering.compose import compose
 from monitor.sla.percentages import percent_text
 from monitor.store import journal
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.certificates import CertificateLetter, ExpiringCertificate
-from monitor.mail.compose import compose
+from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
+from monitor.mail.rendering.compose import compose
 from monitor.store import notification_log
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.ledger.context import Context
-    from monitor.mail.letters import Letter
+    from monitor.mail.content import Letter
     from monitor.model import Millis
 
 

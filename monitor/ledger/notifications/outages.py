@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.ledger.notifications.mail_queue import post
 from monitor.ledger.wording import outage_letter
-from monitor.mail.compose import compose
+from monitor.mail.rendering.compose import compose
 from monitor.model import Outcome
 from monitor.outage import Notice
 from monitor.store import notification_log, outages, outbox

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
+from monitor.formatting import instant
 from monitor.ledger.outage_history import next_number
 from monitor.ledger.recorded_by import recorder
 from monitor.ledger.subscribed import asked_for, broken_within
 from monitor.ledger.terms import versions
 from monitor.mail.text import one_line
-from monitor.mail.wording import instant
 from monitor.sla import hardware as rules
 from monitor.sla.hardware import Case, CaseState
 from monitor.store import journal

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
+from monitor.formatting import instant
 from monitor.ledger.outage_history import next_number
 from monitor.ledger.recorded_by import recorder
 from monitor.ledger.subscribed import asked_for, broken_within
 from monitor.mail.text import one_line
-from monitor.mail.wording import instant
 from monitor.model import CheckKey, Span
 from monitor.sla import portal_downtime
 from monitor.sla import tickets as rules

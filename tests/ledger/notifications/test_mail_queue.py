@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.letters import Letter
+from monitor.mail.content import Letter
 from monitor.store import database, outbox
 from tests.fakes import START, a_context, a_customer, a_server, a_subscription
 from tests.ledger.ledger_fixture import Desk

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.ledger import maintenance
 from monitor.ledger.wording import outage_letter
-from monitor.mail.letters import Fell, FlappingBegan, Rose, ServerNews, Settled
+from monitor.mail.content import Fell, FlappingBegan, Rose, ServerNews, Settled
 from monitor.model import State
 from monitor.outage import CALM
 from monitor.store import outbox

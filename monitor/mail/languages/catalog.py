@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.mail.claim_words import ClaimWords
-    from monitor.mail.letters import OperatorNews
+    from monitor.mail.content import OperatorNews
     from monitor.model import Reason, State
 
 

@@ -1,6 +1,6 @@
 """What there is to tell: one frozen context for each kind of letter.
 
-The engine fills these from facts; :func:`monitor.mail.compose.compose` turns one into words. Nothing here reads a
+The engine fills these from facts; :func:`monitor.mail.rendering.compose.compose` turns one into words. Nothing here reads a
 clock or the store. Instants are ``Millis``, lengths whole milliseconds; percentages are text as the accounts print
 them (``99.73``), so no figure is rounded twice.
 """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from monitor.formatting import SUBJECT_LENGTH
 from monitor.ledger.claimed_month import NOT_OF_A_MONTH
 from monitor.mail.claim_letters import (
     AnswerLetter,
@@ -23,14 +24,13 @@ from monitor.mail.claim_letters import (
     Records,
     RefusalLetter,
 )
-from monitor.mail.compose import WORDS, compose
-from monitor.mail.wording import SUBJECT_LENGTH
+from monitor.mail.rendering.compose import WORDS, compose
 from monitor.sla.interpretations import decisions
-from tests.mail.letters import DAY, DEADLINE, ENGLISH, HOUR, MINUTE, START, TURKISH
+from tests.mail.sample_mails import DAY, DEADLINE, ENGLISH, HOUR, MINUTE, START, TURKISH
 from tests.sla.test_agreement import TERMS
 
 if TYPE_CHECKING:
-    from monitor.mail.letters import Letter, Reader
+    from monitor.mail.content import Letter, Reader
 
 CLAIM = ClaimFacts(5, "acme-web-01", 7, "web-01", "ping", START, START + 2 * HOUR, DEADLINE, DEADLINE)
 OUTAGE = ClaimOutage(7, "web-01", "ping", START, START + 8 * HOUR, 8 * HOUR, 479 * MINUTE, 481 * MINUTE, HOUR)

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Final
 
 from monitor.mail.claim_english import CLAIM
-from monitor.mail.letters import OperatorNews
-from monitor.mail.words import CertificateWords, MaintenanceWords, News, NoticeWords, OutageWords, Words
+from monitor.mail.content import OperatorNews
+from monitor.mail.languages.catalog import CertificateWords, MaintenanceWords, News, NoticeWords, OutageWords, Words
 from monitor.model import Reason, State
 
 _OUTAGE = OutageWords(

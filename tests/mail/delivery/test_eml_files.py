@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.mail.files import FileTransport, file_name
+from monitor.mail.delivery.eml_files import FileTransport, file_name
+from monitor.mail.delivery.transport import TransportError
 from monitor.mail.message import Message
-from monitor.mail.transport import TransportError
 
 MAIL = Message(
     sender="SLA <sla@example.com>",

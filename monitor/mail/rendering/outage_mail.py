@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.mail.letters import Fell, FlappingBegan, Rose, ServerNews, Settled
+from monitor.formatting import SUBJECT_LENGTH, about, deadline, duration, instant, listed, month, percent
+from monitor.mail.content import Fell, FlappingBegan, Rose, ServerNews, Settled
 from monitor.mail.reasons import reason
-from monitor.mail.sheet import Card, Entry, Fact, Sheet, Tone
+from monitor.mail.rendering.layout import Card, Entry, Fact, Sheet, Tone
 from monitor.mail.text import one_line
-from monitor.mail.wording import SUBJECT_LENGTH, about, deadline, duration, instant, listed, month, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.mail.letters import Event, OutageLetter, Reader
-    from monitor.mail.words import OutageWords, Words
+    from monitor.mail.content import Event, OutageLetter, Reader
+    from monitor.mail.languages.catalog import OutageWords, Words
 
 _ORDER = (Fell, Rose, FlappingBegan, Settled)
 

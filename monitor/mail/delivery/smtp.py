@@ -24,9 +24,9 @@ from aiosmtplib import (
 )
 
 from monitor.errors import MonitorError
+from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import checked_address, needs_smtputf8, render, sender_address
 from monitor.mail.text import one_line
-from monitor.mail.transport import Receipt, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from monitor.mail.compose import WORDS
-from monitor.mail.letters import OperatorNews
+from monitor.mail.content import OperatorNews
+from monitor.mail.rendering.compose import WORDS
 from monitor.model import Reason, State
 
 

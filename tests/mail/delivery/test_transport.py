@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.mail.transport import LIFETIME, backoff, next_attempt
+from monitor.mail.delivery.transport import LIFETIME, backoff, next_attempt
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

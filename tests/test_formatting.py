@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.formatting import about, cut, deadline, decimal, duration, instant, listed, minute, month, percent
 from monitor.mail.text import counted
-from monitor.mail.wording import about, cut, deadline, decimal, duration, instant, listed, minute, month, percent
 
 if TYPE_CHECKING:
     from monitor.model import Language

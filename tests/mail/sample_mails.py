@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.mail.letters import Fell, OutageLetter, Reader, Rose, ServerNews, Standing
+from monitor.mail.content import Fell, OutageLetter, Reader, Rose, ServerNews, Standing
 
 TURKISH = Reader("Acme Ltd. Şti.", "tr", "Europe/Istanbul", "https://sla.example.com/")
 ENGLISH = Reader("Acme Ltd", "en", "Europe/Istanbul", "https://sla.example.com/")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.mail.sheet import Card, Entry, Fact, Sheet, Tone
-from monitor.mail.text import one_line
-from monitor.mail.wording import (
+from monitor.formatting import (
     SUBJECT_LENGTH,
     cut,
     decimal,
@@ -17,12 +15,14 @@ from monitor.mail.wording import (
     month,
     percent,
 )
+from monitor.mail.rendering.layout import Card, Entry, Fact, Sheet, Tone
+from monitor.mail.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.mail.letters import MaintenanceLetter, MonthLine, OperatorLetter, Reader, ReportLetter, TestLetter
-    from monitor.mail.words import NoticeWords, Words
+    from monitor.mail.content import MaintenanceLetter, MonthLine, OperatorLetter, Reader, ReportLetter, TestLetter
+    from monitor.mail.languages.catalog import NoticeWords, Words
 
 
 def maintenance_subject(letter: MaintenanceLetter, words: Words) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from monitor.formatting import SUBJECT_LENGTH, cut, deadline, instant, percent
 from monitor.mail.claim_figures import decision_card, exclusion_card, month_card, outage_card, verdict
-from monitor.mail.sheet import Card, Fact, Sheet, Tone
+from monitor.mail.rendering.layout import Card, Fact, Sheet, Tone
 from monitor.mail.text import one_line
-from monitor.mail.wording import SUBJECT_LENGTH, cut, deadline, instant, percent
 
 if TYPE_CHECKING:
     from monitor.mail.claim_letters import AnswerLetter, ClaimFacts, Records, RefusalLetter
-    from monitor.mail.letters import Reader
-    from monitor.mail.words import Words
+    from monitor.mail.content import Reader
+    from monitor.mail.languages.catalog import Words
 
 _NO_CHECK: Final = "-"
 

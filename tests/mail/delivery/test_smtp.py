@@ -16,10 +16,10 @@ import pytest
 import trustme
 
 from monitor.errors import InputError
+from monitor.mail.delivery.smtp import Security, SmtpTransport, is_loopback, own_name
+from monitor.mail.delivery.transport import TransportError
 from monitor.mail.message import Message
-from monitor.mail.smtp import Security, SmtpTransport, is_loopback, own_name
-from monitor.mail.transport import TransportError
-from tests.mail.relays import Relay, Script, ScriptedRelay, elsewhere
+from tests.mail.smtp_relays import Relay, Script, ScriptedRelay, elsewhere
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from monitor.mail.certificates import CertificateLetter, certificate_sheet, certificate_subject
 from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
-from monitor.mail.claims import answer_sheet, answer_subject, refusal_sheet, refusal_subject
-from monitor.mail.english import ENGLISH
-from monitor.mail.letters import (
+from monitor.mail.content import (
     Letter,
     MaintenanceLetter,
     OperatorLetter,
@@ -18,7 +15,12 @@ from monitor.mail.letters import (
     ReportLetter,
     TestLetter,
 )
-from monitor.mail.notices import (
+from monitor.mail.languages.english import ENGLISH
+from monitor.mail.languages.turkish import TURKISH
+from monitor.mail.rendering.certificate_mail import CertificateLetter, certificate_sheet, certificate_subject
+from monitor.mail.rendering.claim_mail import answer_sheet, answer_subject, refusal_sheet, refusal_subject
+from monitor.mail.rendering.layout import as_html, as_text
+from monitor.mail.rendering.other_mail import (
     maintenance_sheet,
     maintenance_subject,
     operator_sheet,
@@ -28,16 +30,14 @@ from monitor.mail.notices import (
     trial_sheet,
     trial_subject,
 )
-from monitor.mail.outages import outage_sheet, outage_subject
-from monitor.mail.sheet import as_html, as_text
+from monitor.mail.rendering.outage_mail import outage_sheet, outage_subject
 from monitor.mail.text import one_line
-from monitor.mail.turkish import TURKISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from monitor.mail.sheet import Sheet
-    from monitor.mail.words import Words
+    from monitor.mail.languages.catalog import Words
+    from monitor.mail.rendering.layout import Sheet
     from monitor.model import Language
 
 AnyLetter: TypeAlias = (

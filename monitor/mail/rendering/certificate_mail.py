@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.mail.sheet import Card, Fact, Sheet, Tone
+from monitor.formatting import SUBJECT_LENGTH, cut, instant, listed
+from monitor.mail.rendering.layout import Card, Fact, Sheet, Tone
 from monitor.mail.text import one_line
-from monitor.mail.wording import SUBJECT_LENGTH, cut, instant, listed
 
 if TYPE_CHECKING:
-    from monitor.mail.letters import Reader
-    from monitor.mail.words import CertificateWords, Words
+    from monitor.mail.content import Reader
+    from monitor.mail.languages.catalog import CertificateWords, Words
     from monitor.model import CheckKey, Millis
 
 MOST_URGENT = 1

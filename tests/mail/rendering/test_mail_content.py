@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.mail.compose import AnyLetter, compose
-from monitor.mail.letters import (
+from monitor.mail.content import (
     Event,
     Fell,
     FlappingBegan,
@@ -24,8 +23,9 @@ from monitor.mail.letters import (
     Settled,
     TestLetter,
 )
+from monitor.mail.rendering.compose import AnyLetter, compose
 from monitor.model import State
-from tests.mail.letters import (
+from tests.mail.sample_mails import (
     DAY,
     DEADLINE,
     ENGLISH,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import MonitorError
+from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import render
-from monitor.mail.transport import Receipt, TransportError
 
 if TYPE_CHECKING:
     from pathlib import Path
