@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
-from monitor.engine.schedule import BATCH
+from monitor.engine.probing.scheduler import BATCH
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle

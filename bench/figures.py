@@ -19,9 +19,9 @@ import click
 
 from bench.report import Row
 from monitor.clock import SystemClock
-from monitor.engine.board import Board, CheckEntry, SubscriptionEntry
-from monitor.engine.figures import FigureKeeper
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.figures import FigureKeeper
+from monitor.engine.live.state import Board, CheckEntry, SubscriptionEntry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.terms import come_into_force
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
-from monitor.engine.schedule import BATCH
+from monitor.engine.probing.scheduler import BATCH
 from monitor.model import Outcome
 from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.resolver import literal

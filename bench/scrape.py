@@ -21,8 +21,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from bench.asking import Asking
 from bench.report import Row
 from monitor.clock import SystemClock
-from monitor.engine.board import Board, CheckEntry, Figures, SubscriptionEntry
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.state import Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.model import Outcome, Result
 from monitor.web.exposition import Format
 from monitor.web.metrics import MetricsPage

@@ -17,15 +17,15 @@ from monitor.config.apart import load_apart
 from monitor.config.context import context_of
 from monitor.config.passwords import password_warnings
 from monitor.config.transport import transport_of
-from monitor.engine.collector import settle_in, undisturbed
-from monitor.engine.core import Engine, Threads
-from monitor.engine.gate import places, raise_descriptors
-from monitor.engine.housekeeping import Housekeeping
-from monitor.engine.keepers import looks
-from monitor.engine.orders import Orders
-from monitor.engine.packer import Packer
-from monitor.engine.permission import PermissionKeeper
-from monitor.engine.slices import gently, let_go
+from monitor.engine.cooperative import gently, let_go
+from monitor.engine.engine import Engine, Threads
+from monitor.engine.gc_control import settle_in, undisturbed
+from monitor.engine.jobs.compaction import Packer
+from monitor.engine.jobs.housekeeping import Housekeeping
+from monitor.engine.jobs.icmp_permission import PermissionKeeper
+from monitor.engine.jobs.minute_jobs import looks
+from monitor.engine.probing.concurrency import places, raise_descriptors
+from monitor.engine.reload import Orders
 from monitor.engine.systemd import Notifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.mail.content import OperatorNews

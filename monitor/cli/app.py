@@ -15,7 +15,7 @@ import click
 
 from monitor.clock import SystemClock
 from monitor.config import load
-from monitor.engine.collector import undisturbed
+from monitor.engine.gc_control import undisturbed
 from monitor.errors import InputError
 from monitor.sla.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.store import database, results

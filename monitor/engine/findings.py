@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from monitor.engine.slices import slices
+from monitor.engine.cooperative import slices
 from monitor.model import PING
 from monitor.probes.trace import phases
 

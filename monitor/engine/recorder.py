@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.clock import Clock
-    from monitor.engine.telemetry import Telemetry
-    from monitor.engine.timescale import Timescale
+    from monitor.engine.live.telemetry import Telemetry
+    from monitor.engine.recorded_time import Timescale
     from monitor.ledger.remembered import Recorded
     from monitor.ledger.results.recording import Recording
     from monitor.model import Millis, Result

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.engine.gate import Place
+from monitor.engine.probing.concurrency import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from monitor.clock import Clock
-    from monitor.engine.gate import Gate
-    from monitor.engine.schedule import Slot
+    from monitor.engine.probing.concurrency import Gate
+    from monitor.engine.probing.scheduler import Slot
     from monitor.engine.turn import Turn
     from monitor.model import CheckKey, Millis
 

@@ -19,7 +19,7 @@ from monitor.web.wishes import Wishes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from monitor.engine.telemetry import Histogram
+    from monitor.engine.live.telemetry import Histogram
 
 Kind: TypeAlias = Literal["gauge", "counter", "histogram"]
 

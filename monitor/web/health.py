@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from monitor.clock import Clock
-    from monitor.engine.board import Board
-    from monitor.engine.telemetry import Telemetry
+    from monitor.engine.live.state import Board
+    from monitor.engine.live.telemetry import Telemetry
 
 OVERDUE = 2.5
 """Intervals from one complete sweep to the next, at most. Two can pass by right: one whose failing checks took their

@@ -21,8 +21,8 @@ from monitor.web.series import Labelled, Scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.engine.board import Board
-    from monitor.engine.telemetry import ProberCounts, Telemetry
+    from monitor.engine.live.state import Board
+    from monitor.engine.live.telemetry import ProberCounts, Telemetry
     from monitor.ledger.support.deadlines import Promises, Waits
     from monitor.model import Millis
     from monitor.web.series import Source

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.clock import Clock
-    from monitor.engine.board import Board
-    from monitor.engine.telemetry import Telemetry
+    from monitor.engine.live.state import Board
+    from monitor.engine.live.telemetry import Telemetry
     from monitor.web.health import Health
     from monitor.web.selection import Wish
 

@@ -11,7 +11,7 @@ from monitor.model import State
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from monitor.engine.board import Board, CheckView, SubscriptionView
+    from monitor.engine.live.state import Board, CheckView, SubscriptionView
     from monitor.model import Millis
 
 PER_PAGE = 100

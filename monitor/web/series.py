@@ -17,8 +17,8 @@ from monitor.web.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from monitor.engine.board import Board, CheckView, Figures, SubscriptionView, WindowName
-    from monitor.engine.telemetry import ProberCounts, Telemetry
+    from monitor.engine.live.state import Board, CheckView, Figures, SubscriptionView, WindowName
+    from monitor.engine.live.telemetry import ProberCounts, Telemetry
     from monitor.model import Certificate
 
 PRODUCT = "sla-monitor"

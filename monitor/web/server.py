@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from monitor.clock import Clock
-    from monitor.engine.board import Board
-    from monitor.engine.telemetry import Telemetry
+    from monitor.engine.live.state import Board
+    from monitor.engine.live.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.engine.live.telemetry import Telemetry
+from monitor.engine.recorded_time import Timescale
 from monitor.engine.recorder import PATIENCE, TICK, Recorder
-from monitor.engine.telemetry import Telemetry
-from monitor.engine.timescale import Timescale
 from monitor.errors import StoreError
 from monitor.ledger import maintenance
 from monitor.ledger.results.recording import Recording

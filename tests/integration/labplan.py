@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.engine.schedule import phase
+from monitor.engine.probing.scheduler import phase
 from tests.integration.labconfig import INTERVAL, LONGEST, TIMEOUT
 from tests.integration.labdoors import Moment, now
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.schedule import phase
+from monitor.engine.probing.scheduler import phase
 from monitor.model import Outcome
 from monitor.store import database, outages, outbox, results
 from tests.integration.labdaemon import Daemon

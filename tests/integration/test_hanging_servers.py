@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.engine.gate import Gate
-from monitor.engine.schedule import Pacer
-from monitor.engine.sight import Sight
-from monitor.engine.sweep import MISSED, Sweeper
-from monitor.engine.telemetry import Telemetry
-from monitor.engine.timescale import Timescale
+from monitor.engine.live.telemetry import Telemetry
+from monitor.engine.probing.concurrency import Gate
+from monitor.engine.probing.connectivity import Sight
+from monitor.engine.probing.runner import MISSED, Sweeper
+from monitor.engine.probing.scheduler import Pacer
+from monitor.engine.recorded_time import Timescale
 from monitor.engine.turn import Turn
 from monitor.model import CheckKey, Outcome
 from monitor.probes.check_types import CHECK_TYPES

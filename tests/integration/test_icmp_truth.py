@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.sweep import MISSED
+from monitor.engine.probing.runner import MISSED
 from monitor.model import Outcome
 from monitor.store import database, outages, results
 from tests.integration.labdaemon import Daemon

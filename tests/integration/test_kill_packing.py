@@ -12,7 +12,7 @@ from shutil import copyfile
 
 import pytest
 
-from monitor.engine.packer import Packer
+from monitor.engine.jobs.compaction import Packer
 from monitor.ledger.verify import verify
 from monitor.store import database, results, threads
 from monitor.store.archive import hours

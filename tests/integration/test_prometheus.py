@@ -22,7 +22,7 @@ from tests.web.pictures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from monitor.engine.board import Board
+    from monitor.engine.live.state import Board
 
 pytestmark = [
     pytest.mark.integration,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from monitor.engine.core import Engine, Threads
-from monitor.engine.orders import Orders
+from monitor.engine.engine import Engine, Threads
+from monitor.engine.reload import Orders
 from monitor.ledger import maintenance
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.verify import verify

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
-from monitor.engine.board import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.state import ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.ledger.support.deadlines import Promises, Waits
 from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 from monitor.probes.probe import Phases

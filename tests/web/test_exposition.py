@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from monitor.engine.telemetry import Histogram
+from monitor.engine.live.telemetry import Histogram
 from monitor.web.exposition import PIECE, Family, Format, Kind, histogram, labels, pieces, sample
 from tests.web.pictures import parsed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.web.health import Health
 from tests.fakes import FakeClock
 from tests.web.pictures import CHECKS, watched

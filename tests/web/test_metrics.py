@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from monitor.engine.board import Board, CheckEntry, Figures
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.state import Board, CheckEntry, Figures
+from monitor.engine.live.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome
 from monitor.probes.probe import Phases
 from monitor.web.exposition import Format

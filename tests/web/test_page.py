@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.engine.board import ActiveWindow, Board, CheckEntry, SubscriptionEntry
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.state import ActiveWindow, Board, CheckEntry, SubscriptionEntry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome, State
 from monitor.web.health import Health
 from monitor.web.page import OUTAGES_SHOWN, OperatorsPage

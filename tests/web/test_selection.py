@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.engine.board import ActiveWindow, Board, CheckEntry, SubscriptionEntry
+from monitor.engine.live.state import ActiveWindow, Board, CheckEntry, SubscriptionEntry
 from monitor.model import CheckKey, State
 from monitor.web.selection import PER_PAGE, Selection, Wish
 from tests.web.pictures import FIGURES, NOW

@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 
-from monitor.engine.board import Board, CheckEntry
-from monitor.engine.telemetry import Telemetry
+from monitor.engine.live.state import Board, CheckEntry
+from monitor.engine.live.telemetry import Telemetry
 from monitor.errors import InputError
 from monitor.web.exposition import Format
 from monitor.web.server import HEADERS, Site, start

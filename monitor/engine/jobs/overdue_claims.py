@@ -1,0 +1,92 @@
+"""Keeps an eye on claims that wait for their answer: for the metrics, and to tell the operators once of each (6.3)."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from monitor.engine.jobs.operator_mail import tell_operators
+from monitor.errors import StoreError
+from monitor.formatting import instant
+from monitor.ledger.claims.claims import KINDS, waiting
+from monitor.mail.content import OperatorNews
+from monitor.store import journal, notification_log
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlite_utils import Database
+
+    from monitor.engine.live.telemetry import Telemetry
+    from monitor.ledger.claims.claims import Waiting
+    from monitor.ledger.context import Context
+    from monitor.model import Millis
+    from monitor.sla.claims import Claim
+    from monitor.store.threads import Thread
+
+log = logging.getLogger(__name__)
+
+
+class ClaimKeeper:
+    """Looks at the claims; what it has told of is in the outbox, so that a new process does not tell it again."""
+
+    def __init__(
+        self,
+        reader: Thread,
+        write: Callable[[Callable[[Database], object]], Awaitable[object]],
+        telemetry: Telemetry,
+        *,
+        now: Callable[[], Millis],
+        context: Callable[[], Context],
+    ) -> None:
+        self._reader = reader
+        self._write = write
+        self._telemetry = telemetry
+        self._now = now
+        self._context = context
+        self._marks: tuple[object, ...] | None = None
+        self._next_due: Millis | None = None
+
+    async def look(self) -> None:
+        """Bring the metrics up to date, and tell of answers that have become overdue; to be called every minute."""
+        now, context = self._now(), self._context()
+        try:
+            found = await self._reader.run(lambda db: self._read(db, context, now))
+            if found is None:
+                return
+            self._telemetry.claims(len(found.open), len(found.overdue))
+            if found.overdue and context.operators:
+                await self._tell(found.overdue, context, now)
+        except StoreError as error:
+            self._marks = None
+            log.warning("the claims: %s", error)
+
+    def _read(self, db: Database, context: Context, now: Millis) -> Waiting | None:
+        """Read the claims; None while nothing was recorded of any, and no answer has become due since the last look."""
+        newest = (journal.last(db, kind) for kind in KINDS)
+        marks = (context.operators, *(entry and entry.number for entry in newest))
+        if marks == self._marks and (self._next_due is None or now <= self._next_due):
+            return None
+        found = waiting(db, now)
+        self._marks, self._next_due = marks, found.next_due
+        return found
+
+    async def _tell(self, overdue: tuple[Claim, ...], context: Context, now: Millis) -> None:
+        told = await self._reader.run(notification_log.overdue_claims_told)
+        for claim in overdue:
+            if claim.id not in told:
+                log.warning("claim %d: its answer is overdue", claim.id)
+                await self._write(partial(tell_once, context=context, claim=claim, at=now))
+
+
+def tell_once(db: Database, context: Context, claim: Claim, at: Millis) -> None:
+    """Queue the mail that a claim's answer is overdue, unless it was answered or told of since it was looked at."""
+    if claim not in waiting(db, at).overdue or claim.id in notification_log.overdue_claims_told(db):
+        return
+    lines = (
+        f"claim {claim.id}: {claim.subscription}, outage {claim.outage} ({claim.check})",
+        f"made {instant(claim.opened_at, context.zone, 'en')}",
+        f"monitor claim answer {claim.id}",
+    )
+    tell_operators(db, context, OperatorNews.OVERDUE, lines, at, since=claim.answer_due, about={"claim": claim.id})

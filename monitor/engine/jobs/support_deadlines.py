@@ -1,0 +1,39 @@
+"""Keeps an eye on hardware that waits for its replacement and on tickets that wait for their first answer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from monitor.errors import StoreError
+from monitor.ledger.support.deadlines import promises
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.engine.live.telemetry import Telemetry
+    from monitor.model import Millis
+    from monitor.sla.terms import Terms
+    from monitor.store.threads import Thread
+
+log = logging.getLogger(__name__)
+
+
+class PromiseKeeper:
+    """Brings the metrics of both up to date, so that somebody hears of a deadline before it has passed."""
+
+    def __init__(
+        self, reader: Thread, telemetry: Telemetry, *, now: Callable[[], Millis], terms: Callable[[], Terms]
+    ) -> None:
+        self._reader = reader
+        self._telemetry = telemetry
+        self._now = now
+        self._terms = terms
+
+    async def look(self) -> None:
+        """Read what waits; to be called every minute."""
+        now, terms = self._now(), self._terms()
+        try:
+            self._telemetry.promised(await self._reader.run(lambda db: promises(db, terms, now)))
+        except StoreError as error:
+            log.warning("hardware and tickets: %s", error)

@@ -1,0 +1,112 @@
+"""The daemon closes the months that are over, by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from monitor.engine.jobs.housekeeping import Housekeeping
+from monitor.engine.live.state import Board
+from monitor.engine.live.telemetry import Telemetry
+from monitor.ledger.months.closing import closing_of
+from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, corrections_of
+from monitor.ledger.results.recording import Recording
+from monitor.ledger.terms import come_into_force
+from monitor.mail.content import OperatorNews
+from monitor.model import Outcome, Result
+from monitor.store import threads
+from tests.fakes import FakeMessenger, a_context
+from tests.ledger.results.test_importing import KEY, STEP, TERMS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+END = int(dt.datetime(2024, 11, 1, tzinfo=dt.timezone(dt.timedelta(hours=3))).timestamp() * 1000)
+
+
+class Daemon:
+    """As much of one as closes months."""
+
+    def __init__(self, file: Path) -> None:
+        self.now = END - 60 * STEP
+        self.writer = threads.Writer(file)
+        self.reader = threads.Reader(file)
+        self.recording = Recording(replace(a_context(), terms=TERMS))
+        self.board, self.messenger = Board(), FakeMessenger()
+        self.keeping = Housekeeping(
+            *(self.reader, self.writer, file, self.board, Telemetry(), self.messenger),
+            now=lambda: self.now,
+            context=lambda: self.recording.context,
+        )
+
+    async def probe(self, slot: int, outcome: Outcome) -> None:
+        """Record a result, ``slot`` minutes after the month's end."""
+        result = Result(KEY, END + slot * STEP, outcome, 1, None, "" if outcome is Outcome.OK else "timeout")
+
+        def work(db: Database) -> None:
+            come_into_force(db, TERMS, result.at)
+            self.recording.record(db, slot, [result], result.at)
+            self.recording.end_sweep(db, slot, result.at)
+
+        await self.writer.run(work)
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    made = Daemon(tmp_path / "monitor.db")
+    yield made
+    await made.reader.close()
+    await made.writer.close()
+
+
+async def test_a_month_is_closed_once_it_is_over_and_only_once(daemon: Daemon) -> None:
+    await daemon.probe(-60, Outcome.OK)
+    for now in (END - STEP, END, END + STEP):
+        daemon.now = now
+        await daemon.keeping.close_months()
+        assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is None
+    daemon.now = END + 60 * STEP
+    await daemon.keeping.close_months()
+    first = await daemon.reader.run(lambda db: closing_of(db, "2024-10"))
+    assert first is not None
+    assert (first.at, first.recorded_by) == (END + 60 * STEP, DAEMON)
+    daemon.now += 60 * STEP
+    await daemon.keeping.close_months()
+    assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) == first
+    assert await daemon.reader.run(lambda db: corrections_of(db, "2024-10")) == []
+
+
+async def test_what_results_change_that_come_after_the_closing_is_written_down_as_such(daemon: Daemon) -> None:
+    await daemon.probe(-20, Outcome.OK)
+    await daemon.probe(-10, Outcome.FAIL)
+    daemon.now = END + 10 * STEP
+    await daemon.keeping.close_months()
+    await daemon.probe(30, Outcome.FAIL)
+    daemon.now = END + 40 * STEP
+    await daemon.keeping.close_months()
+    await daemon.keeping.close_months()
+    (correction,) = await daemon.reader.run(lambda db: corrections_of(db, "2024-10"))
+    assert (correction.why, correction.recorded_by) == (LATER_RESULTS, DAEMON)
+    assert set(correction.changes["s"]) == {"highest", "credit_certain"}
+
+
+async def test_empty_books_close_nothing(daemon: Daemon) -> None:
+    await daemon.keeping.close_months()
+    assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is None
+
+
+async def test_a_journal_that_does_not_hold_is_told_to_the_operators_and_so_is_one_that_holds(daemon: Daemon) -> None:
+    await daemon.probe(-20, Outcome.OK)
+    await daemon.keeping.verify()
+    assert (daemon.messenger.troubles, daemon.messenger.overs) == ([], [OperatorNews.JOURNAL])
+    await daemon.writer.run(lambda db: db.execute("DELETE FROM result"))
+    await daemon.keeping.verify()
+    ((news, lines),) = daemon.messenger.troubles
+    assert (news, lines[-1]) == (OperatorNews.JOURNAL, "monitor verify")
+    assert lines[0] in daemon.board.problems["journal"].text

@@ -1,0 +1,191 @@
+"""First attempts without a task: what is ok costs a callback, the rest goes on as ever, results keep their order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from monitor.engine.live.telemetry import Telemetry
+from monitor.engine.probing.connectivity import Sight
+from monitor.engine.probing.runner import BLIND, MISSED, Sweeper
+from monitor.engine.probing.scheduler import Slot
+from monitor.engine.recorded_time import Timescale
+from monitor.engine.turn import Turn
+from monitor.model import CheckKey
+from monitor.probes.cycle import Plan
+from monitor.probes.probe import Attempt, Target
+from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
+from tests.fakes import FAIL, OK, UNKNOWN, FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.engine.recorder import Recorder
+    from monitor.model import Millis, Outcome
+
+KEY = CheckKey("web-01", "ping")
+
+
+class SwiftProbe:
+    """Answers ``takes`` seconds after it was asked, with what its script says next; counts how it was asked."""
+
+    def __init__(self, clock: FakeClock, *script: Outcome, takes: float = 0.1) -> None:
+        self._clock = clock
+        self._script = list(script)
+        self.takes = takes
+        self.begun = 0
+        self.awaited = 0
+        self.refuses = False
+        self.breaks = False
+
+    def _next(self, at: float) -> Attempt:
+        outcome = self._script.pop(0) if self._script else OK
+        return Attempt(outcome, at, 400 if outcome is OK else None, "" if outcome is OK else "timeout")
+
+    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
+        if self.breaks:
+            raise ZeroDivisionError
+        if self.refuses:
+            return False
+        self.begun += 1
+        attempt = self._next(self._clock.monotonic())
+        if self.takes:
+            asyncio.get_running_loop().call_later(self.takes, done, attempt)
+        else:
+            done(attempt)
+        return True
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - see Probe
+        self.awaited += 1
+        attempt = self._next(self._clock.monotonic())
+        await asyncio.sleep(self.takes)
+        return attempt
+
+
+class Scene:
+    """One server with a swift probe; canaries answer as told."""
+
+    def __init__(self, *script: Outcome, takes: float = 0.1, retries: int = 2, sees: Outcome = OK) -> None:
+        self.clock = FakeClock()
+        self.recorder = NotingRecorder()
+        self.probe = SwiftProbe(self.clock, *script, takes=takes)
+        self.looks = 0
+        self._sees = sees
+        sight = Sight(self.clock, {"192.0.2.1": self._look}, SilentWitness())
+        recorder = cast("Recorder", self.recorder)
+        self.sweeper = Sweeper(self.clock, Timescale(self.clock, None), sight, recorder, Telemetry())
+        turn = Turn(KEY, "icmp", self.probe, Target("192.0.2.7"))
+        self.sweeper.watch({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000)
+
+    async def _look(self) -> Outcome:
+        self.looks += 1
+        return self._sees
+
+    @property
+    def monotonic(self) -> Millis:
+        return int(self.clock.monotonic() * 1000)
+
+    def launch(self, sweep: int) -> None:
+        self.sweeper.launch(Slot(KEY.server, sweep, self.monotonic), 0)
+
+    def run(self, *acts: tuple[float, Callable[[], object]], until: float = 60.0) -> list[str]:
+        async def story() -> None:
+            loop = asyncio.get_running_loop()
+            begin = loop.time()
+            for after, act in acts:
+                loop.call_at(begin + after, act)
+            await asyncio.sleep(until)
+
+        self.clock.run(story())
+        return self.recorder.heard
+
+    def over(self, sweep: int) -> Callable[[], None]:
+        return lambda: self.sweeper.sweep_over(sweep)
+
+
+def launching(scene: Scene, sweep: int) -> Callable[[], None]:
+    return lambda: scene.launch(sweep)
+
+
+@pytest.mark.parametrize("takes", [0.0, 0.1])
+def test_what_is_ok_at_once_is_never_awaited(takes: float) -> None:
+    scene = Scene(takes=takes)
+    heard = scene.run(*((sweep, launching(scene, sweep)) for sweep in range(3)), (0.5, scene.over(0)))
+    assert heard == ["ok of 0", "end of 0", "ok of 1", "ok of 2"]
+    assert (scene.probe.begun, scene.probe.awaited, scene.looks) == (3, 0, 0)
+    assert scene.recorder.results[0].latency == 400
+    assert scene.sweeper.under_way == 0
+
+
+def test_a_sweep_ends_with_its_last_flight() -> None:
+    scene = Scene(takes=3.0)
+    assert scene.run((0, launching(scene, 0)), (1, scene.over(0))) == ["ok of 0", "end of 0"]
+
+
+def test_what_is_not_ok_is_retried_and_counts_every_attempt() -> None:
+    scene = Scene(FAIL, UNKNOWN, OK)
+    scene.run((0, launching(scene, 0)), (0.05, scene.over(0)))
+    assert scene.recorder.heard == ["ok of 0", "end of 0"]
+    assert (scene.probe.begun, scene.probe.awaited) == (1, 2)
+    [result] = scene.recorder.results
+    assert result.attempts == 3
+    assert result.at == scene.clock.now() - 60_000
+
+
+def test_a_failure_needs_a_canary_that_answers() -> None:
+    for sees, outcome, reason in ((OK, FAIL, "timeout"), (FAIL, UNKNOWN, BLIND)):
+        scene = Scene(FAIL, FAIL, FAIL, sees=sees)
+        scene.run((0, launching(scene, 0)))
+        assert [(each.outcome, each.reason) for each in scene.recorder.results] == [(outcome, reason)]
+
+
+def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
+    scene = Scene(*[FAIL] * 50, retries=0, takes=0.0)
+    turns = {f"web-{n}": (Turn(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)}
+    scene.sweeper.watch(turns, Plan(1.0, 0, 0), 60_000)
+    scene.run(*((0, lambda name=name: scene.sweeper.launch(Slot(name, 0, 0), 0)) for name in turns))
+    assert len(scene.recorder.results) == 50
+    assert scene.looks <= 3
+
+
+def test_a_slot_that_comes_while_the_one_before_is_in_flight_waits_for_it() -> None:
+    scene = Scene(FAIL, OK, FAIL, FAIL, OK, takes=2.0)
+    heard = scene.run(
+        (0, launching(scene, 0)),
+        (1, launching(scene, 1)),
+        (1.5, lambda: scene.sweeper.missed(Slot(KEY.server, 2, scene.monotonic), 1)),
+    )
+    assert [name.split()[-1] for name in heard] == ["0", "1", "2"]
+    assert [each.at for each in scene.recorder.results] == sorted(each.at for each in scene.recorder.results)
+    assert scene.recorder.results[2].reason == MISSED
+    assert scene.sweeper.under_way == 0
+
+
+def test_a_host_that_must_be_looked_up_is_probed_in_a_task() -> None:
+    scene = Scene()
+    scene.probe.refuses = True
+    assert scene.run((0, launching(scene, 0))) == ["ok of 0"]
+    assert (scene.probe.begun, scene.probe.awaited) == (0, 1)
+
+
+def test_a_fault_in_a_swift_probe_leaves_the_slow_road(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    scene.probe.breaks = True
+    assert scene.run((0, launching(scene, 0)), (1, scene.over(0))) == ["ok of 0", "end of 0"]
+    assert "SwiftProbe" in caplog.text
+
+
+@pytest.mark.parametrize(("patience", "heard"), [(5.0, ["ok of 0"]), (0.5, [])])
+def test_what_is_in_flight_is_awaited_at_the_end_and_then_dropped(patience: float, heard: list[str]) -> None:
+    scene = Scene(takes=1.0)
+
+    async def story() -> None:
+        scene.launch(0)
+        await scene.sweeper.drain(patience)
+        await asyncio.sleep(10)
+
+    scene.clock.run(story())
+    assert scene.recorder.heard == heard
+    assert scene.sweeper.under_way == 0
