@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 from monitor.clock import SystemClock
 from monitor.config import summary
-from monitor.config.apart import load_apart
-from monitor.config.context import context_of
+from monitor.config.ledger_context import context_of
+from monitor.config.loader_process import load_apart
+from monitor.config.mail_transport import transport_of
 from monitor.config.passwords import password_warnings
-from monitor.config.transport import transport_of
 from monitor.engine.cooperative import gently, let_go
 from monitor.engine.engine import Engine, Threads
 from monitor.engine.gc_control import settle_in, undisturbed

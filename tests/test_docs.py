@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load
-from monitor.config.tables import REPEATED, SINGLE
+from monitor.config.schema import REPEATED, SINGLE
 from monitor.model import Reason
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.web.metrics import METRICS

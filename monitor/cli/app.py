@@ -103,7 +103,7 @@ class App:
 
     def context(self, at: Millis) -> Context:
         """Give what the books see of the configuration."""
-        from monitor.config.context import context_of  # noqa: PLC0415 - only what is told needs it, with its letters
+        from monitor.config.ledger_context import context_of  # noqa: PLC0415 - only what is told needs it, with its letters
 
         return context_of(self.config, at)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from monitor.config import document, load, show, summary
+from monitor.config import document, dump, load, summary
 from monitor.config.passwords import password_warnings
 from monitor.errors import ConfigError
 from monitor.mail.text import counted
@@ -53,7 +53,7 @@ def check_config(asked: Asked, *, whole: bool, as_json: bool) -> None:
     if as_json:
         click.echo(_json(document(config) if whole else {"valid": True, "warnings": warnings, **summary(config)}))
     else:
-        click.echo(show(config) if whole else _table(config), nl=not whole)
+        click.echo(dump(config) if whole else _table(config), nl=not whole)
 
 
 def _table(config: Config) -> str:

@@ -100,7 +100,7 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     """Send a test mail to ADDRESS now, the way that the daemon would; exits with 1 where that fails."""
     # the way mail travels is only needed here, and costs start-up
     from monitor.clock import SystemClock  # noqa: PLC0415
-    from monitor.config.transport import transport_of  # noqa: PLC0415
+    from monitor.config.mail_transport import transport_of  # noqa: PLC0415
     from monitor.mail.content import TestLetter  # noqa: PLC0415
     from monitor.mail.delivery.transport import TransportError  # noqa: PLC0415
     from monitor.mail.message import Message, checked_address, new_message_id, sender_domain  # noqa: PLC0415

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.progress import Line
-from monitor.config.apart import load_apart
+from monitor.config.loader_process import load_apart
 from monitor.errors import MonitorError
 from monitor.mail.text import counted
 

@@ -11,9 +11,9 @@ Looking to add a key? Start in ``tables.py``. A check type? It needs no change h
 ``references.py``.
 """
 
+from monitor.config.dump import document, show, summary
 from monitor.config.load import load
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
-from monitor.config.show import document, show, summary
 
 __all__ = [
     "Config",

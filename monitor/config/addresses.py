@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from monitor.config.faults import Refused
-from monitor.config.kinds import HIGHEST_PORT
+from monitor.config.validators import HIGHEST_PORT
 from monitor.probes.settings import is_host
 
 _HOST = re.compile(r"[A-Za-z0-9.:_-]+(%[A-Za-z0-9._-]{1,15})?")

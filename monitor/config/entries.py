@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.decode import Values, read_table
 from monitor.config.faults import MISSING, Faults, Place, Refused
-from monitor.config.keys import Values, read_table
-from monitor.config.kinds import identifier
+from monitor.config.schema import CUSTOMER, SERVER, SUBSCRIPTION
 from monitor.config.services import SERVICE, CheckType, reachability, read_service
-from monitor.config.tables import CUSTOMER, SERVER, SUBSCRIPTION
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
+from monitor.config.validators import identifier
 from monitor.mail.text import counted
 from monitor.model import Check, CheckKey, Customer, Server, Subscription
 from monitor.sla.support_levels import LEVELS
@@ -18,8 +18,8 @@ from monitor.sla.support_levels import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from monitor.config.decode import Key
     from monitor.config.files import Source
-    from monitor.config.keys import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
 from monitor.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Faults:
         return len(self._found)
 
     def add(self, place: Place, key: str, value: str, allowed: str) -> None:
-        """Note one fault; ``value`` as the reader shall see it, see :func:`monitor.config.toml.shown`."""
+        """Note one fault; ``value`` as the reader shall see it, see :func:`monitor.config.toml_writer.shown`."""
         self._found.append(Fault(place.file, place.table, key, value, allowed))
 
     def add_refused(self, place: Place, key: str, value: object, refused: Refused) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.faults import MISSING, Faults, Place, Refused
-from monitor.config.kinds import list_of, path
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
+from monitor.config.validators import list_of, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,16 +5,16 @@ from __future__ import annotations
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.decode import Values, read_table
 from monitor.config.entries import Entries, customer, read_entries, server, subscription
 from monitor.config.faults import MISSING, Faults, Place, nearest
 from monitor.config.files import Sources
-from monitor.config.keys import Values, read_table
-from monitor.config.kinds import seconds_text
 from monitor.config.references import check_references
+from monitor.config.schema import REPEATED, SINGLE, TOP
 from monitor.config.services import SERVICE
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
-from monitor.config.tables import REPEATED, SINGLE, TOP
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
+from monitor.config.validators import seconds_text
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.settings import is_loopback
 

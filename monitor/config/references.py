@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.config.faults import nearest
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
 from monitor.sla.terms import PRODUCTS, WEB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from monitor.config.decode import Values
     from monitor.config.entries import Entries, Entry
     from monitor.config.faults import Faults
-    from monitor.config.keys import Values
 
 
 def check_references(contract: Values, entries: Entries, faults: Faults, *, complete: bool) -> None:

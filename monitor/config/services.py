@@ -9,10 +9,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
+from monitor.config.decode import REQUIRED, Key, read_table
 from monitor.config.faults import MISSING, Faults, Place, Refused, nearest
-from monitor.config.keys import REQUIRED, Key, read_table
-from monitor.config.kinds import Kind, choice, flag, identifier, list_of, path
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
+from monitor.config.validators import Kind, choice, flag, identifier, list_of, path
 from monitor.model import PING, Check, CheckKey
 
 if TYPE_CHECKING:

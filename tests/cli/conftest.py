@@ -10,7 +10,7 @@ import pytest
 
 from monitor.cli import status_of
 from monitor.config import load
-from monitor.config.context import context_of
+from monitor.config.ledger_context import context_of
 from monitor.ledger.results.recording import Recording
 from monitor.ledger.terms import come_into_force
 from monitor.model import CheckKey, Outcome, Result

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.config import Config, load, show
+from monitor.config import Config, dump, load
 from monitor.config.files import INCLUDE
-from monitor.config.tables import REPEATED, SINGLE, TOP
-from monitor.config.toml import value_text
+from monitor.config.schema import REPEATED, SINGLE, TOP
+from monitor.config.toml_writer import value_text
 from monitor.errors import ConfigError
-from tests.config.configurations import ADDRESSES, EMAILS, IDS, configurations
-from tests.config.writing import loaded
+from tests.config.config_strategies import ADDRESSES, EMAILS, IDS, configurations
+from tests.config.sample_config import loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,12 +113,12 @@ def test_any_toml_is_a_configuration_or_a_fault(folder: Path, document: dict[str
         for fault in error.faults:
             assert len(str(fault).splitlines()) == 1
     else:
-        assert loaded(folder, show(config)) == config
+        assert loaded(folder, dump(config)) == config
 
 
 @given(config=configurations(), data=st.data())
 def test_one_spoilt_value_is_told_and_nothing_breaks(folder: Path, config: Config, data: st.DataObject) -> None:
-    lines = show(config).splitlines()
+    lines = dump(config).splitlines()
     settings = [number for number, line in enumerate(lines) if " = " in line]
     number = data.draw(st.sampled_from(settings))
     name = lines[number].partition(" = ")[0]

@@ -15,7 +15,7 @@ from monitor.config.addresses import Listen
 from monitor.errors import ConfigError, InputError
 from monitor.model import CheckKey, Customer, Subscription
 from monitor.sla.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
-from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION, WHOLE, faults_of, loaded
+from tests.config.sample_config import CUSTOMER, SERVER, SITE, SUBSCRIPTION, WHOLE, faults_of, loaded
 
 EXAMPLE = """
 include = ["servers.d/*.toml"]       # customers, servers, subscriptions may live in many files

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load
-from monitor.config.keys import REQUIRED, Key
-from monitor.config.kinds import seconds_text
+from monitor.config.decode import REQUIRED, Key
+from monitor.config.schema import REPEATED, SINGLE
 from monitor.config.services import SERVICE
-from monitor.config.tables import REPEATED, SINGLE
-from monitor.config.toml import value_text
+from monitor.config.toml_writer import value_text
+from monitor.config.validators import seconds_text
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "config.toml"

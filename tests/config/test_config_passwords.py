@@ -8,7 +8,7 @@ import pytest
 
 from monitor.config import load
 from monitor.config.passwords import password_warnings
-from tests.config.writing import SERVER
+from tests.config.sample_config import SERVER
 
 if TYPE_CHECKING:
     from pathlib import Path

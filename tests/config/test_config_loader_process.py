@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.config import load
-from monitor.config.apart import PART, load_apart
+from monitor.config.loader_process import PART, load_apart
 from monitor.errors import ConfigError, InputError
 from monitor.probes.check_types import CHECK_TYPES
-from tests.config.writing import CUSTOMER, SERVER, SITE, SUBSCRIPTION
+from tests.config.sample_config import CUSTOMER, SERVER, SITE, SUBSCRIPTION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.kinds import seconds_text
 from monitor.config.services import SERVICE
-from monitor.config.toml import table_lines
+from monitor.config.toml_writer import table_lines
+from monitor.config.validators import seconds_text
 from monitor.model import PING
 from monitor.sla.support_levels import LEVELS
 

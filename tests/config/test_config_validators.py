@@ -12,7 +12,7 @@ from monitor.config.addresses import email, host, sender
 from monitor.config.faults import Refused
 from monitor.mail.message import checked_address, sender_address
 from monitor.probes.settings import is_host
-from tests.config.configurations import EMAILS, SENDERS
+from tests.config.config_strategies import EMAILS, SENDERS
 
 RIGHT = [
     *("it@acme.example", "root@localhost", "i.t+sla@acme.example", "o'hara@acme.example", "a@b"),

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config import Config, load, show, summary
-from monitor.config.tables import REPEATED, SINGLE
-from monitor.config.toml import shown, value_text
-from tests.config.configurations import TEXTS, configurations
-from tests.config.writing import SERVER, WHOLE, loaded
+from monitor.config import Config, dump, load, summary
+from monitor.config.schema import REPEATED, SINGLE
+from monitor.config.toml_writer import shown, value_text
+from tests.config.config_strategies import TEXTS, configurations
+from tests.config.sample_config import SERVER, WHOLE, loaded
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +25,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(config=configurations())
 def test_what_is_shown_loads_to_the_same_configuration(folder: Path, config: Config) -> None:
-    again = loaded(folder, show(config))
+    again = loaded(folder, dump(config))
     assert again == config
-    assert show(again) == show(config)
+    assert dump(again) == dump(config)
 
 
 def test_paths_are_shown_so_that_they_hold_wherever_it_is_put(tmp_path: Path) -> None:
     text = '[monitor]\ndata_dir = "d"\n[email]\nusername = "sla"\npassword_file = "p"\n' + WHOLE
     config = loaded(tmp_path / "here", text)
-    moved = loaded(tmp_path / "there", show(config))
+    moved = loaded(tmp_path / "there", dump(config))
     assert moved == config
     assert moved.email.password_file == tmp_path / "here" / "p"
 
 
 def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:
-    text = show(loaded(tmp_path, ""))
+    text = dump(loaded(tmp_path, ""))
     for name, keys in SINGLE.items():
         assert f"[{name}]\n" in text
         for key in keys:
@@ -50,7 +50,7 @@ def test_every_key_that_is_given_is_shown(tmp_path: Path) -> None:
     parent = SERVER.replace("web-01", "switch-a")
     server = SERVER + 'parent = "switch-a"\nreach = "tcp:22"\n'
     more = 'fee = "49.90"\ncurrency = "USD"\nmonths = 3\nstart = 2026-01-01\nend = 2026-12-31\n'
-    told = tomllib.loads(show(loaded(tmp_path, parent + WHOLE.replace(SERVER, server) + more)))
+    told = tomllib.loads(dump(loaded(tmp_path, parent + WHOLE.replace(SERVER, server) + more)))
     for name, keys in REPEATED.items():
         assert {key.name for key in keys} <= set(told[name][-1])
     assert told["server"][-1]["service"][0]["url"] == "https://www.acme.example/"
@@ -61,12 +61,12 @@ def test_what_is_shown_of_many_files_is_one(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(SERVER)
     config = loaded(tmp_path, 'include = ["a.toml"]\n')
     (tmp_path / "alone").mkdir()
-    assert loaded(tmp_path / "alone", show(config)).servers == config.servers
+    assert loaded(tmp_path / "alone", dump(config)).servers == config.servers
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("s3cret\n")
-    assert "s3cret" not in show(loaded(tmp_path, '[email]\nusername = "sla"\npassword_file = "p"\n'))
+    assert "s3cret" not in dump(loaded(tmp_path, '[email]\nusername = "sla"\npassword_file = "p"\n'))
 
 
 def test_a_summary_counts_what_is_watched(tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_a_message_hides_the_login_in_a_url() -> None:
 
 
 def test_the_shipped_configuration_is_shown_whole() -> None:
-    told = tomllib.loads(show(load(Path(__file__).parents[2] / "config.toml")))
+    told = tomllib.loads(dump(load(Path(__file__).parents[2] / "config.toml")))
     assert [server["id"] for server in told["server"]] == ["localhost"]

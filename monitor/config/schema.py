@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from monitor.config.addresses import Listen, email, host, listen, public_url, sender
+from monitor.config.decode import Key
 from monitor.config.files import INCLUDE
-from monitor.config.keys import Key
-from monitor.config.kinds import (
+from monitor.config.settings import Security, TransportName
+from monitor.config.validators import (
     HIGHEST_PORT,
     choice,
     currency,
@@ -26,7 +27,6 @@ from monitor.config.kinds import (
     whole,
     zone,
 )
-from monitor.config.settings import Security, TransportName
 from monitor.model import CreditPolicy, Language, Product, Rounding
 from monitor.sla.support_levels import LEVELS
 

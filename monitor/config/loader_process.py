@@ -35,7 +35,7 @@ _LISTS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
     "import json, signal, sys; "
     "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
-    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.apart import main; "
+    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.loader_process import main; "
     "main(sys.argv[2], int(sys.argv[3]))"
 )
 """It ends without a word where nobody wants its answer any more."""

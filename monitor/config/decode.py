@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.config.faults import MISSING, Faults, Place, Refused, nearest
-from monitor.config.toml import shown
+from monitor.config.toml_writer import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from monitor.config.kinds import Kind
+    from monitor.config.validators import Kind
 
 REQUIRED: Final = object()
 """Stands for the default of a key that must be given."""
