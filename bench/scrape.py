@@ -24,8 +24,8 @@ from monitor.clock import SystemClock
 from monitor.engine.live.state import Board, CheckEntry, Figures, SubscriptionEntry
 from monitor.engine.live.telemetry import Telemetry
 from monitor.model import Outcome, Result
-from monitor.web.exposition import Format
-from monitor.web.metrics import MetricsPage
+from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.page import MetricsPage
 from monitor.web.server import Site, start
 
 PORT = 19_877

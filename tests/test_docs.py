@@ -13,7 +13,7 @@ from monitor.config import load
 from monitor.config.schema import REPEATED, SINGLE
 from monitor.model import Reason
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.web.metrics import METRICS
+from monitor.web.metrics.page import METRICS
 from tests import cli_help
 
 REPOSITORY = Path(__file__).parents[1]

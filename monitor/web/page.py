@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.web import wording
-from monitor.web.selection import Selection
+from monitor.web.server_list import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.engine.live.state import Board
     from monitor.engine.live.telemetry import Telemetry
     from monitor.web.health import Health
-    from monitor.web.selection import Wish
+    from monitor.web.server_list import Wish
 
 OUTAGES_SHOWN = 50
 

@@ -15,13 +15,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from monitor.errors import InputError
+from monitor.web.accept_header import Wishes
 from monitor.web.access import Doorman
-from monitor.web.exposition import Format
 from monitor.web.health import Health
-from monitor.web.metrics import MetricsPage
+from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.page import MetricsPage
 from monitor.web.page import OperatorsPage
-from monitor.web.selection import Wish
-from monitor.web.wishes import Wishes
+from monitor.web.server_list import Wish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -14,10 +14,10 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import CheckKey, Outcome
-from monitor.web.metrics import METRICS
+from monitor.web.metrics.page import METRICS
 from monitor.web.server import Site, start
 from tests.integration.labdaemon import free_port
-from tests.web.pictures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
+from tests.web.page_fixtures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.web.metrics import METRICS
+from monitor.web.metrics.page import METRICS
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "contrib" / "prometheus"

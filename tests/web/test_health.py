@@ -7,7 +7,7 @@ import pytest
 from monitor.engine.live.telemetry import Telemetry
 from monitor.web.health import Health
 from tests.fakes import FakeClock
-from tests.web.pictures import CHECKS, watched
+from tests.web.page_fixtures import CHECKS, watched
 
 
 class Patient:

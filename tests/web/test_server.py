@@ -15,10 +15,10 @@ from multidict import CIMultiDict
 from monitor.engine.live.state import Board, CheckEntry
 from monitor.engine.live.telemetry import Telemetry
 from monitor.errors import InputError
-from monitor.web.exposition import Format
+from monitor.web.metrics.exposition import Format
 from monitor.web.server import HEADERS, Site, start
 from tests.fakes import FakeClock
-from tests.web.pictures import full, page, parsed, result
+from tests.web.page_fixtures import full, page, parsed, result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

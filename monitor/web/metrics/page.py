@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from monitor.web import series
-from monitor.web.exposition import Family, Format, histogram, pieces, sample
-from monitor.web.series import Labelled, Scene
+from monitor.web.metrics import sources
+from monitor.web.metrics.exposition import Family, Format, histogram, pieces, sample
+from monitor.web.metrics.sources import Labelled, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from monitor.engine.live.telemetry import ProberCounts, Telemetry
     from monitor.ledger.support.deadlines import Promises, Waits
     from monitor.model import Millis
-    from monitor.web.series import Source
+    from monitor.web.metrics.sources import Source
 
 
 def _telling(name: str, value: Callable[[Telemetry], float | None]) -> Source:
@@ -41,11 +41,11 @@ def _gauge(name: str, text: str, source: Source) -> tuple[Family, Source]:
 
 
 def _shelved(name: str, text: str) -> tuple[Family, Source]:
-    return Family(name, "gauge", text), series.shelved(name)
+    return Family(name, "gauge", text), sources.shelved(name)
 
 
 def _prober_counter(name: str, text: str, value: Callable[[ProberCounts], int]) -> tuple[Family, Source]:
-    return Family(name, "counter", text), series.per_prober(name, value)
+    return Family(name, "counter", text), sources.per_prober(name, value)
 
 
 def _own(name: str, text: str, value: Callable[[Telemetry], float | None]) -> tuple[Family, Source]:
@@ -93,7 +93,7 @@ METRICS: tuple[tuple[Family, Source], ...] = (
     _prober_counter(
         "monitor_results_unknown_total", "Results that say nothing about the server.", lambda counts: counts.unknown
     ),
-    (Family("monitor_probe_latency_seconds", "histogram", "How long successful probes took."), series.latency),
+    (Family("monitor_probe_latency_seconds", "histogram", "How long successful probes took."), sources.latency),
     (
         Family("monitor_probe_lag_seconds", "histogram", "How late probes left their slot."),
         lambda scene: histogram("monitor_probe_lag_seconds", scene.telemetry.lag),
@@ -103,9 +103,9 @@ METRICS: tuple[tuple[Family, Source], ...] = (
     _own("monitor_icmp_duplicate_replies_total", "Answers to pings that came again.", lambda t: t.pings.duplicate),
     _own("monitor_icmp_dropped_total", "ICMP packets that this machine had no room for.", lambda t: t.pings.dropped),
     _own("monitor_last_sweep_timestamp_seconds", "When a sweep was last complete.", lambda t: _seconds(t.last_sweep)),
-    _gauge("monitor_outages_open", "Outages that are open now.", series.outages),
-    _gauge("monitor_maintenance_active", "A maintenance window is active; absent otherwise.", series.maintenance),
-    _gauge("monitor_canary_success", "Whether the monitor can see out.", series.canaries),
+    _gauge("monitor_outages_open", "Outages that are open now.", sources.outages),
+    _gauge("monitor_maintenance_active", "A maintenance window is active; absent otherwise.", sources.maintenance),
+    _gauge("monitor_canary_success", "Whether the monitor can see out.", sources.canaries),
     _own("monitor_emails_sent_total", "Mails that the transport took.", lambda t: t.emails_sent),
     _own("monitor_emails_failed_total", "Attempts to send a mail that failed.", lambda t: t.emails_failed),
     _gauge(

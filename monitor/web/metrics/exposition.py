@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 
-from monitor.web.wishes import Wishes
+from monitor.web.accept_header import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

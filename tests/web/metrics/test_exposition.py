@@ -12,8 +12,8 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from monitor.engine.live.telemetry import Histogram
-from monitor.web.exposition import PIECE, Family, Format, Kind, histogram, labels, pieces, sample
-from tests.web.pictures import parsed
+from monitor.web.metrics.exposition import PIECE, Family, Format, Kind, histogram, labels, pieces, sample
+from tests.web.page_fixtures import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

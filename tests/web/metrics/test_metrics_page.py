@@ -17,10 +17,10 @@ from monitor.engine.live.state import Board, CheckEntry, Figures
 from monitor.engine.live.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome
 from monitor.probes.probe import Phases
-from monitor.web.exposition import Format
-from monitor.web.metrics import METRICS, MetricsPage
-from monitor.web.series import SHELF
-from tests.web.pictures import (
+from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.page import METRICS, MetricsPage
+from monitor.web.metrics.sources import SHELF
+from tests.web.page_fixtures import (
     CERTIFICATE,
     CHECKS,
     NOW,

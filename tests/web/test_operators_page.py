@@ -12,9 +12,9 @@ from monitor.engine.live.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome, State
 from monitor.web.health import Health
 from monitor.web.page import OUTAGES_SHOWN, OperatorsPage
-from monitor.web.selection import Wish
+from monitor.web.server_list import Wish
 from tests.fakes import FakeClock
-from tests.web.pictures import CHECKS, MINUTE, NOW, PING, SITE, full, outage, result, watched
+from tests.web.page_fixtures import CHECKS, MINUTE, NOW, PING, SITE, full, outage, result, watched
 
 EVIL = "<script>alert(1)</script>'\"&"
 VOID = {"meta", "link", "input", "br", "rect"}

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from monitor.model import PING, Outcome
-from monitor.web.exposition import histogram, labels, sample
+from monitor.web.metrics.exposition import histogram, labels, sample
 from monitor.web.shelf import Shelf
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.engine.live.state import ActiveWindow, Board, CheckEntry, SubscriptionEntry
 from monitor.model import CheckKey, State
-from monitor.web.selection import PER_PAGE, Selection, Wish
-from tests.web.pictures import FIGURES, NOW
+from monitor.web.server_list import PER_PAGE, Selection, Wish
+from tests.web.page_fixtures import FIGURES, NOW
 
 
 def selected(board: Board, wish: Wish | None = None) -> Selection:

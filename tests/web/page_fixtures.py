@@ -14,8 +14,8 @@ from monitor.engine.live.telemetry import Telemetry
 from monitor.ledger.support.deadlines import Promises, Waits
 from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 from monitor.probes.probe import Phases
-from monitor.web.exposition import Format
-from monitor.web.metrics import MetricsPage
+from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.page import MetricsPage
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
