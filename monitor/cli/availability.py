@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.account_json import closed_document, correction_document, record_of, told
 from monitor.cli.app import App, human, json_option, print_json, print_table, utc
-from monitor.cli.figures import closed_document, correction_document, record_of, told
 from monitor.errors import InputError
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.months.closing import closing_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from monitor.cli.account_json import closed_document, record
 from monitor.cli.app import App, json_option, print_json
-from monitor.cli.figures import closed_document, record
 from monitor.ledger.months.closing import close as freeze
 from monitor.ledger.months.closing import last_over
 from monitor.ledger.months.report import report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from monitor.cli.app import App, json_option, moment, print_json
-from monitor.cli.lines import MOST_FAULTS, BadLines, opened, quoted, rows
+from monitor.cli.csv_input import MOST_FAULTS, BadLines, opened, quoted, rows
 from monitor.cli.progress import progress
 from monitor.ledger.months.retroactive import take_in
 from monitor.mail.text import counted

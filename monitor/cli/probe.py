@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import App, json_option, print_json, utc
-from monitor.cli.hints import hint
+from monitor.cli.failure_hints import hint
 from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome

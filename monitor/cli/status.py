@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli import waiting as deadlines
+from monitor.cli import support_deadlines as deadlines
 from monitor.cli.app import App, json_option, print_json, print_table, utc
 from monitor.ledger.accounts.status import standings
 from monitor.ledger.claims.claims import waiting

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
-from monitor.cli.lines import BadLines, opened
-from monitor.cli.ticket_file import CHANNELS, lines
+from monitor.cli.csv_input import BadLines, opened
+from monitor.cli.ticket_csv import CHANNELS, lines
 from monitor.errors import InputError
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.support import tickets as books

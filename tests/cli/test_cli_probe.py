@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cli.hints import hint
+from monitor.cli.failure_hints import hint
 from monitor.model import Reason
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO, get_args
 
 from monitor.cli.app import moment
-from monitor.cli.lines import BadLines, quoted, rows
+from monitor.cli.csv_input import BadLines, quoted, rows
 from monitor.ledger.subscribed import agreed_at, why_not
 from monitor.ledger.support.ticket_import import Line
 from monitor.sla.tickets import Channel

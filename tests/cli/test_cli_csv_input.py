@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cli.lines import LONGEST_LINE, BadLines, rows
+from monitor.cli.csv_input import LONGEST_LINE, BadLines, rows
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
