@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.model import CheckKey, Outcome
-from tests.integration.labbooks import Books
-from tests.integration.labconfig import INTERVAL, TIMEOUT, Customer, Server, Setting
-from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
-from tests.integration.labdoors import PORT, Doors, address, now
+from tests.integration.lab_config import INTERVAL, TIMEOUT, Customer, Server, Setting
+from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
+from tests.integration.lab_ledger import Books
+from tests.integration.lab_listeners import PORT, Doors, address, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

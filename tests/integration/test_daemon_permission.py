@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.model import CheckKey, Outcome
-from tests.integration.labbooks import Books
-from tests.integration.labconfig import Customer, Server, Setting
-from tests.integration.labdaemon import STOPS_WITHIN, Answer, Daemon, awaited, page, samples
-from tests.integration.netlab import Lab, as_nobody, lab, nobody_runs_this_python, why_not
+from tests.integration.lab_config import Customer, Server, Setting
+from tests.integration.lab_daemon import STOPS_WITHIN, Answer, Daemon, awaited, page, samples
+from tests.integration.lab_ledger import Books
+from tests.integration.network_lab import Lab, as_nobody, lab, nobody_runs_this_python, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

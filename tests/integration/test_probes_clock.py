@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.netlab import Lab, lab, prober, why_not
+from tests.integration.network_lab import Lab, lab, prober, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from monitor.probes.icmp.echo_socket import SEQUENCES, EchoSocket, packed
 from monitor.probes.net.resolver import literal
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.resources import Instruments, open_instruments
-from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
+from tests.integration.network_lab import MONITOR_V4, PATIENCE, Lab, lab, prober, run, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

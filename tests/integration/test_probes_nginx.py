@@ -17,7 +17,7 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.resources import open_instruments
-from tests.integration.netlab import PATIENCE, Lab, lab, why_not
+from tests.integration.network_lab import PATIENCE, Lab, lab, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.netlab import Lab, as_nobody, lab, nobody_runs_this_python, prober, why_not
+from tests.integration.network_lab import Lab, as_nobody, lab, nobody_runs_this_python, prober, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

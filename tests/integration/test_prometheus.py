@@ -16,7 +16,7 @@ from monitor.clock import SystemClock
 from monitor.model import CheckKey, Outcome
 from monitor.web.metrics.page import METRICS
 from monitor.web.server import Site, start
-from tests.integration.labdaemon import free_port
+from tests.integration.lab_daemon import free_port
 from tests.web.page_fixtures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
 
 if TYPE_CHECKING:

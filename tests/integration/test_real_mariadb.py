@@ -16,14 +16,14 @@ from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
-from tests.integration.labkinds_data import MARIADB, MOST_CONNECT_ERRORS
-from tests.integration.labservers import running
+from tests.integration.lab_servers import running
+from tests.integration.lab_servers_database import MARIADB, MOST_CONNECT_ERRORS
 from tests.integration.postfix import inside, own_namespace, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.integration.labservers import Grounds, Running
+    from tests.integration.lab_servers import Grounds, Running
 
 WHY_NOT = MARIADB.why_not() or why_not()
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can run")]

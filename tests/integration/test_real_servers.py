@@ -17,18 +17,18 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
-from tests.integration.labcertificates import RIGHT, WRONG
-from tests.integration.labkinds import KINDS
-from tests.integration.labkinds_files import fingerprint
-from tests.integration.labmatrix import NOT_POSSIBLE, matrix
-from tests.integration.labservers import PATIENCE, Running, running
+from tests.integration.lab_certificates import RIGHT, WRONG
+from tests.integration.lab_expected_reasons import NOT_POSSIBLE, matrix
+from tests.integration.lab_servers import PATIENCE, Running, running
+from tests.integration.lab_servers_all import KINDS
+from tests.integration.lab_servers_file import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from monitor.probes.probe import Attempt
     from monitor.probes.resources import Instruments
-    from tests.integration.labservers import Check
+    from tests.integration.lab_servers import Check
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]
 

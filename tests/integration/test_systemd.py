@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.booted import Machine, Unavailable, boot
+from tests.integration.booted_machine import Machine, Unavailable, boot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -147,7 +147,7 @@ def network() -> Iterator[str]:
 
 def test_answers_of_the_system_are_kept_for_the_time_that_the_dns_gives_them(network: str) -> None:
     done = subprocess.run(
-        ["ip", "netns", "exec", network, sys.executable, "-m", "tests.integration.test_names"],
+        ["ip", "netns", "exec", network, sys.executable, "-m", "tests.integration.test_resolver_names"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from tests.integration.labdaemon import awaited
-from tests.integration.labdoors import Moment, now
-from tests.integration.netlab import run
+from tests.integration.lab_daemon import awaited
+from tests.integration.lab_listeners import Moment, now
+from tests.integration.network_lab import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from tests.integration.netlab import Lab
+    from tests.integration.network_lab import Lab
 
 
 class Nginx:

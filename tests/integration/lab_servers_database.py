@@ -8,12 +8,12 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.integration.labservers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, path
+from tests.integration.lab_servers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.labservers import Check, Grounds
+    from tests.integration.lab_servers import Check, Grounds
 
 
 MOST_CONNECT_ERRORS = 3

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.store import database, journal
-from tests.integration.labconfig import Customer, Server, Setting
-from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, free_port
+from tests.integration.lab_config import Customer, Server, Setting
+from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

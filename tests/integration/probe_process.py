@@ -1,6 +1,6 @@
 """Probe in a process of its own, for tests that need one with fewer privileges, another clock or another resolver.
 
-    python -m tests.integration.probing '{"attempts": [["icmp", "198.18.1.1", {}]], "timeout": 1.0, "rounds": 2}'
+    python -m tests.integration.probe_process '{"attempts": [["icmp", "198.18.1.1", {}]], "timeout": 1.0, "rounds": 2}'
 
 prints a line of JSON for what is permitted, then one for each round of attempts.
 """

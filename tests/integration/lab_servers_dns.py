@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.labservers import Kind, Refusal, path, write
+from tests.integration.lab_servers import Kind, Refusal, path, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.labservers import Grounds
+    from tests.integration.lab_servers import Grounds
 
 _ZONE = """$TTL 30
 @ IN SOA ns root 1 60 60 60 60

@@ -245,11 +245,11 @@ def as_nobody(*, raw: bool = False) -> list[str]:
 
 
 class Prober:
-    """A process that probes on the monitor's side, see ``tests.integration.probing``; ended with the block."""
+    """A process that probes on the monitor's side, see ``tests.integration.probe_process``; ended with the block."""
 
     def __init__(self, net: Lab, request: dict[str, Any], prefix: list[str], env: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [*net.command(*prefix), sys.executable, "-m", "tests.integration.probing", json.dumps(request)],
+            [*net.command(*prefix), sys.executable, "-m", "tests.integration.probe_process", json.dumps(request)],
             cwd=Path(__file__).parents[2],
             env={**os.environ, "PATH": _path(), "PYTHONDONTWRITEBYTECODE": "1", **env},
             stdin=subprocess.PIPE,

@@ -14,8 +14,8 @@ import pytest
 from monitor.engine.probing.scheduler import phase
 from monitor.model import Outcome
 from monitor.store import database, outages, outbox, results
-from tests.integration.labdaemon import Daemon
-from tests.integration.netlab import Lab, lab, run, why_not
+from tests.integration.lab_daemon import Daemon
+from tests.integration.network_lab import Lab, lab, run, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,23 +20,23 @@ import trustme
 
 from monitor.model import CheckKey, Outcome
 from tests.integration import postfix as relays
-from tests.integration.labbooks import Books
-from tests.integration.labconfig import INTERVAL, LONGEST, OPERATORS, Customer, Server, Setting
-from tests.integration.labdaemon import STOPS_WITHIN, Daemon, awaited, page, samples
-from tests.integration.labdoors import Moment
-from tests.integration.labfaults import Faults
-from tests.integration.labmail import News, answers, counted, news_of, text_of
-from tests.integration.labnginx import Nginx
-from tests.integration.labplan import BETWEEN_SWEEPS, LATE, SURELY_SEEN, Plan, in_mid_sweep, sweep_of
-from tests.integration.netlab import lab as network
-from tests.integration.netlab import why_not
+from tests.integration.lab_config import INTERVAL, LONGEST, OPERATORS, Customer, Server, Setting
+from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, page, samples
+from tests.integration.lab_fault_schedule import BETWEEN_SWEEPS, LATE, SURELY_SEEN, Plan, in_mid_sweep, sweep_of
+from tests.integration.lab_faults import Faults
+from tests.integration.lab_ledger import Books
+from tests.integration.lab_listeners import Moment
+from tests.integration.lab_mail import News, answers, counted, news_of, text_of
+from tests.integration.lab_nginx import Nginx
+from tests.integration.network_lab import lab as network
+from tests.integration.network_lab import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from monitor.model import Outage, Result
-    from tests.integration.netlab import Lab as Network
+    from tests.integration.network_lab import Lab as Network
 
 REASON = why_not("nginx") or relays.why_not()
 pytestmark = [

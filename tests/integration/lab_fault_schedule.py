@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.engine.probing.scheduler import phase
-from tests.integration.labconfig import INTERVAL, LONGEST, TIMEOUT
-from tests.integration.labdoors import Moment, now
+from tests.integration.lab_config import INTERVAL, LONGEST, TIMEOUT
+from tests.integration.lab_listeners import Moment, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.integration.labservers import EXTRACTED, TLS, Kind, Refusal, path, write
+from tests.integration.lab_servers import EXTRACTED, TLS, Kind, Refusal, path, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.labservers import Check, Grounds
+    from tests.integration.lab_servers import Check, Grounds
 
 
 _MODULES = next(filter(Path.exists, (EXTRACTED / "usr/lib/proftpd", Path("/usr/lib/proftpd"))), EXTRACTED)

@@ -6,14 +6,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.integration.labcertificates import NAME
-from tests.integration.labservers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, output, path, write
+from tests.integration.lab_certificates import NAME
+from tests.integration.lab_servers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, output, path, write
 from tests.integration.postfix import services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.labservers import Check, Grounds
+    from tests.integration.lab_servers import Check, Grounds
 
 
 def _postfix(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.integration.labcertificates import RIGHT, Certificates
-from tests.integration.labdaemon import free_port
+from tests.integration.lab_certificates import RIGHT, Certificates
+from tests.integration.lab_daemon import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

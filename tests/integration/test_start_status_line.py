@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.labdaemon import free_port
+from tests.integration.lab_daemon import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

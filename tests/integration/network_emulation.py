@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if __name__ != "__main__":
-    from tests.integration.netlab import MONITOR_V4, PATIENCE, Lab, run
+    from tests.integration.network_lab import MONITOR_V4, PATIENCE, Lab, run
 
     if TYPE_CHECKING:
         from collections.abc import Iterator, Mapping

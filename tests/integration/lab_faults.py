@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.labdoors import Moment, now
-from tests.integration.netlab import run
+from tests.integration.lab_listeners import Moment, now
+from tests.integration.network_lab import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.netlab import Lab
+    from tests.integration.network_lab import Lab
 
 _WIRE = """
 table ip wire {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.labservers import TLS, Kind, Refusal, path, write
+from tests.integration.lab_servers import TLS, Kind, Refusal, path, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.labservers import Grounds
+    from tests.integration.lab_servers import Grounds
 
 
 def _nginx(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:

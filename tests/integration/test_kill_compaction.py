@@ -49,7 +49,7 @@ async def pack(file: Path, last: int = 0) -> None:
 
 
 def pack_apart(file: Path, last: int) -> int:
-    program = "import asyncio, sys; from pathlib import Path; from tests.integration.test_kill_packing import pack; "
+    program = "import asyncio, sys; from pathlib import Path; from tests.integration.test_kill_compaction import pack; "
     program += "asyncio.run(pack(Path(sys.argv[1]), int(sys.argv[2])))"
     command = [sys.executable, "-c", program, str(file), str(last)]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode

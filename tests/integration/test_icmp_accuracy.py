@@ -13,9 +13,9 @@ import pytest
 from monitor.engine.probing.runner import MISSED
 from monitor.model import Outcome
 from monitor.store import database, outages, results
-from tests.integration.labdaemon import Daemon
-from tests.integration.netlab import Lab, lab, why_not
-from tests.integration.weather import Road, Seen, weather
+from tests.integration.lab_daemon import Daemon
+from tests.integration.network_emulation import Road, Seen, weather
+from tests.integration.network_lab import Lab, lab, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
