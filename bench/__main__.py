@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.apart import own_network, taken
+from bench.isolation import own_network, taken
 from bench.report import headline, surroundings, table, write
 
 if TYPE_CHECKING:

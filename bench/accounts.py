@@ -1,6 +1,6 @@
 """Accounts of a month: by the command line, start and all, while the books grow over years; and from open books.
 
-What is in the books is said in ``bench/ledger.py``. The command line is measured as whole processes that print to
+What is in the books is said in ``bench/synthetic_ledger.py``. The command line is measured as whole processes that print to
 nowhere: the median of what passed, beside the processor time, which says more on a machine that has other things to do.
 """
 
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.ledger import Ledger
 from bench.report import Row
+from bench.synthetic_ledger import Ledger
 from monitor.ledger.accounts.accounts import Books
 from monitor.ledger.months.closing import close
 from monitor.ledger.months.corrections import last_month_drifts

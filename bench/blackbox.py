@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bench.asking import Asking
+from bench.http_load import Asking
 from bench.processes import processor, resident
 
 if TYPE_CHECKING:

@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.blackbox import blackbox
-from bench.checking import Wish, check
-from bench.kinds import KINDS, SILENT, modules
+from bench.check_kinds import KINDS, SILENT, modules
+from bench.check_load import Wish, check
+from bench.config_generator import check_table
+from bench.daemon_process import lag, running
 from bench.loopback import addresses
 from bench.report import Row
-from bench.running import lag, running
 from bench.standins import standins
-from bench.world import check_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Blackbox
-    from bench.kinds import Kind
-    from bench.running import Running, Seen
+    from bench.check_kinds import Kind
+    from bench.daemon_process import Running, Seen
 
 PER_MINUTE = 2_000
 """Service checks."""

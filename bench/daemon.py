@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.asking import Asking
 from bench.blackbox import blackbox
+from bench.daemon_process import PAGE, WEBSITE, lag, running
+from bench.http_load import Asking
 from bench.loopback import addresses
 from bench.processes import resident
 from bench.report import Row
-from bench.running import PAGE, WEBSITE, lag, running
 from bench.website import website
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.asking import Asked
     from bench.blackbox import Cost
-    from bench.running import Running, Seen
+    from bench.daemon_process import Running, Seen
+    from bench.http_load import Asked
 
 SCRAPES = 15.0
 """Seconds between two scrapes, and between two looks at the page."""

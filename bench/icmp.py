@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.loopback import addresses
-from bench.pingers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, fping, per_ping, pinger_alone
+from bench.ping_peers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, fping, per_ping, pinger_alone
 from bench.processes import processor
 from bench.report import Row
 
@@ -180,8 +180,8 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
 
 
 def stalled(seconds: int) -> Row:
-    """Measure round trips while the loop stands still half of the time, see ``bench.stalled``."""
-    command = [sys.executable, "-m", "bench.stalled", str(seconds)]
+    """Measure round trips while the loop stands still half of the time, see ``bench.stalled_loop``."""
+    command = [sys.executable, "-m", "bench.stalled_loop", str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
     note = f"the loop came to it {seen['p99_by_the_loop_ms']} ms later"

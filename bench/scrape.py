@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from bench.asking import Asking
+from bench.http_load import Asking
 from bench.report import Row
 from monitor.clock import SystemClock
 from monitor.engine.live.state import Board, CheckEntry, Figures, SubscriptionEntry

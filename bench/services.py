@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.blackbox import blackbox
-from bench.checking import Wish, check
+from bench.check_load import Wish, check
+from bench.daemon_process import WEBSITE, running
 from bench.loopback import addresses
 from bench.report import Row
-from bench.running import WEBSITE, running
 from bench.website import website
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Cost
-    from bench.checking import Took
-    from bench.running import Running, Seen
+    from bench.check_load import Took
+    from bench.daemon_process import Running, Seen
 
 SECURE = 19_880
 KINDS = {"http": WEBSITE, "https": SECURE, "tcp": WEBSITE}
@@ -52,7 +52,7 @@ def peer(kinds: Sequence[str], rate: float, seconds: int) -> Cost | None:
 
 
 def alone(kind: str, loop: str, rate: int, seconds: int) -> Took:
-    """Probe from a process that does nothing else, see ``bench.checking``."""
+    """Probe from a process that does nothing else, see ``bench.check_load``."""
     keys: dict[str, Any] = {"port": KINDS[kind]} if kind == "tcp" else {"url": target(kind, "ADDRESS")}
     if kind == "https":
         keys["verify_certificate"] = False

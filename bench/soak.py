@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.daemon_process import WEBSITE, lag, running
 from bench.report import Row
-from bench.running import WEBSITE, lag, running
 from bench.website import website
 
 if TYPE_CHECKING:
-    from bench.running import Seen
+    from bench.daemon_process import Seen
 
 LOOK = 60.0
 SERVICES = 2

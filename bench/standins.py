@@ -24,7 +24,7 @@ import dns.rrset
 import trustme
 
 from bench import standin_ssh
-from bench.kinds import AUTHORITIES, KINDS, NAME, SILENT
+from bench.check_kinds import AUTHORITIES, KINDS, NAME, SILENT
 from bench.website import ANSWER, BACKLOG
 
 if TYPE_CHECKING:

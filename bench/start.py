@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.asking import Asking
+from bench.config_generator import write_world
+from bench.daemon_process import LOG, PATIENCE, Running, await_answer, started
+from bench.http_load import Asking
 from bench.processes import resident
 from bench.report import Row
-from bench.running import LOG, PATIENCE, Running, await_answer, started
 from bench.website import ANSWER
-from bench.world import write_world
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from bench.asking import Asked
+    from bench.http_load import Asked
 
 PAGE = 19_878
 PORT = 19_879

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.config_generator import write_world
 from bench.processes import processor, resident
-from bench.world import write_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -34,8 +34,8 @@ class Cost:
 
 
 def pinger_alone(rate: int, seconds: int) -> Cost:
-    """Ping from a process that does nothing else, see ``bench.pacing``."""
-    command = [sys.executable, "-m", "bench.pacing", str(rate), str(seconds)]
+    """Ping from a process that does nothing else, see ``bench.ping_load``."""
+    command = [sys.executable, "-m", "bench.ping_load", str(rate), str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
     return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, per_ping(seen["cpu"], seen["pings"]))

@@ -1,6 +1,6 @@
 """Checks at a pace from a process that does nothing else: it reads what to check, and says what that took.
 
-``python -m bench.checking`` reads a ``Wish`` as JSON on standard input, and writes a list of what its runs took. The
+``python -m bench.check_load`` reads a ``Wish`` as JSON on standard input, and writes a list of what its runs took. The
 checks begin as the sweep begins them: without a task where the probe can do that, by a cycle otherwise.
 """
 
@@ -71,7 +71,7 @@ class Took:
 
 def check(wish: Wish) -> list[Took]:
     """Let another process check."""
-    command = [sys.executable, "-m", "bench.checking"]
+    command = [sys.executable, "-m", "bench.check_load"]
     asked = json.dumps(asdict(wish), default=str)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked)  # noqa: S603 - our own program
     return [Took(**each) for each in json.loads(done.stdout)]

@@ -1,4 +1,4 @@
-"""``python -m bench.document``: bench-results.json into docs/performance.md, with a plot of cost against size.
+"""``python -m bench.performance_page``: bench-results.json into docs/performance.md, with a plot of cost against size.
 
 First every row that has a goal, then all rows part by part. Parts that were run by themselves (``python -m bench --json
 soak.json soak``) can be named after it: their tables are told with their date.

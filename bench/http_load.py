@@ -1,4 +1,4 @@
-"""Requests at a pace, or one after the other, from a process of its own: ``python -m bench.asking`` reads what to ask.
+"""Requests at a pace, or one after the other, from a process of its own: ``python -m bench.http_load`` reads what to ask.
 
 On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines``
 (connections that are kept), ``headers`` and ``holding``. On standard output: how many were asked, how many answers had
@@ -110,7 +110,7 @@ class Asking:
     ) -> None:
         wish: dict[str, Any] = {"port": port, "paths": list(paths), "rate": rate, "seconds": seconds, "lines": lines}
         wish |= {"headers": dict(headers or {}), "holding": holding}
-        command = [sys.executable, "-m", "bench.asking"]
+        command = [sys.executable, "-m", "bench.http_load"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(wish))

@@ -1,4 +1,4 @@
-"""Pings at a pace from a process that does nothing else: ``python -m bench.pacing RATE SECONDS`` says what it took."""
+"""Pings at a pace from a process that does nothing else: ``python -m bench.ping_load RATE SECONDS`` says what it took."""
 
 from __future__ import annotations
 
