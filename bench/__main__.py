@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.isolation import own_network, taken
-from bench.report import headline, surroundings, table, write
+from bench.isolation import enter_own_network, occupied_ports
+from bench.report import environment, environment_summary, table, write_json
 
 if TYPE_CHECKING:
     from bench.report import Row
 
 PARTS = ("icmp", "services", "checks", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
 """The parts in the order in which ``all`` runs them."""
-ALONE = ("day", "soak")
+LONG_PARTS = ("day", "soak")
 """Parts that last long and have no peer: ``all`` leaves them out unless told otherwise."""
-RESULTS = Path("bench-results.json")
+RESULTS_FILE = Path("bench-results.json")
 
 
-def part(name: str) -> click.Command:
+def load_part(name: str) -> click.Command:
     """Load the command of a part."""
     main: click.Command = import_module(f"bench.{name}").main
     return main
@@ -42,12 +42,14 @@ class _Parts(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find one."""
         if cmd_name in PARTS and find_spec(f"bench.{cmd_name}"):
-            return part(cmd_name)
+            return load_part(cmd_name)
         return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_Parts, no_args_is_help=True)
-@click.option("--json", "file", type=click.Path(path_type=Path), help=f"Write the rows there; of `all`: {RESULTS}.")
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path), help=f"Write the rows there; of `all`: {RESULTS_FILE}."
+)
 @click.pass_context
 def main(ctx: click.Context, file: Path | None) -> None:
     """Measure the monitor, beside what else there is; every load stays on 127.0.0.0/8.
@@ -58,13 +60,13 @@ def main(ctx: click.Context, file: Path | None) -> None:
 
     Run by root, all of it happens in a network of its own; otherwise nobody else may listen on the ports that it uses.
     """
-    if not own_network() and (ports := taken()):
+    if not enter_own_network() and (ports := occupied_ports()):
         raise click.ClickException(
             f"port {ports[0]} is taken: is another bench running? As root each has a network of its own"
         )
     # what was started ends with us, also where somebody ends us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    ctx.obj = {"file": file, "where": surroundings(), "failed": []}
+    ctx.obj = {"file": file, "where": environment(), "failed": []}
 
 
 @main.command("all")
@@ -76,10 +78,10 @@ def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, l
     """Run every part, without `--long` all but `day` and `soak`: they take 35 minutes more and have no peer."""
     found: dict[str, list[Row]] = {}
     for name in PARTS:
-        if name in skip or (name in ALONE and not lasting) or not find_spec(f"bench.{name}"):
+        if name in skip or (name in LONG_PARTS and not lasting) or not find_spec(f"bench.{name}"):
             continue
         click.echo(f"{name} ...", err=True)
-        command = part(name)
+        command = load_part(name)
         takes = {each.name for each in command.params}
         options: dict[str, Any] = {"seconds": seconds} if seconds and "seconds" in takes else {}
         try:
@@ -92,14 +94,14 @@ def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, l
 
 @main.result_callback()
 @click.pass_obj
-def tell(obj: dict[str, Any], /, found: dict[str, list[Row]] | list[Row], **_: object) -> None:
+def write_results(obj: dict[str, Any], /, results: dict[str, list[Row]] | list[Row], **_: object) -> None:
     """Print the table, and write the JSON."""
-    every = isinstance(found, dict)
-    parts = found if isinstance(found, dict) else {str(click.get_current_context().invoked_subcommand): found}
-    click.echo(headline(obj["where"]) + "\n")
+    every = isinstance(results, dict)
+    parts = results if isinstance(results, dict) else {str(click.get_current_context().invoked_subcommand): results}
+    click.echo(environment_summary(obj["where"]) + "\n")
     click.echo(table(row for rows in parts.values() for row in rows))
-    if file := obj["file"] or (RESULTS if every else None):
-        write(file, obj["where"], parts)
+    if file := obj["file"] or (RESULTS_FILE if every else None):
+        write_json(file, obj["where"], parts)
         click.echo(f"\nwritten to {file}")
     if failed := obj["failed"]:
         raise click.ClickException(f"not measured, see above: {', '.join(failed)}")

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.report import Row
-from bench.synthetic_ledger import Ledger
-from monitor.ledger.accounts.accounts import Books
+from bench.synthetic_ledger import SyntheticLedger
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.months.closing import close
-from monitor.ledger.months.corrections import last_month_drifts
+from monitor.ledger.months.corrections import last_month_differs
 from monitor.sla.calendar import parse_month
 from monitor.store import database
 
@@ -35,7 +35,7 @@ GOALS = {"all": 2.0, "one": 0.3, "status": 1.0, "many": 1.0, "drift": 1.0}
 """Seconds."""
 
 
-def taken(work: Callable[[], object], times: int) -> tuple[float, float]:
+def time_median(work: Callable[[], object], times: int) -> tuple[float, float]:
     """Do something several times; gives medians: seconds that passed, and of processor time."""
     passed, spent = [], []
     for _ in range(times):
@@ -47,90 +47,100 @@ def taken(work: Callable[[], object], times: int) -> tuple[float, float]:
     return median(passed), median(spent)
 
 
-def row(what: str, work: Callable[[], object], times: int, goal: str = "") -> Row:
+def measure_row(label: str, work: Callable[[], object], times: int, goal: str = "") -> Row:
     """Measure one thing."""
-    passed, spent = taken(work, times)
-    return Row(what, passed, "s", at_most=GOALS.get(goal), note=f"{spent:.2f} s CPU", more={"cpu_seconds": spent})
+    passed, spent = time_median(work, times)
+    return Row(label, passed, "s", at_most=GOALS.get(goal), note=f"{spent:.2f} s CPU", more={"cpu_seconds": spent})
 
 
-def asked(ledger: Ledger, *words: str) -> Callable[[], object]:
+def cli_call(synthetic: SyntheticLedger, *arguments: str) -> Callable[[], object]:
     """Ask the command line, as a process of its own."""
-    command = [sys.executable, "-m", "monitor", "--config", str(ledger.config), *words]
+    command = [sys.executable, "-m", "monitor", "--config", str(synthetic.config), *arguments]
     return lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - our own program
 
 
-def by_the_command_line(subscriptions: int, years: Sequence[int], times: int) -> list[Row]:
+def measure_command_line(subscriptions: int, years: Sequence[int], times: int) -> list[Row]:
     """Let books grow, and ask them the same after so many years each; at the end ask everything else too."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         end = time.gmtime().tm_year
-        ledger = Ledger(Path(folder), subscriptions, end - max(years) + 1)
+        ledger = SyntheticLedger(Path(folder), subscriptions, end - max(years) + 1)
         first = f"{end - max(years) + 1}-02"
         whose = f"{subscriptions:,} subscriptions"
         for year in range(1, max(years) + 1):
-            ledger.grow()
+            ledger.add_year()
             if year not in years:
                 continue
             size = ledger.file.stat().st_size >> 20
             stored = f"{year} {'year' if year == 1 else 'years'} stored ({size} MiB)"
-            month = ("availability", "--month", ledger.last_over, "--json")
+            month = ("availability", "--month", ledger.last_finished_month, "--json")
             rows += [
-                row(f"availability of a month, {whose}, {stored}", asked(ledger, *month), times, "all"),
-                row(f"the same, one of them, {stored}", asked(ledger, *month, "--subscription", "s7"), times, "one"),
+                measure_row(f"availability of a month, {whose}, {stored}", cli_call(ledger, *month), times, "all"),
+                measure_row(
+                    f"the same, one of them, {stored}", cli_call(ledger, *month, "--subscription", "s7"), times, "one"
+                ),
             ]
         rows += [
-            row(f"availability of the first month, {stored}", asked(ledger, "availability", "--month", first), times),
+            measure_row(
+                f"availability of the first month, {stored}", cli_call(ledger, "availability", "--month", first), times
+            ),
             *_other_commands(ledger, whose, times),
             *_closing(ledger, whose, times),
         ]
     return rows
 
 
-def _other_commands(ledger: Ledger, whose: str, times: int) -> list[Row]:
-    month = ledger.last_over
+def _other_commands(ledger: SyntheticLedger, subscription: str, times: int) -> list[Row]:
+    month = ledger.last_finished_month
     return [
-        row(f"credits of a month, {whose}", asked(ledger, "credits", "--month", month), times),
-        row(f"status, {whose}", asked(ledger, "status"), times, "status"),
-        row("explain one instant", asked(ledger, "explain", "s7", "--at", f"{month}-12T10:00"), times),
-        row(f"outages of a month, {whose}", asked(ledger, "outages", "list", "--month", month), times),
+        measure_row(f"credits of a month, {subscription}", cli_call(ledger, "credits", "--month", month), times),
+        measure_row(f"status, {subscription}", cli_call(ledger, "status"), times, "status"),
+        measure_row("explain one instant", cli_call(ledger, "explain", "s7", "--at", f"{month}-12T10:00"), times),
+        measure_row(
+            f"outages of a month, {subscription}", cli_call(ledger, "outages", "list", "--month", month), times
+        ),
     ]
 
 
-def _closing(ledger: Ledger, whose: str, times: int) -> list[Row]:
+def _closing(ledger: SyntheticLedger, subscription: str, times: int) -> list[Row]:
     """Close a month, and look whether it drifted, as the daemon does every hour."""
     at = ledger.now - 1
-    terms, when = ledger.terms(at), parse_month(ledger.last_over)
-    db = database.open_writing(ledger.file)
+    terms, when = ledger.terms(at), parse_month(ledger.last_finished_month)
+    db = database.open_read_write(ledger.file)
 
     def freeze() -> None:
         db.execute("BEGIN IMMEDIATE")
         close(db, terms, when, at, "bench")
         db.conn.rollback()
 
-    closed = row(f"close a month, {whose}", freeze, times)
+    closed = measure_row(f"close a month, {subscription}", freeze, times)
     with database.transaction(db):
         close(db, terms, when, at, "bench")
-    drifts = row(f"whether the month closed last drifted, {whose}", lambda: last_month_drifts(db, at), times, "drift")
+    drifts = measure_row(
+        f"whether the month closed last drifted, {subscription}", lambda: last_month_differs(db, at), times, "drift"
+    )
     db.close()
     return [closed, drifts]
 
 
-def from_the_store(subscriptions: int, times: int) -> list[Row]:
+def measure_store(subscriptions: int, times: int) -> list[Row]:
     """Read a month out of open books."""
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(Path(folder), subscriptions, time.gmtime().tm_year)
-        ledger.grow()
-        when, terms = parse_month(ledger.last_over), ledger.terms(ledger.now)
-        db = database.open_reading(ledger.file)
+        ledger = SyntheticLedger(Path(folder), subscriptions, time.gmtime().tm_year)
+        ledger.add_year()
+        when, terms = parse_month(ledger.last_finished_month), ledger.terms(ledger.now)
+        db = database.open_read_only(ledger.file)
 
         def read(db: Database = db) -> None:
             gc.disable()  # as the command line does, and the daemon in its own way
             try:
-                Books(db, ledger.now, terms).month(*when)
+                LedgerView(db, ledger.now, terms).month(*when)
             finally:
                 gc.enable()
 
-        found = row(f"accounts of a month, {subscriptions:,} subscriptions, from open books", read, times, "many")
+        found = measure_row(
+            f"accounts of a month, {subscriptions:,} subscriptions, from open books", read, times, "many"
+        )
         db.close()
     return [found]
 
@@ -143,6 +153,6 @@ def from_the_store(subscriptions: int, times: int) -> list[Row]:
 def main(subscriptions: int, years: str, many: int, times: int) -> list[Row]:
     """Ask for the accounts of a month, with one year of books and with several."""
     return [
-        *by_the_command_line(subscriptions, [int(year) for year in years.split(",")], times),
-        *from_the_store(many, times),
+        *measure_command_line(subscriptions, [int(year) for year in years.split(",")], times),
+        *measure_store(many, times),
     ]

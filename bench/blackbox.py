@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from bench.http_load import Asking
-from bench.processes import processor, resident
+from bench.http_load import LoadGenerator
+from bench.processes import cpu_seconds, resident_kib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PORT = 19_872
-LINES = 64
+CONNECTIONS = 64
 """Connections that Prometheus would hold; enough that none waits for another."""
-SUCCESS = "probe_success 1"
+SUCCESS_LINE = "probe_success 1"
 """What it says of a probe that went well; it answers with status 200 of the others too."""
 MODULES = """\
 modules:
@@ -61,13 +61,13 @@ class Blackbox:
     def __init__(self, pid: int) -> None:
         self._pid = pid
 
-    def paced(self, probes: Sequence[tuple[str, str]], rate: float, seconds: float) -> Cost:
+    def run_paced(self, probes: Sequence[tuple[str, str]], rate: float, seconds: float) -> Cost:
         """Ask for probes (module and target) in turn, so many a second."""
         paths = [f"/probe?{urlencode({'module': module, 'target': target})}" for module, target in probes]
-        cpu, began = processor(self._pid), time.monotonic()
-        asked = Asking(PORT, paths, rate, seconds, LINES, holding=SUCCESS).result()
-        passed, cpu = time.monotonic() - began, processor(self._pid) - cpu
-        return Cost(asked.asked, asked.answered, cpu, passed, resident(self._pid))
+        cpu, began = cpu_seconds(self._pid), time.monotonic()
+        asked = LoadGenerator(PORT, paths, rate, seconds, CONNECTIONS, holding=SUCCESS_LINE).result()
+        passed, cpu = time.monotonic() - began, cpu_seconds(self._pid) - cpu
+        return Cost(asked.asked, asked.answered, cpu, passed, resident_kib(self._pid))
 
 
 @contextmanager
@@ -83,13 +83,13 @@ def blackbox(configuration: str = MODULES) -> Iterator[Blackbox | None]:
         command = [program, f"--config.file={modules}", f"--web.listen-address=127.0.0.1:{PORT}", "--log.level=error"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - the program that was found
             try:
-                _await()
+                _wait_until_ready()
                 yield Blackbox(process.pid)
             finally:
                 process.terminate()
 
 
-def _await() -> None:
+def _wait_until_ready() -> None:
     for _ in range(200):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{PORT}/-/healthy", timeout=1).close()

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST_PORT = 19_900
-SILENT = 19_950
+SILENT_PORT = 19_950
 """The port that takes connections and datagrams and says nothing."""
 NAME = "stand-in.bench.example"
 """What the certificate of all stand-ins is made out to."""
-AUTHORITIES = "authorities.pem"
+CA_FILE = "authorities.pem"
 
 Step: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class BenchKind:
     """A check type, and what is special about it."""
 
     name: str
@@ -58,7 +58,7 @@ class Kind:
         elif self.type != "icmp":
             keys |= {"port": port}
         if self.tls:
-            keys["ca_file"] = folder / AUTHORITIES
+            keys["ca_file"] = folder / CA_FILE
             if self.type != "https":
                 keys["server_name"] = NAME
         return keys
@@ -69,7 +69,7 @@ class Kind:
             return None
         options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
         if self.tls:
-            options["tls_config"] = {"ca_file": str(folder / AUTHORITIES), "server_name": NAME}
+            options["tls_config"] = {"ca_file": str(folder / CA_FILE), "server_name": NAME}
         if self.prober == "dns":
             options |= {"query_name": self.keys["query"], "query_type": "SOA"}
         if self.prober == "tcp" and self.script is not None:
@@ -85,7 +85,7 @@ class Kind:
         return f"{self.type}://{address}:{self.port}/" if self.prober == "http" else f"{address}:{self.port}"
 
 
-def _says(*lines: str) -> tuple[Step, ...]:
+def _script(*lines: str) -> tuple[Step, ...]:
     """Make a script of what is expected and what is sent, by turns; it begins with what is expected."""
     made: list[Step] = []
     for number, line in enumerate(lines):
@@ -97,39 +97,39 @@ def _says(*lines: str) -> tuple[Step, ...]:
 
 
 _SMTP_REST = ("EHLO prober", "^250 ", "QUIT", "^221")
-_SMTP = _says("^220 ", *_SMTP_REST)
-_UPGRADED = _says(
+_SMTP = _script("^220 ", *_SMTP_REST)
+_UPGRADED = _script(
     "^220 ", "EHLO prober", "^250 ", "STARTTLS", "^220", "starttls", "", "EHLO prober", "^250 ", "QUIT", "^221"
 )
-_IMAP = _says(r"^\* OK", "m1 CAPABILITY", "^m1 OK", "m5 LOGOUT", "^m5 OK")
-_POP3 = _says(r"^\+OK", "CAPA", r"^\.", "QUIT", r"^\+OK")
+_IMAP = _script(r"^\* OK", "m1 CAPABILITY", "^m1 OK", "m5 LOGOUT", "^m5 OK")
+_POP3 = _script(r"^\+OK", "CAPA", r"^\.", "QUIT", r"^\+OK")
 
-KINDS: tuple[Kind, ...] = (
-    Kind("icmp", "icmp", prober="icmp"),
-    Kind("tcp", "tcp"),
-    Kind("http", "http", prober="http"),
-    Kind("https", "https", prober="http", tls=True),
-    Kind("tls", "tls", tls=True),
-    Kind("smtp", "smtp", script=_SMTP),
-    Kind("submission", "submission", tls=True, script=_UPGRADED),
-    Kind("smtps", "smtps", tls=True, script=_SMTP),
-    Kind("imap", "imap", script=_IMAP),
-    Kind("imaps", "imaps", tls=True, script=_IMAP),
-    Kind("pop3", "pop3", script=_POP3),
-    Kind("pop3s", "pop3s", tls=True, script=_POP3),
-    Kind("ftp", "ftp", script=_says("^220", "QUIT", "^221")),
-    Kind("redis", "redis", script=_says("", "PING", r"^\+PONG", "QUIT", r"^\+OK")),
-    Kind(
+KINDS: tuple[BenchKind, ...] = (
+    BenchKind("icmp", "icmp", prober="icmp"),
+    BenchKind("tcp", "tcp"),
+    BenchKind("http", "http", prober="http"),
+    BenchKind("https", "https", prober="http", tls=True),
+    BenchKind("tls", "tls", tls=True),
+    BenchKind("smtp", "smtp", script=_SMTP),
+    BenchKind("submission", "submission", tls=True, script=_UPGRADED),
+    BenchKind("smtps", "smtps", tls=True, script=_SMTP),
+    BenchKind("imap", "imap", script=_IMAP),
+    BenchKind("imaps", "imaps", tls=True, script=_IMAP),
+    BenchKind("pop3", "pop3", script=_POP3),
+    BenchKind("pop3s", "pop3s", tls=True, script=_POP3),
+    BenchKind("ftp", "ftp", script=_script("^220", "QUIT", "^221")),
+    BenchKind("redis", "redis", script=_script("", "PING", r"^\+PONG", "QUIT", r"^\+OK")),
+    BenchKind(
         "ssh",
         "ssh",
-        script=_says("^SSH-2.0-", "SSH-2.0-blackbox-ssh-check"),
+        script=_script("^SSH-2.0-", "SSH-2.0-blackbox-ssh-check"),
         note="the peer reads the identification only",
     ),
-    Kind("ssh, host key pinned", "ssh", {"fingerprints": (FINGERPRINT,)}, prober=None),
-    Kind("dns", "dns", {"query": "bench.example"}, prober="dns"),
-    Kind("mysql", "mysql", prober=None),
-    Kind("mssql", "mssql", prober=None),
-    Kind("postgresql", "postgresql", prober=None),
+    BenchKind("ssh, host key pinned", "ssh", {"fingerprints": (FINGERPRINT,)}, prober=None),
+    BenchKind("dns", "dns", {"query": "bench.example"}, prober="dns"),
+    BenchKind("mysql", "mysql", prober=None),
+    BenchKind("mssql", "mssql", prober=None),
+    BenchKind("postgresql", "postgresql", prober=None),
 )
 """Every check type of ``monitor checks``."""
 

@@ -1,6 +1,6 @@
 """Checks at a pace from a process that does nothing else: it reads what to check, and says what that took.
 
-``python -m bench.check_load`` reads a ``Wish`` as JSON on standard input, and writes a list of what its runs took. The
+``python -m bench.check_load`` reads a ``CheckLoad`` as JSON on standard input, and writes a list of what its runs took. The
 checks begin as the sweep begins them: without a task where the probe can do that, by a cycle otherwise.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
-from monitor.engine.probing.scheduler import BATCH
+from monitor.engine.probing.scheduler import TICK_MS
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
 TARGETS = 2_000
-PLAN = Plan(timeout=5.0, retries=0)
-PATIENCE = 0.3
+RETRY_POLICY = Plan(timeout=5.0, retries=0)
+ANSWER_WAIT = 0.3
 """Seconds after a run in which its last answers come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CheckLoad:
     """What to check, and how fast."""
 
     type: str
@@ -55,7 +55,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class CheckCost:
     """What a run took."""
 
     checks: int
@@ -69,26 +69,26 @@ class Took:
         return 1e6 * self.cpu / max(1, self.checks)
 
 
-def check(wish: Wish) -> list[Took]:
+def measure_checks(load: CheckLoad) -> list[CheckCost]:
     """Let another process check."""
     command = [sys.executable, "-m", "bench.check_load"]
-    asked = json.dumps(asdict(wish), default=str)
+    asked = json.dumps(asdict(load), default=str)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked)  # noqa: S603 - our own program
-    return [Took(**each) for each in json.loads(done.stdout)]
+    return [CheckCost(**each) for each in json.loads(done.stdout)]
 
 
-def _probes(wish: Wish, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
+def _probes(load: CheckLoad, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
     """Make the probes of so many servers."""
-    kind = CHECK_TYPES[wish.type]
+    kind = CHECK_TYPES[load.type]
     made: list[tuple[Probe, Begin | None, Target]] = []
     for address in addresses(TARGETS):
-        keys = {name: _filled_in(name, value, address) for name, value in wish.keys.items()}
+        keys = {name: _fill_in(name, value, address) for name, value in load.keys.items()}
         probe = kind.build(kind.settings(**keys), instruments)
         made.append((probe, probe.begin if isinstance(probe, Swift) else None, Target(address)))
     return made
 
 
-def _filled_in(name: str, value: Any, address: str) -> Any:
+def _fill_in(name: str, value: Any, address: str) -> Any:
     if isinstance(value, list):
         return tuple(value)
     if name.endswith("_file"):
@@ -96,7 +96,7 @@ def _filled_in(name: str, value: Any, address: str) -> Any:
     return value.replace("ADDRESS", address) if isinstance(value, str) else value
 
 
-async def _pace(wish: Wish) -> list[Took]:
+async def _run_paced(load: CheckLoad) -> list[CheckCost]:
     """Begin checks in batches of a tick, as the schedule does."""
     tasks: set[asyncio.Task[None]] = set()
     clock, found = SystemClock(), []
@@ -106,35 +106,35 @@ async def _pace(wish: Wish) -> list[Took]:
         outcomes[attempt.outcome] += 1
 
     async def whole(probe: Probe, target: Target) -> None:
-        landed((await cycle(probe, target, PLAN, clock)).attempts[-1])
+        landed((await cycle(probe, target, RETRY_POLICY, clock)).attempts[-1])
 
     async with open_instruments(clock) as instruments:
-        targets = _probes(wish, instruments)
-        await asyncio.sleep(PATIENCE)
-        for _ in range(wish.runs):
+        targets = _probes(load, instruments)
+        await asyncio.sleep(ANSWER_WAIT)
+        for _ in range(load.runs):
             before = outcomes[Outcome.OK]
             begun, start, cpu = 0, time.monotonic(), time.process_time()
-            while (passed := time.monotonic() - start) < wish.seconds:
-                for number in range(begun, int(passed * wish.rate)):
+            while (passed := time.monotonic() - start) < load.seconds:
+                for number in range(begun, int(passed * load.rate)):
                     probe, begin, target = targets[number % TARGETS]
-                    if begin is None or not begin(target, PLAN.timeout, landed):
+                    if begin is None or not begin(target, RETRY_POLICY.timeout, landed):
                         task = asyncio.create_task(whole(probe, target))
                         tasks.add(task)
                         task.add_done_callback(tasks.discard)
-                begun = int(passed * wish.rate)
-                await asyncio.sleep(BATCH / 1000)
-            await asyncio.sleep(PATIENCE)
+                begun = int(passed * load.rate)
+                await asyncio.sleep(TICK_MS / 1000)
+            await asyncio.sleep(ANSWER_WAIT)
             cpu = time.process_time() - cpu
-            found.append(Took(begun, outcomes[Outcome.OK] - before, cpu))
+            found.append(CheckCost(begun, outcomes[Outcome.OK] - before, cpu))
     return found
 
 
-def main(wish: Wish) -> None:
+def main(load: CheckLoad) -> None:
     """Measure, and say it as JSON."""
-    factory = import_module(wish.loop).new_event_loop
+    factory = import_module(load.loop).new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        sys.stdout.write(json.dumps([asdict(each) for each in runner.run(_pace(wish))]))
+        sys.stdout.write(json.dumps([asdict(each) for each in runner.run(_run_paced(load))]))
 
 
 if __name__ == "__main__":
-    main(Wish(**json.load(sys.stdin)))
+    main(CheckLoad(**json.load(sys.stdin)))

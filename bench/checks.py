@@ -1,7 +1,7 @@
 """``python -m bench checks``: 2,000 service checks a minute of all types, a tenth of the servers hanging.
 
 Each server is pinged and has two services, the types in turn; what they meet are stand-ins that speak each protocol as
-far as a check goes (``bench/standins.py``). Those that hang take every connection, and say nothing. The whole daemon
+far as a check goes (``bench/run_standins.py``). Those that hang take every connection, and say nothing. The whole daemon
 runs over this, and every slot counts from its start on. Then each type is measured by itself: the probe as the daemon
 begins it in a process that does nothing else, short runs of which the median counts, and blackbox_exporter likewise
 where it has a prober for the same.
@@ -19,30 +19,30 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.blackbox import blackbox
-from bench.check_kinds import KINDS, SILENT, modules
-from bench.check_load import Wish, check
-from bench.config_generator import check_table
-from bench.daemon_process import lag, running
+from bench.check_kinds import KINDS, SILENT_PORT, modules
+from bench.check_load import CheckLoad, measure_checks
+from bench.config_generator import service_toml
+from bench.daemon_process import lag_quantile, run_daemon
 from bench.loopback import addresses
 from bench.report import Row
-from bench.standins import standins
+from bench.standins import run_standins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Blackbox
-    from bench.check_kinds import Kind
-    from bench.daemon_process import Running, Seen
+    from bench.check_kinds import BenchKind
+    from bench.daemon_process import RunningDaemon, Snapshot
 
 PER_MINUTE = 2_000
 """Service checks."""
 SERVICES = 2
-TENTH = 10
+HANGING_EVERY = 10
 TIMEOUT = 5
 RUNS = 3
-SETTLING = 5.0
+SETTLE_SECONDS = 5.0
 """Seconds beyond the longest cycle, in which what it gave is written down."""
-LAG = 50
+MAX_LAG_MS = 50
 """Milliseconds."""
 TARGETS = 500
 """Addresses that blackbox_exporter is given in turn."""
@@ -50,51 +50,58 @@ _SERVICES = [kind for kind in KINDS if kind.type != "icmp"]
 _LAST = re.compile(r'^probe_success\{server="server-(\d+)",check="service-(\d)"\} ([01])$', re.MULTILINE)
 
 
-def hangs(number: int) -> bool:
+def is_hanging(number: int) -> bool:
     """Whether a server of that number hangs."""
-    return number % TENTH == 0
+    return number % HANGING_EVERY == 0
 
 
-def kind_of(number: int, place: int) -> Kind:
+def kind_of(number: int, index: int) -> BenchKind:
     """Give what a service is: two types a server, so that those that hang have every type among them."""
-    return _SERVICES[(SERVICES * number + place + number // TENTH) % len(_SERVICES)]
+    return _SERVICES[(SERVICES * number + index + number // HANGING_EVERY) % len(_SERVICES)]
 
 
-def answers(number: int, place: int) -> bool:
+def is_expected_ok(number: int, index: int) -> bool:
     """Whether a service is to be found well: a port that takes connections is all that the type tcp asks for."""
-    return not hangs(number) or kind_of(number, place).type == "tcp"
+    return not is_hanging(number) or kind_of(number, index).type == "tcp"
 
 
-def services(number: int, address: str, folder: Path) -> str:
+def services_toml(number: int, address: str, folder: Path) -> str:
     """Write the services of a server."""
     kinds = [kind_of(number, place) for place in range(SERVICES)]
-    port = SILENT if hangs(number) else None
+    port = SILENT_PORT if is_hanging(number) else None
     tables = (
-        check_table(f"service-{n}", each.type, each.settings(address, folder, port)) for n, each in enumerate(kinds)
+        service_toml(f"service-{n}", each.type, each.settings(address, folder, port)) for n, each in enumerate(kinds)
     )
     return "".join(tables)
 
 
-def whole(folder: Path, interval: int, seconds: int) -> list[Row]:
+def measure_daemon(folder: Path, interval: int, seconds: int) -> list[Row]:
     """Run the daemon over all types at once."""
     servers = PER_MINUTE * interval // 60 // SERVICES
-    with running(
-        servers, interval=interval, timeout=TIMEOUT, written=lambda number, address: services(number, address, folder)
+    with run_daemon(
+        servers,
+        interval=interval,
+        timeout=TIMEOUT,
+        services_toml=lambda number, address: services_toml(number, address, folder),
     ) as daemon:
         longest = 3 * TIMEOUT + 2  # three attempts, and the second before each of the retries
-        time.sleep(interval + longest + SETTLING)
-        before = daemon.seen()
+        time.sleep(interval + longest + SETTLE_SECONDS)
+        before = daemon.snapshot()
         time.sleep(seconds)
-        after = daemon.seen()
+        after = daemon.snapshot()
         return _rows(daemon, servers, before, after)
 
 
-def _rows(daemon: Running, servers: int, before: Seen, after: Seen) -> list[Row]:
+def _rows(daemon: RunningDaemon, servers: int, before: Snapshot, after: Snapshot) -> list[Row]:
     load = f"{PER_MINUTE:,} service checks a minute of all types, a tenth hanging"
     last = [tuple(map(int, found)) for found in _LAST.findall(daemon.get("/metrics").decode())]
-    wrong = sum(answers(number, place) != answered for number, place, answered in last) + SERVICES * servers - len(last)
+    wrong = (
+        sum(is_expected_ok(number, place) != answered for number, place, answered in last)
+        + SERVICES * servers
+        - len(last)
+    )
     passed = after.at - before.at
-    made = _services(after) - _services(before)
+    made = _service_results(after) - _service_results(before)
     return [
         Row(
             f"{load}: slots missed",
@@ -110,25 +117,25 @@ def _rows(daemon: Running, servers: int, before: Seen, after: Seen) -> list[Row]
             at_most=0,
             note=f"of {SERVICES * servers:,}: fail where it hangs, ok elsewhere",
         ),
-        Row(f"{load}: lag p99", lag(before, after, 0.99), "ms", at_most=LAG),
+        Row(f"{load}: lag p99", lag_quantile(before, after, 0.99), "ms", at_most=MAX_LAG_MS),
         Row(f"{load}: processor", 100 * (after.cpu - before.cpu) / passed, "% of a core"),
         Row(f"{load}: memory", after.rss_kib * 1024 / 1e6, "MB"),
     ]
 
 
-def _services(seen: Seen) -> float:
+def _service_results(seen: Snapshot) -> float:
     pings = seen.metrics.get('monitor_results_total{prober="icmp"}', 0)
     return seen.total("monitor_results_total") - pings
 
 
-def alone(kind: Kind, folder: Path, rate: int, seconds: float, exporter: Blackbox | None) -> Row:
+def measure_kind(kind: BenchKind, folder: Path, rate: int, seconds: float, exporter: Blackbox | None) -> Row:
     """Measure one type by itself, ours and theirs."""
-    runs = check(Wish(kind.type, kind.settings("ADDRESS", folder), rate, seconds, runs=RUNS))
+    runs = measure_checks(CheckLoad(kind.type, kind.settings("ADDRESS", folder), rate, seconds, runs=RUNS))
     note = f"{sum(run.answered for run in runs)} of {sum(run.checks for run in runs)} answered"
     peer = None
     if exporter is not None and kind.prober is not None:
         probes = [(kind.name, kind.target(address)) for address in addresses(TARGETS)]
-        theirs = [exporter.paced(probes, rate, seconds) for _ in range(RUNS)]
+        theirs = [exporter.run_paced(probes, rate, seconds) for _ in range(RUNS)]
         answered, asked = sum(cost.answered for cost in theirs), sum(cost.probes for cost in theirs)
         peer = median(cost.microseconds for cost in theirs) if answered else None
         note += f", the peer's {answered} of {asked}"
@@ -159,8 +166,8 @@ def main(interval: int, stretch: int, rate: int, each: float, names: Sequence[st
     """Measure checks of all types: the whole daemon with a tenth of the servers hanging, and each type by itself."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with standins(folder):
-            found = [] if names else whole(folder, interval, stretch)
+        with run_standins(folder):
+            found = [] if names else measure_daemon(folder, interval, stretch)
             with blackbox(modules(folder)) as exporter:
                 chosen = [kind for kind in KINDS if not names or kind.name in names]
-                return [*found, *(alone(kind, folder, rate, each, exporter) for kind in chosen)]
+                return [*found, *(measure_kind(kind, folder, rate, each, exporter) for kind in chosen)]

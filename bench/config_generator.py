@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PER_FILE = 1_000
 
 
-def write_world(
+def write_config(
     folder: Path,
     servers: int,
     page: int,
@@ -24,14 +24,14 @@ def write_world(
     port: int = 0,
     interval: int = 60,
     timeout: int = 1,
-    written: Callable[[int, str], str] | None = None,
+    services_toml: Callable[[int, str], str] | None = None,
 ) -> Path:
     """Write a configuration: each server with a subscription and its own customer; gives the main file.
 
-    Every server is pinged, and has the services that ``written`` gives of its number and address; without it, it is
+    Every server is pinged, and has the services that ``services_toml`` gives of its number and address; without it, it is
     asked for ``services`` pages of http on ``port``.
     """
-    written = written or partial(_pages, services, port)
+    services_toml = services_toml or partial(_page_services, services, port)
     main = folder / "config.toml"
     main.write_text(
         f'include = ["servers/*.toml"]\n'
@@ -39,7 +39,7 @@ def write_world(
         f'canaries = ["127.0.0.1"]\n'
         f'[web]\nlisten = "127.0.0.1:{page}"\n'
     )
-    entries = [_server(n, address, written(n, address)) for n, address in enumerate(addresses(servers))]
+    entries = [_server_toml(n, address, services_toml(n, address)) for n, address in enumerate(addresses(servers))]
     (folder / "servers").mkdir(exist_ok=True)
     for first in range(0, servers, PER_FILE):
         text = "\n".join(entries[first : first + PER_FILE])
@@ -47,17 +47,17 @@ def write_world(
     return main
 
 
-def check_table(name: str, kind: str, keys: Mapping[str, Any]) -> str:
+def service_toml(name: str, kind: str, keys: Mapping[str, Any]) -> str:
     """Write one service; what JSON writes of text, numbers and lists is TOML too."""
     lines = [f"{key} = {json.dumps(value, default=str)}\n" for key, value in keys.items()]
     return f'[[server.service]]\nname = "{name}"\ntype = "{kind}"\n{"".join(lines)}'
 
 
-def _pages(count: int, port: int, _number: int, address: str) -> str:
-    return "".join(check_table(f"page-{n}", "http", {"url": f"http://{address}:{port}/{n}"}) for n in range(count))
+def _page_services(count: int, port: int, _number: int, address: str) -> str:
+    return "".join(service_toml(f"page-{n}", "http", {"url": f"http://{address}:{port}/{n}"}) for n in range(count))
 
 
-def _server(number: int, address: str, services: str) -> str:
+def _server_toml(number: int, address: str, services: str) -> str:
     product = "web-hosting" if 'type = "http"' in services and number % 4 == 0 else "server"
     return (
         f'[[customer]]\nid = "customer-{number:05d}"\nname = "Customer {number}"\n'

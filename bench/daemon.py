@@ -16,44 +16,44 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.blackbox import blackbox
-from bench.daemon_process import PAGE, WEBSITE, lag, running
-from bench.http_load import Asking
+from bench.daemon_process import PAGE_PORT, WEBSITE_PORT, lag_quantile, run_daemon
+from bench.http_load import LoadGenerator
 from bench.loopback import addresses
-from bench.processes import resident
+from bench.processes import resident_kib
 from bench.report import Row
-from bench.website import website
+from bench.website import run_website
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Cost
-    from bench.daemon_process import Running, Seen
-    from bench.http_load import Asked
+    from bench.daemon_process import RunningDaemon, Snapshot
+    from bench.http_load import LoadResult
 
-SCRAPES = 15.0
+SCRAPE_INTERVAL = 15.0
 """Seconds between two scrapes, and between two looks at the page."""
-LOOKS = 200
+HEALTH_RATE = 200
 """Looks at ``/healthz`` a second."""
-LINES = 20
+CONNECTIONS = 20
 """Connections for the looks: none waits for the one before."""
 SERVICES = 2
-PROMISED = 10_000
+GOAL_SERVERS = 10_000
 """The size that the goals are for."""
-MEMORY = 250
+MAX_MEMORY_MB = 250
 """MB, of a million bytes."""
-LAG = BLOCKED = 50
+MAX_LAG_MS = MAX_BLOCKED_MS = 50
 """Milliseconds."""
-SHARE = 0.25
+MAX_SHARE_OF_PEER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class SizeResult:
     """What was seen at one size."""
 
     servers: int
-    before: Seen
-    after: Seen
-    health: Asked
+    before: Snapshot
+    after: Snapshot
+    health: LoadResult
     rss_kib: int
     """At the end of all."""
 
@@ -74,42 +74,42 @@ class Size:
         return 100 * (self.after.cpu - self.before.cpu) / (self.after.at - self.before.at)
 
 
-def measure(servers: int, seconds: int, interval: int) -> Size:
+def measure(servers: int, seconds: int, interval: int) -> SizeResult:
     """Run the daemon on so many servers."""
-    with running(servers, services=SERVICES, interval=interval) as daemon:
-        daemon.await_sweeps(interval, settling=0)
-        health = Asking(PAGE, ["/healthz"], LOOKS, seconds, LINES)
-        _work(daemon, seconds)
+    with run_daemon(servers, services=SERVICES, interval=interval) as daemon:
+        daemon.wait_for_sweeps(interval, settle_seconds=0)
+        health = LoadGenerator(PAGE_PORT, ["/healthz"], HEALTH_RATE, seconds, CONNECTIONS)
+        _scrape_for(daemon, seconds)
         looks = health.result()
-        before = daemon.seen()
-        _work(daemon, interval)  # a whole one: much is done once in it, when the sweep is over
-        return Size(servers, before, daemon.seen(), looks, resident(daemon.pid))
+        before = daemon.snapshot()
+        _scrape_for(daemon, interval)  # a whole one: much is done once in it, when the sweep is over
+        return SizeResult(servers, before, daemon.snapshot(), looks, resident_kib(daemon.pid))
 
 
-def _work(daemon: Running, seconds: float) -> None:
+def _scrape_for(daemon: RunningDaemon, seconds: float) -> None:
     """Let time pass, and scrape and look at the page meanwhile."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(SCRAPES, left))
+        time.sleep(min(SCRAPE_INTERVAL, left))
         daemon.get("/metrics")
         with suppress(OSError):
             daemon.get("/")
 
 
-def peer(servers: int, seconds: int, interval: int) -> Cost | None:
+def measure_peer(servers: int, seconds: int, interval: int) -> Cost | None:
     """Let blackbox_exporter make the same probes at the same pace."""
     probes: list[tuple[str, str]] = []
     for address in addresses(servers):
         probes.append(("icmp", address))
-        probes += [("http", f"http://{address}:{WEBSITE}/{n}") for n in range(SERVICES)]
+        probes += [("http", f"http://{address}:{WEBSITE_PORT}/{n}") for n in range(SERVICES)]
     with blackbox() as exporter:
-        return exporter.paced(probes, len(probes) / interval, seconds) if exporter else None
+        return exporter.run_paced(probes, len(probes) / interval, seconds) if exporter else None
 
 
-def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
+def rows(size: SizeResult, cost: Cost | None, interval: int) -> list[Row]:
     """Put one size against the goals, which are for 10,000 servers a minute."""
     load = f"{size.servers:,} x (ping + {SERVICES} http), {interval} s"
-    promised = size.servers == PROMISED
+    promised = size.servers == GOAL_SERVERS
     missed = size.after.total("monitor_slots_missed_total") - size.before.total("monitor_slots_missed_total")
     answered = f"peer: {cost.answered} of {cost.probes} answered" if cost else ""
     return [
@@ -119,7 +119,7 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
             "% of a core",
             cost.share if cost else None,
             "blackbox_exporter, probes alone",
-            SHARE if promised else None,
+            MAX_SHARE_OF_PEER if promised else None,
             of_peer=True,
             note=answered or ("blackbox_exporter is not installed" if promised else ""),
             more={"checks": size.checks},
@@ -132,26 +132,26 @@ def rows(size: Size, cost: Cost | None, interval: int) -> list[Row]:
             "blackbox_exporter, probes alone",
             more={"servers": size.servers},
         ),
-        Row(f"{load}: memory", size.rss_kib * 1024 / 1e6, "MB", at_most=MEMORY if promised else None),
+        Row(f"{load}: memory", size.rss_kib * 1024 / 1e6, "MB", at_most=MAX_MEMORY_MB if promised else None),
         Row(
             f"{load}: lag p99",
-            lag(size.before, size.after, 0.99),
+            lag_quantile(size.before, size.after, 0.99),
             "ms",
-            at_most=LAG if promised else None,
-            note=f"p50 {lag(size.before, size.after, 0.5):.0f} ms",
+            at_most=MAX_LAG_MS if promised else None,
+            note=f"p50 {lag_quantile(size.before, size.after, 0.5):.0f} ms",
         ),
         Row(f"{load}: slots missed", missed, "slots", at_most=0 if promised else None),
         Row(
             f"{load}: longest that the loop was held up",
             size.health.longest,
             "ms",
-            at_most=BLOCKED if promised else None,
+            at_most=MAX_BLOCKED_MS if promised else None,
             note=f"p99 {size.health.p99:.1f} ms of {size.health.asked} looks",
         ),
     ]
 
 
-def growth(sizes: Sequence[Size]) -> list[Row]:
+def growth_rows(sizes: Sequence[SizeResult]) -> list[Row]:
     """Put what a check costs at each size beside the size before: it may not grow."""
     return [
         Row(
@@ -169,7 +169,12 @@ def growth(sizes: Sequence[Size]) -> list[Row]:
 
 @click.command()
 @click.option(
-    "--servers", "sizes", multiple=True, default=(1_000, PROMISED, 50_000), show_default=True, type=click.IntRange(1)
+    "--servers",
+    "sizes",
+    multiple=True,
+    default=(1_000, GOAL_SERVERS, 50_000),
+    show_default=True,
+    type=click.IntRange(1),
 )
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(1))
 @click.option("--interval", default=60, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
@@ -179,10 +184,10 @@ def main(sizes: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     Each size takes two intervals, and the seconds in which the loop is watched.
     """
     found: list[Row] = []
-    seen: list[Size] = []
-    with website(WEBSITE):
+    seen: list[SizeResult] = []
+    with run_website(WEBSITE_PORT):
         for servers in sorted(sizes):
             seen.append(measure(servers, seconds, interval))
-            cost = peer(servers, seconds, interval) if servers == PROMISED else None
+            cost = measure_peer(servers, seconds, interval) if servers == GOAL_SERVERS else None
             found += rows(seen[-1], cost, interval)
-    return [*found, *growth(seen)]
+    return [*found, *growth_rows(seen)]

@@ -16,27 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config_generator import write_world
-from bench.processes import processor, resident
+from bench.config_generator import write_config
+from bench.processes import cpu_seconds, resident_kib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PAGE = 19_875
-WEBSITE = 19_876
-LOG = "log"
+PAGE_PORT = 19_875
+WEBSITE_PORT = 19_876
+LOG_FILE = "log"
 """The name of the file with what a daemon says."""
-PATIENCE = 300.0
+WAIT_TIMEOUT = 300.0
 """Seconds for anything that is waited for."""
-SETTLING = 10.0
+SETTLE_SECONDS = 10.0
 """Seconds after the first turn of every server, in which it looks through its journal and its months too."""
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 _SAMPLE = re.compile(r'^(monitor_[a-z_]+(?:\{(?:prober="\w+"|le="[^"]+")\})?) (\S+)$', re.MULTILINE)
-_LAG = "monitor_probe_lag_seconds_bucket"
+_LAG_BUCKETS = "monitor_probe_lag_seconds_bucket"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Snapshot:
     """The daemon at one moment."""
 
     at: float
@@ -51,7 +51,7 @@ class Seen:
         return sum(value for series, value in self.metrics.items() if series.split("{")[0] == name)
 
 
-class Running:
+class RunningDaemon:
     """A daemon that runs."""
 
     def __init__(self, pid: int, folder: Path, page: int) -> None:
@@ -63,22 +63,22 @@ class Running:
         """Get a page as Prometheus or a browser would."""
         headers = {"Accept": ACCEPT if path == "/metrics" else "text/html", "Accept-Encoding": "gzip"}
         request = urllib.request.Request(f"http://127.0.0.1:{self._page}{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT) as answer:  # noqa: S310 - the same
             body: bytes = answer.read()
             return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
 
-    def seen(self) -> Seen:
+    def snapshot(self) -> Snapshot:
         """Look at it now."""
         text = self.get("/metrics").decode()
         metrics = {name: float(value) for name, value in _SAMPLE.findall(text)}
-        return Seen(time.monotonic(), processor(self.pid), resident(self.pid), metrics)
+        return Snapshot(time.monotonic(), cpu_seconds(self.pid), resident_kib(self.pid), metrics)
 
-    def await_sweeps(self, interval: float, settling: float = SETTLING) -> None:
+    def wait_for_sweeps(self, interval: float, settle_seconds: float = SETTLE_SECONDS) -> None:
         """Wait until every server was probed, and a sweep is written down; a while longer, for the daemon to settle."""
         began = time.monotonic()
-        time.sleep(interval + settling)
-        while time.monotonic() - began < PATIENCE + interval:
-            if "monitor_last_sweep_timestamp_seconds" in self.seen().metrics:
+        time.sleep(interval + settle_seconds)
+        while time.monotonic() - began < WAIT_TIMEOUT + interval:
+            if "monitor_last_sweep_timestamp_seconds" in self.snapshot().metrics:
                 return
             time.sleep(1)
         raise TimeoutError("the daemon does not complete a sweep")
@@ -93,9 +93,9 @@ class Running:
         return sum(file.stat().st_size for file in (self.folder / "data").glob("*.db*"))
 
 
-def lag(before: Seen, after: Seen, share: float) -> float:
+def lag_quantile(before: Snapshot, after: Snapshot, share: float) -> float:
     """Give the milliseconds by which the earliest ``share`` of the probes were late at most, linear within a bucket."""
-    bounds = sorted((float(name.split('"')[1]), name) for name in after.metrics if name.startswith(_LAG))
+    bounds = sorted((float(name.split('"')[1]), name) for name in after.metrics if name.startswith(_LAG_BUCKETS))
     counts = [(bound, after.metrics[name] - before.metrics.get(name, 0)) for bound, name in bounds]
     wanted = share * counts[-1][1]
     low, below = 0.0, 0.0
@@ -108,50 +108,52 @@ def lag(before: Seen, after: Seen, share: float) -> float:
 
 
 @contextmanager
-def running(
+def run_daemon(
     servers: int,
     *,
     services: int = 0,
     interval: int = 60,
     timeout: int = 1,
-    written: Callable[[int, str], str] | None = None,
-) -> Iterator[Running]:
-    """Run the daemon on so many servers, see ``write_world``, until the context is left."""
+    services_toml: Callable[[int, str], str] | None = None,
+) -> Iterator[RunningDaemon]:
+    """Run the daemon on so many servers, see ``write_config``, until the context is left."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        main = write_world(
+        main = write_config(
             folder,
             servers,
-            PAGE,
+            PAGE_PORT,
             services=services,
-            port=WEBSITE,
+            port=WEBSITE_PORT,
             interval=interval,
             timeout=timeout,
-            written=written,
+            services_toml=services_toml,
         )
-        with started(main) as process:
-            daemon = Running(process.pid, folder, PAGE)
-            await_answer(main, PAGE, process)
+        with start_process(main) as process:
+            daemon = RunningDaemon(process.pid, folder, PAGE_PORT)
+            wait_for_page(main, PAGE_PORT, process)
             yield daemon
 
 
 @contextmanager
-def started(main: Path) -> Iterator[subprocess.Popen[bytes]]:
+def start_process(main: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start the daemon on a configuration; it ends with the context."""
     command = [sys.executable, "-m", "monitor", "--config", str(main), "run"]
-    with (main.parent / LOG).open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603 - our own program
+    with (main.parent / LOG_FILE).open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603 - our own program
         try:
             yield process
         finally:
             process.terminate()
 
 
-def await_answer(main: Path, page: int, process: subprocess.Popen[bytes]) -> float:
+def wait_for_page(main: Path, page: int, process: subprocess.Popen[bytes]) -> float:
     """Wait until the page answers; gives the monotonic time."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_TIMEOUT
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise RuntimeError(f"the daemon ended with {process.returncode}: {(main.parent / LOG).read_text()[-1000:]}")
+            raise RuntimeError(
+                f"the daemon ended with {process.returncode}: {(main.parent / LOG_FILE).read_text()[-1000:]}"
+            )
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{page}/healthz", timeout=10).close()
         except (OSError, urllib.error.URLError):

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.processes import processor, resident
+from bench.processes import cpu_seconds, resident_kib
 from bench.report import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PORT = 19_870
-PAGE = 19_871
-WARM = 10
+PAGE_PORT = 19_871
+WARMUP = 10
 """Seconds until the memory at the start is read: everything is loaded and the first sweeps are written."""
 
 
@@ -35,7 +35,7 @@ def configuration(servers: int) -> str:
     """Give the configuration: one customer, a subscription on each server."""
     parts = [
         "[monitor]\ninterval = 1\ntimeout = 0.25\nretries = 2\nretry_wait = 0.1\n",
-        f'[web]\nlisten = "127.0.0.1:{PAGE}"\n',
+        f'[web]\nlisten = "127.0.0.1:{PAGE_PORT}"\n',
         '[[customer]]\nid = "c"\nname = "C"\nemails = ["c@example.com"]\n',
     ]
     parts += [
@@ -47,21 +47,21 @@ def configuration(servers: int) -> str:
     return "\n".join(parts)
 
 
-def metrics() -> dict[str, float]:
+def read_metrics() -> dict[str, float]:
     """Read the metrics without labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE_PORT}/metrics", timeout=10) as page:
         text = page.read().decode()
     return {name: float(value) for name, value in re.findall(r"^([a-z_]+) (\S+)$", text, re.MULTILINE)}
 
 
-class _Hangup(socketserver.BaseRequestHandler):
+class _AcceptOnly(socketserver.BaseRequestHandler):
     """Takes a connection, and that is all."""
 
 
 @contextmanager
-def listening() -> Iterator[None]:
+def accept_connections() -> Iterator[None]:
     """Take connections on every loopback address."""
-    with socketserver.ThreadingTCPServer(("0.0.0.0", PORT), _Hangup) as server:  # noqa: S104 - 127.0.1.x are probed
+    with socketserver.ThreadingTCPServer(("0.0.0.0", PORT), _AcceptOnly) as server:  # noqa: S104 - 127.0.1.x are probed
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
         server.shutdown()
@@ -69,19 +69,19 @@ def listening() -> Iterator[None]:
 
 def measure(servers: int, seconds: int) -> dict[str, float]:
     """Run the daemon for so long, and give what was seen."""
-    with listening(), tempfile.TemporaryDirectory() as folder:
+    with accept_connections(), tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.toml")
         config.write_text(configuration(servers))
         command = [sys.executable, "-m", "monitor", "--config", str(config), "run"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:  # noqa: S603 - our own program
             try:
-                time.sleep(WARM)
-                began, spent, memory = time.monotonic(), processor(daemon.pid), resident(daemon.pid)
+                time.sleep(WARMUP)
+                began, spent, memory = time.monotonic(), cpu_seconds(daemon.pid), resident_kib(daemon.pid)
                 time.sleep(seconds)
-                seen = metrics()
+                seen = read_metrics()
                 passed = time.monotonic() - began
-                used = processor(daemon.pid) - spent
-                at_end = resident(daemon.pid)
+                used = cpu_seconds(daemon.pid) - spent
+                at_end = resident_kib(daemon.pid)
             finally:
                 daemon.terminate()
     return {

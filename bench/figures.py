@@ -19,17 +19,18 @@ import click
 
 from bench.report import Row
 from monitor.clock import SystemClock
-from monitor.engine.live.figures import FigureKeeper
-from monitor.engine.live.state import Board, CheckEntry, SubscriptionEntry
+from monitor.engine.live.figures import LiveFiguresUpdater
+from monitor.engine.live.state import CheckEntry, LiveState, SubscriptionEntry
 from monitor.engine.live.telemetry import Telemetry
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.terms import come_into_force
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.terms import record_terms
 from monitor.model import PING, CheckKey, Outcome, Run, Subscription
 from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_of
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
-from monitor.store import database, outages, results, threads
-from monitor.store.history import put_runs
+from monitor.store import database, database_thread, results
+from monitor.store import history as outages
+from monitor.store.history import save_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +43,15 @@ INTERVAL = 60_000
 DAY = 86_400_000
 START: Millis = 1_794_787_200_000
 """2026-11-16 00:00 UTC: half a month is over, and there is a rolling month before."""
-COMPANY = 10_000
+GOAL_SUBSCRIPTIONS = 10_000
 """Subscriptions that the goal is for."""
-TROUBLED = 10
+OUTAGE_EVERY = 10
 """One in so many servers had outages in the past."""
-TOLD = 2
+OUTAGES_PER_MONTH = 2
 """So many of them in the month."""
 
 
-def the_terms(count: int) -> Terms:
+def make_terms(count: int) -> Terms:
     """Give a contract with one subscription on each of ``count`` servers."""
     names = [f"server-{number:05d}" for number in range(count)]
     return Terms(
@@ -67,16 +68,16 @@ def the_terms(count: int) -> Terms:
     )
 
 
-class Past:
+class SyntheticHistory:
     """A month that is in the books already, and the sweeps that follow."""
 
     def __init__(self, file: Path, terms: Terms) -> None:
         self.terms = terms
-        self.db = database.open_writing(file)
+        self.db = database.open_read_write(file)
         self.keys = [CheckKey(name, PING) for name in terms.servers]
         with database.transaction(self.db):
-            come_into_force(self.db, terms, terms.in_force)
-            self.numbers = [results.number_of(self.db, key) for key in self.keys]
+            record_terms(self.db, terms, terms.in_force)
+            self.numbers = [results.ensure_check_id(self.db, key) for key in self.keys]
             self.runs = [self._month(index) for index in range(len(self.keys))]
         self.now = START
 
@@ -84,77 +85,77 @@ class Past:
         """Write one check's past down: ok since a month, but for some outages of five minutes; gives the last run."""
         number, first, hold = self.numbers[index], START - 35 * DAY, 2 * INTERVAL
         runs: list[Run] = []
-        for place in range(TOLD if index % TROUBLED == 0 else 0):
+        for place in range(OUTAGES_PER_MONTH if index % OUTAGE_EVERY == 0 else 0):
             fell = START - (25 - 10 * place) * DAY + index * INTERVAL
             last_ok, back = fell - INTERVAL, fell + 5 * INTERVAL
             runs += [Run(first, last_ok, Outcome.OK, hold), Run(fell, back - INTERVAL, Outcome.FAIL, hold)]
-            made = outages.begin(self.db, number, OpenOutage(fell, back - INTERVAL, last_ok, "timeout"))
-            outages.finish(self.db, made, back)
+            made = outages.insert_outage(self.db, number, OpenOutage(fell, back - INTERVAL, last_ok, "timeout"))
+            outages.close_outage(self.db, made, back)
             first = back
         runs.append(Run(first, START, Outcome.OK, hold))
-        put_runs(self.db, ((number, run) for run in runs))
+        save_runs(self.db, ((number, run) for run in runs))
         return runs[-1]
 
-    def sweep(self, fallen: set[int]) -> list[CheckKey]:
+    def record_sweep(self, down: set[int]) -> list[CheckKey]:
         """Write the runs of the next sweep; gives the checks of which one began."""
         self.now += INTERVAL
         began = []
         for index, run in enumerate(self.runs):
-            outcome = Outcome.FAIL if index in fallen else Outcome.OK
+            outcome = Outcome.FAIL if index in down else Outcome.OK
             if run.outcome is outcome:
                 self.runs[index] = Run(run.first, self.now, outcome, run.hold)
             else:
                 self.runs[index] = Run(self.now, self.now, outcome, run.hold)
                 began.append(self.keys[index])
         with database.transaction(self.db):
-            put_runs(self.db, zip(self.numbers, self.runs, strict=True))
+            save_runs(self.db, zip(self.numbers, self.runs, strict=True))
         return began
 
 
-class Office:
+class FigureUpdaterFixture:
     """A daemon's keeper of figures, and its board."""
 
-    def __init__(self, file: Path, past: Past) -> None:
-        self.past = past
-        self.reader = threads.Reader(file)
-        self.board = Board()
-        self.board.replace_config(
-            [CheckEntry(*key, "icmp", "127.0.0.1") for key in past.keys],
+    def __init__(self, file: Path, history: SyntheticHistory) -> None:
+        self.history = history
+        self.reader = database_thread.ReaderThread(file)
+        self.state = LiveState()
+        self.state.replace_config(
+            [CheckEntry(*key, "icmp", "127.0.0.1") for key in history.keys],
             [
                 SubscriptionEntry(one.id, "c", one.server, one.product, 2, 9975)
-                for one in past.terms.subscriptions.values()
+                for one in history.terms.subscriptions.values()
             ],
         )
-        self.keeper = FigureKeeper(
+        self.updater = LiveFiguresUpdater(
             self.reader,
-            self.board,
+            self.state,
             Telemetry(),
             SystemClock(),
-            now=lambda: past.now + 500,
-            terms=lambda: past.terms,
-            drifted=lambda _: None,
+            now=lambda: history.now + 500,
+            terms=lambda: history.terms,
+            on_mismatches=lambda _: None,
         )
 
-    async def read(self) -> float:
+    async def update(self) -> float:
         """Bring everything to now; gives the seconds of processor time that it took."""
         gc.collect()
         began = time.process_time()
-        await self.keeper.read()
+        await self.updater.update()
         return time.process_time() - began
 
-    async def sweep(self, fallen: set[int]) -> float:
+    async def record_and_update(self, down: set[int]) -> float:
         """Write a sweep, and read."""
-        began = self.past.sweep(fallen)
-        for view in self.board.checks.values():
-            view.at = self.past.now
-        self.keeper.runs_began(began)
-        return await self.read()
+        began = self.history.record_sweep(down)
+        for view in self.state.checks.values():
+            view.at = self.history.now
+        self.updater.on_new_runs(began)
+        return await self.update()
 
 
-def compute(db: Database, now: Millis, terms: Terms) -> float:
+def compute_from_scratch(db: Database, now: Millis, terms: Terms) -> float:
     """Compute both windows from the beginning; gives the seconds of processor time that it took."""
     began = time.process_time()
-    books = Books(db, now, terms)
+    books = LedgerView(db, now, terms)
     books.month(*month_of(now, terms.timezone))
     books.rolling(terms.rolling_days)
     return time.process_time() - began
@@ -163,22 +164,22 @@ def compute(db: Database, now: Millis, terms: Terms) -> float:
 async def measure(count: int, sweeps: int, shares: Sequence[float]) -> dict[str, float]:
     """Measure the start, sweeps in which so many per cent of the checks change, and computing again; in seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, database.FILE)
-        past = Past(file, the_terms(count))
-        office = Office(file, past)
-        found = {"start": await office.read()}
+        file = Path(folder, database.DATABASE_FILE)
+        past = SyntheticHistory(file, make_terms(count))
+        office = FigureUpdaterFixture(file, past)
+        found = {"start": await office.update()}
         for share in shares:
             changing = set(range(0, count, max(1, round(100 / share)))) if share else set()
-            taken = [await office.sweep(changing if number % 2 == 0 else set()) for number in range(sweeps)]
+            taken = [await office.record_and_update(changing if number % 2 == 0 else set()) for number in range(sweeps)]
             found[f"{share:g} %"] = median(taken)
-            await office.sweep(set())
-        found["again"] = await office.reader.run(lambda db: compute(db, past.now, past.terms))
+            await office.record_and_update(set())
+        found["again"] = await office.reader.run(lambda db: compute_from_scratch(db, past.now, past.terms))
         await office.reader.close()
     return found
 
 
 @click.command()
-@click.option("--subscriptions", default=COMPANY, show_default=True, type=click.IntRange(1))
+@click.option("--subscriptions", default=GOAL_SUBSCRIPTIONS, show_default=True, type=click.IntRange(1))
 @click.option(
     "--sweeps", default=6, show_default=True, type=click.IntRange(2), help="Of each kind; their median counts."
 )
@@ -193,7 +194,7 @@ def main(subscriptions: int, sweeps: int) -> list[Row]:
             "ms CPU",
             again,
             "computed again",
-            at_most=50 if share == "0.1 %" and subscriptions == COMPANY else None,
+            at_most=50 if share == "0.1 %" and subscriptions == GOAL_SUBSCRIPTIONS else None,
         )
         for share in ("0.1 %", "1 %", "10 %")
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoadResult:
     """What came of the requests; times are milliseconds."""
 
     asked: int
@@ -31,7 +31,7 @@ class Asked:
     longest: float
 
 
-async def ask(
+async def send_requests(
     port: int, paths: Sequence[str], rate: float, seconds: float, lines: int, headers: Mapping[str, str], holding: str
 ) -> dict[str, Any]:
     """Ask; a request whose connection is not free yet waits, and counts from when it should have left."""
@@ -50,7 +50,7 @@ async def ask(
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 assert reader is not None
                 writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
-                was_good = await _answer(reader, holding.encode())  # other lines count while this one waits
+                was_good = await _read_response(reader, holding.encode())  # other lines count while this one waits
                 good += was_good
             except (OSError, asyncio.IncompleteReadError):
                 writer = None
@@ -81,7 +81,7 @@ async def ask(
     }
 
 
-async def _answer(reader: asyncio.StreamReader, holding: bytes) -> bool:
+async def _read_response(reader: asyncio.StreamReader, holding: bytes) -> bool:
     """Read one answer; gives whether it was 200, and held that."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else None
@@ -95,7 +95,7 @@ async def _answer(reader: asyncio.StreamReader, holding: bytes) -> bool:
     return head.startswith(b"http/1.1 200") and holding in body
 
 
-class Asking:
+class LoadGenerator:
     """Requests that are under way in another process."""
 
     def __init__(
@@ -116,13 +116,13 @@ class Asking:
         self._process.stdin.write(json.dumps(wish))
         self._process.stdin.close()
 
-    def result(self) -> Asked:
+    def result(self) -> LoadResult:
         """Wait until all is asked."""
         assert self._process.stdout is not None
         said = self._process.stdout.read()
         self._process.wait()
-        return Asked(**json.loads(said))
+        return LoadResult(**json.loads(said))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(ask(**json.load(sys.stdin)))))
+    sys.stdout.write(json.dumps(asyncio.run(send_requests(**json.load(sys.stdin)))))

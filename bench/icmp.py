@@ -20,27 +20,34 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.loopback import addresses
-from bench.ping_peers import MOST_OF_BLACKBOX, Cost, blackbox_exporter, fping, per_ping, pinger_alone
-from bench.processes import processor
+from bench.ping_peers import (
+    MAX_BLACKBOX_RATE,
+    PingCost,
+    measure_blackbox,
+    measure_fping,
+    measure_pinger,
+    microseconds_per_ping,
+)
+from bench.processes import cpu_seconds
 from bench.report import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PAGE = 19_873
-PACE = 833
+PAGE_PORT = 19_873
+GOAL_RATE = 833
 """Pings a second that the goals are for: 50,000 a minute."""
 ROUNDS = 3
 """How often the roads are taken in turn at that pace: on a machine that sleeps in between, one round says little."""
-GOALS = {"pinger alone": 0.5, "whole daemon": 1.0}
+MAX_SHARE_OF_FPING = {"pinger alone": 0.5, "whole daemon": 1.0}
 """What our roads may take, of what fping takes."""
-PATIENCE = 120.0
+FIRST_SWEEP_TIMEOUT = 120.0
 """Seconds until the daemon must have swept once."""
-STALLED = 8
+MAX_STALLED_SECONDS = 8
 """Seconds, at most, of round trips while the loop stands still half of the time: 4,000 pings."""
-FIRST_LOOK = 5.0
+FIRST_VERIFICATION = 5.0
 """Seconds after its start at which the daemon looks through its journal and its months for the first time."""
-AFTER = 2.0
+MONTH_CHECK_DELAY = 2.0
 """Seconds from the journal's being verified until the months are looked through too."""
 
 
@@ -48,7 +55,7 @@ def configuration(servers: int, interval: int) -> str:
     """Give the configuration of the daemon: one customer, every server pinged."""
     parts = [
         f"[monitor]\ninterval = {interval}\ntimeout = 0.5\nretries = 2\nretry_wait = 0.1\n",
-        f'[web]\nlisten = "127.0.0.1:{PAGE}"\n',
+        f'[web]\nlisten = "127.0.0.1:{PAGE_PORT}"\n',
         '[[customer]]\nid = "c"\nname = "C"\nemails = ["c@example.com"]\n',
     ]
     parts += [
@@ -59,15 +66,15 @@ def configuration(servers: int, interval: int) -> str:
     return "\n".join(parts)
 
 
-def metrics() -> dict[str, float]:
+def read_metrics() -> dict[str, float]:
     """Read the daemon's metrics that are not of single servers."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=30) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PAGE_PORT}/metrics", timeout=30) as page:
         text = page.read().decode()
     wanted = r'^(monitor_[a-z_]+(?:\{(?:prober="icmp"|le="[^"]+")\})?) (\S+)$'
     return {name: float(value) for name, value in re.findall(wanted, text, re.MULTILINE)}
 
 
-def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
+def measure_daemon(rate: int, seconds: int, interval: int) -> PingCost:
     """Run the daemon on ``rate * interval`` servers: storing, journal, accounts and page included."""
     servers = rate * interval
     with tempfile.TemporaryDirectory() as folder:
@@ -76,42 +83,48 @@ def whole_daemon(rate: int, seconds: int, interval: int) -> Cost:
         command = [sys.executable, "-m", "monitor", "--config", str(config), "run"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:  # noqa: S603 - our own program
             try:
-                before = _settled(servers)
-                cpu, start = processor(daemon.pid), time.monotonic()
+                before = _wait_until_settled(servers)
+                cpu, start = cpu_seconds(daemon.pid), time.monotonic()
                 time.sleep(seconds)
-                cpu, passed = processor(daemon.pid) - cpu, time.monotonic() - start
-                after = metrics()
+                cpu, passed = cpu_seconds(daemon.pid) - cpu, time.monotonic() - start
+                after = read_metrics()
             finally:
                 daemon.terminate()
     results = 'monitor_results_total{prober="icmp"}'
     pings = round(after[results] - before[results])
     bad = sum(after[f'monitor_results_{what}_total{{prober="icmp"}}'] for what in ("failed", "unknown"))
-    return Cost(
-        "whole daemon", rate, pings, round(pings - bad), round(passed, 1), per_ping(cpu, pings), _lags(before, after)
+    return PingCost(
+        "whole daemon",
+        rate,
+        pings,
+        round(pings - bad),
+        round(passed, 1),
+        microseconds_per_ping(cpu, pings),
+        _format_lags(before, after),
     )
 
 
-def _settled(servers: int) -> dict[str, float]:
+def _wait_until_settled(servers: int) -> dict[str, float]:
     """Wait until what the daemon does once at its start, or once a day, is over: that is not what a ping costs.
 
     The first sweeps, and the first look through the journal and the months that are over.
     """
-    until = time.monotonic() + PATIENCE
-    time.sleep(FIRST_LOOK)
+    until = time.monotonic() + FIRST_SWEEP_TIMEOUT
+    time.sleep(FIRST_VERIFICATION)
     while time.monotonic() < until:
         time.sleep(1)
         try:
-            seen = metrics()
+            seen = read_metrics()
         except OSError:
             continue
         swept = seen.get('monitor_results_total{prober="icmp"}', 0) >= 2 * servers
         if swept and "monitor_journal_verified_timestamp_seconds" in seen:
-            time.sleep(AFTER)
-            return metrics()
+            time.sleep(MONTH_CHECK_DELAY)
+            return read_metrics()
     raise click.ClickException("the daemon did not settle in time")
 
 
-def _lags(before: dict[str, float], after: dict[str, float]) -> str:
+def _format_lags(before: dict[str, float], after: dict[str, float]) -> str:
     """Word how late probes left meanwhile: the smallest bound that 99 of 100 kept, and slots missed since the start."""
     seen = {name: value - before.get(name, 0) for name, value in after.items()}
     count = seen["monitor_probe_lag_seconds_count"]
@@ -124,23 +137,23 @@ def _lags(before: dict[str, float], after: dict[str, float]) -> str:
     return f"lag p99 <= {p99} s, {after['monitor_slots_missed_total']:.0f} slots missed"
 
 
-def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[Cost]:
+def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[PingCost]:
     """Take every road at every pace, in turn."""
-    costs: list[Cost | None] = []
+    costs: list[PingCost | None] = []
     for rate in rates:
-        rounds = [_round(rate, seconds, interval) for _ in range(ROUNDS if rate == PACE else 1)]
-        costs += [_middle(turns) for turns in zip(*rounds, strict=True)]
+        rounds = [_round(rate, seconds, interval) for _ in range(ROUNDS if rate == GOAL_RATE else 1)]
+        costs += [_median_cost(turns) for turns in zip(*rounds, strict=True)]
     return [cost for cost in costs if cost is not None]
 
 
-def _round(rate: int, seconds: int, interval: int) -> tuple[Cost | None, ...]:
-    ours = pinger_alone(rate, seconds), whole_daemon(rate, seconds, interval)
-    return fping(rate, seconds), *ours, blackbox_exporter(rate, seconds)
+def _round(rate: int, seconds: int, interval: int) -> tuple[PingCost | None, ...]:
+    ours = measure_pinger(rate, seconds), measure_daemon(rate, seconds, interval)
+    return measure_fping(rate, seconds), *ours, measure_blackbox(rate, seconds)
 
 
-def _middle(turns: Iterable[Cost | None]) -> Cost | None:
+def _median_cost(costs: Iterable[PingCost | None]) -> PingCost | None:
     """Give the median of what one road cost, noting the lowest and the highest."""
-    found = sorted(filter(None, turns), key=lambda cost: cost.microseconds_per_ping)
+    found = sorted(filter(None, costs), key=lambda cost: cost.microseconds_per_ping)
     if len(found) <= 1:
         return found[0] if found else None
     low, high = found[0].microseconds_per_ping, found[-1].microseconds_per_ping
@@ -148,15 +161,18 @@ def _middle(turns: Iterable[Cost | None]) -> Cost | None:
     return replace(middle, note="; ".join(filter(None, (middle.note, f"{low} to {high} us in {len(found)} rounds"))))
 
 
-def rows(costs: list[Cost]) -> list[Row]:
+def rows(costs: list[PingCost]) -> list[Row]:
     """Put every road beside the peers at the same pace; the goals are those beside fping, at 833 a second."""
-    ours = [cost for cost in costs if cost.road in GOALS]
-    found = [_beside(cost, costs, "fping", GOALS[cost.road] if cost.rate == PACE else None) for cost in ours]
-    slow = [cost for cost in ours if cost.rate <= MOST_OF_BLACKBOX]
-    return [*found, *(_beside(cost, costs, "blackbox_exporter", None) for cost in slow)]
+    ours = [cost for cost in costs if cost.road in MAX_SHARE_OF_FPING]
+    found = [
+        _row_beside_peer(cost, costs, "fping", MAX_SHARE_OF_FPING[cost.road] if cost.rate == GOAL_RATE else None)
+        for cost in ours
+    ]
+    slow = [cost for cost in ours if cost.rate <= MAX_BLACKBOX_RATE]
+    return [*found, *(_row_beside_peer(cost, costs, "blackbox_exporter", None) for cost in slow)]
 
 
-def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row:
+def _row_beside_peer(cost: PingCost, costs: list[PingCost], name: str, goal: float | None) -> Row:
     """Put one road beside a peer; the note tells why there is none."""
     peer = next((other for other in costs if (other.road, other.rate) == (name, cost.rate)), None)
     if peer is None:
@@ -179,7 +195,7 @@ def _beside(cost: Cost, costs: list[Cost], name: str, goal: float | None) -> Row
     )
 
 
-def stalled(seconds: int) -> Row:
+def measure_stalled(seconds: int) -> Row:
     """Measure round trips while the loop stands still half of the time, see ``bench.stalled_loop``."""
     command = [sys.executable, "-m", "bench.stalled_loop", str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
@@ -197,4 +213,4 @@ def stalled(seconds: int) -> Row:
 @click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
 def main(rates: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping and blackbox_exporter."""
-    return [*rows(measure(rates, seconds, interval)), stalled(min(seconds, STALLED))]
+    return [*rows(measure(rates, seconds, interval)), measure_stalled(min(seconds, MAX_STALLED_SECONDS))]

@@ -20,7 +20,7 @@ _UP = 0x1
 _REQUEST = struct.Struct("16sh14x")
 
 
-def own_network() -> bool:
+def enter_own_network() -> bool:
     """Move this process, and all that it starts, into a network with nothing but loopback; only root may do that."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return False
@@ -31,7 +31,7 @@ def own_network() -> bool:
     return True
 
 
-def taken() -> list[int]:
+def occupied_ports() -> list[int]:
     """Give those of the ports that somebody has already."""
     return [port for port in PORTS if not _is_free(port)]
 

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 import click
 
-from bench.report import Row, headline, table
+from bench.report import Row, environment_summary, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def costs(rows: Sequence[Row]) -> tuple[list[tuple[int, float]], float | None]:
     return ours, next((row.peer for row in found if row.peer is not None), None)
 
 
-def plot(ours: Sequence[tuple[int, float]], peer: float | None, about: str) -> str:
+def plot_costs(ours: Sequence[tuple[int, float]], peer: float | None, caption: str) -> str:
     """Draw the cost of a check against the number of servers, both axes from their natural beginning."""
     top = _ceiling(max([cost for _, cost in ours] + ([peer] if peer is not None else [])))
     low, high = math.log10(ours[0][0]) - 0.2, math.log10(ours[-1][0]) + 0.2
@@ -69,7 +69,7 @@ def plot(ours: Sequence[tuple[int, float]], peer: float | None, about: str) -> s
         ),
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         _text(LEFT, 24, "Processor time a check (microseconds), by number of servers", size=15),
-        _text(LEFT, 44, about, size=11),
+        _text(LEFT, 44, caption, size=11),
     ]
     for step in range(5):
         cost = top * step / 4
@@ -111,7 +111,7 @@ def _ceiling(number: float) -> float:
     return next(size * step for step in (1, 2, 4, 6, 8, 10) if size * step >= number)
 
 
-def goals(rows: Sequence[Row]) -> str:
+def goals_table(rows: Sequence[Row]) -> str:
     """Write the rows that have a goal, and how many were reached."""
     bound = [row for row in rows if row.at_most is not None]
     missed = sum(row.met is False for row in bound)
@@ -139,12 +139,12 @@ def main(results: tuple[Path, ...]) -> None:
         for name, records in document["parts"].items():
             told[name] = [row_of(record) for record in records]
             dates[name] = "" if document is first else f", {document['date']}"
-    text = f"\n{headline(first)}.\n\n{goals([row for rows in told.values() for row in rows])}\n"
+    text = f"\n{environment_summary(first)}.\n\n{goals_table([row for rows in told.values() for row in rows])}\n"
     text += "\n".join(section(name, rows, dates[name]) for name, rows in told.items())
     ours, peer = costs(told.get("daemon", []))
     if ours:
         about = f"{first['date'][:10]}, {first['machine']['cores']} cores of {first['machine']['cpu']}"
-        PLOT.write_text(plot(ours, peer, about))
+        PLOT.write_text(plot_costs(ours, peer, about))
         text += f"\n![What a check costs, by number of servers]({PLOT.name})\n"
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.loopback import addresses
 from monitor.clock import SystemClock
-from monitor.engine.probing.scheduler import BATCH
+from monitor.engine.probing.scheduler import TICK_MS
 from monitor.model import Outcome
 from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.resolver import literal
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
 
-async def pace(rate: int, seconds: float) -> dict[str, float]:
+async def send_pings(rate: int, seconds: float) -> dict[str, float]:
     """Send in batches of a tick, as the schedule does."""
     pinger = Pinger(SystemClock())
     pinger.warm_up()
@@ -37,7 +37,7 @@ async def pace(rate: int, seconds: float) -> dict[str, float]:
             assert address is not None
             pinger.ping(address, 0.5, landed)
         sent = int(passed * rate)
-        await asyncio.sleep(BATCH / 1000)
+        await asyncio.sleep(TICK_MS / 1000)
     await asyncio.sleep(1)
     cpu = time.process_time() - cpu
     pinger.close()
@@ -45,4 +45,4 @@ async def pace(rate: int, seconds: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(pace(int(sys.argv[1]), float(sys.argv[2])))))
+    sys.stdout.write(json.dumps(asyncio.run(send_pings(int(sys.argv[1]), float(sys.argv[2])))))

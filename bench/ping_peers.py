@@ -14,12 +14,12 @@ from resource import RUSAGE_CHILDREN, getrusage
 from bench.blackbox import blackbox
 from bench.loopback import addresses
 
-MOST_OF_BLACKBOX = 1_000
+MAX_BLACKBOX_RATE = 1_000
 """Pings a second: of more than these blackbox_exporter, at a millisecond each, does not keep the pace."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class PingCost:
     """What one road cost at one pace."""
 
     road: str
@@ -33,20 +33,27 @@ class Cost:
     note: str = ""
 
 
-def pinger_alone(rate: int, seconds: int) -> Cost:
+def measure_pinger(rate: int, seconds: int) -> PingCost:
     """Ping from a process that does nothing else, see ``bench.ping_load``."""
     command = [sys.executable, "-m", "bench.ping_load", str(rate), str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
-    return Cost("pinger alone", rate, seen["pings"], seen["answered"], seconds, per_ping(seen["cpu"], seen["pings"]))
+    return PingCost(
+        "pinger alone",
+        rate,
+        seen["pings"],
+        seen["answered"],
+        seconds,
+        microseconds_per_ping(seen["cpu"], seen["pings"]),
+    )
 
 
-def per_ping(cpu: float, pings: int) -> float:
+def microseconds_per_ping(cpu: float, pings: int) -> float:
     """Give the microseconds of a ping."""
     return round(1e6 * cpu / max(1, pings), 1)
 
 
-def fping(rate: int, seconds: int) -> Cost | None:
+def measure_fping(rate: int, seconds: int) -> PingCost | None:
     """Ping by fping, which must run as root; None where it is not there."""
     program = shutil.which("fping")
     if program is None:
@@ -60,21 +67,21 @@ def fping(rate: int, seconds: int) -> Cost | None:
             command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
         )
     except PermissionError:  # it has a capability that we may not give
-        return Cost("fping", rate, 0, 0, 0, 0)
+        return PingCost("fping", rate, 0, 0, 0, 0)
     passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
     cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
     received = sum(map(int, re.findall(r"xmt/rcv/%loss = \d+/(\d+)/", done.stderr)))
     pings = targets * rounds
-    return Cost("fping", rate, pings, received, round(passed, 1), per_ping(cpu, pings))
+    return PingCost("fping", rate, pings, received, round(passed, 1), microseconds_per_ping(cpu, pings))
 
 
-def blackbox_exporter(rate: int, seconds: int) -> Cost | None:
+def measure_blackbox(rate: int, seconds: int) -> PingCost | None:
     """Ping by blackbox_exporter, which needs root or CAP_NET_RAW; None where it is not there, or not so fast."""
-    if rate > MOST_OF_BLACKBOX:
+    if rate > MAX_BLACKBOX_RATE:
         return None
     with blackbox() as exporter:
         if exporter is None:
             return None
-        seen = exporter.paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
+        seen = exporter.run_paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
     took = round(seen.microseconds, 1)
-    return Cost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), took)
+    return PingCost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), took)

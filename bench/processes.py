@@ -10,12 +10,12 @@ _SCHED = 2
 """Of a process clock (``clock_getcpuclockid``): the time that the scheduler gave, to the nanosecond."""
 
 
-def processor(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Give the processor time of a process, user and system, in seconds; ``OSError`` where there is none."""
     return time.clock_gettime(~pid << 3 | _SCHED)
 
 
-def resident(pid: int, what: str = "VmRSS") -> int:
+def resident_kib(pid: int, field: str = "VmRSS") -> int:
     """Give the resident memory of a process in KiB; ``VmHWM``: the most that it ever was."""
-    found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) if found else 0

@@ -74,8 +74,8 @@ def table(rows: Iterable[Row]) -> str:
     lines = [
         (
             row.what,
-            f"{_short(row.ours)} {row.unit}",
-            "" if row.peer is None else f"{_short(row.peer)} ({row.against})",
+            f"{_three_digits(row.ours)} {row.unit}",
+            "" if row.peer is None else f"{_three_digits(row.peer)} ({row.against})",
             "" if row.ratio is None else f"{row.ratio:.2f}",
             row.goal or "none",
             met[row.met],
@@ -87,14 +87,14 @@ def table(rows: Iterable[Row]) -> str:
     return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
 
 
-def _short(number: float) -> str:
+def _three_digits(number: float) -> str:
     """Write three digits that matter."""
     if number == 0 or abs(number) >= 100:  # noqa: PLR2004 - three digits
         return f"{number:,.0f}"
     return f"{number:.3g}"
 
 
-def surroundings() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Say on what machine this is, when, and of which versions."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
@@ -136,17 +136,17 @@ def _program(command: tuple[str, ...]) -> str | None:
     return found[0] if found else "installed"
 
 
-def headline(where: Mapping[str, Any]) -> str:
+def environment_summary(environment: Mapping[str, Any]) -> str:
     """Say the same on two lines."""
-    machine, versions = where["machine"], where["versions"]
+    machine, versions = environment["machine"], environment["versions"]
     return (
-        f"{where['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, "
+        f"{environment['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, "
         f"Linux {machine['kernel']}, load {machine['load_before']:.1f}\n"
         + ", ".join(f"{name} {found}" for name, found in versions.items())
     )
 
 
-def write(file: Path, where: Mapping[str, Any], parts: Mapping[str, Iterable[Row]]) -> None:
+def write_json(file: Path, environment: Mapping[str, Any], parts: Mapping[str, Iterable[Row]]) -> None:
     """Write everything as one JSON document."""
-    document = {**where, "parts": {name: [row.record() for row in rows] for name, rows in parts.items()}}
+    document = {**environment, "parts": {name: [row.record() for row in rows] for name, rows in parts.items()}}
     file.write_text(json.dumps(document, indent=2) + "\n")

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from bench.http_load import Asking
+from bench.http_load import LoadGenerator
 from bench.report import Row
 from monitor.clock import SystemClock
-from monitor.engine.live.state import Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.live.state import CheckEntry, LiveState, SubscriptionEntry, WindowFigures
 from monitor.engine.live.telemetry import Telemetry
 from monitor.model import Outcome, Result
-from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.metrics.page import MetricsPage
-from monitor.web.server import Site, start
+from monitor.web.server import WebState, serve
 
 PORT = 19_877
-BLOCKED = 20
+MAX_BLOCKED_MS = 20
 """Milliseconds."""
-SHARE = 0.1
+MAX_SHARE_OF_PEER = 0.1
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-WAYS = {
+ACCEPT_VARIANTS = {
     "plain": {"Accept-Encoding": "identity"},
     "gzip": {"Accept-Encoding": "gzip"},
     "OpenMetrics, gzip": {"Accept-Encoding": "gzip", "Accept": "application/openmetrics-text;version=1.0.0"},
@@ -55,45 +55,45 @@ class Scrape:
     """The longest that the event loop did not turn."""
 
 
-def picture(servers: int) -> Board:
+def make_state(servers: int) -> LiveState:
     """Make a live picture: a check and a subscription on each server."""
-    board = Board()
+    board = LiveState()
     names = [f"server-{number:05d}" for number in range(servers)]
     board.replace_config(
         [CheckEntry(name, "ping", "icmp", f"127.0.0.{number % 250}") for number, name in enumerate(names)],
         [SubscriptionEntry(f"contract-{name}", f"customer-{name}", name, "server", 4, 9975) for name in names],
     )
-    results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret
-    sweep(board, 0)
+    add_results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret
+    update_figures(board, 0)
     return board
 
 
-def results(board: Board, keys: Iterable[CheckKey], chance: random.Random) -> None:
+def add_results(state: LiveState, keys: Iterable[CheckKey], random_source: random.Random) -> None:
     """Let results come."""
     for key in keys:
-        board.check_result(Result(key, 0, Outcome.OK, 1, chance.randrange(100, 90_000), ""))
+        state.set_check_result(Result(key, 0, Outcome.OK, 1, random_source.randrange(100, 90_000), ""))
 
 
-def sweep(board: Board, number: int) -> None:
+def update_figures(state: LiveState, number: int) -> None:
     """Bring every subscription's figures up to date."""
-    for name in board.subscriptions:
+    for name in state.subscriptions:
         up = 2_592_000_000 - 60_000 * number
-        board.figures(name, "rolling", Figures(up, 0, 60_000 * number, 10_000, 6_480_000))
-        board.figures(name, "month", Figures(up, 0, 60_000 * number, 10_000, 6_480_000, 0))
+        state.set_figures(name, "rolling", WindowFigures(up, 0, 60_000 * number, 10_000, 6_480_000))
+        state.set_figures(name, "month", WindowFigures(up, 0, 60_000 * number, 10_000, 6_480_000, 0))
 
 
-async def ours(board: Board, scrapes: int) -> dict[str, Scrape]:
+async def measure_ours(state: LiveState, scrapes: int) -> dict[str, Scrape]:
     """Scrape in each way by turns, a quarter of the results new each time and every figure each fourth time."""
     chance = random.Random(2)  # noqa: S311 - no secret
-    keys = list(board.checks)
-    found: dict[str, list[Scrape]] = {way: [] for way in WAYS}
-    site = Site(board, Telemetry(), SystemClock())
-    async with start(site, ("127.0.0.1", PORT), f"http://127.0.0.1:{PORT}/"):
+    keys = list(state.checks)
+    found: dict[str, list[Scrape]] = {way: [] for way in ACCEPT_VARIANTS}
+    site = WebState(state, Telemetry(), SystemClock())
+    async with serve(site, ("127.0.0.1", PORT), f"http://127.0.0.1:{PORT}/"):
         for number in range(scrapes):
-            for way, headers in WAYS.items():
-                results(board, chance.sample(keys, len(keys) // 4), chance)
+            for way, headers in ACCEPT_VARIANTS.items():
+                add_results(state, chance.sample(keys, len(keys) // 4), chance)
                 if number % 4 == 3:  # noqa: PLR2004 - four scrapes a minute
-                    sweep(board, number)
+                    update_figures(state, number)
                 found[way].append(await _scrape(headers))
     return {
         way: Scrape(median(each.cpu for each in several), max(each.blocked for each in several[1:] or several))
@@ -103,11 +103,11 @@ async def ours(board: Board, scrapes: int) -> dict[str, Scrape]:
 
 async def _scrape(headers: dict[str, str]) -> Scrape:
     """Let another process scrape: once for what it costs here, once more for how long the loop stands still."""
-    asking = Asking(PORT, ["/metrics"], 1, 1, headers=headers)
+    asking = LoadGenerator(PORT, ["/metrics"], 1, 1, headers=headers)
     cpu = time.process_time()
     await asyncio.to_thread(asking.result)
     cpu = time.process_time() - cpu
-    asked = asyncio.create_task(asyncio.to_thread(Asking(PORT, ["/metrics"], 1, 1, headers=headers).result))
+    asked = asyncio.create_task(asyncio.to_thread(LoadGenerator(PORT, ["/metrics"], 1, 1, headers=headers).result))
     longest, last = 0.0, time.perf_counter()
     while not asked.done():
         await asyncio.sleep(0)
@@ -115,9 +115,9 @@ async def _scrape(headers: dict[str, str]) -> Scrape:
     return Scrape(1000 * cpu, 1000 * longest)
 
 
-def theirs(board: Board) -> float:
+def measure_peer(state: LiveState) -> float:
     """Give the milliseconds that ``generate_latest`` takes for the same samples in gauges."""
-    text = "".join(MetricsPage(board, Telemetry(), CollectorRegistry()).pieces(Format.TEXT))
+    text = "".join(MetricsPage(state, Telemetry(), CollectorRegistry()).render(ExpositionFormat.TEXT))
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
     for name, labels, value in _SAMPLE.findall(text):
@@ -140,18 +140,20 @@ def theirs(board: Board) -> float:
 @click.option("--scrapes", default=8, show_default=True, type=click.IntRange(1), help="Of each format.")
 def main(servers: int, scrapes: int) -> list[Row]:
     """Measure what a scrape costs, and how long it holds the loop up, beside generate_latest with gauges."""
-    board = picture(servers)
-    found, peer = asyncio.run(ours(board, scrapes)), theirs(board)
+    board = make_state(servers)
+    found, peer = asyncio.run(measure_ours(board, scrapes)), measure_peer(board)
     rows: list[Row] = []
     for way, scrape in found.items():
         what = f"scrape of {servers:,} servers, {way}"
         rows += [
-            Row(f"{what}: processor", scrape.cpu, "ms", peer, "generate_latest, gauges", SHARE, of_peer=True),
+            Row(
+                f"{what}: processor", scrape.cpu, "ms", peer, "generate_latest, gauges", MAX_SHARE_OF_PEER, of_peer=True
+            ),
             Row(
                 f"{what}: loop held up",
                 scrape.blocked,
                 "ms",
-                at_most=BLOCKED,
+                at_most=MAX_BLOCKED_MS,
                 note="the longest of all scrapes but the first",
             ),
         ]

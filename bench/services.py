@@ -14,62 +14,62 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.blackbox import blackbox
-from bench.check_load import Wish, check
-from bench.daemon_process import WEBSITE, running
+from bench.check_load import CheckLoad, measure_checks
+from bench.daemon_process import WEBSITE_PORT, run_daemon
 from bench.loopback import addresses
 from bench.report import Row
-from bench.website import website
+from bench.website import run_website
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.blackbox import Cost
-    from bench.check_load import Took
-    from bench.daemon_process import Running, Seen
+    from bench.check_load import CheckCost
+    from bench.daemon_process import RunningDaemon, Snapshot
 
-SECURE = 19_880
-KINDS = {"http": WEBSITE, "https": SECURE, "tcp": WEBSITE}
+HTTPS_PORT = 19_880
+PORTS_BY_KIND = {"http": WEBSITE_PORT, "https": HTTPS_PORT, "tcp": WEBSITE_PORT}
 LOOPS = ("uvloop", "asyncio")
 SERVICES = 2
-SHARE = 0.25
+MAX_SHARE_OF_PEER = 0.25
 """Of what blackbox_exporter takes for the probes alone, the most that the whole daemon may take."""
-RESULTS = "monitor_results_total"
+RESULTS_METRIC = "monitor_results_total"
 
 
-def target(kind: str, address: str) -> str:
+def peer_target(kind: str, address: str) -> str:
     """Give what blackbox_exporter is to probe."""
     if kind == "icmp":
         return address
-    port = KINDS[kind]
+    port = PORTS_BY_KIND[kind]
     return f"{address}:{port}" if kind == "tcp" else f"{kind}://{address}:{port}/"
 
 
-def peer(kinds: Sequence[str], rate: float, seconds: int) -> Cost | None:
+def measure_peer(kinds: Sequence[str], rate: float, seconds: int) -> Cost | None:
     """Let blackbox_exporter do the same, each kind in turn at every address."""
     with blackbox() as exporter:
-        probes = [(kind, target(kind, address)) for address in addresses(2_000) for kind in kinds]
-        return exporter.paced(probes, rate, seconds) if exporter else None
+        probes = [(kind, peer_target(kind, address)) for address in addresses(2_000) for kind in kinds]
+        return exporter.run_paced(probes, rate, seconds) if exporter else None
 
 
-def alone(kind: str, loop: str, rate: int, seconds: int) -> Took:
+def measure_probe(kind: str, loop: str, rate: int, seconds: int) -> CheckCost:
     """Probe from a process that does nothing else, see ``bench.check_load``."""
-    keys: dict[str, Any] = {"port": KINDS[kind]} if kind == "tcp" else {"url": target(kind, "ADDRESS")}
+    keys: dict[str, Any] = {"port": PORTS_BY_KIND[kind]} if kind == "tcp" else {"url": peer_target(kind, "ADDRESS")}
     if kind == "https":
         keys["verify_certificate"] = False
-    (took,) = check(Wish(kind, keys, rate, seconds, loop))
+    (took,) = measure_checks(CheckLoad(kind, keys, rate, seconds, loop))
     return took
 
 
-def whole_daemon(rate: int, seconds: int, interval: int) -> tuple[Seen, Seen]:
+def measure_daemon(rate: int, seconds: int, interval: int) -> tuple[Snapshot, Snapshot]:
     """Run the daemon on so many servers that it makes ``rate`` checks of http a second, and a ping for every two."""
-    with running(rate * interval // SERVICES, services=SERVICES, interval=interval) as daemon:
-        daemon.await_sweeps(interval)
-        before = daemon.seen()
-        _live(daemon, seconds)
-        return before, daemon.seen()
+    with run_daemon(rate * interval // SERVICES, services=SERVICES, interval=interval) as daemon:
+        daemon.wait_for_sweeps(interval)
+        before = daemon.snapshot()
+        _scrape_for(daemon, seconds)
+        return before, daemon.snapshot()
 
 
-def _live(daemon: Running, seconds: int) -> None:
+def _scrape_for(daemon: RunningDaemon, seconds: int) -> None:
     command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
     subprocess.run(command, check=True)  # noqa: S603 - our own program
     daemon.get("/metrics")
@@ -77,32 +77,32 @@ def _live(daemon: Running, seconds: int) -> None:
 
 def rows(kind: str, rate: int, seconds: int) -> list[Row]:
     """Take every road of a kind."""
-    cost = peer([kind], rate, seconds)
+    cost = measure_peer([kind], rate, seconds)
     beside = cost.microseconds if cost else None
     missing = "" if cost else "blackbox_exporter is not installed"
     found = []
     for loop in LOOPS:
         if find_spec(loop):
-            seen = alone(kind, loop, rate, seconds)
+            seen = measure_probe(kind, loop, rate, seconds)
             note = missing or f"{seen.answered} of {seen.checks} answered"
             what = f"{kind}, probe alone, {loop}, {rate}/s"
             found.append(Row(what, seen.microseconds, "us/check", beside, "blackbox_exporter", note=note))
     return found
 
 
-def whole(rate: int, seconds: int, interval: int) -> Row:
+def measure_whole(rate: int, seconds: int, interval: int) -> Row:
     """Let the daemon and blackbox_exporter make the same checks: two of http and a ping for each server."""
     all_told = rate * (SERVICES + 1) / SERVICES
-    cost = peer(["icmp", *["http"] * SERVICES], all_told, seconds)
-    before, after = whole_daemon(rate, seconds, interval)
-    checks = after.total(RESULTS) - before.total(RESULTS)
+    cost = measure_peer(["icmp", *["http"] * SERVICES], all_told, seconds)
+    before, after = measure_daemon(rate, seconds, interval)
+    checks = after.total(RESULTS_METRIC) - before.total(RESULTS_METRIC)
     return Row(
         f"{SERVICES} http and a ping, whole daemon, {all_told:.0f}/s",
         1e6 * (after.cpu - before.cpu) / max(1.0, checks),
         "us/check",
         cost.microseconds if cost else None,
         "blackbox_exporter, probes alone",
-        SHARE,
+        MAX_SHARE_OF_PEER,
         of_peer=True,
         note=f"a sweep every {interval} s" if cost else "blackbox_exporter is not installed",
         more={"checks": checks},
@@ -113,14 +113,16 @@ def whole(rate: int, seconds: int, interval: int) -> Row:
 @click.option("--rate", default=333, show_default=True, type=click.IntRange(1, 2_000))
 @click.option("--seconds", default=15, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=12, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
-@click.option("--kind", "kinds", multiple=True, default=("http",), show_default=True, type=click.Choice([*KINDS]))
+@click.option(
+    "--kind", "kinds", multiple=True, default=("http",), show_default=True, type=click.Choice([*PORTS_BY_KIND])
+)
 def main(rate: int, seconds: int, interval: int, kinds: tuple[str, ...]) -> list[Row]:
     """Measure what a check of http costs: the probe alone on each loop, the whole daemon, blackbox_exporter.
 
     The other types, https and tcp among them, are measured by `python -m bench checks`; here they differ by the loop.
     """
-    with website(WEBSITE), website(SECURE, secure=True):
+    with run_website(WEBSITE_PORT), run_website(HTTPS_PORT, secure=True):
         found = [row for kind in kinds for row in rows(kind, rate, seconds)]
         if "http" in kinds:
-            found.append(whole(rate, seconds, interval))
+            found.append(measure_whole(rate, seconds, interval))
         return found

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.daemon_process import WEBSITE, lag, running
+from bench.daemon_process import WEBSITE_PORT, lag_quantile, run_daemon
 from bench.report import Row
-from bench.website import website
+from bench.website import run_website
 
 if TYPE_CHECKING:
-    from bench.daemon_process import Seen
+    from bench.daemon_process import Snapshot
 
-LOOK = 60.0
+SAMPLE_INTERVAL = 60.0
 SERVICES = 2
 MIB = 1024
-FLAT = 5
+MAX_GROWTH_MIB = 5
 """MiB by which memory may tremble and is still flat: a fiftieth of what is promised."""
 
 
@@ -31,24 +31,24 @@ FLAT = 5
 @click.option("--interval", default=60, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
 def main(servers: int, minutes: int, interval: int) -> list[Row]:
     """Let the whole daemon run for a long time, and look whether it grows."""
-    looks: list[tuple[Seen, int]] = []
-    with website(WEBSITE), running(servers, services=SERVICES, interval=interval) as daemon:
-        daemon.await_sweeps(interval)
+    looks: list[tuple[Snapshot, int]] = []
+    with run_website(WEBSITE_PORT), run_daemon(servers, services=SERVICES, interval=interval) as daemon:
+        daemon.wait_for_sweeps(interval)
         for minute in range(minutes + 1):
-            looks.append((daemon.seen(), daemon.database_bytes))
+            looks.append((daemon.snapshot(), daemon.database_bytes))
             seen, size = looks[-1]
             click.echo(f"{minute:>4} min  {seen.rss_kib / MIB:7.1f} MiB  {size / MIB / MIB:9.1f} MiB on disk", err=True)
             if minute < minutes:
-                time.sleep(LOOK)
+                time.sleep(SAMPLE_INTERVAL)
     return rows(looks, f"{servers:,} x (ping + {SERVICES} http), {minutes} min")
 
 
-def rows(looks: list[tuple[Seen, int]], load: str) -> list[Row]:
+def rows(samples: list[tuple[Snapshot, int]], load: str) -> list[Row]:
     """Sum up what was seen."""
-    (first, size), (last, at_end) = looks[0], looks[-1]
-    settled, _ = looks[len(looks) // 3]
+    (first, size), (last, at_end) = samples[0], samples[-1]
+    settled, _ = samples[len(samples) // 3]
     results = last.total("monitor_results_total") - first.total("monitor_results_total")
-    course = [{"rss_kib": seen.rss_kib, "database_bytes": size} for seen, size in looks]
+    course = [{"rss_kib": seen.rss_kib, "database_bytes": size} for seen, size in samples]
     missed = last.total("monitor_slots_missed_total") - first.total("monitor_slots_missed_total")
     return [
         Row(f"{load}: memory at the end", last.rss_kib * 1024 / 1e6, "MB", at_most=250, more={"course": course}),
@@ -56,7 +56,7 @@ def rows(looks: list[tuple[Seen, int]], load: str) -> list[Row]:
             f"{load}: memory grown in the last two thirds",
             (last.rss_kib - settled.rss_kib) / MIB,
             "MiB",
-            at_most=FLAT,
+            at_most=MAX_GROWTH_MIB,
             note="flat",
         ),
         Row(
@@ -66,7 +66,7 @@ def rows(looks: list[tuple[Seen, int]], load: str) -> list[Row]:
             note=f"{at_end / MIB / MIB:.1f} MiB at the end; hours that are not over yet are not packed",
         ),
         Row(f"{load}: processor", 100 * (last.cpu - first.cpu) / (last.at - first.at), "% of a core"),
-        Row(f"{load}: lag p99", lag(first, last, 0.99), "ms", at_most=50),
+        Row(f"{load}: lag p99", lag_quantile(first, last, 0.99), "ms", at_most=50),
         Row(f"{load}: slots missed", missed, "slots", at_most=0),
         Row(
             f"{load}: failed or unknown",

@@ -20,11 +20,11 @@ from monitor.probes.net.resolver import literal
 if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
-STALL = 0.05
+STALL_SECONDS = 0.05
 """Seconds for which the loop stands still, and then runs."""
 
 
-async def stalled(seconds: float) -> dict[str, float]:
+async def measure_round_trips(seconds: float) -> dict[str, float]:
     """Send just before each stall, and give the 50th and the 99th of a hundred round trips, in milliseconds."""
     clock = SystemClock()
     pinger = Pinger(clock)
@@ -43,8 +43,8 @@ async def stalled(seconds: float) -> dict[str, float]:
         for address in targets:
             pinger.ping(address, 1.0, landed)
         await asyncio.sleep(0)  # they leave when the loop turns
-        time.sleep(STALL)  # noqa: ASYNC251 - the loop is made to stand still
-        await asyncio.sleep(STALL)
+        time.sleep(STALL_SECONDS)  # noqa: ASYNC251 - the loop is made to stand still
+        await asyncio.sleep(STALL_SECONDS)
     await asyncio.sleep(0.2)
     pinger.close()
     trips.sort()
@@ -58,4 +58,4 @@ async def stalled(seconds: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(stalled(float(sys.argv[1])))))
+    sys.stdout.write(json.dumps(asyncio.run(measure_round_trips(float(sys.argv[1])))))

@@ -1,4 +1,4 @@
-"""``python -m bench.standins FOLDER``: a server for every kind of check, on every loopback address, and one that hangs.
+"""``python -m bench.run_standins FOLDER``: a server for every kind of check, on every loopback address, and one that hangs.
 
 Each speaks its protocol as far as a check goes, and as cheaply as can be: it shares the machine with what is measured.
 The certificate's authority is written into the folder. On SIGTERM it ends.
@@ -24,7 +24,7 @@ import dns.rrset
 import trustme
 
 from bench import standin_ssh
-from bench.check_kinds import AUTHORITIES, KINDS, NAME, SILENT
+from bench.check_kinds import CA_FILE, KINDS, NAME, SILENT_PORT
 from bench.website import ANSWER, BACKLOG
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     Serve: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-ANYWHERE = "0.0.0.0"  # noqa: S104 - 127.0.0.0/8
-TLS_AT_ONCE = ("https", "tls", "smtps", "imaps", "pop3s")
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - 127.0.0.0/8
+IMPLICIT_TLS = ("https", "tls", "smtps", "imaps", "pop3s")
 
 
 @dataclass(frozen=True, slots=True)
-class Banner:
+class BannerScript:
     """A protocol of lines: how it greets, and what it answers to the word that a line begins with or holds."""
 
     greeting: bytes
@@ -47,7 +47,7 @@ class Banner:
     """Whether lines begin with a tag, which the answer repeats where it says ``TAG``."""
 
 
-_SMTP = Banner(
+_SMTP = BannerScript(
     b"220 stand-in ESMTP\r\n",
     {
         b"EHLO": b"250-stand-in\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
@@ -55,7 +55,7 @@ _SMTP = Banner(
         b"QUIT": b"221 bye\r\n",
     },
 )
-_IMAP = Banner(
+_IMAP = BannerScript(
     b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n",
     {
         b"CAPABILITY": b"* CAPABILITY IMAP4rev1 SASL-IR IDLE STARTTLS\r\nTAG OK done\r\n",
@@ -63,14 +63,16 @@ _IMAP = Banner(
     },
     tagged=True,
 )
-_POP3 = Banner(
+_POP3 = BannerScript(
     b"+OK ready\r\n", {b"CAPA": b"+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nSTLS\r\nUSER\r\n.\r\n", b"QUIT": b"+OK bye\r\n"}
 )
-_FTP = Banner(b"220 (stand-in)\r\n", {b"QUIT": b"221 Goodbye.\r\n"})
-_REDIS = Banner(b"", {b"PING": b"+PONG\r\n", b"QUIT": b"+OK\r\n"})
+_FTP = BannerScript(b"220 (stand-in)\r\n", {b"QUIT": b"221 Goodbye.\r\n"})
+_REDIS = BannerScript(b"", {b"PING": b"+PONG\r\n", b"QUIT": b"+OK\r\n"})
 
 
-async def talk(banner: Banner, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_banner(
+    banner: BannerScript, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Hold one conversation of lines."""
     writer.write(banner.greeting)
     while line := await reader.readline():
@@ -83,13 +85,13 @@ async def talk(banner: Banner, tls: ssl.SSLContext, reader: asyncio.StreamReader
             return
 
 
-async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer a request of HTTP."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(ANSWER)
 
 
-async def quiet(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+async def serve_silence(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Wait until the other side has gone."""
     await reader.read()
 
@@ -101,7 +103,7 @@ _DENIED = b"\xff" + struct.pack("<H", 1045) + b"#28000Access denied"
 _PRE_LOGIN = bytes.fromhex("0401002b0000010000001a00060100200001020021000103002200000400220001ff0f0007d0000000000000")
 
 
-async def mysql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_mysql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Greet, and deny the login."""
     writer.write(len(_GREETING).to_bytes(3, "little") + b"\0" + _GREETING)
     head = await reader.readexactly(4)
@@ -110,7 +112,7 @@ async def mysql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await reader.read()
 
 
-async def mssql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_mssql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer a pre-login."""
     head = await reader.readexactly(8)
     await reader.readexactly(int.from_bytes(head[2:4]) - 8)
@@ -118,7 +120,7 @@ async def mssql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await reader.read()
 
 
-async def postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Ask for a password."""
     await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
     writer.write(b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0")
@@ -134,8 +136,8 @@ class NameServer:
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.setsockopt(socket.IPPROTO_IP, _PACKET_INFO, 1)
-        self._socket.bind((ANYWHERE, port))
-        self._kept: dict[bytes, bytes] = {}
+        self._socket.bind((ANY_ADDRESS, port))
+        self._answers: dict[bytes, bytes] = {}
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._answer)
 
     def _answer(self) -> None:
@@ -143,13 +145,13 @@ class NameServer:
             while True:
                 asked, notes, _, whom = self._socket.recvmsg(4096, 256)
                 number, question = asked[:2], asked[2:]
-                if question not in self._kept:
-                    self._kept[question] = self._made(asked)[2:]
-                self._socket.sendmsg([number + self._kept[question]], notes, 0, whom)
+                if question not in self._answers:
+                    self._answers[question] = self._make_answer(asked)[2:]
+                self._socket.sendmsg([number + self._answers[question]], notes, 0, whom)
 
     @staticmethod
-    def _made(asked: bytes) -> bytes:
-        question = dns.message.from_wire(asked)
+    def _make_answer(query: bytes) -> bytes:
+        question = dns.message.from_wire(query)
         made = dns.message.make_response(question)
         made.flags |= dns.flags.AA
         soa = f"ns.{NAME}. root.{NAME}. 2026112401 3600 900 604800 300"
@@ -158,11 +160,11 @@ class NameServer:
 
 
 @dataclass(slots=True)
-class Servers:
+class StandInServers:
     """All of them, in one loop."""
 
     tls: ssl.SSLContext
-    _kept: list[object] = field(default_factory=list)
+    _references: list[object] = field(default_factory=list)
 
     async def listen(self) -> None:
         """Begin to serve."""
@@ -173,18 +175,24 @@ class Servers:
             "ftp": _FTP,
             "redis": _REDIS,
         }
-        serves: dict[str, Serve] = {name: partial(talk, banner, self.tls) for name, banner in talks.items()}
-        serves |= {"http": page, "https": page, "tcp": quiet, "tls": quiet, "ssh": standin_ssh.serve}
-        serves |= {"mysql": mysql, "mssql": mssql, "postgresql": postgresql}
+        serves: dict[str, Serve] = {name: partial(serve_banner, banner, self.tls) for name, banner in talks.items()}
+        serves |= {
+            "http": serve_page,
+            "https": serve_page,
+            "tcp": serve_silence,
+            "tls": serve_silence,
+            "ssh": standin_ssh.serve,
+        }
+        serves |= {"mysql": serve_mysql, "mssql": serve_mssql, "postgresql": serve_postgresql}
         for kind in KINDS:
             if kind.type in serves:
-                await self._serve(kind.port, serves[kind.type], self.tls if kind.type in TLS_AT_ONCE else None)
+                await self._serve(kind.port, serves[kind.type], self.tls if kind.type in IMPLICIT_TLS else None)
             elif kind.type == "dns":
-                self._kept.append(NameServer(kind.port))
-        await self._serve(SILENT, quiet)
+                self._references.append(NameServer(kind.port))
+        await self._serve(SILENT_PORT, serve_silence)
         deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        deaf.bind((ANYWHERE, SILENT))
-        self._kept.append(deaf)
+        deaf.bind((ANY_ADDRESS, SILENT_PORT))
+        self._references.append(deaf)
 
     async def _serve(self, port: int, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,23 +202,23 @@ class Servers:
             finally:
                 writer.close()
 
-        self._kept.append(await asyncio.start_server(connected, ANYWHERE, port, backlog=BACKLOG, ssl=tls))
+        self._references.append(await asyncio.start_server(connected, ANY_ADDRESS, port, backlog=BACKLOG, ssl=tls))
 
 
 async def run(folder: Path) -> None:
     """Serve until the process ends."""
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / AUTHORITIES)
+    authority.cert_pem.write_to_path(folder / CA_FILE)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(NAME).configure_cert(tls)
-    await Servers(tls).listen()
+    await StandInServers(tls).listen()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 
 
 @contextmanager
-def standins(folder: Path) -> Iterator[None]:
+def run_standins(folder: Path) -> Iterator[None]:
     """Let the servers be there, in a process of their own."""
     command = [sys.executable, "-m", "bench.standins", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program

@@ -1,4 +1,4 @@
-"""``python -m bench start``: from exec to the first probe, and what a reload holds up, at 10,000 servers.
+"""``python -m bench measure_start``: from exec to the first probe, and what a reload holds up, at 10,000 servers.
 
 The first probe is the first connection that a page of ours takes: every server is pinged and asked for a page each
 interval, so with thousands of servers it comes within milliseconds of the first slot. The second start finds the
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.config_generator import write_world
-from bench.daemon_process import LOG, PATIENCE, Running, await_answer, started
-from bench.http_load import Asking
-from bench.processes import resident
+from bench.config_generator import write_config
+from bench.daemon_process import LOG_FILE, WAIT_TIMEOUT, RunningDaemon, start_process, wait_for_page
+from bench.http_load import LoadGenerator
+from bench.processes import resident_kib
 from bench.report import Row
 from bench.website import ANSWER
 
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from bench.http_load import Asked
+    from bench.http_load import LoadResult
 
-PAGE = 19_878
+PAGE_PORT = 19_878
 PORT = 19_879
 INTERVAL = 60
-BLOCKED = 50
+MAX_BLOCKED_MS = 50
 """Milliseconds."""
-STARTED = 5
+MAX_START_SECONDS = 5
 """Seconds."""
-LOOKS = 200
-LINES = 20
+HEALTH_RATE = 200
+CONNECTIONS = 20
 """Connections for the looks: none waits for the one before."""
-WATCHED = 20
+RELOAD_WATCH = 20
 """Seconds for which the loop is watched at a reload."""
 
 
-class Door:
+class FirstRequestServer:
     """A page of http on every loopback address that notes when it was first asked."""
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ class Door:
                 except OSError:
                     continue
 
-    def again(self) -> None:
+    def reset(self) -> None:
         """Forget that anybody asked."""
         self._asked.clear()
 
-    def first(self) -> float:
+    def first_request_at(self) -> float:
         """Give the monotonic time of the first connection."""
-        if not self._asked.wait(PATIENCE):
+        if not self._asked.wait(WAIT_TIMEOUT):
             raise TimeoutError("nothing is probed")
         return self._first
 
@@ -88,41 +88,41 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartTimes:
     """One start; seconds from exec."""
 
-    probed: float
-    answered: float
+    first_probe: float
+    first_answer: float
     rss_kib: int
 
 
 @contextmanager
-def start(main: Path, door: Door) -> Iterator[tuple[Start, subprocess.Popen[bytes]]]:
+def measure_start(main: Path, server: FirstRequestServer) -> Iterator[tuple[StartTimes, subprocess.Popen[bytes]]]:
     """Start the daemon, and give how long it took."""
-    door.again()
+    server.reset()
     began = time.monotonic()
-    with started(main) as process:
-        answered = await_answer(main, PAGE, process) - began
-        yield Start(door.first() - began, answered, resident(process.pid)), process
+    with start_process(main) as process:
+        answered = wait_for_page(main, PAGE_PORT, process) - began
+        yield StartTimes(server.first_request_at() - began, answered, resident_kib(process.pid)), process
 
 
-def reload(main: Path, daemon: Running) -> tuple[Asked, float]:
+def measure_reload(main: Path, daemon: RunningDaemon) -> tuple[LoadResult, float]:
     """Change a fee, and with it the terms; gives how ``/healthz`` answered meanwhile, and the seconds it took."""
     first = min((main.parent / "servers").glob("*.toml"))
     first.write_text(first.read_text().replace("120.00", "130.00", 1))
-    before = _reloads(main)
-    health = Asking(PAGE, ["/healthz"], LOOKS, WATCHED, LINES)
+    before = _reload_count(main)
+    health = LoadGenerator(PAGE_PORT, ["/healthz"], HEALTH_RATE, RELOAD_WATCH, CONNECTIONS)
     time.sleep(2)
     began = time.monotonic()
     daemon.signal(signal.SIGHUP)
-    while _reloads(main) == before:
+    while _reload_count(main) == before:
         time.sleep(0.01)
     took = time.monotonic() - began
     return health.result(), took
 
 
-def _reloads(main: Path) -> int:
-    said = (main.parent / LOG).read_text()
+def _reload_count(main: Path) -> int:
+    said = (main.parent / LOG_FILE).read_text()
     if "refused" in said:
         raise RuntimeError(said)
     return said.count("reload:")
@@ -133,26 +133,32 @@ def _reloads(main: Path) -> int:
 def main(servers: int) -> list[Row]:
     """Measure the time from exec to the first probe, with and without a past, and a reload."""
     with tempfile.TemporaryDirectory() as folder:
-        config = write_world(Path(folder), servers, PAGE, services=1, port=PORT, interval=INTERVAL)
-        door = Door()
+        config = write_config(Path(folder), servers, PAGE_PORT, services=1, port=PORT, interval=INTERVAL)
+        door = FirstRequestServer()
         try:
-            with start(config, door) as (fresh, _):
+            with measure_start(config, door) as (fresh, _):
                 time.sleep(INTERVAL + 5)
-            with start(config, door) as (again, process):
+            with measure_start(config, door) as (again, process):
                 time.sleep(10)
-                health, took = reload(config, Running(process.pid, Path(folder), PAGE))
+                health, took = measure_reload(config, RunningDaemon(process.pid, Path(folder), PAGE_PORT))
         finally:
             door.close()
     load = f"{servers:,} servers"
     return [
-        Row(f"{load}: exec to first probe, no past", fresh.probed, "s", at_most=STARTED, more={"page": fresh.answered}),
-        Row(f"{load}: exec to first probe, state restored", again.probed, "s", at_most=STARTED),
+        Row(
+            f"{load}: exec to first probe, no past",
+            fresh.first_probe,
+            "s",
+            at_most=MAX_START_SECONDS,
+            more={"page": fresh.first_answer},
+        ),
+        Row(f"{load}: exec to first probe, state restored", again.first_probe, "s", at_most=MAX_START_SECONDS),
         Row(f"{load}: reload until in force", took, "s"),
         Row(
             f"{load}: reload, longest that the loop was held up",
             health.longest,
             "ms",
-            at_most=BLOCKED,
+            at_most=MAX_BLOCKED_MS,
             note=f"p99 {health.p99:.1f} ms of {health.asked} looks",
         ),
     ]

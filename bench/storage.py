@@ -23,41 +23,41 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.report import Row
-from monitor.ledger.batches import close_batch
+from monitor.ledger.results.recording import close_batch
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, results
 from monitor.store.archive import compaction, hours
-from monitor.store.archive.codec import HOUR
+from monitor.store.archive.codec import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_utils import Database
 
-START = 1_790_935_200_000 // HOUR * HOUR
+START = 1_790_935_200_000 // HOUR_MS * HOUR_MS
 MINUTE = 60_000
-PIECE = 50_000
+PACK_STEP = 50_000
 """Results that are packed in one step, as the daemon does it."""
 REASONS = ("timeout", "status 500", "connection refused")
-READS = 7
-OF_A_MONTH = 10
+READ_REPEATS = 7
+MONTH_CHECKS = 10
 """Checks whose month comes to rest; an hour of a check takes the same among many."""
 CONFIG = '[[server]]\nid = "s0"\naddress = "127.0.0.1"\nlevel = 2\n'
 
 
-class World:
+class ResultGenerator:
     """Checks, each with a phase in the minute and a middle of its latencies."""
 
     def __init__(self, checks: int) -> None:
-        self._chance = random.Random(7)  # noqa: S311 - the same in every run
+        self._random = random.Random(7)  # noqa: S311 - the same in every run
         self.keys = [CheckKey(f"s{number}", "ping") for number in range(checks)]
-        self._phases = sorted(self._chance.randrange(MINUTE - 100) for _ in self.keys)
-        self._middles = [math.log(300 * 100 ** self._chance.random()) for _ in self.keys]
+        self._phases = sorted(self._random.randrange(MINUTE - 100) for _ in self.keys)
+        self._medians = [math.log(300 * 100 ** self._random.random()) for _ in self.keys]
 
-    def sweep(self, number: int) -> Iterator[Result]:
+    def sweep_results(self, number: int) -> Iterator[Result]:
         """Give the results of a minute."""
-        began, chance = START + number * MINUTE, self._chance
-        for key, phase, middle in zip(self.keys, self._phases, self._middles, strict=True):
+        began, chance = START + number * MINUTE, self._random
+        for key, phase, middle in zip(self.keys, self._phases, self._medians, strict=True):
             at = began + phase + min(99, int(chance.expovariate(1 / 3)))
             if chance.random() < 0.01:  # noqa: PLR2004 - one in a hundred
                 yield Result(key, at, Outcome.FAIL, 3, None, chance.choice(REASONS))
@@ -65,18 +65,18 @@ class World:
                 yield Result(key, at, Outcome.OK, 1, int(chance.lognormvariate(middle, 0.4)), "")
 
 
-def record(db: Database, world: World, sweeps: range) -> None:
+def record_sweeps(db: Database, generator: ResultGenerator, sweeps: range) -> None:
     """Record sweeps, each with its digest in the journal."""
-    numbers = [results.number_of(db, key) for key in world.keys]
+    numbers = [results.ensure_check_id(db, key) for key in generator.keys]
     for sweep in sweeps:
-        found = list(world.sweep(sweep))
+        found = list(generator.sweep_results(sweep))
         with database.transaction(db):
-            batch = results.open_batch(db, "probe", START + sweep * MINUTE)
+            batch = results.begin_batch(db, "probe", START + sweep * MINUTE)
             results.add(db, batch, zip(numbers, found, strict=True))
             close_batch(db, batch, "probe", (found[0].at, found[-1].at), START + (sweep + 1) * MINUTE)
 
 
-def pack(db: Database, until: int) -> list[float]:
+def pack_hours(db: Database, until: int) -> list[float]:
     """Pack every hour as the daemon does, and give the seconds that each write took."""
     steps = []
 
@@ -87,37 +87,37 @@ def pack(db: Database, until: int) -> list[float]:
         steps.append(time.perf_counter() - began)
         return done
 
-    while (began := compaction.next_due(db, until)) is not None:
-        write(lambda: compaction.clear(db))
-        for first, last in compaction.pieces(db, began, PIECE):
-            made = compaction.packed_from_rows(db, began, first, last)
-            write(lambda made=made: hours.put(db, made))
-        write(lambda began=began: compaction.finish(db, began))
-        while write(lambda: compaction.tidy(db, 20_000)):
+    while (began := compaction.next_hour_due(db, until)) is not None:
+        write(lambda: compaction.discard_unfinished(db))
+        for first, last in compaction.check_ranges(db, began, PACK_STEP):
+            made = compaction.pack_rows(db, began, first, last)
+            write(lambda made=made: hours.write_hours(db, made))
+        write(lambda began=began: compaction.commit_hour(db, began))
+        while write(lambda: compaction.delete_packed_rows(db, 20_000)):
             pass
     return steps
 
 
-def sizes(db: Database) -> dict[str, int]:
+def table_sizes(db: Database) -> dict[str, int]:
     """Give the bytes of each table and index, and of the pages that are free."""
     found = dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
     page, free = (db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_size", "freelist_count"))
     return {**found, "free pages": page * free}
 
 
-def at_rest(folder: Path, checks: int, many: int) -> list[Row]:
+def measure_storage(folder: Path, checks: int, many: int) -> list[Row]:
     """Record and pack so many hours, and measure the file."""
     path = folder / "rest.db"
-    db = database.open_writing(path)
-    world, cpu, steps, files = World(checks), 0.0, [], []
+    db = database.open_read_write(path)
+    world, cpu, steps, files = ResultGenerator(checks), 0.0, [], []
     for hour in range(many):
-        record(db, world, range(60 * hour, 60 * hour + 60))
+        record_sweeps(db, world, range(60 * hour, 60 * hour + 60))
         began = time.process_time()
-        steps += pack(db, START + (hour + 1) * HOUR)
+        steps += pack_hours(db, START + (hour + 1) * HOUR_MS)
         cpu += time.process_time() - began
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        files.append((path.stat().st_size, _of_sweeps(sizes(db))))
-    count, found = 60 * checks * many, sizes(db)
+        files.append((path.stat().st_size, _sweep_bytes(table_sizes(db))))
+    count, found = 60 * checks * many, table_sizes(db)
     db.close()
     grown = files[-1][0] - files[0][0] - (files[-1][1] - files[0][1])
     load = f"{checks} checks, {many} hours"
@@ -132,32 +132,32 @@ def at_rest(folder: Path, checks: int, many: int) -> list[Row]:
         ),
         Row(f"its packed hour alone, {load}", found["packed"] / count, "bytes"),
         Row(f"room for the rows of an hour, {load}", (found["result"] + passing) / (60 * checks), "bytes/result"),
-        Row(f"journal and batches, {load}", _of_sweeps(found) / (60 * many), "bytes/sweep"),
+        Row(f"journal and batches, {load}", _sweep_bytes(found) / (60 * many), "bytes/sweep"),
         Row(f"packing, {load}", 1e6 * cpu / count, "us/result", note=f"longest write {1000 * max(steps):.0f} ms"),
     ]
 
 
-def _of_sweeps(found: dict[str, int]) -> int:
+def _sweep_bytes(found: dict[str, int]) -> int:
     return sum(found.get(name, 0) for name in ("journal", "journal_kind", "batch", "batch_open"))
 
 
-def month(folder: Path) -> list[Row]:
+def measure_month(folder: Path) -> list[Row]:
     """Let a month of some checks come to rest, and read that of one of them back."""
-    db = database.open_writing(folder / database.FILE)
-    world, count = World(OF_A_MONTH), 720 * 60
+    db = database.open_read_write(folder / database.DATABASE_FILE)
+    world, count = ResultGenerator(MONTH_CHECKS), 720 * 60
     for hour in range(720):
         with database.transaction(db):
-            record(db, world, range(60 * hour, 60 * hour + 60))
-        pack(db, START + (hour + 1) * HOUR)
-    at_rest = sum(size for name, size in sizes(db).items() if name.startswith("packed"))
+            record_sweeps(db, world, range(60 * hour, 60 * hour + 60))
+        pack_hours(db, START + (hour + 1) * HOUR_MS)
+    at_rest = sum(size for name, size in table_sizes(db).items() if name.startswith("packed"))
     key, took, walls, again = world.keys[0], [], [], []
-    for _ in range(READS):
+    for _ in range(READ_REPEATS):
         began, spent = time.perf_counter(), time.process_time()
-        found = len(list(results.moments(db, key, START, START + 720 * HOUR)))
+        found = len(list(results.rows_of_check(db, key, START, START + 720 * HOUR_MS)))
         took.append(time.process_time() - spent)
         walls.append(time.perf_counter() - began)
         spent = time.process_time()
-        assert found == len(list(results.read(db, key, START, START + 720 * HOUR))) == count
+        assert found == len(list(results.read(db, key, START, START + 720 * HOUR_MS))) == count
         again.append(time.process_time() - spent)
     db.close()
     shown = [command_line(folder, count) for _ in range(3)]
@@ -165,8 +165,8 @@ def month(folder: Path) -> list[Row]:
     note = f"processor time; {1000 * min(walls):.0f} ms by the clock at best"
     return [
         Row(
-            f"a result at rest, {OF_A_MONTH} checks, a month",
-            at_rest / (OF_A_MONTH * count),
+            f"a result at rest, {MONTH_CHECKS} checks, a month",
+            at_rest / (MONTH_CHECKS * count),
             "bytes",
             at_most=4,
             note="its packed hour with the index; journal and batches are told by the sweep",
@@ -198,4 +198,4 @@ def main(checks: int, many: int) -> list[Row]:
     """Measure what results take at rest, what packing them costs, and how soon they are read back."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        return [*at_rest(folder, checks, many), *month(folder)]
+        return [*measure_storage(folder, checks, many), *measure_month(folder)]

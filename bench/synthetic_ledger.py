@@ -17,12 +17,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from monitor.config import load
-from monitor.ledger.terms import come_into_force
+from monitor.ledger.terms import record_terms
 from monitor.model import CheckKey, Outcome, Result, Run, Span
 from monitor.outage import OpenOutage
 from monitor.sla.calendar import month_span
-from monitor.store import database, journal, outages, results
-from monitor.store.history import put_runs
+from monitor.store import database, history, journal, results
+from monitor.store.history import save_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +40,9 @@ RESULT_HOURS = 6
 ZONE = "Europe/Istanbul"
 MONTHS = 12
 PRODUCTS = ("server", "server", "colocation", "web-hosting", "server")
-TROUBLED = 3
+OUTAGE_EVERY = 3
 """One in so many checks has an outage in a month."""
-GAPPED = 100
+GAP_EVERY = 100
 """One in so many checks has a gap in a month."""
 
 
@@ -67,7 +67,7 @@ def configuration(subscriptions: int) -> str:
 
 
 @dataclass
-class _Course:
+class _CheckProgress:
     """One check on its way through time: since when its last run lasts."""
 
     number: int
@@ -75,22 +75,22 @@ class _Course:
     first: Millis
 
 
-class Ledger:
-    """Books under way; ``grow`` adds a year to their end."""
+class SyntheticLedger:
+    """Books under way; ``add_year`` adds a year to their end."""
 
     def __init__(self, folder: Path, subscriptions: int, first_year: int) -> None:
         self.config = folder / "config.toml"
         self.config.write_text(configuration(subscriptions))
         self._settings = load(self.config)
-        self.file = self._settings.data_dir / database.FILE
+        self.file = self._settings.data_dir / database.DATABASE_FILE
         self._year = first_year
-        self._chance = random.Random(first_year)  # noqa: S311 - the same books every time
+        self._random = random.Random(first_year)  # noqa: S311 - the same books every time
         self._ids = count(1)
         begin = month_span(first_year, 1, ZONE).start
-        db = database.open_writing(self.file)
+        db = database.open_read_write(self.file)
         with database.transaction(db):
-            self._courses = [
-                _Course(results.number_of(db, check.key), check.key, begin)
+            self._progress = [
+                _CheckProgress(results.ensure_check_id(db, check.key), check.key, begin)
                 for server in self._settings.servers
                 for check in server.checks
             ]
@@ -102,7 +102,7 @@ class Ledger:
         return month_span(self._year, 1, ZONE).start
 
     @property
-    def last_over(self) -> str:
+    def last_finished_month(self) -> str:
         """The last month that is over: the books end a minute before their last month does."""
         return f"{self._year - 1}-11"
 
@@ -110,16 +110,16 @@ class Ledger:
         """Give the terms as they are configured."""
         return self._settings.terms(at)
 
-    def grow(self) -> None:
+    def add_year(self) -> None:
         """Add a year, and a few hours of single results at its end."""
-        db = database.open_writing(self.file)
+        db = database.open_read_write(self.file)
         db.execute("PRAGMA synchronous = OFF")
         for month in range(1, MONTHS + 1):
             with database.transaction(db):
                 self._month(db, month_span(self._year, month, ZONE), last=month == MONTHS)
         self._year += 1
         with database.transaction(db):
-            self._running(db)
+            self._finish_current(db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.execute("ANALYZE")
         db.close()
@@ -131,13 +131,13 @@ class Ledger:
             terms = replace(
                 terms, subscriptions={name: replace(one, fee=fee) for name, one in terms.subscriptions.items()}
             )
-        come_into_force(db, terms, span.start)
+        record_terms(db, terms, span.start)
         for at in range(span.start, span.end, HOUR):
             self._hour(db, at)
-        for course in self._courses:
-            if self._chance.randrange(TROUBLED) == 0:
+        for course in self._progress:
+            if self._random.randrange(OUTAGE_EVERY) == 0:
                 self._outage(db, course, span)
-            elif self._chance.randrange(GAPPED) == 0:
+            elif self._random.randrange(GAP_EVERY) == 0:
                 self._gap(db, course, span)
         for place in range(2):
             self._window(db, span.start + (9 + 10 * place) * DAY)
@@ -146,34 +146,34 @@ class Ledger:
 
     def _hour(self, db: Database, at: Millis) -> None:
         """Sixty sweeps, in one batch each; their digests in the journal, one for the hour."""
-        digest = {"count": 60 * len(self._courses), "first": at, "last": at + HOUR, "sha256": "0" * 64}
+        digest = {"count": 60 * len(self._progress), "first": at, "last": at + HOUR, "sha256": "0" * 64}
         entry = journal.append(db, at + HOUR, "results", {"batch": 0, "source": "probe", **digest})
         for minute in range(60):
-            results.close_batch(db, results.open_batch(db, "probe", at + minute * MINUTE), entry)
+            results.close_batch(db, results.begin_batch(db, "probe", at + minute * MINUTE), entry)
 
-    def _moment(self, span: Span) -> Millis:
-        return span.start + self._chance.randrange(2 * DAY, span.end - span.start - 2 * DAY) // MINUTE * MINUTE
+    def _random_time(self, span: Span) -> Millis:
+        return span.start + self._random.randrange(2 * DAY, span.end - span.start - 2 * DAY) // MINUTE * MINUTE
 
-    def _outage(self, db: Database, course: _Course, span: Span) -> None:
-        fell = self._moment(span)
-        back = fell + self._chance.randint(3, 40) * MINUTE
+    def _outage(self, db: Database, progress: _CheckProgress, span: Span) -> None:
+        fell = self._random_time(span)
+        back = fell + self._random.randint(3, 40) * MINUTE
         runs = [
-            Run(course.first, fell - MINUTE, Outcome.OK, HOLD),
+            Run(progress.first, fell - MINUTE, Outcome.OK, HOLD),
             Run(fell, back - MINUTE, Outcome.FAIL, HOLD),
             Run(back, back, Outcome.OK, HOLD),
         ]
-        put_runs(db, ((course.number, run) for run in runs))
+        save_runs(db, ((progress.number, run) for run in runs))
         found = OpenOutage(fell, back - MINUTE, fell - MINUTE, "timeout")
-        outages.finish(db, outages.begin(db, course.number, found), back)
-        course.first = back
+        history.close_outage(db, history.insert_outage(db, progress.number, found), back)
+        progress.first = back
 
-    def _gap(self, db: Database, course: _Course, span: Span) -> None:
-        ended = self._moment(span)
-        put_runs(db, [(course.number, Run(course.first, ended, Outcome.OK, HOLD))])
-        course.first = ended + HOUR
+    def _gap(self, db: Database, progress: _CheckProgress, span: Span) -> None:
+        ended = self._random_time(span)
+        save_runs(db, [(progress.number, Run(progress.first, ended, Outcome.OK, HOLD))])
+        progress.first = ended + HOUR
 
     def _window(self, db: Database, start: Millis) -> None:
-        first = self._chance.randrange(len(self._settings.servers))
+        first = self._random.randrange(len(self._settings.servers))
         body = {
             "window": next(self._ids),
             "servers": sorted({server.id for server in (self._settings.servers * 2)[first : first + 10]}),
@@ -188,11 +188,11 @@ class Ledger:
         journal.append(db, start - 5 * DAY, "maintenance-announced", body)
 
     def _exclusion(self, db: Database, span: Span) -> None:
-        start = self._moment(span)
+        start = self._random_time(span)
         body = {
             "exclusion": next(self._ids),
             "outage": None,
-            "server": self._chance.choice(self._settings.servers).id,
+            "server": self._random.choice(self._settings.servers).id,
             "check": None,
             "subscription": None,
             "start": start,
@@ -203,13 +203,13 @@ class Ledger:
         }
         journal.append(db, start + DAY, "exclusion-added", body)
 
-    def _running(self, db: Database) -> None:
+    def _finish_current(self, db: Database) -> None:
         """Bring every check to the present: its last run, and the single results of the last hours."""
         db.conn.executemany(
-            "DELETE FROM run WHERE probed = ? AND first = ?", [(c.number, c.first) for c in self._courses]
+            "DELETE FROM run WHERE probed = ? AND first = ?", [(c.number, c.first) for c in self._progress]
         )
         last = self.now - MINUTE
-        put_runs(db, ((c.number, Run(c.first, last, Outcome.OK, HOLD)) for c in self._courses))
+        save_runs(db, ((c.number, Run(c.first, last, Outcome.OK, HOLD)) for c in self._progress))
         for at in range(self.now - RESULT_HOURS * HOUR, self.now, MINUTE):
-            batch = results.open_batch(db, "probe", at)
-            results.add(db, batch, ((c.number, Result(c.key, at, Outcome.OK, 1, 12_345, "")) for c in self._courses))
+            batch = results.begin_batch(db, "probe", at)
+            results.add(db, batch, ((c.number, Result(c.key, at, Outcome.OK, 1, 12_345, "")) for c in self._progress))

@@ -1,4 +1,4 @@
-"""``python -m bench.website PORT [secure]``: pages for the checks to find, on every loopback address.
+"""``python -m bench.run_website PORT [secure]``: pages for the checks to find, on every loopback address.
 
 It answers a request as soon as its head has come, and closes: as little as can be, for it shares the machine with what
 is measured. On SIGTERM it ends.
@@ -44,7 +44,7 @@ class _Page(asyncio.Protocol):
             self._transport.close()
 
 
-def certified() -> ssl.SSLContext:
+def self_signed_context() -> ssl.SSLContext:
     """Make TLS settings with a certificate that nobody trusts."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
@@ -59,18 +59,18 @@ async def serve(port: int, tls: ssl.SSLContext | None) -> None:
 
 
 @contextmanager
-def website(port: int, *, secure: bool = False) -> Iterator[None]:
+def run_website(port: int, *, secure: bool = False) -> Iterator[None]:
     """Let the pages be there, over TLS where ``secure``."""
     command = [sys.executable, "-m", "bench.website", str(port), *(["secure"] if secure else [])]
     with subprocess.Popen(command) as process:  # noqa: S603 - our own program
         try:
-            _await(port, process)
+            _wait_until_ready(port, process)
             yield
         finally:
             process.terminate()
 
 
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(200):
         if process.poll() is not None:
             raise RuntimeError(f"port {port} is taken")
@@ -84,4 +84,4 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), certified() if len(sys.argv) > 2 else None))  # noqa: PLR2004 - PORT, secure
+    asyncio.run(serve(int(sys.argv[1]), self_signed_context() if len(sys.argv) > 2 else None))  # noqa: PLR2004 - PORT, secure

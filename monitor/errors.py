@@ -45,5 +45,5 @@ class StoreError(MonitorError):
     """The database cannot be opened, read or written as it is."""
 
 
-class DamagedError(StoreError):
+class CorruptDatabaseError(StoreError):
     """The database is there and is not what was written: nobody can mend it but from a backup."""

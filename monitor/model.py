@@ -60,7 +60,7 @@ class Reason(StrEnum):
     HOST_BLOCKED = "host_blocked"
     TOO_MANY_CONNECTIONS = "too_many_connections"
 
-    def of(self, detail: str) -> str:
+    def with_detail(self, detail: str) -> str:
         """Return the reason with a detail, in the program's own words and numbers: never the server's words."""
         return f"{self}: {detail}" if detail else str(self)
 
@@ -157,7 +157,7 @@ class Certificate(NamedTuple):
     """SHA-256 of the server's own certificate, in hexadecimal digits."""
     expiry: int
     """When it ceases to be accepted: the first end in the chain by which it is trusted; its own where it is not."""
-    earliest: int
+    earliest_expiry: int
     """The first end of all certificates that were presented, whether needed or not."""
 
 

@@ -1,7 +1,7 @@
 """The state machine of one check, pure: what a result changes, and what of it anybody is told.
 
 Two machines stand side by side. ``advance`` keeps the record (outages are found by reading.md 4.5, whatever anybody is
-told); ``decide`` keeps the peace: silence inside a maintenance window, flapping told once, an outage told once.
+told); ``decide_notification`` keeps the peace: silence inside a maintenance window, flapping told once, an outage told once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from monitor.model import Outcome
 if TYPE_CHECKING:
     from monitor.model import Millis, Result
 
-FLAP_STARTS = 3
-"""So many outages that begin within ``FLAP_WITHIN`` intervals are flapping."""
-FLAP_WITHIN = 30
-"""Intervals in which ``FLAP_STARTS`` beginnings make a check flap."""
-CALM = 15
+FLAP_THRESHOLD = 3
+"""So many outages that begin within ``FLAP_WINDOW`` intervals are flapping."""
+FLAP_WINDOW = 30
+"""Intervals in which ``FLAP_THRESHOLD`` beginnings make a check flap."""
+FLAP_END_AFTER = 15
 """Intervals without a change after which a flapping check has settled."""
 
 
@@ -34,14 +34,14 @@ class OpenOutage:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OutageState:
     """What is known of one check: the last ok result, and the outage that is open."""
 
     last_ok: Millis | None = None
-    outage: OpenOutage | None = None
+    open_outage: OpenOutage | None = None
 
 
-class Change(StrEnum):
+class OutageChange(StrEnum):
     """What one result did to the outages of its check."""
 
     NONE = "none"
@@ -50,77 +50,79 @@ class Change(StrEnum):
     ENDED = "ended"
 
 
-def advance(standing: Standing, result: Result) -> tuple[Standing, Change]:
+def advance(state: OutageState, result: Result) -> tuple[OutageState, OutageChange]:
     """Take the next result, in time order.
 
     A fail opens an outage or continues the open one, an ok ends it, an unknown changes nothing: it neither opens nor
     ends an outage (reading.md 4.5 and 5). After ``ENDED`` the outage is gone from the standing; the caller still holds
     the one before.
     """
-    outage = standing.outage
+    outage = state.open_outage
     if result.outcome is Outcome.UNKNOWN:
-        return standing, Change.NONE
+        return state, OutageChange.NONE
     if result.outcome is Outcome.OK:
-        return Standing(last_ok=result.at), Change.ENDED if outage else Change.NONE
+        return OutageState(last_ok=result.at), OutageChange.ENDED if outage else OutageChange.NONE
     if outage:
-        return replace(standing, outage=replace(outage, last_fail=result.at)), Change.CONTINUED
-    opened = OpenOutage(result.at, result.at, standing.last_ok, result.reason)
-    return replace(standing, outage=opened), Change.OPENED
+        return replace(state, open_outage=replace(outage, last_fail=result.at)), OutageChange.CONTINUED
+    opened = OpenOutage(result.at, result.at, state.last_ok, result.reason)
+    return replace(state, open_outage=opened), OutageChange.OPENED
 
 
-class Notice(StrEnum):
+class Notification(StrEnum):
     """What the customers of a check are to be told."""
 
     DOWN = "down"
     UP = "up"
     FLAPPING = "flapping"
-    SETTLED = "settled"
+    FLAPPING_ENDED = "settled"
 
 
 @dataclass(frozen=True, slots=True)
-class Alerting:
+class AlertState:
     """What has been told of one check."""
 
-    told: bool = False
+    notified: bool = False
     """The customers know of the open outage, so they are owed word of its end."""
-    starts: tuple[Millis, ...] = ()
+    recent_starts: tuple[Millis, ...] = ()
     """When its recent outages began, outside of maintenance windows."""
-    flapping: Millis | None = None
+    flapping_since: Millis | None = None
     """Since when it has been flapping; None while it is not."""
-    changed: Millis = 0
+    last_change: Millis = 0
     """When an outage last began or ended."""
 
 
-def decide(
-    alerting: Alerting, change: Change, result: Result, *, silent: bool, interval: Millis
-) -> tuple[Alerting, Notice | None]:
-    """Say what is to be told of one result, which did ``change``, ``silent`` inside a maintenance window.
+def decide_notification(
+    alert_state: AlertState, change: OutageChange, result: Result, *, in_maintenance: bool, interval: Millis
+) -> tuple[AlertState, Notification | None]:
+    """Say what is to be told of one result, which did ``change``, ``in_maintenance`` inside a maintenance window.
 
     A failure that outlives its window is told at the first fail after it. An end is told to whoever was told of the
     beginning, inside a window too. While a check flaps nothing is told until it has settled.
     """
-    if change in (Change.OPENED, Change.ENDED):
-        alerting = replace(alerting, changed=result.at)
-    if change is Change.OPENED and not silent:
-        oldest = result.at - FLAP_WITHIN * interval
-        starts = (*(start for start in alerting.starts if start > oldest), result.at)
-        alerting = replace(alerting, starts=starts[-FLAP_STARTS:])
-    if alerting.flapping is not None:
-        return _settle(alerting, result, silent=silent, interval=interval)
-    if change is Change.ENDED and alerting.told:
-        return replace(alerting, told=False), Notice.UP
-    failing = change in (Change.OPENED, Change.CONTINUED)
-    if silent or alerting.told or not failing:
-        return alerting, None
-    if change is Change.OPENED and len(alerting.starts) >= FLAP_STARTS:
-        return replace(alerting, flapping=alerting.starts[0], told=True), Notice.FLAPPING
-    return replace(alerting, told=True), Notice.DOWN
+    if change in (OutageChange.OPENED, OutageChange.ENDED):
+        alert_state = replace(alert_state, last_change=result.at)
+    if change is OutageChange.OPENED and not in_maintenance:
+        oldest = result.at - FLAP_WINDOW * interval
+        starts = (*(start for start in alert_state.recent_starts if start > oldest), result.at)
+        alert_state = replace(alert_state, recent_starts=starts[-FLAP_THRESHOLD:])
+    if alert_state.flapping_since is not None:
+        return _end_flapping(alert_state, result, in_maintenance=in_maintenance, interval=interval)
+    if change is OutageChange.ENDED and alert_state.notified:
+        return replace(alert_state, notified=False), Notification.UP
+    failing = change in (OutageChange.OPENED, OutageChange.CONTINUED)
+    if in_maintenance or alert_state.notified or not failing:
+        return alert_state, None
+    if change is OutageChange.OPENED and len(alert_state.recent_starts) >= FLAP_THRESHOLD:
+        return replace(alert_state, flapping_since=alert_state.recent_starts[0], notified=True), Notification.FLAPPING
+    return replace(alert_state, notified=True), Notification.DOWN
 
 
-def _settle(alerting: Alerting, result: Result, *, silent: bool, interval: Millis) -> tuple[Alerting, Notice | None]:
-    """End the flapping once the check has kept one state for ``CALM`` intervals; an unknown result proves nothing."""
-    calm = result.at - alerting.changed >= CALM * interval
-    if silent or not calm or result.outcome is Outcome.UNKNOWN:
-        return alerting, None
+def _end_flapping(
+    alert_state: AlertState, result: Result, *, in_maintenance: bool, interval: Millis
+) -> tuple[AlertState, Notification | None]:
+    """End the flapping once the check has kept one state for ``FLAP_END_AFTER`` intervals; an unknown result proves nothing."""
+    calm = result.at - alert_state.last_change >= FLAP_END_AFTER * interval
+    if in_maintenance or not calm or result.outcome is Outcome.UNKNOWN:
+        return alert_state, None
     down = result.outcome is Outcome.FAIL
-    return Alerting(told=down, changed=alerting.changed), Notice.SETTLED
+    return AlertState(notified=down, last_change=alert_state.last_change), Notification.FLAPPING_ENDED

@@ -22,7 +22,7 @@ WIDTH = 100
 _BLOCK = re.compile(r"^```console\n\$ (?P<verb>monitor[a-z0-9 -]*?) --help\n.*?^```$", re.MULTILINE | re.DOTALL)
 
 
-def verbs() -> dict[str, str]:
+def command_helps() -> dict[str, str]:
     """Every verb in full (``monitor maintenance announce``) with its help, groups before what is in them."""
     return dict(_walk(cli, click.Context(cli, info_name="monitor", terminal_width=WIDTH, **cli.context_settings)))
 
@@ -36,24 +36,24 @@ def _walk(command: click.Command, context: click.Context) -> Iterator[tuple[str,
                 yield from _walk(inner, click.Context(inner, info_name=name, parent=context, terminal_width=WIDTH))
 
 
-def refreshed(page: str) -> str:
+def refresh_page(page: str) -> str:
     """Give the page with every block as the program says it now; blocks of verbs that are no more are left alone."""
-    helps = verbs()
+    helps = command_helps()
     shown = {match["verb"] for match in _BLOCK.finditer(page)}
     page = _BLOCK.sub(
-        lambda match: _block(match["verb"], helps[match["verb"]]) if match["verb"] in helps else match[0], page
+        lambda match: _help_block(match["verb"], helps[match["verb"]]) if match["verb"] in helps else match[0], page
     )
     for verb, text in helps.items():
         if verb not in shown:
-            page += f"\n## `{verb}`\n\n{_block(verb, text)}\n"
+            page += f"\n## `{verb}`\n\n{_help_block(verb, text)}\n"
     return page
 
 
-def _block(verb: str, text: str) -> str:
+def _help_block(verb: str, text: str) -> str:
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return f"```console\n$ {verb} --help\n{lines}\n```"
 
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    path.write_text(refreshed(path.read_text()))
+    path.write_text(refresh_page(path.read_text()))

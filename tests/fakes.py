@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlite_utils import Database
 
 from monitor.errors import StoreError
-from monitor.ledger.context import Context
+from monitor.ledger.context import LedgerContext
 from monitor.mail.delivery.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt
@@ -45,7 +45,7 @@ DAY = 24 * HOUR
 START: Millis = 1_790_935_200_000
 """2026-10-02 10:00:00 UTC, a Friday: 13:00 in Istanbul."""
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
-LETTERS = {"o": OK, "x": FAIL, "?": UNKNOWN}
+OUTCOMES_BY_LETTER = {"o": OK, "x": FAIL, "?": UNKNOWN}
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
@@ -72,13 +72,13 @@ class FakeClock:
         """Step the wall clock; no time passes."""
         self._wall += millis
 
-    def run(self, story: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a story on a loop that lives by this clock."""
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(self)) as runner:
-            return runner.run(story)
+            return runner.run(coroutine)
 
 
-class _Jumping(selectors.SelectSelector):
+class _TimeJumpingSelector(selectors.SelectSelector):
     """Where a real selector would wait, time jumps to the next timer."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -99,7 +99,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        super().__init__(_Jumping(clock))
+        super().__init__(_TimeJumpingSelector(clock))
 
     def time(self) -> float:
         return self._clock.monotonic()
@@ -109,23 +109,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class InlineWriter:
-    """The writer's thread without a thread; the next ``refusals`` pieces of work are refused, at their commit."""
+    """The writer's thread without a thread; the next ``failures_left`` pieces of work are refused, at their commit."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self.refusals = 0
-        self.refuses: Callable[[], bool] = lambda: False
+        self.failures_left = 0
+        self.is_full: Callable[[], bool] = lambda: False
         """Asked before each piece of work as well: a database that is full for a while."""
-        self.asked = 0
+        self.calls = 0
 
     async def run(self, work: Callable[[Database], T]) -> T:
         await asyncio.sleep(0)
-        self.asked += 1
+        self.calls += 1
         try:
             with database.transaction(self.db):
                 done = work(self.db)
-                if self.refusals > 0 or self.refuses():
-                    self.refusals = max(0, self.refusals - 1)
+                if self.failures_left > 0 or self.is_full():
+                    self.failures_left = max(0, self.failures_left - 1)
                     raise sqlite3.OperationalError("database or disk is full")
                 return done
         except sqlite3.Error as error:
@@ -184,14 +184,14 @@ class CrashingConnection(sqlite3.Connection):
         self.writes, self.crash_at = 0, crash_at
 
 
-def crashing(path: Path) -> tuple[Database, CrashingConnection]:
+def open_crashing(path: Path) -> tuple[Database, CrashingConnection]:
     """Open a database whose writes can be made to crash."""
-    database.open_writing(path).close()
+    database.open_read_write(path).close()
     connection = sqlite3.connect(path, factory=CrashingConnection, isolation_level=None)
     return Database(connection), connection
 
 
-def books_in_memory() -> Database:
+def ledger_in_memory() -> Database:
     """Empty books that leave nothing on disk, for properties with many examples."""
     db = Database(memory=True)
     db.conn.isolation_level = None
@@ -199,26 +199,27 @@ def books_in_memory() -> Database:
     return db
 
 
-def packed(db: Database, until: Millis) -> None:
+def pack_hours(db: Database, until: Millis) -> None:
     """Pack every hour that ends by then, as the daemon does in the background, in pieces of a few results."""
-    while (began := compaction.next_due(db, until)) is not None:
-        compaction.clear(db)
-        for first, last in compaction.pieces(db, began, 50):
-            hours.put(db, compaction.packed_from_rows(db, began, first, last))
-        assert compaction.finish(db, began)
-        while compaction.tidy(db, 50):
+    while (began := compaction.next_hour_due(db, until)) is not None:
+        compaction.discard_unfinished(db)
+        for first, last in compaction.check_ranges(db, began, 50):
+            hours.write_hours(db, compaction.pack_rows(db, began, first, last))
+        assert compaction.commit_hour(db, began)
+        while compaction.delete_packed_rows(db, 50):
             pass
 
 
-CHANCE = frozenset({"message_id", "refers"})
+RANDOM_COLUMNS = frozenset({"message_id", "refers"})
 """Columns that no two tellings of one story share."""
 
 
-def contents(db: Database) -> dict[str, list[tuple[Any, ...]]]:
+def stored_rows(db: Database) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that is stored, but for what chance made."""
     return {
         table: sorted(
-            (tuple(value for column, value in row.items() if column not in CHANCE) for row in db[table].rows), key=repr
+            (tuple(value for column, value in row.items() if column not in RANDOM_COLUMNS) for row in db[table].rows),
+            key=repr,
         )
         for table in db.table_names()
         if not table.startswith("_")
@@ -229,28 +230,28 @@ def contents(db: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 class ScriptedProbe:
-    """A probe that gives what its script says for the moment at which it is sent, after ``takes`` seconds."""
+    """A probe that gives what its script says for the moment at which it is sent, after ``duration`` seconds."""
 
     def __init__(
         self,
         clock: FakeClock,
         script: Callable[[Millis], Outcome],
         *,
-        takes: float = 0.0,
+        duration: float = 0.0,
         reason: str = "timeout",
     ) -> None:
         self._clock = clock
         self._script = script
-        self._takes = takes
+        self._duration = duration
         self._reason = reason
-        self.sent: list[float] = []
+        self.sent_at: list[float] = []
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - see Probe
         at = self._clock.monotonic()
-        self.sent.append(at)
+        self.sent_at.append(at)
         outcome = self._script(self._clock.now())
-        if self._takes:
-            await asyncio.sleep(self._takes)
+        if self._duration:
+            await asyncio.sleep(self._duration)
         ok = outcome is OK
         return Attempt(outcome, at, 400 if ok else None, "" if ok else self._reason)
 
@@ -259,18 +260,18 @@ class FakeTransport:
     """A relay that answers by script, then takes everything; it keeps what it was handed."""
 
     def __init__(self, *answers: Receipt | TransportError) -> None:
-        self.answers: deque[Receipt | TransportError] = deque(answers)
-        self.handed: list[tuple[Message, tuple[str, ...]]] = []
+        self.replies: deque[Receipt | TransportError] = deque(answers)
+        self.attempts: list[tuple[Message, tuple[str, ...]]] = []
         """Every try, with those it was for."""
         self.delivered: list[tuple[Message, tuple[str, ...]]] = []
         """What was accepted, and for whom."""
-        self.away: Callable[[], TransportError | None] = lambda: None
+        self.unreachable: Callable[[], TransportError | None] = lambda: None
         """Asked first: a relay that cannot be reached for a while."""
 
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
         await asyncio.sleep(0)
-        self.handed.append((message, recipients))
-        answer = self.away() or (self.answers.popleft() if self.answers else Receipt("250 queued"))
+        self.attempts.append((message, recipients))
+        answer = self.unreachable() or (self.replies.popleft() if self.replies else Receipt("250 queued"))
         if not isinstance(answer, Receipt):
             raise answer
         refused = {**answer.refused_permanently, **answer.refused_temporarily}
@@ -278,28 +279,28 @@ class FakeTransport:
         return answer
 
 
-class FakeMessenger:
+class FakeOperatorNotifier:
     """Keeps what the operators would be told: the troubles in order, and which were said to be over."""
 
     def __init__(self) -> None:
-        self.troubles: list[tuple[OperatorNews, tuple[str, ...]]] = []
-        self.overs: list[OperatorNews] = []
+        self.problems: list[tuple[OperatorNews, tuple[str, ...]]] = []
+        self.cleared: list[OperatorNews] = []
 
-    def trouble(self, news: OperatorNews, lines: Iterable[str]) -> None:
-        self.troubles.append((news, tuple(lines)))
+    def raise_problem(self, news: OperatorNews, lines: Iterable[str]) -> None:
+        self.problems.append((news, tuple(lines)))
 
-    def over(self, news: OperatorNews) -> None:
-        self.overs.append(news)
+    def clear_problem(self, news: OperatorNews) -> None:
+        self.cleared.append(news)
 
 
 # --- one configuration -----------------------------------------------------------------------------------------------
 
 
-def a_customer(name: str, language: Language = "en") -> Customer:
+def make_customer(name: str, language: Language = "en") -> Customer:
     return Customer(name, f"{name.title()} Ltd", (f"it@{name}.example",), language)
 
 
-def a_server(name: str, *services: str, parent: str | None = None, level: int | None = None) -> Server:
+def make_server(name: str, *services: str, parent: str | None = None, level: int | None = None) -> Server:
     """A server with ping and web services; without a level it is the lowest that has them."""
     level = level if level is not None else (4 if services else 2)
     checks = [Check(CheckKey(name, PING), "icmp", None)] if level > 1 else []
@@ -307,7 +308,7 @@ def a_server(name: str, *services: str, parent: str | None = None, level: int | 
     return Server(name, "192.0.2.1", level, parent, tuple(checks))
 
 
-def a_subscription(
+def make_subscription(
     customer: str,
     server: str,
     product: Product = "server",
@@ -320,7 +321,7 @@ def a_subscription(
     return Subscription(f"{customer}-{server}", customer, server, product, fee, currency, 1, start, end)
 
 
-def the_terms(
+def make_terms(
     servers: Iterable[Server],
     subscriptions: Iterable[Subscription],
     customers: Iterable[Customer],
@@ -345,7 +346,7 @@ def the_terms(
     )
 
 
-def a_context(
+def make_context(
     servers: Sequence[Server] = (),
     subscriptions: Sequence[Subscription] = (),
     customers: Sequence[Customer] | None = None,
@@ -353,12 +354,12 @@ def a_context(
     operators: tuple[str, ...] = ("noc@example.com",),
     interval: Millis = MINUTE,
     timezone: str = "Europe/Istanbul",
-) -> Context:
+) -> LedgerContext:
     """A configuration as the books see it; customers that are not given are made of the subscriptions."""
     if customers is None:
-        customers = [a_customer(name) for name in dict.fromkeys(each.customer for each in subscriptions)]
-    return Context(
-        terms=the_terms(servers, subscriptions, customers, interval=interval, timezone=timezone),
+        customers = [make_customer(name) for name in dict.fromkeys(each.customer for each in subscriptions)]
+    return LedgerContext(
+        terms=make_terms(servers, subscriptions, customers, interval=interval, timezone=timezone),
         customers={each.id: each for each in customers},
         servers={each.id: each for each in servers},
         operators=operators,
@@ -370,22 +371,22 @@ def a_context(
 # --- results ---------------------------------------------------------------------------------------------------------
 
 
-def a_result(key: CheckKey, at: Millis, outcome: Outcome, reason: str = "timeout") -> Result:
+def make_result(key: CheckKey, at: Millis, outcome: Outcome, reason: str = "timeout") -> Result:
     ok = outcome is OK
     return Result(key, at, outcome, 1 if ok else 3, 412 if ok else None, "" if ok else reason)
 
 
-def told(key: CheckKey, letters: str, start: Millis = START, interval: Millis = MINUTE) -> list[Result]:
+def results_from(key: CheckKey, letters: str, start: Millis = START, interval: Millis = MINUTE) -> list[Result]:
     """Results an interval apart: ``o`` ok, ``x`` fail, ``?`` unknown, ``.`` none."""
     return [
-        a_result(key, start + place * interval, LETTERS[letter])
+        make_result(key, start + place * interval, OUTCOMES_BY_LETTER[letter])
         for place, letter in enumerate(letters)
-        if letter in LETTERS
+        if letter in OUTCOMES_BY_LETTER
     ]
 
 
 @dataclass(frozen=True)
-class Story:
+class ResultScript:
     """What several checks gave, a letter an interval, to be told sweep by sweep."""
 
     checks: Mapping[CheckKey, str]
@@ -397,14 +398,14 @@ class Story:
         length = max(len(letters) for letters in self.checks.values())
         return [
             [
-                a_result(key, self.start + place * self.interval, LETTERS[letters[place]])
+                make_result(key, self.start + place * self.interval, OUTCOMES_BY_LETTER[letters[place]])
                 for key, letters in self.checks.items()
-                if letters[place : place + 1] in LETTERS
+                if letters[place : place + 1] in OUTCOMES_BY_LETTER
             ]
             for place in range(length)
         ]
 
 
-def retimed(terms: Terms, in_force: Millis) -> Terms:
+def terms_effective_from(terms: Terms, in_force: Millis) -> Terms:
     """The same terms, in force from another moment."""
     return replace(terms, in_force=in_force)

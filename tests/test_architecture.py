@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[1]
 MODULES = sorted(REPOSITORY.glob("monitor/**/*.py"))
-LONGEST = 400
-"""Lines of a module; 250 is what to aim at."""
+LONGEST = 500
+"""Lines of a module. One idea a file: nobody splits a file for the sake of this number."""
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "base", "common", "manager", "misc"}
 
 

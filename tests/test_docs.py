@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load
-from monitor.config.schema import REPEATED, SINGLE
+from monitor.config.schema import ARRAY_TABLES, SINGLE_TABLES
 from monitor.model import Reason
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.web.metrics.page import METRICS
@@ -58,10 +58,10 @@ def headings(page: str) -> set[str]:
     return {section.heading for section in sections(DOCS / page)}
 
 
-@pytest.mark.parametrize("table", [*SINGLE, *REPEATED])
+@pytest.mark.parametrize("table", [*SINGLE_TABLES, *ARRAY_TABLES])
 def test_every_key_of_the_configuration_has_its_heading_under_its_tables(table: str) -> None:
-    keys = {key.name for key in {**SINGLE, **REPEATED}[table]}
-    name = f"[{table}]" if table in SINGLE else f"[[{table}]]"
+    keys = {key.name for key in {**SINGLE_TABLES, **ARRAY_TABLES}[table]}
+    name = f"[{table}]" if table in SINGLE_TABLES else f"[[{table}]]"
     documented = {each.heading for each in sections(DOCS / "configuration.md") if name in each.under}
     assert keys - documented == set()
 
@@ -102,17 +102,17 @@ def test_every_metric_has_its_heading() -> None:
 
 
 def test_every_verb_has_its_heading() -> None:
-    assert set(cli_help.verbs()) - headings("cli.md") == set()
+    assert set(cli_help.command_helps()) - headings("cli.md") == set()
 
 
 def test_no_heading_tells_of_a_verb_that_is_no_more() -> None:
     told = {heading for heading in headings("cli.md") if heading.startswith("monitor")}
-    assert told - set(cli_help.verbs()) == set()
+    assert told - set(cli_help.command_helps()) == set()
 
 
 def test_the_helps_in_the_documents_are_those_of_the_program() -> None:
     page = (DOCS / "cli.md").read_text()
-    assert page == cli_help.refreshed(page), "`make docs` writes them again"
+    assert page == cli_help.refresh_page(page), "`make docs` writes them again"
 
 
 @pytest.mark.parametrize("status", ["Exit status 0", "Exit status 1", "Exit status 2"])

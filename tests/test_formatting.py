@@ -8,8 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.formatting import about, cut, deadline, decimal, duration, instant, listed, minute, month, percent
-from monitor.mail.text import counted
+from monitor.formatting import (
+    format_deadline,
+    format_decimal,
+    format_duration,
+    format_instant,
+    format_minute,
+    format_month,
+    format_percent,
+    format_rounded_duration,
+    join_truncated,
+    pluralize,
+    truncate,
+)
 
 if TYPE_CHECKING:
     from monitor.model import Language
@@ -19,10 +30,10 @@ T = 1_790_936_107_999  # 2026-10-02T10:15:07.999Z
 
 
 def test_an_instant_is_local_time_with_its_offset_and_never_ahead_of_itself() -> None:
-    assert instant(T, ISTANBUL, "en") == "2026-10-02 13:15:07 +03:00"
-    assert instant(T, ISTANBUL, "tr") == "02.10.2026 13:15:07 +03:00"
-    assert minute(T, ISTANBUL, "en") == "2026-10-02 13:15"
-    assert minute(T, ISTANBUL, "tr") == "02.10.2026 13:15"
+    assert format_instant(T, ISTANBUL, "en") == "2026-10-02 13:15:07 +03:00"
+    assert format_instant(T, ISTANBUL, "tr") == "02.10.2026 13:15:07 +03:00"
+    assert format_minute(T, ISTANBUL, "en") == "2026-10-02 13:15"
+    assert format_minute(T, ISTANBUL, "tr") == "02.10.2026 13:15"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +46,7 @@ def test_an_instant_is_local_time_with_its_offset_and_never_ahead_of_itself() ->
     ],
 )
 def test_the_offset_tells_the_two_hours_of_a_clock_change_apart(zone: str, at: int, text: str) -> None:
-    assert instant(at, zone, "en") == text
+    assert format_instant(at, zone, "en") == text
 
 
 @pytest.mark.parametrize(
@@ -48,8 +59,8 @@ def test_the_offset_tells_the_two_hours_of_a_clock_change_apart(zone: str, at: i
     ],
 )
 def test_a_deadline_at_midnight_is_the_24th_hour_of_the_day_before(at: int, english: str, turkish: str) -> None:
-    assert deadline(at, ISTANBUL, "en") == english
-    assert deadline(at, ISTANBUL, "tr") == turkish
+    assert format_deadline(at, ISTANBUL, "en") == english
+    assert format_deadline(at, ISTANBUL, "tr") == turkish
 
 
 @pytest.mark.parametrize(
@@ -68,19 +79,19 @@ def test_a_deadline_at_midnight_is_the_24th_hour_of_the_day_before(at: int, engl
     ],
 )
 def test_a_length_is_exact(length: int, english: str, turkish: str) -> None:
-    assert duration(length, "en") == english
-    assert duration(length, "tr") == turkish
+    assert format_duration(length, "en") == english
+    assert format_duration(length, "tr") == turkish
 
 
 def test_a_length_can_be_told_in_hours_however_long() -> None:
-    assert duration(345_600_000, "en", days=False) == "96 h"
-    assert duration(172_860_000, "tr", days=False) == "48 sa 1 dk"
+    assert format_duration(345_600_000, "en", days=False) == "96 h"
+    assert format_duration(172_860_000, "tr", days=False) == "48 sa 1 dk"
 
 
 @given(st.integers(0, 10**12))
 def test_a_length_can_be_read_back(length: int) -> None:
     units = {"d": 86_400_000, "h": 3_600_000, "min": 60_000, "s": 1000}
-    words = duration(length, "en").split()
+    words = format_duration(length, "en").split()
     read = 0
     for figure, unit in zip(words[::2], words[1::2], strict=True):
         whole, _, part = figure.partition(".")
@@ -104,35 +115,35 @@ def test_a_length_can_be_read_back(length: int) -> None:
     ],
 )
 def test_a_subject_tells_a_length_in_round_figures(length: int, text: str) -> None:
-    assert about(length, "en") == text
+    assert format_rounded_duration(length, "en") == text
 
 
 @pytest.mark.parametrize(("language", "text"), [("en", "99.73 %"), ("tr", "%99,73")])
 def test_a_percentage_is_written_as_the_language_writes_it(language: Language, text: str) -> None:
-    assert percent("99.73", language) == text
+    assert format_percent("99.73", language) == text
 
 
 def test_figures_and_months_are_in_the_language() -> None:
-    assert decimal("4.99 USD", "tr") == "4,99 USD"
-    assert decimal("4.99 USD", "en") == "4.99 USD"
-    assert [month(f"2026-{number:02d}", "tr") for number in (1, 2, 8, 12)] == [
+    assert format_decimal("4.99 USD", "tr") == "4,99 USD"
+    assert format_decimal("4.99 USD", "en") == "4.99 USD"
+    assert [format_month(f"2026-{number:02d}", "tr") for number in (1, 2, 8, 12)] == [
         "Ocak 2026",
         "Şubat 2026",
         "Ağustos 2026",
         "Aralık 2026",
     ]
-    assert month("2026-10", "en") == "October 2026"
+    assert format_month("2026-10", "en") == "October 2026"
 
 
 def test_a_list_shows_what_fits_and_that_there_is_more() -> None:
-    assert listed(["a", "b", "c"], 7) == "a, b, c"
-    assert listed(["a", "b", "c"], 6) == "a, …"
-    assert listed(["abcdef", "b"], 5) == "abcd…"
-    assert cut("abcdef", 6) == "abcdef"
-    assert cut("abcdef", 0) == "a…"
+    assert join_truncated(["a", "b", "c"], 7) == "a, b, c"
+    assert join_truncated(["a", "b", "c"], 6) == "a, …"
+    assert join_truncated(["abcdef", "b"], 5) == "abcd…"
+    assert truncate("abcdef", 6) == "abcdef"
+    assert truncate("abcdef", 0) == "a…"
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries")])
 def test_what_is_counted_stands_in_the_plural_unless_it_is_one(number: int, text: str) -> None:
-    assert counted(number, "entry", "entries") == text
-    assert counted(number, "mail") == f"{number} mail" + ("" if number == 1 else "s")
+    assert pluralize(number, "entry", "entries") == text
+    assert pluralize(number, "mail") == f"{number} mail" + ("" if number == 1 else "s")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.web import wording
+from monitor import formatting
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -27,7 +27,7 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
     ],
 )
 def test_a_length_is_told_in_two_units(milliseconds: int, text: str) -> None:
-    assert wording.duration(milliseconds) == text
+    assert formatting.format_coarse_duration(milliseconds) == text
 
 
 @pytest.mark.parametrize(
@@ -42,24 +42,24 @@ def test_a_length_is_told_in_two_units(milliseconds: int, text: str) -> None:
     ],
 )
 def test_a_latency_has_the_digits_that_matter(microseconds: int, text: str) -> None:
-    assert wording.latency(microseconds) == text
+    assert formatting.format_latency(microseconds) == text
 
 
 @pytest.mark.parametrize(
     ("hundredths", "text"), [(0, "0.00 %"), (9, "0.09 %"), (9973, "99.73 %"), (9905, "99.05 %"), (10_000, "100.00 %")]
 )
 def test_a_percentage_has_two_decimals(hundredths: int, text: str) -> None:
-    assert wording.percent(hundredths) == text
+    assert formatting.format_hundredths(hundredths) == text
 
 
 @pytest.mark.parametrize(
     ("budget", "text"), [(6_480_000, "1 h 48 min left"), (0, "0 s left"), (-522_000, "over by 8 min 42 s")]
 )
 def test_a_budget_is_left_or_exceeded(budget: int, text: str) -> None:
-    assert wording.left(budget) == text
+    assert formatting.format_error_budget(budget) == text
 
 
 def test_times_are_local_for_people_and_utc_for_programs() -> None:
     at = 1_790_935_259_999
-    assert wording.local(at, ZoneInfo("Europe/Istanbul")) == "2026-10-02 13:00"
-    assert wording.machine(at) == "2026-10-02T10:00:59Z"
+    assert formatting.format_iso_minute(at, ZoneInfo("Europe/Istanbul")) == "2026-10-02 13:00"
+    assert formatting.format_iso_utc(at) == "2026-10-02T10:00:59Z"

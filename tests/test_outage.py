@@ -10,47 +10,49 @@ from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome
 from monitor.outage import (
-    CALM,
-    FLAP_STARTS,
-    FLAP_WITHIN,
-    Alerting,
-    Change,
-    Notice,
+    FLAP_END_AFTER,
+    FLAP_THRESHOLD,
+    FLAP_WINDOW,
+    AlertState,
+    Notification,
     OpenOutage,
-    Standing,
+    OutageChange,
+    OutageState,
     advance,
-    decide,
+    decide_notification,
 )
-from tests.fakes import FAIL, LETTERS, MINUTE, OK, UNKNOWN, a_result
+from tests.fakes import FAIL, MINUTE, OK, OUTCOMES_BY_LETTER, UNKNOWN, make_result
 
 KEY = CheckKey("web-01", "ping")
-DOWN, UP, FLAPPING, SETTLED = Notice.DOWN, Notice.UP, Notice.FLAPPING, Notice.SETTLED
+DOWN, UP, FLAPPING, SETTLED = Notification.DOWN, Notification.UP, Notification.FLAPPING, Notification.FLAPPING_ENDED
 
 
-def changes(letters: str) -> list[Change]:
+def changes(letters: str) -> list[OutageChange]:
     """What each result of a story did; a dot is a minute without a result."""
-    standing, found = Standing(), []
+    standing, found = OutageState(), []
     for place, letter in enumerate(letters):
-        if letter in LETTERS:
-            standing, change = advance(standing, a_result(KEY, place * MINUTE, LETTERS[letter]))
+        if letter in OUTCOMES_BY_LETTER:
+            standing, change = advance(standing, make_result(KEY, place * MINUTE, OUTCOMES_BY_LETTER[letter]))
             found.append(change)
     return found
 
 
-def notices(letters: str, silent: str = "", *, alerting: Alerting | None = None) -> list[tuple[int, Notice]]:
-    """What is told, and at which minute; ``silent`` has an ``m`` for each minute inside a maintenance window."""
+def notices(letters: str, silent: str = "", *, alerting: AlertState | None = None) -> list[tuple[int, Notification]]:
+    """What is told, and at which minute; ``in_maintenance`` has an ``m`` for each minute inside a maintenance window."""
     return run(letters, silent, alerting)[1]
 
 
-def run(letters: str, silent: str = "", alerting: Alerting | None = None) -> tuple[Alerting, list[tuple[int, Notice]]]:
-    standing, alerting, told = Standing(), alerting or Alerting(), []
+def run(
+    letters: str, silent: str = "", alerting: AlertState | None = None
+) -> tuple[AlertState, list[tuple[int, Notification]]]:
+    standing, alerting, told = OutageState(), alerting or AlertState(), []
     for minute, letter in enumerate(letters):
-        if letter not in LETTERS:
+        if letter not in OUTCOMES_BY_LETTER:
             continue
-        result = a_result(KEY, minute * MINUTE, LETTERS[letter])
+        result = make_result(KEY, minute * MINUTE, OUTCOMES_BY_LETTER[letter])
         standing, change = advance(standing, result)
         quiet = silent[minute : minute + 1] == "m"
-        alerting, notice = decide(alerting, change, result, silent=quiet, interval=MINUTE)
+        alerting, notice = decide_notification(alerting, change, result, in_maintenance=quiet, interval=MINUTE)
         if notice:
             told.append((minute, notice))
     return alerting, told
@@ -60,37 +62,39 @@ def run(letters: str, silent: str = "", alerting: Alerting | None = None) -> tup
 
 
 def test_a_fail_opens_an_outage_that_remembers_the_last_ok_before_it() -> None:
-    standing, change = advance(Standing(last_ok=40), a_result(KEY, 100, FAIL, "refused"))
-    assert change is Change.OPENED
-    assert standing == Standing(40, OpenOutage(100, 100, 40, "refused"))
+    standing, change = advance(OutageState(last_ok=40), make_result(KEY, 100, FAIL, "refused"))
+    assert change is OutageChange.OPENED
+    assert standing == OutageState(40, OpenOutage(100, 100, 40, "refused"))
 
 
 def test_a_check_that_fails_from_the_first_has_no_last_ok() -> None:
-    standing, _ = advance(Standing(), a_result(KEY, 100, FAIL))
-    assert standing.outage == OpenOutage(100, 100, None, "timeout")
+    standing, _ = advance(OutageState(), make_result(KEY, 100, FAIL))
+    assert standing.open_outage == OpenOutage(100, 100, None, "timeout")
 
 
 def test_a_second_fail_continues_the_outage_and_keeps_the_first_reason() -> None:
-    standing, _ = advance(Standing(), a_result(KEY, 100, FAIL, "timeout"))
-    standing, change = advance(standing, a_result(KEY, 200, FAIL, "no route"))
-    assert change is Change.CONTINUED
-    assert standing.outage == OpenOutage(100, 200, None, "timeout")
+    standing, _ = advance(OutageState(), make_result(KEY, 100, FAIL, "timeout"))
+    standing, change = advance(standing, make_result(KEY, 200, FAIL, "no route"))
+    assert change is OutageChange.CONTINUED
+    assert standing.open_outage == OpenOutage(100, 200, None, "timeout")
 
 
 def test_an_ok_ends_the_outage_and_nothing_of_it_is_left() -> None:
-    standing, _ = advance(Standing(), a_result(KEY, 100, FAIL))
-    standing, change = advance(standing, a_result(KEY, 200, OK))
-    assert change is Change.ENDED
-    assert standing == Standing(last_ok=200)
+    standing, _ = advance(OutageState(), make_result(KEY, 100, FAIL))
+    standing, change = advance(standing, make_result(KEY, 200, OK))
+    assert change is OutageChange.ENDED
+    assert standing == OutageState(last_ok=200)
 
 
 def test_an_ok_without_an_outage_is_only_remembered() -> None:
-    assert advance(Standing(last_ok=100), a_result(KEY, 200, OK)) == (Standing(last_ok=200), Change.NONE)
+    assert advance(OutageState(last_ok=100), make_result(KEY, 200, OK)) == (OutageState(last_ok=200), OutageChange.NONE)
 
 
-@pytest.mark.parametrize("standing", [Standing(), Standing(50), Standing(50, OpenOutage(60, 70, 50, "timeout"))])
-def test_an_unknown_changes_nothing(standing: Standing) -> None:
-    assert advance(standing, a_result(KEY, 200, UNKNOWN)) == (standing, Change.NONE)
+@pytest.mark.parametrize(
+    "standing", [OutageState(), OutageState(50), OutageState(50, OpenOutage(60, 70, 50, "timeout"))]
+)
+def test_an_unknown_changes_nothing(standing: OutageState) -> None:
+    assert advance(standing, make_result(KEY, 200, UNKNOWN)) == (standing, OutageChange.NONE)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +119,23 @@ def test_outages_are_the_maximal_runs_of_fails_that_no_ok_cuts(letters: str) -> 
     begun = sum(1 for place, letter in enumerate(known) if letter == "x" and known[place - 1 : place] != "x")
     ended = sum(1 for place, letter in enumerate(known) if letter == "o" and known[place - 1 : place] == "x")
     found = changes(letters)
-    assert found.count(Change.OPENED) == begun
-    assert found.count(Change.ENDED) == ended
+    assert found.count(OutageChange.OPENED) == begun
+    assert found.count(OutageChange.ENDED) == ended
 
 
 @given(st.text("ox?.", max_size=60))
 def test_an_open_outage_has_its_first_and_last_fail_and_the_last_ok_before_it(letters: str) -> None:
-    standing = Standing()
+    standing = OutageState()
     for place, letter in enumerate(letters):
-        if letter in LETTERS:
-            standing, _ = advance(standing, a_result(KEY, place, LETTERS[letter]))
+        if letter in OUTCOMES_BY_LETTER:
+            standing, _ = advance(standing, make_result(KEY, place, OUTCOMES_BY_LETTER[letter]))
     last_ok = letters.rfind("o")
     fails = [place for place, letter in enumerate(letters) if letter == "x" and place > last_ok]
     if fails:
         ok = None if last_ok < 0 else last_ok
-        assert standing.outage == OpenOutage(fails[0], fails[-1], ok, "timeout")
+        assert standing.open_outage == OpenOutage(fails[0], fails[-1], ok, "timeout")
     else:
-        assert standing.outage is None
+        assert standing.open_outage is None
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------
@@ -182,37 +186,42 @@ def test_the_third_beginning_within_half_an_hour_is_told_as_flapping_and_then_th
 
 
 def test_flapping_that_ends_up_is_told_as_settled_once() -> None:
-    letters = "oxoxoxo" + "o" * (2 * CALM)
+    letters = "oxoxoxo" + "o" * (2 * FLAP_END_AFTER)
     told = notices(letters)
-    assert told[-2:] == [(5, FLAPPING), (6 + CALM, SETTLED)]
+    assert told[-2:] == [(5, FLAPPING), (6 + FLAP_END_AFTER, SETTLED)]
 
 
 def test_flapping_that_ends_down_is_told_as_settled_and_the_end_of_that_outage_too() -> None:
-    letters = "oxoxox" + "x" * CALM + "xxo"
+    letters = "oxoxox" + "x" * FLAP_END_AFTER + "xxo"
     told = notices(letters)
-    assert told[-3:] == [(5, FLAPPING), (5 + CALM, SETTLED), (8 + CALM, UP)]
+    assert told[-3:] == [(5, FLAPPING), (5 + FLAP_END_AFTER, SETTLED), (8 + FLAP_END_AFTER, UP)]
 
 
 def test_what_settled_down_and_falls_again_is_told_as_usual() -> None:
-    letters = "oxoxox" + "x" * CALM + "o" + "xo"
+    letters = "oxoxox" + "x" * FLAP_END_AFTER + "o" + "xo"
     told = notices(letters)
-    assert told[-4:] == [(5 + CALM, SETTLED), (6 + CALM, UP), (7 + CALM, DOWN), (8 + CALM, UP)]
+    assert told[-4:] == [
+        (5 + FLAP_END_AFTER, SETTLED),
+        (6 + FLAP_END_AFTER, UP),
+        (7 + FLAP_END_AFTER, DOWN),
+        (8 + FLAP_END_AFTER, UP),
+    ]
 
 
 def test_a_check_does_not_settle_on_an_unknown_result() -> None:
-    letters = "oxoxoxo" + "?" * (CALM + 5) + "o"
+    letters = "oxoxoxo" + "?" * (FLAP_END_AFTER + 5) + "o"
     assert notices(letters)[-1] == (len(letters) - 1, SETTLED)
 
 
 def test_a_change_begins_the_calm_anew() -> None:
-    letters = "oxoxoxo" + "o" * (CALM - 2) + "xo" + "o" * CALM
-    assert notices(letters)[-1] == (6 + CALM + CALM, SETTLED)
+    letters = "oxoxoxo" + "o" * (FLAP_END_AFTER - 2) + "xo" + "o" * FLAP_END_AFTER
+    assert notices(letters)[-1] == (6 + FLAP_END_AFTER + FLAP_END_AFTER, SETTLED)
 
 
 def test_settling_waits_for_the_end_of_a_window() -> None:
-    letters = "oxoxoxo" + "o" * (CALM + 10)
-    silent = "." * 7 + "m" * (CALM + 5)
-    assert notices(letters, silent)[-1] == (7 + CALM + 5, SETTLED)
+    letters = "oxoxoxo" + "o" * (FLAP_END_AFTER + 10)
+    silent = "." * 7 + "m" * (FLAP_END_AFTER + 5)
+    assert notices(letters, silent)[-1] == (7 + FLAP_END_AFTER + 5, SETTLED)
 
 
 def test_beginnings_inside_windows_do_not_make_a_check_flap() -> None:
@@ -220,14 +229,14 @@ def test_beginnings_inside_windows_do_not_make_a_check_flap() -> None:
 
 
 def test_an_old_beginning_is_forgotten_after_thirty_intervals() -> None:
-    pause = "o" * (FLAP_WITHIN - 2)
+    pause = "o" * (FLAP_WINDOW - 2)
     assert FLAPPING not in [notice for _, notice in notices("xo" + "xo" + pause + "xo")]
 
 
 def test_three_beginnings_that_just_fit_into_the_thirty_intervals_are_flapping() -> None:
-    letters = "xo" + "xo" + "o" * (FLAP_WITHIN - 5) + "xo"
-    assert letters.rindex("x") == FLAP_WITHIN - 1
-    assert notices(letters)[-1] == (FLAP_WITHIN - 1, FLAPPING)
+    letters = "xo" + "xo" + "o" * (FLAP_WINDOW - 5) + "xo"
+    assert letters.rindex("x") == FLAP_WINDOW - 1
+    assert notices(letters)[-1] == (FLAP_WINDOW - 1, FLAPPING)
 
 
 def test_two_outages_in_half_an_hour_are_two_outages() -> None:
@@ -241,15 +250,15 @@ def test_a_failure_that_outlives_its_window_is_no_beginning() -> None:
 
 def test_since_when_it_flaps_is_its_oldest_beginning() -> None:
     alerting, _ = run("oxoxox")
-    assert alerting.flapping == 1 * MINUTE
+    assert alerting.flapping_since == 1 * MINUTE
 
 
 def test_a_longer_interval_stretches_what_counts_as_flapping() -> None:
-    alerting, standing, told = Alerting(), Standing(), []
+    alerting, standing, told = AlertState(), OutageState(), []
     for place, letter in enumerate("xoxox"):
-        result = a_result(KEY, place * 9 * MINUTE, LETTERS[letter])
+        result = make_result(KEY, place * 9 * MINUTE, OUTCOMES_BY_LETTER[letter])
         standing, change = advance(standing, result)
-        alerting, notice = decide(alerting, change, result, silent=False, interval=9 * MINUTE)
+        alerting, notice = decide_notification(alerting, change, result, in_maintenance=False, interval=9 * MINUTE)
         told.append(notice)
     assert told[-1] is FLAPPING
 
@@ -303,31 +312,31 @@ def test_after_every_fail_outside_of_windows_the_customers_know_that_something_i
     for end in range(1, len(letters) + 1):
         if letters[end - 1] == "x" and silent[end - 1] != "m":
             alerting, _ = run(letters[:end], silent)
-            assert alerting.told or alerting.flapping is not None
+            assert alerting.notified or alerting.flapping_since is not None
 
 
 @settings(max_examples=300)
 @given(CALMER)
 def test_a_long_calm_outside_of_windows_ends_every_flapping(parts: list[tuple[str, int, str]]) -> None:
     letters, silent = stretched(parts)
-    alerting, _ = run(letters + "o" * (CALM + 1), silent)
-    assert alerting.flapping is None
-    assert not alerting.told
+    alerting, _ = run(letters + "o" * (FLAP_END_AFTER + 1), silent)
+    assert alerting.flapping_since is None
+    assert not alerting.notified
 
 
 @given(CALMER)
 def test_what_is_remembered_of_beginnings_stays_small(parts: list[tuple[str, int, str]]) -> None:
     alerting, _ = run(*stretched(parts))
-    assert len(alerting.starts) <= FLAP_STARTS
+    assert len(alerting.recent_starts) <= FLAP_THRESHOLD
 
 
 def test_what_has_been_told_survives_being_written_down_in_the_middle() -> None:
     """The daemon is restarted inside an outage: with the same alerting the end is told all the same."""
     alerting, _ = run("ox")
-    result = a_result(KEY, 9 * MINUTE, OK)
-    after, notice = decide(alerting, Change.ENDED, result, silent=False, interval=MINUTE)
+    result = make_result(KEY, 9 * MINUTE, OK)
+    after, notice = decide_notification(alerting, OutageChange.ENDED, result, in_maintenance=False, interval=MINUTE)
     assert notice is UP
-    assert after == replace(alerting, told=False, changed=9 * MINUTE)
+    assert after == replace(alerting, notified=False, last_change=9 * MINUTE)
 
 
 def test_outcomes_are_stored_by_these_numbers() -> None:

@@ -47,11 +47,11 @@ COMMANDS = {
     "ticket": "monitor.cli.ticket:ticket",
     "verify": "monitor.cli.verify:verify",
 }
-UNWRITABLE = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+OUTPUT_ERRNOS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What an output says that takes no more; any other error of the system is a mistake of this program."""
-LONGEST_QUOTED = 120
+MAX_QUOTED_LENGTH = 120
 """Characters of what was given that a message repeats."""
-PLACES = ("config.toml", "/etc/monitor/config.toml")
+DEFAULT_CONFIG_PATHS = ("config.toml", "/etc/monitor/config.toml")
 
 
 class _Commands(click.Group):
@@ -72,7 +72,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            return _without_output(error)
+            return _handle_output_error(error)
 
 
 def find_config(given: Path | None) -> Path:
@@ -81,7 +81,7 @@ def find_config(given: Path | None) -> Path:
         return given
     if named := os.environ.get("MONITOR_CONFIG"):
         return Path(named)
-    return next((Path(place) for place in PLACES if Path(place).exists()), Path(PLACES[0]))
+    return next((Path(place) for place in DEFAULT_CONFIG_PATHS if Path(place).exists()), Path(DEFAULT_CONFIG_PATHS[0]))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -104,35 +104,35 @@ def cli(ctx: click.Context, config: Path | None) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run a command and exit with its status."""
-    sys.exit(status_of(args))
+    sys.exit(run_command(args))
 
 
-def status_of(args: list[str] | None = None) -> int:
+def run_command(args: list[str] | None = None) -> int:
     """Run a command and give its exit status; what went wrong is said on stderr."""
     given = sys.argv[1:] if args is None else args
     try:
-        _refuse_bytes(given)
+        _reject_non_utf8(given)
         result: Any = cli.main(args, prog_name="monitor", standalone_mode=False)
     except MonitorError as error:
-        click.echo(f"monitor: {_shown(str(error), given)}", err=True)
+        click.echo(f"monitor: {_shorten_quoted(str(error), given)}", err=True)
         return 2
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2
     except click.ClickException as error:
-        said = " ".join(_shown(error.format_message(), given).split()).rstrip(".")
-        click.echo(f"monitor: {said}{_see_help(error)}", err=True)
+        said = " ".join(_shorten_quoted(error.format_message(), given).split()).rstrip(".")
+        click.echo(f"monitor: {said}{_help_hint(error)}", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         return 130
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in OUTPUT_ERRNOS:
             raise
-        return _without_output(error)
+        return _handle_output_error(error)
     return result if isinstance(result, int) else 0
 
 
-def _without_output(error: OSError) -> int:
+def _handle_output_error(error: OSError) -> int:
     """Give the exit status where nothing more can be written: none is amiss if whoever read it has enough."""
     # Python would complain again when it flushes at exit
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -142,26 +142,26 @@ def _without_output(error: OSError) -> int:
     return 2
 
 
-def _refuse_bytes(given: Sequence[str]) -> None:
+def _reject_non_utf8(arguments: Sequence[str]) -> None:
     """Raise InputError for a word that is no text: nothing of it could be written down or printed."""
-    for word in given:
+    for word in arguments:
         try:
             word.encode()
         except UnicodeEncodeError:
             raise InputError(f"{word!a} is not UTF-8 text") from None
 
 
-def _shown(said: str, given: Sequence[str]) -> str:
+def _shorten_quoted(message: str, arguments: Sequence[str]) -> str:
     """Quote what was given so that the message stays one line that can be read, whatever that was."""
-    for word in given:
-        short = word if len(word) <= LONGEST_QUOTED else f"{word[:LONGEST_QUOTED]}..."
+    for word in arguments:
+        short = word if len(word) <= MAX_QUOTED_LENGTH else f"{word[:MAX_QUOTED_LENGTH]}..."
         if not short.isprintable():
             short = ascii(short)[1:-1]
         if short != word:
-            said = said.replace(word, short)
-    return said
+            message = message.replace(word, short)
+    return message
 
 
-def _see_help(error: click.ClickException) -> str:
+def _help_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f"; see `{context.command_path} --help`" if context else ""

@@ -15,7 +15,7 @@ import click
 
 from monitor.clock import SystemClock
 from monitor.config import load
-from monitor.engine.gc_control import undisturbed
+from monitor.engine.gc_control import gc_paused
 from monitor.errors import InputError
 from monitor.sla.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.store import database, results
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.config import Config
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,3}0*)?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,3}0*)?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
-_FIRST = (dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
-_LAST = (dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
+_EARLIEST = (dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
+_LATEST = (dt.datetime(LAST_YEAR + 1, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MILLISECOND
 
 
-class _Number(click.ParamType[int]):
+class _RecordNumberType(click.ParamType[int]):
     """The number of a record, as listings show it."""
 
     name = "number"
@@ -51,7 +51,7 @@ class _Number(click.ParamType[int]):
         return int(value)
 
 
-NUMBER = _Number()
+RECORD_NUMBER = _RecordNumberType()
 
 
 @dataclass
@@ -66,88 +66,88 @@ class App:
         return load(self.config_path)
 
     @property
-    def zone(self) -> str:
+    def timezone(self) -> str:
         """The contract's time zone."""
         return self.config.contract.timezone
 
     @property
-    def file(self) -> Path:
+    def database_path(self) -> Path:
         """Where the books are."""
-        return self.config.data_dir / database.FILE
+        return self.config.data_dir / database.DATABASE_FILE
 
     @contextmanager
-    def reading(self) -> Iterator[Database]:
+    def open_for_reading(self) -> Iterator[Database]:
         """Open the books for reading, as they stand now."""
         # what is read stays until the answer: a search for garbage would walk through all of it in vain
         with (
-            undisturbed(),
-            closing(database.open_reading(self.file)) as db,
-            database.asked(self.file),
+            gc_paused(),
+            closing(database.open_read_only(self.database_path)) as db,
+            database.translate_errors(self.database_path),
             database.snapshot(db),
         ):
             yield db
 
     @contextmanager
-    def writing(self) -> Iterator[Database]:
+    def open_for_writing(self) -> Iterator[Database]:
         """Open the books for one transaction."""
-        db = database.open_writing(self.file)
+        db = database.open_read_write(self.database_path)
         try:
-            with database.asked(self.file), database.transaction(db):
+            with database.translate_errors(self.database_path), database.transaction(db):
                 yield db
         finally:
             db.close()
 
     def now(self, db: Database) -> Millis:
         """Give the present time; where the books are ahead of a clock that was set back, theirs."""
-        return max(SystemClock().now(), results.newest(db) or 0)
+        return max(SystemClock().now(), results.newest_result_at(db) or 0)
 
-    def context(self, at: Millis) -> Context:
+    def ledger_context(self, at: Millis) -> LedgerContext:
         """Give what the books see of the configuration."""
-        from monitor.config.ledger_context import context_of  # noqa: PLC0415 - only what is told needs it, with its letters
+        from monitor.config.ledger_context import ledger_context  # noqa: PLC0415 - only what is told needs it, with its letters
 
-        return context_of(self.config, at)
+        return ledger_context(self.config, at)
 
-    def time(self, text: str, option: str) -> Millis:
+    def parse_time(self, text: str, option: str) -> Millis:
         """Read a time: ISO 8601, in the contract's zone where it has no offset. Raises InputError."""
         try:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
             raise InputError(f"{option} {text}: not a time; write ISO 8601, such as 2026-10-02T13:15+03:00") from None
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(self.zone))
+            moment = moment.replace(tzinfo=ZoneInfo(self.timezone))
         try:
-            return _millis(moment)
+            return _to_millis(moment)
         except ValueError as error:
             raise InputError(f"{option} {text}: {error}") from None
 
-    def local(self, at: Millis | None) -> str:
+    def format_time(self, at: Millis | None) -> str:
         """Write a time for people: in the contract's zone, with its offset."""
         if at is None:
             return "-"
-        moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.zone))
+        moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.timezone))
         return moment.isoformat(sep=" ", timespec="seconds")
 
 
-def moment(text: str) -> Millis:
+def parse_timestamp(text: str) -> Millis:
     """Read a time for programs: ISO 8601 with its offset, at most milliseconds. Raises ValueError with the reason."""
-    if not _MOMENT.fullmatch(text):
+    if not _TIMESTAMP.fullmatch(text):
         raise ValueError("must be ISO 8601 with an offset, at most milliseconds, such as 2026-10-02T13:15:00+03:00")
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("is no moment of any calendar day") from None
-    return _millis(found)
+    return _to_millis(found)
 
 
-def _millis(moment: dt.datetime) -> Millis:
+def _to_millis(moment: dt.datetime) -> Millis:
     """Give the milliseconds of a moment. Raises ValueError for one of a year that books do not reach."""
     at = (moment - _EPOCH) // _MILLISECOND
-    if not _FIRST <= at < _LAST:
+    if not _EARLIEST <= at < _LATEST:
         raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
     return at
 
 
-def utc(at: Millis | None) -> str | None:
+def format_utc(at: Millis | None) -> str | None:
     """Write a time for programs: UTC with Z, milliseconds only where they are not zero."""
     if at is None:
         return None
@@ -155,7 +155,7 @@ def utc(at: Millis | None) -> str | None:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if at % 1000 else "seconds") + "Z"
 
 
-def seconds(length: Millis) -> int | float:
+def to_seconds(length: Millis) -> int | float:
     """Give a length in seconds, exactly: whole where it is whole.
 
     A float is only how JSON's decimals are written here: the shortest text of ``n / 1000`` is that decimal itself for
@@ -164,7 +164,7 @@ def seconds(length: Millis) -> int | float:
     return length // 1000 if length % 1000 == 0 else length / 1000
 
 
-def human(length: Millis) -> str:
+def format_duration(length: Millis) -> str:
     """Write a length for people: ``2 h 5 min``, ``7 min 30 s``, ``0 s``."""
     sign, rest = ("-" if length < 0 else ""), abs(length)
     parts = []
@@ -173,7 +173,7 @@ def human(length: Millis) -> str:
         if count:
             parts.append(f"{count} {unit}")
     if rest or not parts:
-        parts.append(f"{seconds(rest)} s")
+        parts.append(f"{to_seconds(rest)} s")
     return sign + " ".join(parts)
 
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.account_json import closed_document, correction_document, record_of, told
-from monitor.cli.app import App, human, json_option, print_json, print_table, utc
+from monitor.cli.account_json import account_json, closing_json, correction_json, format_figure
+from monitor.cli.app import App, format_duration, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.accounts import LedgerView, measure_outage
 from monitor.ledger.months.closing import closing_of
 from monitor.ledger.months.corrections import corrections_of
-from monitor.ledger.outages import lengths
+from monitor.sla.availability import percent_text
 from monitor.sla.calendar import month_of, parse_month
-from monitor.sla.percentages import percent_text
-from monitor.store import outages as store
+from monitor.store import history as store
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -24,15 +23,15 @@ if TYPE_CHECKING:
     from monitor.ledger.months.closing import Closing
     from monitor.ledger.months.corrections import Correction
     from monitor.model import Millis, Outage
-    from monitor.sla.percentages import Percent
-    from monitor.sla.timeline import Lengths
+    from monitor.sla.availability import Percent
+    from monitor.sla.timeline import OutageDurations
 
-LONGEST_DAYS = 36_600
+MAX_DAYS = 36_600
 
 
 @click.command()
 @click.option("--month", metavar="YYYY-MM", help="A calendar month in the contract's zone; the running one otherwise.")
-@click.option("--days", type=click.IntRange(1, LONGEST_DAYS), metavar="N", help="The last N days instead of a month.")
+@click.option("--days", type=click.IntRange(1, MAX_DAYS), metavar="N", help="The last N days instead of a month.")
 @click.option("--at", "at_text", metavar="T", help="The books as they stood then; now otherwise.")
 @click.option("--subscription", metavar="ID", help="One subscription only.")
 @json_option
@@ -49,12 +48,12 @@ def availability(
     if month is not None and days is not None:
         raise InputError("--month and --days: give one of them")
     when = parse_month(month) if month is not None else None
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
-        at = now if at_text is None else app.time(at_text, "--at")
+        at = now if at_text is None else app.parse_time(at_text, "--at")
         if at > now:
             raise InputError(f"--at {at_text}: lies in the future; the books stand now")
-        books = Books(db, at, app.config.terms(now))
+        books = LedgerView(db, at, app.config.terms(now))
         if subscription is not None and not any(
             subscription in terms.subscriptions for terms in reversed(books.versions)
         ):
@@ -67,36 +66,47 @@ def availability(
         closing = closing_of(db, label, at) if label is not None else None
         corrections = corrections_of(db, closing.month, at) if closing is not None else []
         corrections = [each for each in corrections if subscription is None or subscription in each.changes]
-        outages = _outages(books, db, accounts) if subscription is not None and not as_json else []
+        outages = _measured_outages(books, db, accounts) if subscription is not None and not as_json else []
     if as_json:
-        closed = [correction_document(each, subscription) for each in corrections]
-        print_json({**_document(accounts), "closed": closed_document(closing), "corrections": closed})
+        closed = [correction_json(each, subscription) for each in corrections]
+        print_json({**_accounts_json(accounts), "closed": closing_json(closing), "corrections": closed})
         return
-    _table(app, accounts)
-    _details(app, accounts, outages)
+    _print_accounts(app, accounts)
+    _print_details(app, accounts, outages)
     if closing is not None:
-        _closed(app, closing, corrections, subscription)
+        _print_closing(app, closing, corrections, subscription)
 
 
-def _document(accounts: Accounts) -> dict[str, Any]:
-    window = {"start": utc(accounts.window.start), "end": utc(accounts.window.end), "label": accounts.label}
-    subscriptions = [record_of(each) for each in accounts.subscriptions]
-    return {"at": utc(accounts.at), "timezone": accounts.timezone, "window": window, "subscriptions": subscriptions}
+def _accounts_json(accounts: Accounts) -> dict[str, Any]:
+    window = {
+        "start": format_utc(accounts.window.start),
+        "end": format_utc(accounts.window.end),
+        "label": accounts.label,
+    }
+    subscriptions = [account_json(each) for each in accounts.subscriptions]
+    return {
+        "at": format_utc(accounts.at),
+        "timezone": accounts.timezone,
+        "window": window,
+        "subscriptions": subscriptions,
+    }
 
 
-def _outages(books: Books, db: Database, accounts: Accounts) -> list[tuple[Outage, Lengths, Millis]]:
+def _measured_outages(
+    ledger: LedgerView, db: Database, accounts: Accounts
+) -> list[tuple[Outage, OutageDurations, Millis]]:
     """Measure the outages of the accounts, one by one: for a subscription that is asked for alone."""
-    found = (store.get(db, number) for each in accounts.subscriptions for number in each.account.outages)
-    return [(outage, *lengths(books, outage)) for outage in found if outage is not None]
+    found = (store.get_outage(db, number) for each in accounts.subscriptions for number in each.account.outages)
+    return [(outage, *measure_outage(ledger, outage)) for outage in found if outage is not None]
 
 
-def _shown(figure: Percent | None) -> str:
+def _format_percent(figure: Percent | None) -> str:
     return "n/a" if figure is None else percent_text(figure)
 
 
-def _table(app: App, accounts: Accounts) -> None:
-    start, end = app.local(accounts.window.start), app.local(accounts.window.end)
-    click.echo(f"{accounts.label}: {start} to {end}, as of {app.local(accounts.at)} ({accounts.timezone})\n")
+def _print_accounts(app: App, accounts: Accounts) -> None:
+    start, end = app.format_time(accounts.window.start), app.format_time(accounts.window.end)
+    click.echo(f"{accounts.label}: {start} to {end}, as of {app.format_time(accounts.at)} ({accounts.timezone})\n")
     print_table(
         [
             "subscription",
@@ -116,14 +126,14 @@ def _table(app: App, accounts: Accounts) -> None:
                 each.subscription.id,
                 each.subscription.server,
                 each.subscription.product,
-                _shown(each.account.availability),
-                f"{_shown(each.account.lowest)} - {_shown(each.account.highest)}",
-                _shown(each.account.experienced),
-                _shown(each.account.coverage),
-                human(each.account.down),
-                human(each.account.excluded),
-                _target(each),
-                _credit(each),
+                _format_percent(each.account.availability),
+                f"{_format_percent(each.account.lowest)} - {_format_percent(each.account.highest)}",
+                _format_percent(each.account.experienced),
+                _format_percent(each.account.coverage),
+                format_duration(each.account.down),
+                format_duration(each.account.excluded),
+                _format_target(each),
+                _format_credit(each),
             ]
             for each in accounts.subscriptions
         ),
@@ -131,19 +141,24 @@ def _table(app: App, accounts: Accounts) -> None:
     )
 
 
-def _details(app: App, accounts: Accounts, outages: list[tuple[Outage, Lengths, Millis]]) -> None:
+def _print_details(app: App, accounts: Accounts, outages: list[tuple[Outage, OutageDurations, Millis]]) -> None:
     charged = [(each, charge) for each in accounts.subscriptions for charge in each.account.exclusions]
     if charged:
         click.echo()
         print_table(
             ["subscription", "excluded by", "clause", "time"],
-            ([each.subscription.id, charge.reference, charge.clause, human(charge.length)] for each, charge in charged),
+            (
+                [each.subscription.id, charge.reference, charge.clause, format_duration(charge.length)]
+                for each, charge in charged
+            ),
             empty="",
         )
     back = {each.terms_from for each in accounts.subscriptions if each.terms_from is not None}
     for moment in sorted(back):
         names = [each.subscription.id for each in accounts.subscriptions if each.terms_from == moment]
-        click.echo(f"\nbefore {app.local(moment)} read with the terms that came into force then: {', '.join(names)}")
+        click.echo(
+            f"\nbefore {app.format_time(moment)} read with the terms that came into force then: {', '.join(names)}"
+        )
     if outages:
         click.echo()
         print_table(
@@ -152,11 +167,11 @@ def _details(app: App, accounts: Accounts, outages: list[tuple[Outage, Lengths, 
                 [
                     outage.id,
                     outage.check.name,
-                    app.local(outage.start),
-                    app.local(outage.end) if outage.end is not None else "open",
-                    human(long.counted),
-                    f"{human(long.least)} - {human(long.most)}",
-                    human(excluded),
+                    app.format_time(outage.start),
+                    app.format_time(outage.end) if outage.end is not None else "open",
+                    format_duration(long.counted),
+                    f"{format_duration(long.least)} - {format_duration(long.most)}",
+                    format_duration(excluded),
                     outage.reason,
                 ]
                 for outage, long, excluded in outages
@@ -165,25 +180,27 @@ def _details(app: App, accounts: Accounts, outages: list[tuple[Outage, Lengths, 
         )
 
 
-def _closed(app: App, closing: Closing, corrections: list[Correction], only: str | None) -> None:
+def _print_closing(app: App, closing: Closing, corrections: list[Correction], subscription: str | None) -> None:
     """Say when the month was closed, and what of it changed since, by whom and why."""
-    click.echo(f"\nclosed {app.local(closing.at)} by {closing.recorded_by} (journal entry {closing.entry})")
+    click.echo(f"\nclosed {app.format_time(closing.at)} by {closing.recorded_by} (journal entry {closing.entry})")
     for each in corrections:
         click.echo(
-            f"corrected {app.local(each.at)} by {each.recorded_by} because of {each.why} (journal entry {each.entry}):"
+            f"corrected {app.format_time(each.at)} by {each.recorded_by} because of {each.reason} (journal entry {each.entry}):"
         )
         for name, changed in each.changes.items():
-            if only in (None, name):
+            if subscription in (None, name):
                 for field, (before, after) in changed.items():
-                    click.echo(f"  {name}: {field} was {told(field, before)}, is {told(field, after)}")
+                    click.echo(
+                        f"  {name}: {field} was {format_figure(field, before)}, is {format_figure(field, after)}"
+                    )
 
 
-def _target(each: SubscriptionAccount) -> str:
+def _format_target(each: SubscriptionAccount) -> str:
     met = {True: "met", False: "missed", None: "n/a"}[each.account.target_met]
     return f"{percent_text(each.account.target)} {met}"
 
 
-def _credit(each: SubscriptionAccount) -> str:
+def _format_credit(each: SubscriptionAccount) -> str:
     credit = each.credit
     amount = "" if credit.amount is None else f" = {credit.amount} {credit.currency}"
     doubt = "" if credit.certain else ", not certain"

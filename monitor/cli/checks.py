@@ -13,7 +13,7 @@ from monitor.errors import InputError
 from monitor.probes.check_types import CHECK_TYPES, CheckType
 from monitor.probes.presets import PRESETS
 
-_WORDS: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
+_TYPE_NAMES: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
 
 
 @click.command("checks")
@@ -26,7 +26,7 @@ def checks(*, name: str | None, as_json: bool) -> None:
     """
     if name is not None and name not in CHECK_TYPES:
         raise InputError(f"{name}: no such check type; there are {', '.join(CHECK_TYPES)}")
-    types = [_type(each) for each in CHECK_TYPES.values() if name in (None, each.name)]
+    types = [_check_type_json(each) for each in CHECK_TYPES.values() if name in (None, each.name)]
     offered = [each for each in PRESETS if name in (None, each.type)]
     if as_json:
         presets = [
@@ -35,7 +35,9 @@ def checks(*, name: str | None, as_json: bool) -> None:
         print_json({"checks": types, "presets": presets})
         return
     rows = [
-        (each["type"], key["key"], _default(key), key["allowed"], key["doc"]) for each in types for key in each["keys"]
+        (each["type"], key["key"], _format_default(key), key["allowed"], key["doc"])
+        for each in types
+        for key in each["keys"]
     ]
     print_table(("type", "ok when"), [(each["type"], each["doc"]) for each in types], empty="")
     click.echo()
@@ -44,29 +46,29 @@ def checks(*, name: str | None, as_json: bool) -> None:
     print_table(
         ("preset", "kind", "type", "keys"),
         [
-            (each.name, each.kind, each.type, ", ".join(f"{key} = {_toml(value)}" for key, value in each.keys))
+            (each.name, each.kind, each.type, ", ".join(f"{key} = {_format_toml(value)}" for key, value in each.keys))
             for each in offered
         ],
         empty="There is no preset of that type.",
     )
 
 
-def _type(check_type: CheckType) -> dict[str, Any]:
+def _check_type_json(check_type: CheckType) -> dict[str, Any]:
     hints = get_type_hints(check_type.settings)
     return {
         "type": check_type.name,
         "doc": check_type.doc,
         "tls": check_type.tls,
-        "keys": [_key(field, hints[field.name]) for field in dataclasses.fields(check_type.settings)],
+        "keys": [_key_json(field, hints[field.name]) for field in dataclasses.fields(check_type.settings)],
     }
 
 
-def _key(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
+def _key_json(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
     required = field.default is dataclasses.MISSING
     default = None if required else field.default
     return {
         "key": field.name,
-        "kind": _kind(hint),
+        "kind": _value_type(hint),
         "required": required,
         "default": list(default) if isinstance(default, tuple) else default,
         "allowed": field.metadata["allowed"],
@@ -74,25 +76,25 @@ def _key(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
     }
 
 
-def _kind(hint: object) -> str:
+def _value_type(hint: object) -> str:
     """Name what stands in the file for a type hint."""
     if get_origin(hint) is Literal:
         return "text"
     options = [each for each in get_args(hint) if each is not NoneType]
     if get_origin(hint) is tuple:
-        return f"list of {_kind(options[0])}s"
-    return _kind(options[0]) if options else _WORDS.get(hint, "file")
+        return f"list of {_value_type(options[0])}s"
+    return _value_type(options[0]) if options else _TYPE_NAMES.get(hint, "file")
 
 
-def _default(key: dict[str, Any]) -> str:
+def _format_default(key: dict[str, Any]) -> str:
     if key["required"]:
         return "required"
-    return "-" if key["default"] is None else _toml(key["default"])
+    return "-" if key["default"] is None else _format_toml(key["default"])
 
 
-def _toml(value: object) -> str:
+def _format_toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(each) for each in value)}]"
+        return f"[{', '.join(_format_toml(each) for each in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from monitor.cli.account_json import closed_document, record
+from monitor.cli.account_json import closing_json, figures_json
 from monitor.cli.app import App, json_option, print_json
+from monitor.formatting import pluralize
 from monitor.ledger.months.closing import close as freeze
-from monitor.ledger.months.closing import last_over
-from monitor.ledger.months.report import report
-from monitor.ledger.recorded_by import recorder
-from monitor.mail.text import counted
+from monitor.ledger.months.closing import last_finished_month
+from monitor.ledger.months.report import queue_reports
+from monitor.ledger.recorded_by import recorded_by
 from monitor.sla.calendar import parse_month
 
 
@@ -25,19 +25,19 @@ def close(app: App, *, month: str | None, as_json: bool) -> None:
     month that is closed already stays as it is. Customers get its report by mail, if it was measured while it ran.
     """
     given = parse_month(month) if month is not None else None
-    with app.writing() as db:
+    with app.open_for_writing() as db:
         at = app.now(db)
         terms = app.config.terms(at)
-        closing, new = freeze(db, terms, given or last_over(terms.timezone, at), at, recorder())
+        closing, new = freeze(db, terms, given or last_finished_month(terms.timezone, at), at, recorded_by())
         if new:
-            report(db, app.context(at), closing, at)
+            queue_reports(db, app.ledger_context(at), closing, at)
     if as_json:
-        subscriptions = [record(name, found) for name, found in closing.subscriptions.items()]
-        body = {"month": closing.month, "closed": closed_document(closing), "new": new}
+        subscriptions = [figures_json(name, found) for name, found in closing.subscriptions.items()]
+        body = {"month": closing.month, "closed": closing_json(closing), "new": new}
         print_json({**body, "subscriptions": subscriptions})
         return
-    when = f"{app.local(closing.at)} by {closing.recorded_by}, journal entry {closing.entry}"
+    when = f"{app.format_time(closing.at)} by {closing.recorded_by}, journal entry {closing.entry}"
     if new:
-        click.echo(f"{closing.month} is closed: {counted(len(closing.subscriptions), 'subscription')}, {when}")
+        click.echo(f"{closing.month} is closed: {pluralize(len(closing.subscriptions), 'subscription')}, {when}")
     else:
         click.echo(f"{closing.month} was closed already: {when}")

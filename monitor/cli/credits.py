@@ -10,12 +10,12 @@ import click
 
 from monitor.cli.app import App, print_json, print_table
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.accounts.credits import owed
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.accounts.credits import month_credits
 from monitor.sla.calendar import month_text, parse_month
 
 if TYPE_CHECKING:
-    from monitor.ledger.accounts.credits import Owed
+    from monitor.ledger.accounts.credits import MonthCredit
 
 COLUMNS = (
     "month",
@@ -48,20 +48,20 @@ def credits_(app: App, *, month: str, form: str | None, as_json: bool) -> None:
     if as_json and form not in (None, "json"):
         raise InputError(f"--json and --format {form}: give one of them")
     when = parse_month(month)
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
-        found = owed(db, Books(db, now, app.config.terms(now)), *when)
+        found = month_credits(db, LedgerView(db, now, app.config.terms(now)), *when)
     label = month_text(*when)
-    records = [_record(each) for each in found]
+    records = [_credit_json(each) for each in found]
     if as_json or form == "json":
         print_json({"month": label, "credits": records})
     elif form == "csv":
-        _csv(label, records)
+        _print_csv(label, records)
     else:
-        _table(label, records)
+        _print_credits(label, records)
 
 
-def _record(each: Owed) -> dict[str, Any]:
+def _credit_json(each: MonthCredit) -> dict[str, Any]:
     credit = each.credit
     return {
         "subscription": each.subscription.id,
@@ -79,7 +79,7 @@ def _record(each: Owed) -> dict[str, Any]:
     }
 
 
-def _csv(month: str, records: list[dict[str, Any]]) -> None:
+def _print_csv(month: str, records: list[dict[str, Any]]) -> None:
     """Write for the billing system: a header, then a line for each; true and false as words, nothing where nothing."""
     lines = csv.writer(sys.stdout, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -88,7 +88,7 @@ def _csv(month: str, records: list[dict[str, Any]]) -> None:
         lines.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
 
 
-def _table(month: str, records: list[dict[str, Any]]) -> None:
+def _print_credits(month: str, records: list[dict[str, Any]]) -> None:
     print_table(
         ["subscription", "customer", "clause", "for", "rate", "amount", "credited in", "claimed", "due", "state"],
         (

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
+from monitor.cli.app import RECORD_NUMBER, App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
 from monitor.ledger import exclusions as books
 from monitor.ledger.months import retroactive
 from monitor.model import Span
-from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
+from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES
 
 if TYPE_CHECKING:
-    from monitor.ledger.exclusions import Record
+    from monitor.ledger.exclusions import ExclusionRecord
 
 
 @click.group()
@@ -26,12 +26,14 @@ def exclude() -> None:
 
 
 @exclude.command()
-@click.option("--outage", type=NUMBER, metavar="ID", help="An outage: from its first fail to its end, also while open.")
+@click.option(
+    "--outage", type=RECORD_NUMBER, metavar="ID", help="An outage: from its first fail to its end, also while open."
+)
 @click.option("--server", metavar="ID", help="Instead of an outage: an interval of this server.")
 @click.option("--start", metavar="T", help="Of the interval.")
 @click.option("--end", metavar="T", help="Of the interval.")
 @click.option("--check", metavar="NAME", help="Excuse this check only; the whole server otherwise.")
-@click.option("--subscription", metavar="ID", help=f"For this one only; clauses {', '.join(PERSONAL_CLAUSES)}.")
+@click.option("--subscription", metavar="ID", help=f"For this one only; clauses {', '.join(CUSTOMER_CLAUSES)}.")
 @click.option("--clause", metavar="N.N", required=True, help=f"{', '.join(RECORDED_CLAUSES)}.")
 @click.option("--reason", metavar="TEXT", required=True)
 @json_option
@@ -54,15 +56,15 @@ def add(
     One of an outage excuses the outage's check and grows with it. Nothing is ever deleted: who recorded what and when
     is kept.
     """
-    span = _span(app, outage, server, start, end)
-    _say_why(reason)
-    asked = books.Asked(
+    span = _interval(app, outage, server, start, end)
+    _require_reason(reason)
+    asked = books.ExclusionRequest(
         clause=clause, reason=reason, outage=outage, server=server, span=span, check=check, subscription=subscription
     )
-    with app.writing() as db:
+    with app.open_for_writing() as db:
         at = app.now(db)
         record = retroactive.exclude(db, app.config.terms(at), asked, at)
-    _print(record, as_json=as_json)
+    _print_exclusion(record, as_json=as_json)
 
 
 @exclude.command("list")
@@ -70,10 +72,10 @@ def add(
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
     """List exclusions, those withdrawn too."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         records = books.known_exclusions(db, app.now(db))
     if as_json:
-        print_json({"exclusions": [document(record) for record in records]})
+        print_json({"exclusions": [exclusion_json(record) for record in records]})
         return
     print_table(
         ["id", "clause", "server", "check", "subscription", "start", "end", "reason", "recorded", "withdrawn"],
@@ -84,11 +86,11 @@ def listing(app: App, *, as_json: bool) -> None:
                 record.server,
                 record.check,
                 record.subscription,
-                app.local(record.start),
-                "open" if record.end is None else app.local(record.end),
+                app.format_time(record.start),
+                "open" if record.end is None else app.format_time(record.end),
                 record.reason,
-                f"{app.local(record.recorded_at)} by {record.recorded_by}",
-                _withdrawn(app, record),
+                f"{app.format_time(record.recorded_at)} by {record.recorded_by}",
+                _format_withdrawal(app, record),
             ]
             for record in records
         ),
@@ -97,19 +99,19 @@ def listing(app: App, *, as_json: bool) -> None:
 
 
 @exclude.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @click.option("--reason", metavar="TEXT", required=True)
 @json_option
 @click.pass_obj
 def withdraw(app: App, *, number: int, reason: str, as_json: bool) -> None:
     """Withdraw an exclusion: it is kept, and counts no more."""
-    _say_why(reason)
-    with app.writing() as db:
+    _require_reason(reason)
+    with app.open_for_writing() as db:
         record = retroactive.withdraw(db, number, reason, app.now(db))
-    _print(record, as_json=as_json)
+    _print_exclusion(record, as_json=as_json)
 
 
-def _span(app: App, outage: int | None, server: str | None, start: str | None, end: str | None) -> Span | None:
+def _interval(app: App, outage: int | None, server: str | None, start: str | None, end: str | None) -> Span | None:
     interval = (server, start, end)
     if outage is not None and any(each is not None for each in interval):
         raise InputError("--outage stands alone: it says server, start and end itself")
@@ -117,22 +119,22 @@ def _span(app: App, outage: int | None, server: str | None, start: str | None, e
         return None
     if server is None or start is None or end is None:
         raise InputError("give --outage, or --server with --start and --end")
-    return Span(app.time(start, "--start"), app.time(end, "--end"))
+    return Span(app.parse_time(start, "--start"), app.parse_time(end, "--end"))
 
 
-def _say_why(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise InputError("--reason: say why")
 
 
-def _print(record: Record, *, as_json: bool) -> None:
+def _print_exclusion(record: ExclusionRecord, *, as_json: bool) -> None:
     if as_json:
-        print_json(document(record))
+        print_json(exclusion_json(record))
     else:
         click.echo(record.id)
 
 
-def document(record: Record) -> dict[str, Any]:
+def exclusion_json(record: ExclusionRecord) -> dict[str, Any]:
     """Give an exclusion as JSON shows it everywhere."""
     withdrawn = record.withdrawn
     return {
@@ -141,18 +143,18 @@ def document(record: Record) -> dict[str, Any]:
         "check": record.check,
         "outage": record.outage,
         "subscription": record.subscription,
-        "start": utc(record.start),
-        "end": utc(record.end),
+        "start": format_utc(record.start),
+        "end": format_utc(record.end),
         "clause": record.clause,
         "reason": record.reason,
-        "recorded_at": utc(record.recorded_at),
+        "recorded_at": format_utc(record.recorded_at),
         "recorded_by": record.recorded_by,
-        "withdrawn_at": utc(withdrawn.at) if withdrawn else None,
+        "withdrawn_at": format_utc(withdrawn.at) if withdrawn else None,
         "withdrawn_by": withdrawn.by if withdrawn else None,
         "withdrawn_reason": withdrawn.reason if withdrawn else None,
     }
 
 
-def _withdrawn(app: App, record: Record) -> str:
+def _format_withdrawal(app: App, record: ExclusionRecord) -> str:
     withdrawn = record.withdrawn
-    return f"{app.local(withdrawn.at)} by {withdrawn.by}: {withdrawn.reason}" if withdrawn else ""
+    return f"{app.format_time(withdrawn.at)} by {withdrawn.by}: {withdrawn.reason}" if withdrawn else ""

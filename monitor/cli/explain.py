@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, human, json_option, print_json, print_table, seconds, utc
-from monitor.cli.exclude import document as exclusion_document
+from monitor.cli.app import App, format_duration, format_utc, json_option, print_json, print_table, to_seconds
+from monitor.cli.exclude import exclusion_json as exclusion_document
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.accounts.explain import checks_of
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.accounts.explain import checks_at
 from monitor.ledger.accounts.explain import explain as ask
 
 if TYPE_CHECKING:
-    from monitor.ledger.accounts.explain import CheckThen, Instant, Verdict, WindowThen
+    from monitor.ledger.accounts.explain import CheckAtInstant, InstantExplanation, SubscriptionVerdict, WindowAtInstant
 
 
 @click.command()
@@ -30,13 +30,13 @@ def explain(app: App, *, server: str, at_text: str, check: str | None, as_json: 
     with who recorded them; and what follows for each subscription, with the clause and the record that it is charged
     to.
     """
-    at = app.time(at_text, "--at")
-    with app.reading() as db:
+    at = app.parse_time(at_text, "--at")
+    with app.open_for_reading() as db:
         now = app.now(db)
         if at >= now:
             raise InputError(f"--at {at_text}: lies in the future; nothing is known of it yet")
-        books = Books(db, now, app.config.terms(now))
-        names = checks_of(db, books, server, at)
+        books = LedgerView(db, now, app.config.terms(now))
+        names = checks_at(db, books, server, at)
         if not names and not any(server in terms.servers for terms in books.versions):
             raise InputError(f"{server}: no such server in the configuration or the records")
         if check is not None and check not in names:
@@ -44,127 +44,151 @@ def explain(app: App, *, server: str, at_text: str, check: str | None, as_json: 
             raise InputError(f"--check {check}: server {server} has no such check; {has}")
         instant = ask(db, books, server, at, names if check is None else [check])
     if as_json:
-        print_json({"server": server, "at": utc(at), "as_of": utc(now), **_document(instant)})
+        print_json({"server": server, "at": format_utc(at), "as_of": format_utc(now), **_explanation_json(instant)})
     else:
-        _tables(app, instant)
+        _print_explanation(app, instant)
 
 
-def _document(instant: Instant) -> dict[str, Any]:
+def _explanation_json(instant: InstantExplanation) -> dict[str, Any]:
     return {
-        "checks": [_check(each) for each in instant.checks],
-        "windows": [_window(each) for each in instant.windows],
+        "checks": [_check_json(each) for each in instant.checks],
+        "windows": [_window_json(each) for each in instant.windows],
         "exclusions": [
             {"reference": record.reference, **exclusion_document(record), "entry": record.entry}
             for record in instant.exclusions
         ],
-        "subscriptions": [_verdict(each) for each in instant.verdicts],
+        "subscriptions": [_verdict_json(each) for each in instant.verdicts],
     }
 
 
-def _check(then: CheckThen) -> dict[str, Any]:
-    outage, found = then.outage, then.evidence
+def _check_json(check: CheckAtInstant) -> dict[str, Any]:
+    outage, found = check.outage, check.evidence
     shown = None
     if found is not None:
         result = found.result
         shown = {
-            "time": utc(result.at),
-            "holds_until": utc(then.until),
+            "time": format_utc(result.at),
+            "holds_until": format_utc(check.until),
             "outcome": result.outcome.name.lower(),
             "reason": result.reason,
             "attempts": result.attempts,
             "latency_seconds": None if result.latency is None else result.latency / 1_000_000,
             "source": found.source,
             "batch": found.batch,
-            "batch_opened_at": utc(found.opened),
+            "batch_opened_at": format_utc(found.batch_opened_at),
             "entry": found.entry,
         }
     return {
-        "name": then.key.name,
-        "state": then.state,
+        "name": check.key.name,
+        "state": check.state,
         "result": shown,
-        "last_result_at": utc(then.before),
+        "last_result_at": format_utc(check.last_result_at),
         "outage": None
         if outage is None
-        else {"id": outage.id, "start": utc(outage.start), "end": utc(outage.end), "reason": outage.reason},
+        else {
+            "id": outage.id,
+            "start": format_utc(outage.start),
+            "end": format_utc(outage.end),
+            "reason": outage.reason,
+        },
     }
 
 
-def _window(then: WindowThen) -> dict[str, Any]:
+def _window_json(window: WindowAtInstant) -> dict[str, Any]:
     return {
-        "id": then.window.id,
-        "reference": then.window.reference,
-        "kind": then.window.kind,
-        "clause": then.clause,
-        "excludes": then.excludes,
-        "short_by_seconds": seconds(then.short_by),
-        "start": utc(then.part.start),
-        "end": utc(then.part.end),
-        "reason": then.window.reason,
-        "announced_at": utc(then.part.announced_at),
-        "recorded_at": utc(then.part.recorded_at),
-        "recorded_by": then.recorded_by,
-        "entry": then.entry,
+        "id": window.window.id,
+        "reference": window.window.reference,
+        "kind": window.window.kind,
+        "clause": window.clause,
+        "excludes": window.excludes,
+        "short_by_seconds": to_seconds(window.short_by),
+        "start": format_utc(window.part.start),
+        "end": format_utc(window.part.end),
+        "reason": window.window.reason,
+        "announced_at": format_utc(window.part.announced_at),
+        "recorded_at": format_utc(window.part.recorded_at),
+        "recorded_by": window.recorded_by,
+        "entry": window.entry,
     }
 
 
-def _verdict(each: Verdict) -> dict[str, Any]:
+def _verdict_json(each: SubscriptionVerdict) -> dict[str, Any]:
     return {
         "id": each.subscription,
         "customer": each.customer,
         "product": each.product,
-        "checks": list(each.measured),
+        "checks": list(each.measured_checks),
         "verdict": each.verdict,
         "clause": each.clause,
         "reference": each.reference,
     }
 
 
-def _tables(app: App, instant: Instant) -> None:
-    click.echo(f"{instant.server} at {app.local(instant.at)}\n")
+def _print_explanation(app: App, instant: InstantExplanation) -> None:
+    click.echo(f"{instant.server} at {app.format_time(instant.at)}\n")
     print_table(
         ["check", "was", "because of"],
-        ([each.key.name, each.state, _because(app, each)] for each in instant.checks),
+        ([each.key.name, each.state, _format_evidence(app, each)] for each in instant.checks),
         empty="no check was measured",
     )
-    covers = [_window_line(app, each) for each in instant.windows]
+    covers = [_format_window(app, each) for each in instant.windows]
     for record in instant.exclusions:
         limits = [f"check {record.check}"] if record.check else []
         limits += [f"subscription {record.subscription}"] if record.subscription else []
         line = f"{record.reference} ({record.clause}): {record.reason}"
         line += f", for {' and '.join(limits)} only" if limits else ""
-        line += f"; recorded {app.local(record.recorded_at)} by {record.recorded_by}, journal entry {record.entry}"
+        line += (
+            f"; recorded {app.format_time(record.recorded_at)} by {record.recorded_by}, journal entry {record.entry}"
+        )
         if record.withdrawn:
-            line += f"; withdrawn {app.local(record.withdrawn.at)} by {record.withdrawn.by}: {record.withdrawn.reason}"
+            line += f"; withdrawn {app.format_time(record.withdrawn.at)} by {record.withdrawn.by}: {record.withdrawn.reason}"
         covers.append(line)
     click.echo("\n" + ("\n".join(covers) or "no maintenance window and no exclusion covers it") + "\n")
     print_table(
         ["subscription", "product", "read on", "counts as", "clause", "charged to"],
         (
-            [each.subscription, each.product, ", ".join(each.measured), each.verdict, each.clause, each.reference]
+            [
+                each.subscription,
+                each.product,
+                ", ".join(each.measured_checks),
+                each.verdict,
+                each.clause,
+                each.reference,
+            ]
             for each in instant.verdicts
         ),
         empty="no subscription counted then",
     )
 
 
-def _because(app: App, then: CheckThen) -> str:
-    found = then.evidence
+def _format_evidence(app: App, check: CheckAtInstant) -> str:
+    found = check.evidence
     if found is None:
         line = "no result holds"
-        line += f", the last one before was at {app.local(then.before)}" if then.before is not None else ""
+        line += (
+            f", the last one before was at {app.format_time(check.last_result_at)}"
+            if check.last_result_at is not None
+            else ""
+        )
     else:
         result = found.result
-        line = f"{result.outcome.name.lower()} at {app.local(result.at)}"
+        line = f"{result.outcome.name.lower()} at {app.format_time(result.at)}"
         line += f", {result.reason}" if result.reason else ""
         line += f", {result.attempts} attempts" if result.attempts != 1 else ""
         where = "its sweep is not over" if found.entry is None else f"journal entry {found.entry}"
         line += f"; {'imported' if found.source == 'import' else 'probed'}, batch {found.batch}, {where}"
-    return line if then.outage is None else f"{line}; in outage {then.outage.id} since {app.local(then.outage.start)}"
-
-
-def _window_line(app: App, then: WindowThen) -> str:
-    counts = then.clause if then.excludes else f"excludes nothing: announced {human(then.short_by)} too late"
     return (
-        f"{then.window.reference} ({counts}): {then.window.kind}, {then.window.reason};"
-        f" recorded {app.local(then.part.recorded_at)} by {then.recorded_by}, journal entry {then.entry}"
+        line
+        if check.outage is None
+        else f"{line}; in outage {check.outage.id} since {app.format_time(check.outage.start)}"
+    )
+
+
+def _format_window(app: App, window: WindowAtInstant) -> str:
+    counts = (
+        window.clause if window.excludes else f"excludes nothing: announced {format_duration(window.short_by)} too late"
+    )
+    return (
+        f"{window.window.reference} ({counts}): {window.window.kind}, {window.window.reason};"
+        f" recorded {app.format_time(window.part.recorded_at)} by {window.recorded_by}, journal entry {window.entry}"
     )

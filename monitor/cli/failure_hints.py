@@ -10,7 +10,7 @@ from monitor.model import Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BY_WORD: Final[Mapping[Reason, str]] = MappingProxyType(
+_HINTS_BY_REASON: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         Reason.TIMEOUT: "nothing complete came in time: is the server overloaded, or does a packet filter drop?"
         " The last step says how far it got",
@@ -36,7 +36,7 @@ _BY_WORD: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.TOO_MANY_CONNECTIONS: "the server takes no more connections: raise its limit, or see who holds them",
     }
 )
-_BY_PHRASE: Final[Mapping[str, str]] = MappingProxyType(
+_HINTS_BY_TEXT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "name not resolved": "this machine's resolver knows no address: look at the name, and at /etc/resolv.conf",
         "name not resolved in time": "this machine's resolver does not answer: look at /etc/resolv.conf",
@@ -50,9 +50,9 @@ _BY_PHRASE: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def hint(reason: str) -> str:
+def failure_hint(reason: str) -> str:
     """Give what to do about a result's reason; empty where that is not known."""
     word = reason.partition(":")[0].partition(" (")[0]
     if word in frozenset(Reason):
-        return _BY_WORD[Reason(word)]
-    return _BY_PHRASE.get(reason, "")
+        return _HINTS_BY_REASON[Reason(word)]
+    return _HINTS_BY_TEXT.get(reason, "")

@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import (
+    RECORD_NUMBER,
+    App,
+    format_duration,
+    format_utc,
+    json_option,
+    print_json,
+    print_table,
+    to_seconds,
+)
 from monitor.errors import InputError
 from monitor.ledger.support import hardware as books
-from monitor.sla.hardware import CLAUSE, OWNED
+from monitor.sla.hardware import CLAUSE, HARDWARE_PRODUCT
 from monitor.sla.terms import PRODUCTS
 
 if TYPE_CHECKING:
     from monitor.model import Millis
-    from monitor.sla.hardware import Case
+    from monitor.sla.hardware import HardwareCase
 
 
 @click.group()
@@ -37,15 +46,15 @@ def open_(app: App, *, subscription: str, part: str, at: str | None, reference: 
     for option, text in (("--part", part), ("--reference", reference)):
         if text is not None and not text.strip():
             raise InputError(f"{option}: say more than nothing")
-    opened_at = app.time(at, "--at") if at is not None else None
-    with app.writing() as db:
+    opened_at = app.parse_time(at, "--at") if at is not None else None
+    with app.open_for_writing() as db:
         now = app.now(db)
         case = books.open_case(db, app.config.terms(now), subscription, part, reference, opened_at, now)
-    _print(case, now, as_json=as_json)
+    _print_case(case, now, as_json=as_json)
 
 
 @hardware.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @click.option("--at", metavar="T", help="When it was replaced; now unless given.")
 @json_option
 @click.pass_obj
@@ -54,11 +63,11 @@ def replaced(app: App, *, number: int, at: str | None, as_json: bool) -> None:
 
     Exactly 12 hours is in time; after more, 10 % of the monthly fee are owed, which `monitor credits` lists.
     """
-    replaced_at = app.time(at, "--at") if at is not None else None
-    with app.writing() as db:
+    replaced_at = app.parse_time(at, "--at") if at is not None else None
+    with app.open_for_writing() as db:
         now = app.now(db)
-        case = books.replaced(db, app.zone, number, replaced_at, now)
-    _print(case, now, as_json=as_json)
+        case = books.record_replacement(db, app.timezone, number, replaced_at, now)
+    _print_case(case, now, as_json=as_json)
 
 
 @hardware.command("list")
@@ -66,10 +75,10 @@ def replaced(app: App, *, number: int, at: str | None, as_json: bool) -> None:
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
     """List the cases, with goal, guarantee, and whether they were kept."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now, found = app.now(db), books.cases(db)
     if as_json:
-        print_json({"hardware": [_document(case, now) for case in found]})
+        print_json({"hardware": [_case_json(case, now) for case in found]})
         return
     print_table(
         ["id", "subscription", "part", "failed", "goal", "due", "replaced", "state"],
@@ -78,11 +87,11 @@ def listing(app: App, *, as_json: bool) -> None:
                 case.id,
                 case.subscription,
                 case.part,
-                app.local(case.opened_at),
-                app.local(case.goal),
-                app.local(case.due),
-                app.local(case.replaced_at),
-                _standing(case, now),
+                app.format_time(case.opened_at),
+                app.format_time(case.goal),
+                app.format_time(case.due),
+                app.format_time(case.replaced_at),
+                _format_state(case, now),
             ]
             for case in found
         ),
@@ -90,24 +99,26 @@ def listing(app: App, *, as_json: bool) -> None:
     )
 
 
-def _standing(case: Case, now: Millis) -> str:
+def _format_state(case: HardwareCase, now: Millis) -> str:
     if case.overdue(now):
-        return f"overdue by {human((now - case.due) // 1000 * 1000)}"
+        return f"overdue by {format_duration((now - case.due) // 1000 * 1000)}"
     if case.due_soon(now):
-        return f"open, due in {human((case.due - now) // 1000 * 1000)}"
+        return f"open, due in {format_duration((case.due - now) // 1000 * 1000)}"
     if case.replaced_at is None:
         return "open"
-    return f"replaced, {human(case.replaced_at - case.due)} late" if case.broken(now) else "replaced in time"
+    return (
+        f"replaced, {format_duration(case.replaced_at - case.due)} late" if case.breached(now) else "replaced in time"
+    )
 
 
-def _print(case: Case, now: Millis, *, as_json: bool) -> None:
+def _print_case(case: HardwareCase, now: Millis, *, as_json: bool) -> None:
     if as_json:
-        print_json(_document(case, now))
+        print_json(_case_json(case, now))
     else:
         click.echo(case.id)
 
 
-def _document(case: Case, now: Millis) -> dict[str, Any]:
+def _case_json(case: HardwareCase, now: Millis) -> dict[str, Any]:
     return {
         "id": case.id,
         "subscription": case.subscription,
@@ -115,16 +126,16 @@ def _document(case: Case, now: Millis) -> dict[str, Any]:
         "part": case.part,
         "reference": case.reference,
         "state": str(case.state),
-        "opened_at": utc(case.opened_at),
-        "goal": utc(case.goal),
-        "due": utc(case.due),
-        "replaced_at": utc(case.replaced_at),
-        "took_seconds": seconds(case.took(now)),
+        "opened_at": format_utc(case.opened_at),
+        "goal": format_utc(case.goal),
+        "due": format_utc(case.due),
+        "replaced_at": format_utc(case.replaced_at),
+        "took_seconds": to_seconds(case.elapsed(now)),
         "in_time": case.in_time(now),
         "overdue": case.overdue(now),
         "due_soon": case.due_soon(now),
         "clause": CLAUSE,
-        "credit_percent": str(PRODUCTS[OWNED].hardware_percent) if case.broken(now) else "0",
-        "recorded_at": utc(case.recorded_at),
+        "credit_percent": str(PRODUCTS[HARDWARE_PRODUCT].hardware_percent) if case.breached(now) else "0",
+        "recorded_at": format_utc(case.recorded_at),
         "recorded_by": case.recorded_by,
     }

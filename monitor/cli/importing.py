@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from monitor.cli.app import App, json_option, moment, print_json
-from monitor.cli.csv_input import MOST_FAULTS, BadLines, opened, quoted, rows
+from monitor.cli.app import App, json_option, parse_timestamp, print_json
+from monitor.cli.csv_input import MAX_REPORTED_LINES, BadLines, open_csv, quote_value, read_rows
 from monitor.cli.progress import progress
-from monitor.ledger.months.retroactive import take_in
-from monitor.mail.text import counted
+from monitor.formatting import pluralize
+from monitor.ledger.months.retroactive import import_results
 from monitor.model import Outcome
 from monitor.store import import_staging
-from monitor.store.import_staging import Line
+from monitor.store.import_staging import StagedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.import_staging import Clash
+    from monitor.store.import_staging import RowConflict
 
 HEADER = ["server", "check", "time", "outcome", "latency_ms"]
-MORE = ("attempts", "reason")
+OPTIONAL_COLUMNS = ("attempts", "reason")
 """Columns that `monitor results` writes as well."""
 OUTCOMES = {outcome.name.lower(): outcome for outcome in Outcome}
-CHUNK = 10_000
-_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
-_ATTEMPTS = re.compile(r"[0-9]{1,6}", re.ASCII)
-LONGEST_REASON = 500
-LONGEST_LATENCY = Decimal(86_400_000)
+CHUNK_SIZE = 10_000
+_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
+_ATTEMPT_COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
+MAX_REASON_LENGTH = 500
+MAX_LATENCY_MS = Decimal(86_400_000)
 """Milliseconds: a day."""
 
 
@@ -56,108 +56,112 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     all.
     """
     app.config  # noqa: B018 - a faulty configuration is told before anything is read
-    with opened(file) as stream, app.writing() as db:
+    with open_csv(file) as stream, app.open_for_writing() as db:
         now = app.now(db)
-        import_staging.prepare(db)
+        import_staging.create_tables(db)
         faults = BadLines()
-        lines = _stage(app, db, stream, now, faults)
-        _note_clashes(db, faults)
+        lines = _stage_rows(app, db, stream, now, faults)
+        _report_conflicts(db, faults)
         faults.raise_any()
         with progress("recording", lines) as step:
-            count = take_in(db, app.config.terms(now), now, step)
+            count = import_results(db, app.config.terms(now), now, step)
     if as_json:
         print_json({"lines": lines, "new": count})
     else:
-        click.echo(f"{counted(count, 'new result')} of {counted(lines, 'line')}")
+        click.echo(f"{pluralize(count, 'new result')} of {pluralize(lines, 'line')}")
 
 
-def _stage(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines) -> int:
+def _stage_rows(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines) -> int:
     """Read every good line into the waiting room; gives how many there are."""
     count = 0
-    lines = _lines(app, stream, now, faults)
+    lines = _read_rows(app, stream, now, faults)
     with progress("reading", 0) as step:
-        while chunk := list(islice(lines, CHUNK)):
-            import_staging.put(db, chunk)
+        while chunk := list(islice(lines, CHUNK_SIZE)):
+            import_staging.stage_rows(db, chunk)
             count += len(chunk)
             step(count)
     return count
 
 
-def _lines(app: App, stream: TextIO, now: Millis, faults: BadLines) -> Iterator[Line]:
+def _read_rows(app: App, stream: TextIO, now: Millis, faults: BadLines) -> Iterator[StagedRow]:
     """Read line after line; bad ones are noted and left out."""
     known = {(server.id, check.key.name) for server in app.config.servers for check in server.checks}
     servers = {server.id for server in app.config.servers}
     times: dict[str, Millis] = {}
-    for number, row in rows(stream, HEADER, faults, more=MORE):
+    for number, row in read_rows(stream, HEADER, faults, optional=OPTIONAL_COLUMNS):
         try:
-            yield _line(number, row, known, servers, now, times)
+            yield _parse_row(number, row, known, servers, now, times)
         except ValueError as fault:
             faults.add(number, str(fault))
 
 
-def _line(
+def _parse_row(
     number: int,
     row: list[str],
-    known: set[tuple[str, str]],
+    known_checks: set[tuple[str, str]],
     servers: set[str],
     now: Millis,
-    times: dict[str, Millis],
-) -> Line:
+    parsed_times: dict[str, Millis],
+) -> StagedRow:
     """Read one line. Raises ValueError with the column, the value and the reason."""
     server, name, when, outcome, latency, *more = row
-    if (server, name) not in known:
+    if (server, name) not in known_checks:
         if server not in servers:
-            raise ValueError(f"server {quoted(server)}: not in the configuration")
-        raise ValueError(f"check {quoted(name)}: server {server} has no such check in the configuration")
-    at = times.get(when)
+            raise ValueError(f"server {quote_value(server)}: not in the configuration")
+        raise ValueError(f"check {quote_value(name)}: server {server} has no such check in the configuration")
+    at = parsed_times.get(when)
     if at is None:
-        if len(times) > CHUNK:
-            times.clear()
-        at = times[when] = _time(when)
+        if len(parsed_times) > CHUNK_SIZE:
+            parsed_times.clear()
+        at = parsed_times[when] = _parse_time(when)
     if at > now:
-        raise ValueError(f"time {quoted(when)}: lies in the future")
+        raise ValueError(f"time {quote_value(when)}: lies in the future")
     if outcome not in OUTCOMES:
-        raise ValueError(f"outcome {quoted(outcome)}: must be ok, fail or unknown")
-    return Line(number, server, name, at, OUTCOMES[outcome], _latency(latency), *_more(more, outcome))
+        raise ValueError(f"outcome {quote_value(outcome)}: must be ok, fail or unknown")
+    return StagedRow(
+        number, server, name, at, OUTCOMES[outcome], _parse_latency(latency), *_parse_optional(more, outcome)
+    )
 
 
-def _more(more: list[str], outcome: str) -> tuple[int, str | None]:
+def _parse_optional(columns: list[str], outcome: str) -> tuple[int, str | None]:
     """Read attempts and reason, where a file has them."""
-    if not more:
+    if not columns:
         return 1, None
-    attempts, reason = more
-    if not _ATTEMPTS.fullmatch(attempts):
-        raise ValueError(f"attempts {quoted(attempts)}: must be a whole number from 0 to 999999")
-    if len(reason) > LONGEST_REASON or not reason.isprintable():
-        raise ValueError(f"reason {quoted(reason)}: must be one line of text, {LONGEST_REASON} characters at most")
+    attempts, reason = columns
+    if not _ATTEMPT_COUNT.fullmatch(attempts):
+        raise ValueError(f"attempts {quote_value(attempts)}: must be a whole number from 0 to 999999")
+    if len(reason) > MAX_REASON_LENGTH or not reason.isprintable():
+        raise ValueError(
+            f"reason {quote_value(reason)}: must be one line of text, {MAX_REASON_LENGTH} characters at most"
+        )
     if reason and outcome == "ok":
-        raise ValueError(f"reason {quoted(reason)}: must be empty where the outcome is ok")
+        raise ValueError(f"reason {quote_value(reason)}: must be empty where the outcome is ok")
     return int(attempts), reason or None
 
 
-def _time(text: str) -> Millis:
+def _parse_time(text: str) -> Millis:
     try:
-        return moment(text)
+        return parse_timestamp(text)
     except ValueError as error:
-        raise ValueError(f"time {quoted(text)}: {error}") from None
+        raise ValueError(f"time {quote_value(text)}: {error}") from None
 
 
-def _latency(text: str) -> int | None:
+def _parse_latency(text: str) -> int | None:
     """Read milliseconds, whole or decimal, as microseconds rounded half up; empty is none."""
     if not text:
         return None
-    value = Decimal(text) if _NUMBER.fullmatch(text) else None
-    if value is None or value > LONGEST_LATENCY:
-        raise ValueError(f"latency_ms {quoted(text)}: must be a number of milliseconds from 0 to a day, or empty")
+    value = Decimal(text) if _DECIMAL.fullmatch(text) else None
+    if value is None or value > MAX_LATENCY_MS:
+        raise ValueError(f"latency_ms {quote_value(text)}: must be a number of milliseconds from 0 to a day, or empty")
     return int((value * 2000 + 1) // 2)
 
 
-def _note_clashes(db: Database, faults: BadLines) -> None:
+def _report_conflicts(db: Database, faults: BadLines) -> None:
     """Note the lines that contradict another one or the records."""
-    found, count = import_staging.clashes(db, MOST_FAULTS)
-    faults.add_all(((clash.number, _contradiction(clash)) for clash in found), count)
+    found, count = import_staging.find_conflicts(db, MAX_REPORTED_LINES)
+    faults.add_all(((clash.line_number, _conflict_text(clash)) for clash in found), count)
 
 
-def _contradiction(clash: Clash) -> str:
-    where = "the records say" if clash.other is None else f"line {clash.other} says"
-    return f"outcome {clash.said.name.lower()!r}: {where} {clash.outcome.name.lower()} for the same moment"
+def _conflict_text(conflict: RowConflict) -> str:
+    where = "the records say" if conflict.other_line is None else f"line {conflict.other_line} says"
+    return f"outcome {conflict.row_outcome.name.lower()!r}: {where} {conflict.other_outcome.name.lower()} for the same moment"

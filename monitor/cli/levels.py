@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import json_option, print_json, print_table
-from monitor.sla.support_levels import CATALOGUE, LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS, SUPPORT_TABLE
 
 if TYPE_CHECKING:
-    from monitor.sla.support_levels import Cell, SupportLevel
+    from monitor.sla.support_levels import SupportLevel, SupportValue
 
 
 @click.command()
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def levels(*, as_json: bool) -> None:
     """Print what each support level includes (table 8.1 of the agreement)."""
     if as_json:
-        print_json({"levels": [_document(level) for level in LEVELS.values()]})
+        print_json({"levels": [_level_json(level) for level in SUPPORT_LEVELS.values()]})
         return
     print_table(
-        ["8.1", *(f"level {number}" for number in LEVELS)],
-        ([f"{row.en}, {row.unit}" if row.unit else row.en, *map(_shown, row.cells)] for row in CATALOGUE),
+        ["8.1", *(f"level {number}" for number in SUPPORT_LEVELS)],
+        ([f"{row.en}, {row.unit}" if row.unit else row.en, *map(_format_cell, row.cells)] for row in SUPPORT_TABLE),
         empty="",
     )
 
 
-def _document(level: SupportLevel) -> dict[str, Any]:
+def _level_json(level: SupportLevel) -> dict[str, Any]:
     """Give one column: what the program needs of it by name, and every row by its key with the agreement's words."""
     return {
         "level": level.level,
@@ -42,17 +42,23 @@ def _document(level: SupportLevel) -> dict[str, Any]:
         "reinstalls_per_year": level.reinstalls_per_year,
         "kvm_hours_per_month": level.kvm_hours_per_month,
         "rows": [
-            {"key": row.key, "tr": row.tr, "en": row.en, "unit": row.unit, "value": _plain(row.cells[level.level - 1])}
-            for row in CATALOGUE
+            {
+                "key": row.key,
+                "tr": row.tr,
+                "en": row.en,
+                "unit": row.unit,
+                "value": _json_value(row.cells[level.level - 1]),
+            }
+            for row in SUPPORT_TABLE
         ],
     }
 
 
-def _plain(cell: Cell) -> Any:
+def _json_value(cell: SupportValue) -> Any:
     return str(cell) if isinstance(cell, Decimal) else cell
 
 
-def _shown(cell: Cell) -> str:
+def _format_cell(cell: SupportValue) -> str:
     if cell is None or isinstance(cell, bool):
         return "yes" if cell else "-"
     return "free" if isinstance(cell, Decimal) and not cell else str(cell)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, json_option, print_json, print_table, utc
+from monitor.cli.app import RECORD_NUMBER, App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
 from monitor.store import outbox
 
@@ -29,10 +29,10 @@ def mail() -> None:
 @click.pass_obj
 def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
     """List mails, oldest first."""
-    with app.reading() as db:
-        mails = outbox.listing(db, state)
+    with app.open_for_reading() as db:
+        mails = outbox.list_mails(db, state)
     if as_json:
-        print_json({"mails": [_record(each) for each in mails]})
+        print_json({"mails": [_mail_json(each) for each in mails]})
         return
     print_table(
         ["id", "state", "to", "subject", "queued", "sent", "attempts", "last error"],
@@ -42,8 +42,8 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
                 each.state,
                 ", ".join(each.recipients),
                 each.subject or "(still gathering)",
-                app.local(each.queued_at),
-                app.local(each.sent_at),
+                app.format_time(each.queued_at),
+                app.format_time(each.sent_at),
                 each.attempts,
                 each.error,
             ]
@@ -54,15 +54,15 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
 
 
 @mail.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:
     """Show one mail with its text."""
-    with app.reading() as db:
-        found = _get(db, number)
+    with app.open_for_reading() as db:
+        found = _require_mail(db, number)
     if as_json:
-        print_json({**_record(found), "text": found.text, "html": found.html})
+        print_json({**_mail_json(found), "text": found.text, "html": found.html})
         return
     click.echo(f"To: {', '.join(found.recipients)}")
     if found.copies:
@@ -72,7 +72,7 @@ def show(app: App, *, number: int, as_json: bool) -> None:
 
 
 @mail.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @json_option
 @click.pass_obj
 def resend(app: App, *, number: int, as_json: bool) -> None:
@@ -80,14 +80,14 @@ def resend(app: App, *, number: int, as_json: bool) -> None:
 
     The running daemon sends it; its Message-ID stays.
     """
-    with app.writing() as db:
-        found = _get(db, number)
+    with app.open_for_writing() as db:
+        found = _require_mail(db, number)
         if found.sweep is not None:
             raise InputError(f"mail {number} still gathers what falls in its sweep; it leaves by itself")
-        outbox.revive(db, found, app.now(db))
-        found = _get(db, number)
+        outbox.requeue(db, found, app.now(db))
+        found = _require_mail(db, number)
     if as_json:
-        print_json(_record(found))
+        print_json(_mail_json(found))
     else:
         click.echo(number)
 
@@ -100,17 +100,17 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     """Send a test mail to ADDRESS now, the way that the daemon would; exits with 1 where that fails."""
     # the way mail travels is only needed here, and costs start-up
     from monitor.clock import SystemClock  # noqa: PLC0415
-    from monitor.config.mail_transport import transport_of  # noqa: PLC0415
-    from monitor.mail.content import TestLetter  # noqa: PLC0415
+    from monitor.config.mail_transport import make_transport  # noqa: PLC0415
+    from monitor.mail.content import TestMail  # noqa: PLC0415
     from monitor.mail.delivery.transport import TransportError  # noqa: PLC0415
-    from monitor.mail.message import Message, checked_address, new_message_id, sender_domain  # noqa: PLC0415
+    from monitor.mail.message import Message, new_message_id, normalize_address, sender_domain  # noqa: PLC0415
     from monitor.mail.rendering.compose import compose  # noqa: PLC0415
 
-    to, now, email = checked_address(address), SystemClock().now(), app.config.email
+    to, now, email = normalize_address(address), SystemClock().now(), app.config.email
     by_smtp = email.transport == "smtp"
     way = f"smtp {email.host}:{email.port} {email.security}" if by_smtp else f"file {app.config.data_dir / 'mail'}"
-    reader = app.context(now).reader(None)
-    letter = compose(TestLetter(reader, now, way))
+    reader = app.ledger_context(now).recipient(None)
+    letter = compose(TestMail(reader, now, way))
     message = Message(
         sender=email.sender,
         to=(to,),
@@ -124,7 +124,7 @@ def test(app: App, *, address: str, as_json: bool) -> int:
         language=reader.language,
     )
     try:
-        receipt = asyncio.run(transport_of(app.config, os.environ).send(message, (to,)))
+        receipt = asyncio.run(make_transport(app.config, os.environ).send(message, (to,)))
         refused = {**receipt.refused_permanently, **receipt.refused_temporarily}
         said, accepted = refused.get(to, receipt.reply), to not in refused
     except TransportError as error:
@@ -138,14 +138,14 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     return 0 if accepted else 1
 
 
-def _get(db: Database, number: int) -> Mail:
+def _require_mail(db: Database, number: int) -> Mail:
     found = outbox.get(db, number)
     if found is None:
         raise InputError(f"mail {number}: there is none; `monitor mail list` shows them")
     return found
 
 
-def _record(each: Mail) -> dict[str, Any]:
+def _mail_json(each: Mail) -> dict[str, Any]:
     return {
         "id": each.id,
         "kind": each.kind,
@@ -156,9 +156,9 @@ def _record(each: Mail) -> dict[str, Any]:
         "message_id": each.message_id,
         "references": list(each.refers),
         "state": each.state,
-        "queued_at": utc(each.queued_at),
-        "sent_at": utc(each.sent_at),
-        "next_try": utc(each.next_try) if each.state == "pending" and each.sweep is None else None,
+        "queued_at": format_utc(each.queued_at),
+        "sent_at": format_utc(each.sent_at),
+        "next_try": format_utc(each.next_try) if each.state == "pending" and each.sweep is None else None,
         "attempts": each.attempts,
         "error": each.error,
     }

@@ -6,22 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import (
+    RECORD_NUMBER,
+    App,
+    format_duration,
+    format_utc,
+    json_option,
+    print_json,
+    print_table,
+    to_seconds,
+)
 from monitor.errors import InputError
 from monitor.ledger import maintenance as books
-from monitor.ledger.maintenance import Asked, Elsewhere
+from monitor.ledger.maintenance import ExternalAnnouncement, MaintenanceRequest
 from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.months import retroactive
-from monitor.sla.maintenance import qualifies, short_by, state
+from monitor.sla.maintenance import notice_shortfall, qualifies, state_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis
-    from monitor.sla.maintenance import Window
+    from monitor.sla.maintenance import MaintenanceWindow
 
 
 @click.group()
@@ -32,7 +41,7 @@ def maintenance() -> None:
     """
 
 
-def _elsewhere_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _external_announcement_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--reference", metavar="TEXT", help="Where that announcement can be found.")(command)
     return click.option("--announced-at", metavar="T", help="When it was announced outside of this program.")(command)
 
@@ -43,7 +52,7 @@ def _elsewhere_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--end", metavar="T", required=True)
 @click.option("--reason", metavar="TEXT", required=True)
 @click.option("--emergency", metavar="WHY", help="It cannot wait four days: urgent, or security (4.9).")
-@_elsewhere_options
+@_external_announcement_options
 @json_option
 @click.pass_obj
 def announce(
@@ -65,16 +74,16 @@ def announce(
     for option, text in (("--reason", reason), ("--emergency", emergency)):
         if text is not None and not text.strip():
             raise InputError(f"{option}: say why")
-    span = app.time(start, "--start"), app.time(end, "--end")
-    elsewhere = _elsewhere(app, announced_at, reference)
-    asked = Asked(tuple(dict.fromkeys(servers)), *span, reason, emergency, elsewhere)
-    _record(app, lambda db, context, at: retroactive.announce(db, context, asked, at), as_json=as_json)
+    span = app.parse_time(start, "--start"), app.parse_time(end, "--end")
+    elsewhere = _external_announcement(app, announced_at, reference)
+    asked = MaintenanceRequest(tuple(dict.fromkeys(servers)), *span, reason, emergency, elsewhere)
+    _change_window(app, lambda db, context, at: retroactive.announce(db, context, asked, at), as_json=as_json)
 
 
 @maintenance.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @click.option("--end", metavar="T", required=True, help="The new end; an earlier one shortens the window at once.")
-@_elsewhere_options
+@_external_announcement_options
 @json_option
 @click.pass_obj
 def extend(app: App, *, number: int, end: str, announced_at: str | None, reference: str | None, as_json: bool) -> None:
@@ -82,17 +91,19 @@ def extend(app: App, *, number: int, end: str, announced_at: str | None, referen
 
     What is added is a new announcement and needs its own 96 hours; also to a window that is over.
     """
-    until, elsewhere = app.time(end, "--end"), _elsewhere(app, announced_at, reference)
-    _record(app, lambda db, context, at: retroactive.extend(db, context, number, until, elsewhere, at), as_json=as_json)
+    until, elsewhere = app.parse_time(end, "--end"), _external_announcement(app, announced_at, reference)
+    _change_window(
+        app, lambda db, context, at: retroactive.extend(db, context, number, until, elsewhere, at), as_json=as_json
+    )
 
 
 @maintenance.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @json_option
 @click.pass_obj
 def cancel(app: App, *, number: int, as_json: bool) -> None:
     """Cancel a window; its customers get a mail. One that has begun ends now."""
-    _record(app, lambda db, context, at: books.cancel(db, context, number, at), as_json=as_json, warn=False)
+    _change_window(app, lambda db, context, at: books.cancel(db, context, number, at), as_json=as_json, warn=False)
 
 
 @maintenance.command("list")
@@ -100,23 +111,23 @@ def cancel(app: App, *, number: int, as_json: bool) -> None:
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
     """List windows with their parts, and whether each was announced in time."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now, windows = app.now(db), known_windows(db)
     if as_json:
-        print_json({"windows": [_document(window, now) for window in windows]})
+        print_json({"windows": [_window_json(window, now) for window in windows]})
         return
     print_table(
         ["id", "state", "kind", "servers", "start", "end", "announced", "in time", "reason"],
         (
             [
                 window.id,
-                state(window, now),
+                state_at(window, now),
                 window.kind,
                 ", ".join(window.servers),
-                app.local(window.start),
-                app.local(window.end),
-                app.local(window.announced_at),
-                "yes" if window.qualifies else f"no, {human(window.short_by)} short",
+                app.format_time(window.start),
+                app.format_time(window.end),
+                app.format_time(window.announced_at),
+                "yes" if window.qualifies else f"no, {format_duration(window.notice_shortfall)} short",
                 window.reason,
             ]
             for window in windows
@@ -125,52 +136,58 @@ def listing(app: App, *, as_json: bool) -> None:
     )
 
 
-def _elsewhere(app: App, announced_at: str | None, reference: str | None) -> Elsewhere | None:
+def _external_announcement(app: App, announced_at: str | None, reference: str | None) -> ExternalAnnouncement | None:
     if announced_at is None and reference is None:
         return None
     if announced_at is None or reference is None or not reference.strip():
         raise InputError("--announced-at and --reference go together: when it was announced, and where that is found")
-    return Elsewhere(app.time(announced_at, "--announced-at"), reference)
+    return ExternalAnnouncement(app.parse_time(announced_at, "--announced-at"), reference)
 
 
-def _record(app: App, work: Callable[[Database, Context, Millis], Window], *, as_json: bool, warn: bool = True) -> None:
-    with app.writing() as db:
+def _change_window(
+    app: App,
+    change: Callable[[Database, LedgerContext, Millis], MaintenanceWindow],
+    *,
+    as_json: bool,
+    warn: bool = True,
+) -> None:
+    with app.open_for_writing() as db:
         at = app.now(db)
-        window = work(db, app.context(at), at)
+        window = change(db, app.ledger_context(at), at)
     if warn and not window.qualifies:
         late = "; ".join(
-            f"the part from {app.local(part.start)} to {app.local(part.end)} was announced"
-            f" {human(short_by(part, window.kind))} too late and excludes nothing"
+            f"the part from {app.format_time(part.start)} to {app.format_time(part.end)} was announced"
+            f" {format_duration(notice_shortfall(part, window.kind))} too late and excludes nothing"
             for part in window.parts
             if not qualifies(part, window.kind)
         )
         click.echo(f"monitor: warning: {late} (4.9: 4 days before)", err=True)
     if as_json:
-        print_json(_document(window, at))
+        print_json(_window_json(window, at))
     else:
         click.echo(window.id)
 
 
-def _document(window: Window, now: Millis) -> dict[str, Any]:
+def _window_json(window: MaintenanceWindow, now: Millis) -> dict[str, Any]:
     return {
         "id": window.id,
         "servers": list(window.servers),
-        "start": utc(window.start),
-        "end": utc(window.end),
-        "announced_at": utc(window.announced_at),
-        "recorded_at": utc(window.recorded_at),
+        "start": format_utc(window.start),
+        "end": format_utc(window.end),
+        "announced_at": format_utc(window.announced_at),
+        "recorded_at": format_utc(window.recorded_at),
         "kind": window.kind,
         "reason": window.reason,
         "qualifies": window.qualifies,
-        "short_by_seconds": seconds(window.short_by),
-        "state": str(state(window, now)),
+        "short_by_seconds": to_seconds(window.notice_shortfall),
+        "state": str(state_at(window, now)),
         "parts": [
             {
-                "start": utc(part.start),
-                "end": utc(part.end),
-                "announced_at": utc(part.announced_at),
+                "start": format_utc(part.start),
+                "end": format_utc(part.end),
+                "announced_at": format_utc(part.announced_at),
                 "qualifies": qualifies(part, window.kind),
-                "short_by_seconds": seconds(short_by(part, window.kind)),
+                "short_by_seconds": to_seconds(notice_shortfall(part, window.kind)),
             }
             for part in window.parts
         ],

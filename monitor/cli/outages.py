@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
+from monitor.cli.app import (
+    RECORD_NUMBER,
+    App,
+    format_duration,
+    format_utc,
+    json_option,
+    print_json,
+    print_table,
+    to_seconds,
+)
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.outages import lengths
+from monitor.ledger.accounts.accounts import LedgerView, measure_outage
 from monitor.sla.calendar import parse_month
-from monitor.sla.segments import month_window
-from monitor.store import outages as store
+from monitor.sla.terms import month_window
+from monitor.store import history as store
 from monitor.store import results
 
 if TYPE_CHECKING:
@@ -31,37 +39,37 @@ def outages() -> None:
 @click.pass_obj
 def listing(app: App, *, server: str | None, month: str | None, as_json: bool) -> None:
     """List outages by their beginning; lengths are whole, not cut to the month."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
-        books = Books(db, now, app.config.terms(now))
-        known = {key.server for key in results.numbers(db)} | app.config.servers_by_id.keys()
+        books = LedgerView(db, now, app.config.terms(now))
+        known = {key.server for key in results.check_ids(db)} | app.config.servers_by_id.keys()
         if server is not None and server not in known:
             raise InputError(f"--server {server}: no such server in the configuration or the records")
         span = month_window(books.versions, *parse_month(month)) if month is not None else (None, None)
-        found = list(store.listing(db, server=server, start=span[0], end=span[1]))
-        records = [_record(books, outage) for outage in found]
+        found = list(store.list_outages(db, server=server, start=span[0], end=span[1]))
+        records = [_outage_json(books, outage) for outage in found]
     if as_json:
         print_json({"outages": records})
         return
     print_table(
         ["id", "server", "check", "start", "end", "counted", "bounds", "reason"],
-        (_row(app, outage, record) for outage, record in zip(found, records, strict=True)),
+        (_table_row(app, outage, record) for outage, record in zip(found, records, strict=True)),
         empty="no outages",
     )
 
 
 @outages.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:
     """Show one outage with its bounds."""
-    with app.reading() as db:
-        outage = store.get(db, number)
+    with app.open_for_reading() as db:
+        outage = store.get_outage(db, number)
         if outage is None:
             raise InputError(f"outage {number}: there is none; `monitor outages list` shows them")
         now = app.now(db)
-        record = _record(Books(db, now, app.config.terms(now)), outage)
+        record = _outage_json(LedgerView(db, now, app.config.terms(now)), outage)
     if as_json:
         print_json(record)
         return
@@ -69,50 +77,53 @@ def show(app: App, *, number: int, as_json: bool) -> None:
         "outage": outage.id,
         "server": outage.check.server,
         "check": outage.check.name,
-        "last ok before": app.local(outage.last_ok),
-        "first fail": app.local(outage.start),
-        "last fail": app.local(outage.last_fail),
-        "first ok after": app.local(outage.end),
+        "last ok before": app.format_time(outage.last_ok),
+        "first fail": app.format_time(outage.start),
+        "last fail": app.format_time(outage.last_fail),
+        "first ok after": app.format_time(outage.end),
         "reason": outage.reason,
-        "counted (4)": human(_millis(record["counted_seconds"])),
-        "certain, at least": human(_millis(record["least_seconds"])),
-        "possible, at most": human(_millis(record["most_seconds"])),
-        "of it excluded": human(_millis(record["excluded_seconds"])),
+        "counted (4)": format_duration(_to_millis(record["counted_seconds"])),
+        "certain, at least": format_duration(_to_millis(record["least_seconds"])),
+        "possible, at most": format_duration(_to_millis(record["most_seconds"])),
+        "of it excluded": format_duration(_to_millis(record["excluded_seconds"])),
     }
     print_table(["", ""], shown.items(), empty="")
 
 
-def _record(books: Books, outage: Outage) -> dict[str, Any]:
-    long, excluded = lengths(books, outage)
+def _outage_json(ledger: LedgerView, outage: Outage) -> dict[str, Any]:
+    long, excluded = measure_outage(ledger, outage)
     return {
         "id": outage.id,
         "server": outage.check.server,
         "check": outage.check.name,
-        "start": utc(outage.start),
-        "end": utc(outage.end),
+        "start": format_utc(outage.start),
+        "end": format_utc(outage.end),
         "reason": outage.reason,
-        "last_ok": utc(outage.last_ok),
-        "last_fail": utc(outage.last_fail),
-        "counted_seconds": seconds(long.counted),
-        "least_seconds": seconds(long.least),
-        "most_seconds": seconds(long.most),
-        "excluded_seconds": seconds(excluded),
+        "last_ok": format_utc(outage.last_ok),
+        "last_fail": format_utc(outage.last_fail),
+        "counted_seconds": to_seconds(long.counted),
+        "least_seconds": to_seconds(long.least),
+        "most_seconds": to_seconds(long.most),
+        "excluded_seconds": to_seconds(excluded),
     }
 
 
-def _row(app: App, outage: Outage, record: dict[str, Any]) -> list[Any]:
-    least, most = human(_millis(record["least_seconds"])), human(_millis(record["most_seconds"]))
+def _table_row(app: App, outage: Outage, record: dict[str, Any]) -> list[Any]:
+    least, most = (
+        format_duration(_to_millis(record["least_seconds"])),
+        format_duration(_to_millis(record["most_seconds"])),
+    )
     return [
         outage.id,
         outage.check.server,
         outage.check.name,
-        app.local(outage.start),
-        app.local(outage.end) if outage.end is not None else "open",
-        human(_millis(record["counted_seconds"])),
+        app.format_time(outage.start),
+        app.format_time(outage.end) if outage.end is not None else "open",
+        format_duration(_to_millis(record["counted_seconds"])),
         f"{least} - {most}",
         outage.reason,
     ]
 
 
-def _millis(shown: float) -> int:
-    return round(shown * 1000)
+def _to_millis(value: float) -> int:
+    return round(value * 1000)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, json_option, print_json, utc
-from monitor.cli.failure_hints import hint
+from monitor.cli.app import App, format_utc, json_option, print_json
+from monitor.cli.failure_hints import failure_hint
 from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
 
-_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
+_STEP_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
 """What was said, what was heard, and what TLS came to, as other tools mark it."""
 
 
@@ -44,79 +44,79 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
         raise InputError(f"{server}: no check {name or ''}; its checks are {names}".replace("  ", " "))
     settings = app.config.monitor
     plan = Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
-    cycles = asyncio.run(_look(known, checks, plan))
+    cycles = asyncio.run(_run_checks(known, checks, plan))
     if as_json:
-        records = [_record(known, *pair) for pair in zip(checks, cycles, strict=True)]
+        records = [_check_json(known, *pair) for pair in zip(checks, cycles, strict=True)]
         print_json({"server": server, "checks": records})
     else:
         for check, cycled in zip(checks, cycles, strict=True):
-            _show(known, check, cycled)
+            _print_check(known, check, cycled)
     return 0 if all(cycled.outcome is Outcome.OK for cycled in cycles) else 1
 
 
-async def _look(server: Server, checks: list[Check], plan: Plan) -> list[Cycle]:
+async def _run_checks(server: Server, checks: list[Check], policy: Plan) -> list[Cycle]:
     clock = SystemClock()
     async with open_instruments(clock, portable=True) as instruments:
         probes = [CHECK_TYPES[check.type].build(check.settings, instruments) for check in checks]
-        return await asyncio.gather(*(cycle(each, Target(server.address), plan, clock) for each in probes))
+        return await asyncio.gather(*(cycle(each, Target(server.address), policy, clock) for each in probes))
 
 
-def _where(server: Server, check: Check) -> str:
+def _endpoint(server: Server, check: Check) -> str:
     return CHECK_TYPES[check.type].where(check.settings, server.address)
 
 
-def _record(server: Server, check: Check, cycled: Cycle) -> dict[str, Any]:
-    last = cycled.attempts[-1]
+def _check_json(server: Server, check: Check, run: Cycle) -> dict[str, Any]:
+    last = run.attempts[-1]
     return {
         "check": check.key.name,
         "type": check.type,
-        "where": _where(server, check),
-        "outcome": cycled.outcome.name.lower(),
-        "latency_seconds": _latency(last),
+        "where": _endpoint(server, check),
+        "outcome": run.outcome.name.lower(),
+        "latency_seconds": _latency_seconds(last),
         "reason": last.reason,
-        "hint": hint(last.reason) or None,
-        "certificate": _certificate(last),
+        "hint": failure_hint(last.reason) or None,
+        "certificate": _certificate_json(last),
         "attempts": [
             {
                 "outcome": attempt.outcome.name.lower(),
-                "latency_seconds": _latency(attempt),
+                "latency_seconds": _latency_seconds(attempt),
                 "reason": attempt.reason,
                 "steps": [
                     {"name": step.name, "seconds": step.microseconds / 1_000_000, "text": step.text}
                     for step in attempt.steps
                 ],
             }
-            for attempt in cycled.attempts
+            for attempt in run.attempts
         ],
     }
 
 
-def _certificate(attempt: Attempt) -> dict[str, Any] | None:
+def _certificate_json(attempt: Attempt) -> dict[str, Any] | None:
     seen = attempt.certificate
     if seen is None:
         return None
     return {
         "fingerprint": seen.fingerprint,
-        "expiry": utc(seen.expiry * 1000),
-        "earliest_expiry": utc(seen.earliest * 1000),
+        "expiry": format_utc(seen.expiry * 1000),
+        "earliest_expiry": format_utc(seen.earliest_expiry * 1000),
     }
 
 
-def _latency(attempt: Attempt) -> float | None:
+def _latency_seconds(attempt: Attempt) -> float | None:
     return None if attempt.latency_us is None else attempt.latency_us / 1_000_000
 
 
-def _show(server: Server, check: Check, cycled: Cycle) -> None:
-    click.echo(f"{check.key} ({check.type}) {_where(server, check)}: {cycled.outcome.name.lower()}")
-    for number, attempt in enumerate(cycled.attempts, 1):
+def _print_check(server: Server, check: Check, run: Cycle) -> None:
+    click.echo(f"{check.key} ({check.type}) {_endpoint(server, check)}: {run.outcome.name.lower()}")
+    for number, attempt in enumerate(run.attempts, 1):
         took = sum(step.microseconds for step in attempt.steps)
         passed = f"after {took / 1000:.3f}" if attempt.latency_us is None else f"in {attempt.latency_us / 1000:.3f}"
         click.echo(f"  attempt {number}: {attempt.reason or 'ok'} {passed} ms")
         for step in attempt.steps:
             first, *more = step.text.splitlines() or [""]
-            mark = _MARKS.get(step.name, " ")
+            mark = _STEP_MARKS.get(step.name, " ")
             click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms {mark} {first}".rstrip())
             for line in more:
                 click.echo(f"{'':<27} {mark} {line}".rstrip())
-    if advice := hint(cycled.attempts[-1].reason):
+    if advice := failure_hint(run.attempts[-1].reason):
         click.echo(f"  {advice}")

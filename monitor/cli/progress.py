@@ -22,17 +22,17 @@ def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(done - bar.pos)
 
 
-class Line:
+class StatusLine:
     """One line that says what is done now, and is gone afterwards."""
 
     def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+        self._is_terminal = sys.stderr.isatty()
 
-    def say(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say something else."""
-        if self._shown:
+        if self._is_terminal:
             click.echo(f"\r\x1b[K{text}", nl=False, err=True)
 
     def clear(self) -> None:
         """Say nothing any more."""
-        self.say("")
+        self.show("")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, json_option, print_json, print_table, utc
+from monitor.cli.app import App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
 from monitor.ledger.support import quotas as books
-from monitor.ledger.support.quotas import Asked, Overdraft
-from monitor.sla.quotas import KINDS, UNITS, QuotaKind, amount_of, amount_text
+from monitor.ledger.support.quotas import QuotaExceeded, QuotaUseRequest
+from monitor.sla.quotas import QUOTA_KINDS, QUOTA_UNITS, QuotaKind, amount_text, parse_amount
 
 if TYPE_CHECKING:
     from monitor.ledger.support.quotas import Quota
-    from monitor.sla.quotas import Use
+    from monitor.sla.quotas import QuotaUse
 
 
 @click.group()
@@ -27,7 +27,7 @@ def quota() -> None:
 
 @quota.command()
 @click.option("--subscription", metavar="ID", required=True)
-@click.option("--kind", type=click.Choice(KINDS), required=True)
+@click.option("--kind", type=click.Choice(QUOTA_KINDS), required=True)
 @click.option("--amount", metavar="N", required=True, help="Reinstallations, or hours of KVM (steps of 0.05).")
 @click.option("--at", "used_at", metavar="T", help="When it was used; now unless given.")
 @click.option("--reference", metavar="TEXT", help="Where it was asked for, such as a ticket.")
@@ -50,27 +50,27 @@ def use(
     More than what is left of the period is refused with exit status 1, and nothing is recorded; unless it is forced
     with a reason, which is kept.
     """
-    asked = Asked(subscription, kind, _amount(kind, amount), reference, force)
+    asked = QuotaUseRequest(subscription, kind, _parse_amount(kind, amount), reference, force)
     for option, text in (("--reference", reference), ("--force", force)):
         if text is not None and not text.strip():
             raise InputError(f"{option}: say more than nothing")
-    when = app.time(used_at, "--at") if used_at is not None else None
-    with app.writing() as db:
+    when = app.parse_time(used_at, "--at") if used_at is not None else None
+    with app.open_for_writing() as db:
         at = app.now(db)
-        came, left = books.use(db, app.config.terms(at), asked, when, at)
-    if isinstance(came, Overdraft):
+        came, left = books.record_use(db, app.config.terms(at), asked, when, at)
+    if isinstance(came, QuotaExceeded):
         click.echo(f"monitor: {came}", err=True)
         return 1
     if as_json:
-        print_json(_document(came, left))
+        print_json(_use_json(came, left))
     else:
         click.echo(came.id)
     return 0
 
 
-def _amount(kind: QuotaKind, text: str) -> int:
+def _parse_amount(kind: QuotaKind, text: str) -> int:
     try:
-        return amount_of(kind, text)
+        return parse_amount(kind, text)
     except ValueError as allowed:
         raise InputError(f"--amount {text}: must be {allowed}") from None
 
@@ -82,12 +82,12 @@ def _amount(kind: QuotaKind, text: str) -> int:
 @click.pass_obj
 def listing(app: App, *, subscription: str | None, at: str | None, as_json: bool) -> None:
     """List each subscription's quotas: included, used and left."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
-        when = app.time(at, "--at") if at is not None else now
+        when = app.parse_time(at, "--at") if at is not None else now
         found = books.quotas(db, app.config.terms(now), when, now, subscription)
     if as_json:
-        print_json({"quota": [_quota_document(each) for each in found]})
+        print_json({"quota": [_quota_json(each) for each in found]})
         return
     print_table(
         ["subscription", "level", "quota", "period", "included", "used", "left"],
@@ -95,9 +95,9 @@ def listing(app: App, *, subscription: str | None, at: str | None, as_json: bool
             [
                 each.subscription,
                 each.level,
-                f"{each.kind}, {UNITS[each.kind]}",
+                f"{each.kind}, {QUOTA_UNITS[each.kind]}",
                 each.label,
-                *(amount_text(each.kind, amount) for amount in (each.included, each.used, each.left)),
+                *(amount_text(each.kind, amount) for amount in (each.included, each.used, each.remaining)),
             ]
             for each in found
         ),
@@ -105,30 +105,30 @@ def listing(app: App, *, subscription: str | None, at: str | None, as_json: bool
     )
 
 
-def _quota_document(each: Quota) -> dict[str, Any]:
+def _quota_json(each: Quota) -> dict[str, Any]:
     return {
         "subscription": each.subscription,
         "kind": each.kind,
-        "unit": UNITS[each.kind],
+        "unit": QUOTA_UNITS[each.kind],
         "level": each.level,
-        "period": {"start": utc(each.period.start), "end": utc(each.period.end), "label": each.label},
+        "period": {"start": format_utc(each.period.start), "end": format_utc(each.period.end), "label": each.label},
         "included": amount_text(each.kind, each.included),
         "used": amount_text(each.kind, each.used),
-        "left": amount_text(each.kind, each.left),
+        "left": amount_text(each.kind, each.remaining),
     }
 
 
-def _document(each: Use, left: Quota) -> dict[str, Any]:
+def _use_json(each: QuotaUse, remaining: Quota) -> dict[str, Any]:
     return {
         "id": each.id,
         "subscription": each.subscription,
         "kind": each.kind,
-        "unit": UNITS[each.kind],
+        "unit": QUOTA_UNITS[each.kind],
         "amount": amount_text(each.kind, each.amount),
-        "at": utc(each.at),
+        "at": format_utc(each.at),
         "reference": each.reference,
         "forced": each.forced,
-        "recorded_at": utc(each.recorded_at),
+        "recorded_at": format_utc(each.recorded_at),
         "recorded_by": each.recorded_by,
-        "quota": _quota_document(left),
+        "quota": _quota_json(remaining),
     }

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from monitor.cli.app import App, utc
-from monitor.cli.importing import HEADER, MORE
+from monitor.cli.app import App, format_utc
+from monitor.cli.importing import HEADER, OPTIONAL_COLUMNS
 from monitor.errors import InputError
 from monitor.model import CheckKey, Outcome
 from monitor.store import results as stored
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.archive.codec import Moment
+    from monitor.store.archive.codec import ResultRow
 
-CHUNK = 1_000
+CHUNK_SIZE = 1_000
 """Lines that are written at once."""
-_OUTCOMES = [outcome.name.lower() for outcome in Outcome]
-_Found: TypeAlias = "tuple[Millis, str, Moment]"
+_OUTCOME_NAMES = [outcome.name.lower() for outcome in Outcome]
+_CheckResult: TypeAlias = "tuple[Millis, str, ResultRow]"
 
 
 @click.command()
@@ -47,81 +47,83 @@ def results(app: App, *, server: str, check: str | None, start_text: str, end_te
     As CSV, which monitor import csv takes in again, or as one JSON document; in time order. Any amount is printed as
     it is read.
     """
-    start, end = app.time(start_text, "--start"), app.time(end_text, "--end")
+    start, end = app.parse_time(start_text, "--start"), app.parse_time(end_text, "--end")
     if start >= end:
         raise InputError(f"--end {end_text}: must lie after --start {start_text}")
-    with app.reading() as db:
-        names = _names(app, db, server)
+    with app.open_for_reading() as db:
+        names = _check_names(app, db, server)
         if check is not None and check not in names:
             has = f"it has {', '.join(names)}" if names else "it has none"
             raise InputError(f"--check {check}: server {server} has no such check; {has}")
-        with _found(db, server, names if check is None else [check], start, end) as found:
+        with _stream_results(db, server, names if check is None else [check], start, end) as found:
             if form == "csv":
                 _print_csv(server, found)
             else:
                 _print_json(server, start, end, found)
 
 
-def _names(app: App, db: Database, server: str) -> list[str]:
+def _check_names(app: App, db: Database, server: str) -> list[str]:
     """Name the checks that a server has or had. Raises InputError where nothing is known of it."""
     configured = next((each for each in app.config.servers if each.id == server), None)
-    names = {key.name: None for key in sorted(stored.numbers(db)) if key.server == server}
+    names = {key.name: None for key in sorted(stored.check_ids(db)) if key.server == server}
     if configured is None and not names:
         raise InputError(f"{server}: no such server in the configuration or the records")
     return list({each.key.name: None for each in configured.checks} | names if configured else names)
 
 
 @contextmanager
-def _found(db: Database, server: str, names: list[str], start: Millis, end: Millis) -> Iterator[Iterable[_Found]]:
+def _stream_results(
+    db: Database, server: str, names: list[str], start: Millis, end: Millis
+) -> Iterator[Iterable[_CheckResult]]:
     """Stream the results of some checks together, in time order; whoever has enough leaves no question open."""
     with ExitStack() as stack:
-        streams = [_of_check(db, CheckKey(server, name), start, end) for name in names]
+        streams = [_results_of_check(db, CheckKey(server, name), start, end) for name in names]
         for stream in streams:
             stack.callback(stream.close)
         yield merge(*streams) if len(streams) > 1 else streams[0] if streams else ()
 
 
-def _of_check(db: Database, key: CheckKey, start: Millis, end: Millis) -> Generator[_Found]:
-    for moment in stored.moments(db, key, start, end):
+def _results_of_check(db: Database, key: CheckKey, start: Millis, end: Millis) -> Generator[_CheckResult]:
+    for moment in stored.rows_of_check(db, key, start, end):
         yield moment[0], key.name, moment
 
 
-def _print_csv(server: str, found: Iterable[_Found]) -> None:
+def _print_csv(server: str, rows: Iterable[_CheckResult]) -> None:
     lines = (
-        (server, name, utc(at), _OUTCOMES[outcome], _milliseconds(latency), attempts, reason)
-        for at, name, (_, outcome, attempts, latency, reason, _) in found
+        (server, name, format_utc(at), _OUTCOME_NAMES[outcome], _format_latency(latency), attempts, reason)
+        for at, name, (_, outcome, attempts, latency, reason, _) in rows
     )
-    page: Iterable[tuple[object, ...]] = [(*HEADER, *MORE)]
+    page: Iterable[tuple[object, ...]] = [(*HEADER, *OPTIONAL_COLUMNS)]
     while page:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(page)
         click.echo(text.getvalue(), nl=False)
-        page = list(islice(lines, CHUNK))
+        page = list(islice(lines, CHUNK_SIZE))
 
 
-def _milliseconds(latency: int | None) -> str:
+def _format_latency(latency: int | None) -> str:
     return "" if latency is None else f"{latency // 1000}.{latency % 1000:03d}"
 
 
-def _print_json(server: str, start: Millis, end: Millis, found: Iterable[_Found]) -> None:
-    head = json.dumps({"server": server, "start": utc(start), "end": utc(end)}, ensure_ascii=False)
+def _print_json(server: str, start: Millis, end: Millis, rows: Iterable[_CheckResult]) -> None:
+    head = json.dumps({"server": server, "start": format_utc(start), "end": format_utc(end)}, ensure_ascii=False)
     click.echo(f'{head[:-1]}, "results": [', nl=False)
     lines = (
         json.dumps(
             {
                 "check": name,
-                "time": utc(at),
-                "outcome": _OUTCOMES[outcome],
+                "time": format_utc(at),
+                "outcome": _OUTCOME_NAMES[outcome],
                 "attempts": attempts,
                 "latency_seconds": None if latency is None else latency / 1_000_000,
                 "reason": reason,
             },
             ensure_ascii=False,
         )
-        for at, name, (_, outcome, attempts, latency, reason, _) in found
+        for at, name, (_, outcome, attempts, latency, reason, _) in rows
     )
     between = "\n"
-    while page := list(islice(lines, CHUNK)):
+    while page := list(islice(lines, CHUNK_SIZE)):
         click.echo(between + ",\n".join(page), nl=False)
         between = ",\n"
     click.echo("]}")

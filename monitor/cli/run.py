@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.progress import Line
-from monitor.config.loader_process import load_apart
+from monitor.cli.progress import StatusLine
+from monitor.config.loader_process import load_in_process
 from monitor.errors import MonitorError
-from monitor.mail.text import counted
+from monitor.formatting import pluralize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 @click.pass_obj
 def run(app: App) -> None:
     """Run the daemon until SIGTERM; SIGHUP reloads the configuration."""
-    line = Line()
+    line = StatusLine()
     try:
-        line.say(f"reading {app.config_path} ...")
-        config = asyncio.run(_read(app.config_path))
-        line.say(f"starting with {counted(len(config.servers), 'server')} ...")
+        line.show(f"reading {app.config_path} ...")
+        config = asyncio.run(_load_config(app.config_path))
+        line.show(f"starting with {pluralize(len(config.servers), 'server')} ...")
         from monitor import daemon  # noqa: PLC0415 - it was loaded while the configuration was read
 
-        daemon.run(config, os.environ, started=line.clear)
+        daemon.run(config, os.environ, on_started=line.clear)
     except MonitorError:
         line.clear()
         raise
 
 
-async def _read(path: Path) -> Config:
+async def _load_config(path: Path) -> Config:
     """Read the configuration in a process of its own, and load what the daemon is made of meanwhile."""
-    config, _ = await asyncio.gather(load_apart(path), asyncio.to_thread(_load_daemon))
+    config, _ = await asyncio.gather(load_in_process(path), asyncio.to_thread(_load_daemon))
     return config
 
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import support_deadlines as deadlines
-from monitor.cli.app import App, json_option, print_json, print_table, utc
-from monitor.ledger.accounts.status import standings
-from monitor.ledger.claims.claims import waiting
-from monitor.ledger.support.deadlines import promises
-from monitor.mail.text import counted
-from monitor.sla.percentages import percent_text
+from monitor.cli.app import App, format_utc, json_option, print_json, print_table
+from monitor.formatting import pluralize
+from monitor.ledger.accounts.status import server_statuses
+from monitor.ledger.claims.claims import pending_claims
+from monitor.ledger.support.deadlines import read_deadlines
+from monitor.sla.availability import percent_text
 from monitor.store import daemon_lock, daemon_state, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.ledger.accounts.status import ServerStanding
+    from monitor.ledger.accounts.status import ServerStatus
 
 _COLOURS = {"up": "green", "down": "red", "unknown": "yellow", "maintenance": "blue"}
 
@@ -28,20 +28,20 @@ _COLOURS = {"up": "green", "down": "red", "unknown": "yellow", "maintenance": "b
 @click.pass_obj
 def status(app: App, *, as_json: bool) -> None:
     """Show every server and check: state, since when, latency, availability over the rolling window."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
-        found = standings(db, app.context(now), now)
-        overdue = waiting(db, now).overdue
-        promised = promises(db, app.config.terms(now), now)
+        found = server_statuses(db, app.ledger_context(now), now)
+        overdue = pending_claims(db, now).overdue
+        promised = read_deadlines(db, app.config.terms(now), now)
         problems = daemon_state.get(db, "problems") or {}
-        dead = len(outbox.listing(db, "dead"))
-        pending, _ = outbox.pending(db)
+        dead = len(outbox.list_mails(db, "dead"))
+        pending, _ = outbox.pending_summary(db)
     running = daemon_lock.is_held(app.config.data_dir)
     if as_json:
         daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
-        servers = [_record(each) for each in found]
-        late = {"claims_overdue": len(overdue), **deadlines.document(promised)}
-        print_json({"at": utc(now), "daemon": daemon, **late, "servers": servers})
+        servers = [_server_json(each) for each in found]
+        late = {"claims_overdue": len(overdue), **deadlines.deadlines_json(promised)}
+        print_json({"at": format_utc(now), "daemon": daemon, **late, "servers": servers})
         return
     if not running:
         click.secho("The daemon is not running: nothing is being watched.", fg="red")
@@ -49,23 +49,23 @@ def status(app: App, *, as_json: bool) -> None:
         click.secho(text, fg="yellow")
     if dead:
         click.secho(
-            f"{counted(dead, 'mail')} did not reach everybody: see `monitor mail list --state dead`.", fg="yellow"
+            f"{pluralize(dead, 'mail')} did not reach everybody: see `monitor mail list --state dead`.", fg="yellow"
         )
     if overdue:
-        told = counted(len(overdue), "claim waits", "claims wait")
+        told = pluralize(len(overdue), "claim waits", "claims wait")
         numbers = ", ".join(str(claim.id) for claim in overdue)
         so_long = "for an answer longer than 2 business days (6.3)"
         click.secho(f"{told} {so_long}: {numbers}; see `monitor claim list`.", fg="red")
-    deadlines.tell(app, promised)
+    deadlines.print_deadlines(app, promised)
     days = app.config.contract.rolling_days
     print_table(
-        ["server", "check", "state", "since", "latency", counted(days, "day")],
-        (row for each in found for row in _rows(app, each)),
+        ["server", "check", "state", "since", "latency", pluralize(days, "day")],
+        (row for each in found for row in _table_rows(app, each)),
         empty="no servers are configured",
     )
 
 
-def _record(each: ServerStanding) -> dict[str, Any]:
+def _server_json(each: ServerStatus) -> dict[str, Any]:
     return {
         "id": each.server.id,
         "state": str(each.state),
@@ -74,7 +74,7 @@ def _record(each: ServerStanding) -> dict[str, Any]:
                 "name": check.check.key.name,
                 "type": check.check.type,
                 "state": str(check.state),
-                "since": utc(check.since),
+                "since": format_utc(check.since),
                 "latency_seconds": None if check.latency is None else check.latency / 1_000_000,
                 "availability_percent": None if check.availability is None else percent_text(check.availability),
             }
@@ -83,14 +83,14 @@ def _record(each: ServerStanding) -> dict[str, Any]:
     }
 
 
-def _rows(app: App, each: ServerStanding) -> Iterator[list[str]]:
+def _table_rows(app: App, each: ServerStatus) -> Iterator[list[str]]:
     yield [each.server.id, "", click.style(str(each.state), fg=_COLOURS[each.state], bold=True), "", "", ""]
     for check in each.checks:
         yield [
             "",
             f"{check.check.key.name} ({check.check.type})",
             click.style(str(check.state), fg=_COLOURS[check.state]),
-            app.local(check.since),
+            app.format_time(check.since),
             "-" if check.latency is None else f"{check.latency / 1000:.3f} ms",
             "n/a" if check.availability is None else f"{percent_text(check.availability)} %",
         ]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import App, utc
-from monitor.mail.text import counted
+from monitor.cli.app import App, format_utc
+from monitor.formatting import pluralize
 
 if TYPE_CHECKING:
-    from monitor.ledger.support.deadlines import Promises, Waits
+    from monitor.ledger.support.deadlines import PendingDeadlines, SupportDeadlines
 
-_KINDS = (
+_WORDINGS = (
     ("hardware", "part waits", "parts wait", "for its replacement", "for their replacement", "12 hours (5.2.2)"),
     (
         "ticket",
@@ -25,30 +25,30 @@ _KINDS = (
 )
 
 
-def document(promises: Promises) -> dict[str, Any]:
+def deadlines_json(deadlines: SupportDeadlines) -> dict[str, Any]:
     """Give both kinds for programs."""
-    return {"hardware": _counts(promises.hardware), "tickets": _counts(promises.tickets)}
+    return {"hardware": _counts_json(deadlines.hardware), "tickets": _counts_json(deadlines.tickets)}
 
 
-def _counts(waits: Waits) -> dict[str, Any]:
+def _counts_json(pending: PendingDeadlines) -> dict[str, Any]:
     return {
-        "open": len(waits.open),
-        "due_soon": len(waits.due_soon),
-        "overdue": len(waits.overdue),
-        "next_due": utc(waits.next_due),
+        "open": len(pending.open),
+        "due_soon": len(pending.due_soon),
+        "overdue": len(pending.overdue),
+        "next_due": format_utc(pending.next_due),
     }
 
 
-def tell(app: App, promises: Promises) -> None:
+def print_deadlines(app: App, deadlines: SupportDeadlines) -> None:
     """Print what is overdue, and what will be soon; nothing where all is well."""
-    for kind, waits in zip(_KINDS, (promises.hardware, promises.tickets), strict=True):
+    for kind, waits in zip(_WORDINGS, (deadlines.hardware, deadlines.tickets), strict=True):
         name, one, several, for_one, for_several, limit = kind
         see = f"see `monitor {name} list`"
         for numbers, colour, when in (
             (waits.overdue, "red", f"longer than {limit}"),
-            (waits.due_soon, "yellow", f"and is due soon, the next at {app.local(waits.next_due)}"),
+            (waits.due_soon, "yellow", f"and is due soon, the next at {app.format_time(waits.next_due)}"),
         ):
             if numbers:
-                who = counted(len(numbers), f"{one} {for_one}", f"{several} {for_several}")
+                who = pluralize(len(numbers), f"{one} {for_one}", f"{several} {for_several}")
                 named = ", ".join(map(str, numbers))
                 click.secho(f"{who} {when}: {named}; {see}.", fg=colour)

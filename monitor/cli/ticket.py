@@ -6,23 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.app import NUMBER, App, human, json_option, print_json, print_table, seconds, utc
-from monitor.cli.csv_input import BadLines, opened
-from monitor.cli.ticket_csv import CHANNELS, lines
+from monitor.cli.app import (
+    RECORD_NUMBER,
+    App,
+    format_duration,
+    format_utc,
+    json_option,
+    print_json,
+    print_table,
+    to_seconds,
+)
+from monitor.cli.csv_input import BadLines, open_csv
+from monitor.cli.ticket_csv import CHANNELS, read_ticket_rows
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
+from monitor.formatting import pluralize
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.support import tickets as books
-from monitor.ledger.support.ticket_import import Clashes, take_in
-from monitor.ledger.terms import versions
-from monitor.mail.text import counted
-from monitor.sla.segments import terms_at
-from monitor.sla.tickets import CLAUSE, Channel, reachable
+from monitor.ledger.support.ticket_import import TicketConflicts, import_tickets
+from monitor.ledger.terms import terms_versions
+from monitor.sla.terms import terms_at
+from monitor.sla.tickets import CLAUSE, Channel, channel_available
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.sla.tickets import Clock, Ticket
+    from monitor.sla.tickets import ResponseClock, Ticket
 
 
 @click.group()
@@ -47,28 +56,28 @@ def open_(
     """Record that a ticket was opened. Prints its id."""
     if reference is not None and not reference.strip():
         raise InputError("--reference: say more than nothing")
-    opened_at = app.time(at, "--at") if at is not None else None
-    with app.writing() as db:
+    opened_at = app.parse_time(at, "--at") if at is not None else None
+    with app.open_for_writing() as db:
         now = app.now(db)
-        known = versions(db, now, app.config.terms(now))
+        known = terms_versions(db, now, app.config.terms(now))
         made = books.open_ticket(db, known, subscription, channel, reference, opened_at, now)
-        shown = _document(*_clock(app, db, made, now)) if as_json else None
-    _print(made, shown)
+        shown = _ticket_json(*_response_clock(app, db, made, now)) if as_json else None
+    _print_ticket(made, shown)
 
 
 @ticket.command()
-@click.argument("number", metavar="ID", type=NUMBER)
+@click.argument("number", metavar="ID", type=RECORD_NUMBER)
 @click.option("--at", metavar="T", help="When somebody answered first; now unless given.")
 @json_option
 @click.pass_obj
 def responded(app: App, *, number: int, at: str | None, as_json: bool) -> None:
     """Record the first answer of a human. Prints the ticket's id. Exactly at the limit is in time."""
-    responded_at = app.time(at, "--at") if at is not None else None
-    with app.writing() as db:
+    responded_at = app.parse_time(at, "--at") if at is not None else None
+    with app.open_for_writing() as db:
         now = app.now(db)
-        made = books.responded(db, app.zone, number, responded_at, now)
-        shown = _document(*_clock(app, db, made, now)) if as_json else None
-    _print(made, shown)
+        made = books.record_first_response(db, app.timezone, number, responded_at, now)
+        shown = _ticket_json(*_response_clock(app, db, made, now)) if as_json else None
+    _print_ticket(made, shown)
 
 
 @ticket.command("list")
@@ -77,13 +86,13 @@ def responded(app: App, *, number: int, at: str | None, as_json: bool) -> None:
 @click.pass_obj
 def listing(app: App, *, only_open: bool, as_json: bool) -> None:
     """List tickets, with the time that counts, until when an answer is due, and whether it came in time."""
-    with app.reading() as db:
+    with app.open_for_reading() as db:
         now = app.now(db)
         asked = [each for each in books.tickets(db) if not only_open or each.responded_at is None]
-        known = Books(db, now, app.config.terms(now))
-        found = books.clocks(known, asked)
+        known = LedgerView(db, now, app.config.terms(now))
+        found = books.response_clocks(known, asked)
     if as_json:
-        print_json({"tickets": [_document(known, clock) for clock in found]})
+        print_json({"tickets": [_ticket_json(known, clock) for clock in found]})
         return
     print_table(
         ["id", "reference", "subscription", "level", "channel", "opened", "due", "answered", "counted", "state"],
@@ -94,11 +103,11 @@ def listing(app: App, *, only_open: bool, as_json: bool) -> None:
                 clock.ticket.subscription,
                 clock.ticket.level,
                 clock.ticket.channel,
-                app.local(clock.ticket.opened_at),
-                app.local(clock.due),
-                app.local(clock.ticket.responded_at),
-                human(clock.took // 1000 * 1000),
-                _standing(clock),
+                app.format_time(clock.ticket.opened_at),
+                app.format_time(clock.due),
+                app.format_time(clock.ticket.responded_at),
+                format_duration(clock.elapsed // 1000 * 1000),
+                _format_state(clock),
             ]
             for clock in found
         ),
@@ -118,47 +127,47 @@ def import_(app: App, *, file: str, as_json: bool) -> None:
     is nothing new; one that says something else is a fault. A file is taken whole or not at all.
     """
     bad, current = BadLines(), app.config.terms
-    with opened(file) as stream, app.writing() as db:
+    with open_csv(file) as stream, app.open_for_writing() as db:
         now = app.now(db)
-        read = list(lines(stream, versions(db, now, current(now)), now, bad))
+        read = list(read_ticket_rows(stream, terms_versions(db, now, current(now)), now, bad))
         try:
-            new, answered = take_in(db, read, now)
-        except Clashes as clashes:
-            bad.add_all(clashes.found, len(clashes.found))
+            new, answered = import_tickets(db, read, now)
+        except TicketConflicts as clashes:
+            bad.add_all(clashes.conflicts, len(clashes.conflicts))
         bad.raise_any()
     if as_json:
         print_json({"lines": len(read), "new": new, "responded": answered})
     else:
         click.echo(
-            f"{counted(new, 'new ticket')} and {counted(answered, 'new answer')} of {counted(len(read), 'line')}"
+            f"{pluralize(new, 'new ticket')} and {pluralize(answered, 'new answer')} of {pluralize(len(read), 'line')}"
         )
 
 
-def _standing(clock: Clock) -> str:
-    if clock.ticket.promise is None:
+def _format_state(clock: ResponseClock) -> str:
+    if clock.ticket.response_limit is None:
         return f"{clock.ticket.state}, nothing is promised by {clock.ticket.channel}"
     if clock.ticket.responded_at is not None:
-        return f"missed ({CLAUSE})" if clock.missed else "in time"
+        return f"missed ({CLAUSE})" if clock.breached else "in time"
     if clock.overdue:
         return f"overdue ({CLAUSE})"
     return "open, due soon" if clock.due_soon else "open"
 
 
-def _clock(app: App, db: Database, made: Ticket, now: Millis) -> tuple[Books, Clock]:
-    known = Books(db, now, app.config.terms(now))
-    return known, books.clocks(known, [made])[0]
+def _response_clock(app: App, db: Database, ticket: Ticket, now: Millis) -> tuple[LedgerView, ResponseClock]:
+    known = LedgerView(db, now, app.config.terms(now))
+    return known, books.response_clocks(known, [ticket])[0]
 
 
-def _print(made: Ticket, shown: dict[str, Any] | None) -> None:
-    if shown is None:
-        click.echo(made.id)
+def _print_ticket(ticket: Ticket, document: dict[str, Any] | None) -> None:
+    if document is None:
+        click.echo(ticket.id)
     else:
-        print_json(shown)
+        print_json(document)
 
 
-def _document(known: Books, clock: Clock) -> dict[str, Any]:
+def _ticket_json(ledger: LedgerView, clock: ResponseClock) -> dict[str, Any]:
     one = clock.ticket
-    zone = terms_at(known.versions, one.opened_at).timezone
+    zone = terms_at(ledger.versions, one.opened_at).timezone
     return {
         "id": one.id,
         "reference": one.reference,
@@ -166,18 +175,18 @@ def _document(known: Books, clock: Clock) -> dict[str, Any]:
         "channel": one.channel,
         "level": one.level,
         "state": str(one.state),
-        "opened_at": utc(one.opened_at),
-        "responded_at": utc(one.responded_at),
-        "limit_seconds": None if one.promise is None else seconds(one.promise),
-        "due": utc(clock.due),
-        "took_seconds": seconds(clock.took),
-        "not_counted_seconds": seconds(clock.paused),
+        "opened_at": format_utc(one.opened_at),
+        "responded_at": format_utc(one.responded_at),
+        "limit_seconds": None if one.response_limit is None else to_seconds(one.response_limit),
+        "due": format_utc(clock.due),
+        "took_seconds": to_seconds(clock.elapsed),
+        "not_counted_seconds": to_seconds(clock.paused),
         "in_time": clock.in_time,
         "overdue": clock.overdue,
         "due_soon": clock.due_soon,
-        "within_hours": reachable(one.level, one.channel, one.opened_at, zone),
+        "within_hours": channel_available(one.level, one.channel, one.opened_at, zone),
         "clause": CLAUSE,
         "imported": one.imported,
-        "recorded_at": utc(one.recorded_at),
+        "recorded_at": format_utc(one.recorded_at),
         "recorded_by": one.recorded_by,
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO, get_args
 
-from monitor.cli.app import moment
-from monitor.cli.csv_input import BadLines, quoted, rows
-from monitor.ledger.subscribed import agreed_at, why_not
-from monitor.ledger.support.ticket_import import Line
+from monitor.cli.app import parse_timestamp
+from monitor.cli.csv_input import BadLines, quote_value, read_rows
+from monitor.ledger.support.ticket_import import TicketRow
+from monitor.ledger.terms import absence_reason, subscription_terms_at
 from monitor.sla.tickets import Channel
 
 if TYPE_CHECKING:
@@ -18,43 +18,47 @@ if TYPE_CHECKING:
 
 HEADER = ["ticket", "subscription", "channel", "opened", "responded"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
-LONGEST = 200
+MAX_NAME_LENGTH = 200
 """Characters of a ticket's name."""
 
 
-def lines(stream: TextIO, known: Sequence[Terms], now: Millis, bad: BadLines) -> Iterator[Line]:
+def read_ticket_rows(
+    stream: TextIO, versions: Sequence[Terms], now: Millis, bad_lines: BadLines
+) -> Iterator[TicketRow]:
     """Read line after line; bad ones are noted and left out. Raises InputError where the header is another."""
-    for number, row in rows(stream, HEADER, bad):
+    for number, row in read_rows(stream, HEADER, bad_lines):
         try:
-            yield _line(number, row, known, now)
+            yield _parse_row(number, row, versions, now)
         except ValueError as fault:
-            bad.add(number, str(fault))
+            bad_lines.add(number, str(fault))
 
 
-def _line(number: int, row: list[str], known: Sequence[Terms], now: Millis) -> Line:
+def _parse_row(number: int, row: list[str], versions: Sequence[Terms], now: Millis) -> TicketRow:
     """Read one line. Raises ValueError with the column, the value and the reason."""
     ticket, subscription, name, opened, responded = row
     ticket = ticket.strip()
-    if not ticket or not ticket.isprintable() or len(ticket) > LONGEST:
-        raise ValueError(f"ticket {quoted(ticket)}: must be one line of text, 1 to {LONGEST} characters")
+    if not ticket or not ticket.isprintable() or len(ticket) > MAX_NAME_LENGTH:
+        raise ValueError(f"ticket {quote_value(ticket)}: must be one line of text, 1 to {MAX_NAME_LENGTH} characters")
     channel = next((each for each in CHANNELS if each == name), None)
     if channel is None:
-        raise ValueError(f"channel {quoted(name)}: must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}")
-    opened_at = _time("opened", opened, now)
-    agreed = agreed_at(known, subscription, opened_at)
+        raise ValueError(f"channel {quote_value(name)}: must be {', '.join(CHANNELS[:-1])} or {CHANNELS[-1]}")
+    opened_at = _parse_time("opened", opened, now)
+    agreed = subscription_terms_at(versions, subscription, opened_at)
     if agreed is None:
-        raise ValueError(f"subscription {quoted(subscription)}: {why_not(known, subscription, opened_at)}")
-    responded_at = _time("responded", responded, now) if responded else None
+        raise ValueError(
+            f"subscription {quote_value(subscription)}: {absence_reason(versions, subscription, opened_at)}"
+        )
+    responded_at = _parse_time("responded", responded, now) if responded else None
     if responded_at is not None and responded_at < opened_at:
-        raise ValueError(f"responded {quoted(responded)}: lies before it was opened")
-    return Line(number, ticket, subscription, channel, agreed.level, opened_at, responded_at)
+        raise ValueError(f"responded {quote_value(responded)}: lies before it was opened")
+    return TicketRow(number, ticket, subscription, channel, agreed.level, opened_at, responded_at)
 
 
-def _time(column: str, text: str, now: Millis) -> Millis:
+def _parse_time(column: str, text: str, now: Millis) -> Millis:
     try:
-        at = moment(text)
+        at = parse_timestamp(text)
     except ValueError as error:
-        raise ValueError(f"{column} {quoted(text)}: {error}") from None
+        raise ValueError(f"{column} {quote_value(text)}: {error}") from None
     if at > now:
-        raise ValueError(f"{column} {quoted(text)}: lies in the future")
+        raise ValueError(f"{column} {quote_value(text)}: lies in the future")
     return at

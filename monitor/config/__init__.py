@@ -11,7 +11,7 @@ Looking to add a key? Start in ``tables.py``. A check type? It needs no change h
 ``references.py``.
 """
 
-from monitor.config.dump import document, show, summary
+from monitor.config.dump import config_document, config_summary, dump_toml
 from monitor.config.load import load
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
 
@@ -21,8 +21,8 @@ __all__ = [
     "EmailSettings",
     "MonitorSettings",
     "WebSettings",
-    "document",
+    "config_document",
     "load",
-    "show",
-    "summary",
+    "dump_toml",
+    "config_summary",
 ]

@@ -8,41 +8,41 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.services import SERVICE
-from monitor.config.toml_writer import table_lines
-from monitor.config.validators import seconds_text
+from monitor.config.entries import SERVICE
+from monitor.config.toml_writer import format_table
+from monitor.config.validators import format_seconds
 from monitor.model import PING
-from monitor.sla.support_levels import LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
     from monitor.config.settings import Config
     from monitor.model import Check, Customer, Millis, Server, Subscription
 
 
-def show(config: Config) -> str:
+def dump_toml(config: Config) -> str:
     """Return the whole configuration as one TOML file, every default filled in, paths absolute, no secrets.
 
     It loads to an equal configuration, wherever it is put.
     """
     lines: list[str] = []
-    for name, table in document(config).items():
+    for name, table in config_document(config).items():
         if isinstance(table, dict):
-            lines += table_lines(f"[{name}]", table)
+            lines += format_table(f"[{name}]", table)
             continue
         for entry in table:
-            lines += table_lines(f"[[{name}]]", entry)
+            lines += format_table(f"[[{name}]]", entry)
             for service in entry.get(SERVICE, ()):
-                lines += table_lines(f"[[{name}.{SERVICE}]]", service)
+                lines += format_table(f"[[{name}.{SERVICE}]]", service)
     return "\n".join(lines)
 
 
-def document(config: Config) -> dict[str, Any]:
+def config_document(config: Config) -> dict[str, Any]:
     """Return the configuration as the tables of a TOML file; None where an optional key of a single table is not set.
 
     Values are those of TOML, with Decimal for seconds that are not whole; days are ``datetime.date``.
     """
     return {
-        "monitor": _monitor(config),
+        "monitor": _monitor_table(config),
         "contract": {
             "timezone": config.contract.timezone,
             "rounding": config.contract.rounding,
@@ -53,14 +53,14 @@ def document(config: Config) -> dict[str, Any]:
             "operator_emails": list(config.contract.operator_emails),
         },
         "web": {"listen": str(config.web.listen), "public_url": config.web.public_url},
-        "email": _email(config),
-        "customer": [_customer(customer) for customer in config.customers],
-        "server": [_server(server) for server in config.servers],
-        "subscription": [_subscription(subscription) for subscription in config.subscriptions],
+        "email": _email_table(config),
+        "customer": [_customer_table(customer) for customer in config.customers],
+        "server": [_server_table(server) for server in config.servers],
+        "subscription": [_subscription_table(subscription) for subscription in config.subscriptions],
     }
 
 
-def summary(config: Config) -> dict[str, Any]:
+def config_summary(config: Config) -> dict[str, Any]:
     """Return how many customers, servers, subscriptions and checks there are, and checks by type."""
     types = Counter(check.type for server in config.servers for check in server.checks)
     return {
@@ -72,19 +72,19 @@ def summary(config: Config) -> dict[str, Any]:
     }
 
 
-def _monitor(config: Config) -> dict[str, Any]:
+def _monitor_table(config: Config) -> dict[str, Any]:
     settings = config.monitor
     return {
         "data_dir": str(config.data_dir),
-        "interval": _seconds(settings.interval),
-        "timeout": _seconds(settings.timeout),
+        "interval": _toml_seconds(settings.interval),
+        "timeout": _toml_seconds(settings.timeout),
         "retries": settings.retries,
-        "retry_wait": _seconds(settings.retry_wait),
+        "retry_wait": _toml_seconds(settings.retry_wait),
         "canaries": list(config.canaries),
     }
 
 
-def _email(config: Config) -> dict[str, Any]:
+def _email_table(config: Config) -> dict[str, Any]:
     settings = config.email
     return {
         "transport": settings.transport,
@@ -97,7 +97,7 @@ def _email(config: Config) -> dict[str, Any]:
     }
 
 
-def _customer(customer: Customer) -> dict[str, Any]:
+def _customer_table(customer: Customer) -> dict[str, Any]:
     return {
         "id": customer.id,
         "name": customer.name,
@@ -106,23 +106,23 @@ def _customer(customer: Customer) -> dict[str, Any]:
     }
 
 
-def _server(server: Server) -> dict[str, Any]:
+def _server_table(server: Server) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": server.id, "address": server.address, "level": server.level}
     if server.parent is not None:
         entry["parent"] = server.parent
-    if LEVELS[server.level].monitored:
-        entry["reach"] = _reach(server.checks[0])
-    services = [_service(check) for check in server.checks if check.key.name != PING]
+    if SUPPORT_LEVELS[server.level].monitored:
+        entry["reach"] = _reach_value(server.checks[0])
+    services = [_service_table(check) for check in server.checks if check.key.name != PING]
     return {**entry, SERVICE: services} if services else entry
 
 
-def _reach(check: Check) -> str:
+def _reach_value(check: Check) -> str:
     # a port is what reaching by TCP has and ICMP has not
     port = getattr(check.settings, "port", None)
     return check.type if port is None else f"{check.type}:{port}"
 
 
-def _service(check: Check) -> dict[str, Any]:
+def _service_table(check: Check) -> dict[str, Any]:
     settings: Any = check.settings
     entry: dict[str, Any] = {"name": check.key.name, "type": check.type}
     for field in fields(settings):
@@ -132,11 +132,11 @@ def _service(check: Check) -> dict[str, Any]:
     return entry
 
 
-def _subscription(subscription: Subscription) -> dict[str, Any]:
+def _subscription_table(subscription: Subscription) -> dict[str, Any]:
     entry = {field.name: getattr(subscription, field.name) for field in fields(subscription)}
     entry["fee"] = None if subscription.fee is None else str(subscription.fee)
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _seconds(length: Millis) -> int | Decimal:
-    return length // 1000 if length % 1000 == 0 else Decimal(seconds_text(length))
+def _toml_seconds(length: Millis) -> int | Decimal:
+    return length // 1000 if length % 1000 == 0 else Decimal(format_seconds(length))

@@ -2,167 +2,323 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
-from monitor.config.decode import Values, read_table
-from monitor.config.faults import MISSING, Faults, Place, Refused
-from monitor.config.schema import CUSTOMER, SERVER, SUBSCRIPTION
-from monitor.config.services import SERVICE, CheckType, reachability, read_service
-from monitor.config.toml_writer import shown
-from monitor.config.validators import identifier
-from monitor.mail.text import counted
-from monitor.model import Check, CheckKey, Customer, Server, Subscription
-from monitor.sla.support_levels import LEVELS
+from monitor.config.decode import REQUIRED, DecodedTable, Key, decode_table
+from monitor.config.faults import MISSING, Faults, Location, ValueRejected, unknown_name_message
+from monitor.config.schema import CUSTOMER_KEYS, SERVER_KEYS, SUBSCRIPTION_KEYS
+from monitor.config.toml_writer import format_redacted
+from monitor.config.validators import Validator, boolean, choice, identifier, list_of, path
+from monitor.formatting import pluralize
+from monitor.model import PING, Check, CheckKey, Customer, Server, Subscription
+from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from dataclasses import Field
 
-    from monitor.config.decode import Key
-    from monitor.config.files import Source
+    from monitor.config.files import ConfigFile
+
+
+# FOLDED monitor.config.entries: The services of a server: each check type brings keys of its own, declared by the fields of its settings.
+
+SERVICE: Final = "service"
+
+
+class HasSettings(Protocol):
+    """As much of a check type as its keys hang on."""
+
+    @property
+    def settings(self) -> type:
+        """Its frozen dataclass of settings."""
+
+
+def _service_name(value: object) -> str:
+    if value == PING:
+        raise ValueRejected(f'another name: "{PING}" is what the reachability check is called')
+    return identifier(value)
+
+
+SERVICE_NAME_KEY: Final = Key("name", _service_name)
+
+
+def service_keys(types: Mapping[str, HasSettings], name: str, folder: Path) -> tuple[Key, ...]:
+    """Return every key of a service of that type; paths are relative to ``folder``."""
+    return (SERVICE_NAME_KEY, Key("type", choice(*types)), *_settings_keys(types[name].settings, folder))
+
+
+def decode_service(
+    table: Mapping[str, object], address: str, location: Location, types: Mapping[str, HasSettings], faults: Faults
+) -> Mapping[str, Any]:
+    """Read one ``[[server.service]]`` and return what is right of ``name``, ``type`` and ``settings``.
+
+    ``address`` is that of the server; empty where that is not known.
+    """
+    given = table.get("type")
+    if not isinstance(given, str) or given not in types:
+        # without a type nothing else of it can be judged
+        rest = {name: table[name] for name in ("name", "type") if name in table}
+        found = decode_table(rest, (SERVICE_NAME_KEY, Key("type", _check_type_validator(types))), location, faults)
+        return found.valid
+    folder = Path(location.file).parent
+    before = len(faults)
+    found = decode_table(table, service_keys(types, given, folder), location, faults)
+    if len(faults) > before:
+        return {name: found[name] for name in ("name", "type") if found.has(name)}
+    settings = types[given].settings(
+        **{name: value for name, value in found.valid.items() if name not in ("name", "type")}
+    )
+    if wrong := _validate_settings(settings, address):
+        key, allowed = wrong
+        faults.add(location, key, format_redacted(table[key], key) if key in table else MISSING, allowed)
+    return {"name": found["name"], "type": given, "settings": settings}
+
+
+def _validate_settings(settings: object, address: str) -> tuple[str, str] | None:
+    """Ask a type whether its keys fit each other: the one that does not, and what is allowed."""
+    judge: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "together", None)
+    return judge(address) if judge else None
+
+
+def reachability_check(server: str, reach: str, types: Mapping[str, HasSettings]) -> Check:
+    """Return the check ``ping``: by ICMP, or by the TCP port that ``reach`` names."""
+    name, _, port = reach.partition(":")
+    settings = types[name].settings(port=int(port)) if port else types[name].settings()
+    return Check(CheckKey(server, PING), name, settings)
+
+
+def _check_type_validator(types: Mapping[str, HasSettings]) -> Validator:
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            raise ValueRejected(unknown_name_message(value, types, "check type"))
+        return choice(*types)(value)
+
+    return read
+
+
+@lru_cache
+def _settings_keys(settings: type, folder: Path) -> tuple[Key, ...]:
+    hints = get_type_hints(settings)
+    return tuple(_settings_key(field, hints[field.name], folder) for field in fields(settings) if field.init)
+
+
+def _settings_key(field: Field[Any], hint: object, folder: Path) -> Key:
+    default = field.default
+    if default is NO_DEFAULT:
+        default = REQUIRED if field.default_factory is NO_DEFAULT else field.default_factory()
+    return Key(
+        field.name, _with_check(_validator_for(hint, folder), field.metadata.get("check"), field.metadata), default
+    )
+
+
+def _with_check(validator: Validator, check: Callable[[Any], bool] | None, metadata: Mapping[str, Any]) -> Validator:
+    """Return the kind that also asks the check type itself, and says what it allows in its own words."""
+
+    def read(value: object) -> object:
+        try:
+            result = validator(value)
+            passed = check is None or check(result)
+        except ValueRejected as refused:
+            raise ValueRejected(metadata.get("allowed", refused.allowed), refused.bad_items) from None
+        except ValueError:
+            passed = False
+        if not passed:
+            raise ValueRejected(metadata.get("allowed", "another value"))
+        return result
+
+    return read
+
+
+def _validator_for(hint: object, folder: Path) -> Validator:
+    """Return how a value of a type hint is read; raises TypeError for a hint that no key can have."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    if get_origin(hint) is Literal:
+        return _literal_validator(get_args(hint))
+    if get_origin(hint) is tuple:
+        item, _ = get_args(hint)
+        return list_of(_validator_for(item, folder), "values")
+    simple: dict[object, Validator] = {str: _string, int: _integer, bool: boolean, Path: _path_validator(folder)}
+    if hint not in simple:
+        raise TypeError(f"no key of a check type can be {hint!r}")
+    return simple[hint]
+
+
+def _literal_validator(words: tuple[str, ...]) -> Validator:
+    """Return the kind that is one of a few words; one of digits alone may stand there as a number."""
+    one = choice(*words)
+    return lambda value: one(str(value) if type(value) is int and str(value) in words else value)
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueRejected("a text in quotes")
+    return value
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueRejected("a whole number")
+    return value
+
+
+def _path_validator(folder: Path) -> Validator:
+    def read(value: object) -> Path:
+        return (folder / str(path(value))).absolute()
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DecodedEntry:
     """One customer, server or subscription as far as it could be read."""
 
-    values: Values
-    given_id: object
+    values: DecodedTable
+    raw_id: object
     """What stands as its id, right or wrong: a reference to it is then not dangling."""
     services: tuple[Mapping[str, Any], ...] = ()
-    services_whole: bool = True
+    all_services_valid: bool = True
     """Whether every service could be read."""
 
     @property
-    def place(self) -> Place:
+    def location(self) -> Location:
         """Where it stands."""
-        return self.values.place
+        return self.values.location
 
 
 @dataclass(slots=True)
-class Entries:
+class DecodedEntries:
     """Everything that stands more than once, in the order of the files."""
 
-    customers: list[Entry] = field(default_factory=list)
-    servers: list[Entry] = field(default_factory=list)
-    subscriptions: list[Entry] = field(default_factory=list)
+    customers: list[DecodedEntry] = field(default_factory=list)
+    servers: list[DecodedEntry] = field(default_factory=list)
+    subscriptions: list[DecodedEntry] = field(default_factory=list)
 
 
-def read_entries(sources: Iterable[Source], types: Mapping[str, CheckType], faults: Faults) -> Entries:
+def decode_entries(sources: Iterable[ConfigFile], types: Mapping[str, HasSettings], faults: Faults) -> DecodedEntries:
     """Read every customer, server and subscription, noting all faults that lie in one of them alone."""
-    entries = Entries()
+    entries = DecodedEntries()
     for source in sources:
-        for place, table in _tables(source.tables, "customer", Place(source.name), faults):
-            entries.customers.append(_read(table, CUSTOMER, place, faults))
-        for place, table in _tables(source.tables, "server", Place(source.name), faults):
-            entries.servers.append(_read_server(table, place, types, faults))
-        for place, table in _tables(source.tables, "subscription", Place(source.name), faults):
-            entries.subscriptions.append(_read_subscription(table, place, faults))
+        for place, table in _iter_tables(source.tables, "customer", Location(source.name), faults):
+            entries.customers.append(_decode_entry(table, CUSTOMER_KEYS, place, faults))
+        for place, table in _iter_tables(source.tables, "server", Location(source.name), faults):
+            entries.servers.append(_decode_server(table, place, types, faults))
+        for place, table in _iter_tables(source.tables, "subscription", Location(source.name), faults):
+            entries.subscriptions.append(_decode_subscription(table, place, faults))
     for several in (entries.customers, entries.servers, entries.subscriptions):
-        _check_ids(several, faults)
+        _check_unique_ids(several, faults)
     return entries
 
 
-def customer(entry: Entry) -> Customer:
+def build_customer(entry: DecodedEntry) -> Customer:
     """Return the customer; every value is right by now."""
-    return Customer(**entry.values.known)
+    return Customer(**entry.values.valid)
 
 
-def server(entry: Entry, types: Mapping[str, CheckType]) -> Server:
+def build_server(entry: DecodedEntry, types: Mapping[str, HasSettings]) -> Server:
     """Return the server with its checks, the reachability check first; none on level 1."""
     values = entry.values
     checks: list[Check] = []
-    if LEVELS[values["level"]].monitored:
-        checks.append(reachability(values["id"], values["reach"], types))
+    if SUPPORT_LEVELS[values["level"]].monitored:
+        checks.append(reachability_check(values["id"], values["reach"], types))
     checks += [Check(CheckKey(values["id"], one["name"]), one["type"], one["settings"]) for one in entry.services]
     return Server(values["id"], values["address"], values["level"], values["parent"], tuple(checks))
 
 
-def subscription(entry: Entry) -> Subscription:
+def build_subscription(entry: DecodedEntry) -> Subscription:
     """Return the subscription; every value is right by now."""
-    return Subscription(**entry.values.known)
+    return Subscription(**entry.values.valid)
 
 
-def _tables(
-    tables: Mapping[str, object], kind: str, place: Place, faults: Faults, key: str = "id"
-) -> Iterator[tuple[Place, Mapping[str, object]]]:
+def _iter_tables(
+    tables: Mapping[str, object], table_name: str, location: Location, faults: Faults, name_key: str = "id"
+) -> Iterator[tuple[Location, Mapping[str, object]]]:
     """Yield every table of a kind with its place: by its id (or name) where it has a usable one, else by its number."""
-    given = tables.get(kind, [])
-    header = f"[[{kind}]]" if key == "id" else f"[[server.{kind}]]"
+    given = tables.get(table_name, [])
+    header = f"[[{table_name}]]" if name_key == "id" else f"[[server.{table_name}]]"
     if not isinstance(given, list):
-        faults.add(place, kind, shown(given), f"tables of their own, each under {header} in double brackets")
+        faults.add(
+            location, table_name, format_redacted(given), f"tables of their own, each under {header} in double brackets"
+        )
         return
     for number, table in enumerate(given, 1):
         if not isinstance(table, dict):
-            faults.add(place, kind, shown(table), f"a table under {header}")
+            faults.add(location, table_name, format_redacted(table), f"a table under {header}")
             continue
-        prefix = f"{place.table} " if place.table else ""
+        prefix = f"{location.table} " if location.table else ""
         try:
-            name = identifier(table.get(key))
-        except Refused:
+            name = identifier(table.get(name_key))
+        except ValueRejected:
             name = f"#{number}"
-        yield Place(place.file, f"{prefix}{kind} {name}"), table
+        yield Location(location.file, f"{prefix}{table_name} {name}"), table
 
 
-def _read(
-    table: Mapping[str, object], keys: Sequence[Key], place: Place, faults: Faults, tables: Sequence[str] = ()
-) -> Entry:
-    return Entry(read_table(table, keys, place, faults, tables), table.get("id"))
+def _decode_entry(
+    table: Mapping[str, object], keys: Sequence[Key], location: Location, faults: Faults, extra_keys: Sequence[str] = ()
+) -> DecodedEntry:
+    return DecodedEntry(decode_table(table, keys, location, faults, extra_keys), table.get("id"))
 
 
-def _read_server(table: Mapping[str, object], place: Place, types: Mapping[str, CheckType], faults: Faults) -> Entry:
-    values = read_table(table, SERVER, place, faults, (SERVICE,))
+def _decode_server(
+    table: Mapping[str, object], location: Location, types: Mapping[str, HasSettings], faults: Faults
+) -> DecodedEntry:
+    values = decode_table(table, SERVER_KEYS, location, faults, (SERVICE,))
     before = len(faults)
     services: list[Mapping[str, Any]] = []
     first: set[str] = set()
-    for where, service in _tables(table, SERVICE, place, faults, key="name"):
-        found = read_service(service, values.get("address") or "", where, types, faults)
+    for where, service in _iter_tables(table, SERVICE, location, faults, name_key="name"):
+        found = decode_service(service, values.get("address") or "", where, types, faults)
         services.append(found)
         name = found.get("name")
         if name in first:
-            faults.add(where, "name", shown(name), "a name of its own: another service of this server has it")
+            faults.add(where, "name", format_redacted(name), "a name of its own: another service of this server has it")
         elif name:
             first.add(name)
     whole = len(faults) == before
     if values.has("level"):
-        _check_level(values["level"], len(services), place, faults)
-    return Entry(values, table.get("id"), tuple(services), whole)
+        _check_service_count(values["level"], len(services), location, faults)
+    return DecodedEntry(values, table.get("id"), tuple(services), whole)
 
 
-def _check_level(level: int, services: int, place: Place, faults: Faults) -> None:
+def _check_service_count(level: int, services: int, location: Location, faults: Faults) -> None:
     """Note services beyond those that the server's level includes (8.1)."""
-    included = LEVELS[level].services
+    included = SUPPORT_LEVELS[level].services
     if services <= included:
         return
-    table = ", ".join(f"level {number} {terms.monitoring}" for number, terms in LEVELS.items())
-    enough = [number for number, terms in LEVELS.items() if terms.services >= services]
+    table = ", ".join(f"level {number} {terms.monitoring}" for number, terms in SUPPORT_LEVELS.items())
+    enough = [number for number, terms in SUPPORT_LEVELS.items() if terms.services >= services]
     remedy = f"take out {services - included}" + (f" or raise the level to {enough[0]}" if enough else "")
-    several = counted(services, "service")
-    faults.add(place, SERVICE, several, f"more than level {level} includes (table 8.1: {table}); {remedy}")
+    several = pluralize(services, "service")
+    faults.add(location, SERVICE, several, f"more than level {level} includes (table 8.1: {table}); {remedy}")
 
 
-def _read_subscription(table: Mapping[str, object], place: Place, faults: Faults) -> Entry:
-    entry = _read(table, SUBSCRIPTION, place, faults)
+def _decode_subscription(table: Mapping[str, object], location: Location, faults: Faults) -> DecodedEntry:
+    entry = _decode_entry(table, SUBSCRIPTION_KEYS, location, faults)
     values = entry.values
     if "fee" in table and "currency" not in table:
-        faults.add(place, "currency", MISSING, 'the currency of the fee, such as "USD"')
+        faults.add(location, "currency", MISSING, 'the currency of the fee, such as "USD"')
     if "currency" in table and "fee" not in table:
-        faults.add(place, "fee", MISSING, f"the fee in {values.get('currency') or 'that currency'}, or no currency")
+        faults.add(location, "fee", MISSING, f"the fee in {values.get('currency') or 'that currency'}, or no currency")
     start, end = values.get("start"), values.get("end")
     if start and end and end < start:
-        faults.add(place, "end", shown(end), f"the last day, not before the first, {start}")
+        faults.add(location, "end", format_redacted(end), f"the last day, not before the first, {start}")
     return entry
 
 
-def _check_ids(entries: Iterable[Entry], faults: Faults) -> None:
+def _check_unique_ids(entries: Iterable[DecodedEntry], faults: Faults) -> None:
     """Note every id that something before it has, naming both files."""
-    first: dict[str, Place] = {}
+    first: dict[str, Location] = {}
     for entry in entries:
         given = entry.values.get("id")
         if given is None:
             continue
         if given in first:
-            where = "this file" if first[given].file == entry.place.file else first[given].file
-            faults.add(entry.place, "id", shown(given), f"an id of its own: {where} has it already")
+            where = "this file" if first[given].file == entry.location.file else first[given].file
+            faults.add(entry.location, "id", format_redacted(given), f"an id of its own: {where} has it already")
         else:
-            first[given] = entry.place
+            first[given] = entry.location

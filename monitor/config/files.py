@@ -8,8 +8,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from monitor.config.faults import MISSING, Faults, Place, Refused
-from monitor.config.toml_writer import shown
+from monitor.config.faults import MISSING, Faults, Location, ValueRejected
+from monitor.config.toml_writer import format_redacted
 from monitor.config.validators import list_of, path
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INCLUDE: Final = "include"
-read_include = list_of(path, "paths or patterns")
+validate_include = list_of(path, "paths or patterns")
 
-_LINE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+_TOML_ERROR_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ConfigFile:
     """One file: where it is, how messages name it, and what its TOML says."""
 
     path: Path
@@ -35,7 +35,7 @@ class Source:
         return str(self.path)
 
 
-class Sources:
+class ConfigFiles:
     """The files of one configuration, the main one first, then the included ones in the order of the patterns.
 
     Within a pattern the files are in the order of their names. A file that is found twice, the main one too, is read
@@ -43,41 +43,41 @@ class Sources:
     """
 
     def __init__(self, main: Path, faults: Faults) -> None:
-        self.files: list[Source] = []
+        self.files: list[ConfigFile] = []
         self.complete = True
         self._faults = faults
         self._seen: set[tuple[int, int]] = set()
-        self._read(main, "no such file; name another by --config or $MONITOR_CONFIG", "name the file in it")
+        self._read_file(main, "no such file; name another by --config or $MONITOR_CONFIG", "name the file in it")
         if self.files:
-            self._include(self.files[0])
+            self._read_includes(self.files[0])
 
     @property
-    def main(self) -> Source:
+    def main(self) -> ConfigFile:
         """The file that was named; raises IndexError where it could not be read."""
         return self.files[0]
 
-    def _include(self, main: Source) -> None:
-        place = Place(main.name)
+    def _read_includes(self, main: ConfigFile) -> None:
+        place = Location(main.name)
         given = main.tables.get(INCLUDE, [])
         try:
-            patterns = read_include(given)
-        except Refused as refused:
-            self._faults.add_refused(place, INCLUDE, given, refused)
+            patterns = validate_include(given)
+        except ValueRejected as refused:
+            self._faults.add_rejected(place, INCLUDE, given, refused)
             self.complete = False
             return
         assert isinstance(patterns, tuple)
         for pattern in patterns:
             found = sorted(glob.glob(pattern, root_dir=main.path.parent, recursive=True))  # noqa: PTH207 - keeps the root apart from the pattern
             if not found:
-                self._faults.add(place, INCLUDE, shown(pattern), _nothing(pattern))
+                self._faults.add(place, INCLUDE, format_redacted(pattern), _no_match_message(pattern))
                 self.complete = False
             for name in found:
-                self._read(
+                self._read_file(
                     main.path.parent / name, "no such file", "name the files in it, by a pattern such as DIR/*.toml"
                 )
 
-    def _read(self, file: Path, if_missing: str, if_folder: str) -> None:
-        place = Place(str(file))
+    def _read_file(self, file: Path, if_missing: str, if_folder: str) -> None:
+        place = Location(str(file))
         try:
             identity = file.stat()
             if (identity.st_dev, identity.st_ino) in self._seen:
@@ -85,48 +85,50 @@ class Sources:
             self._seen.add((identity.st_dev, identity.st_ino))
             content = file.read_bytes()
         except FileNotFoundError:
-            self._broken(place, MISSING, if_missing)
+            self._add_fault(place, MISSING, if_missing)
         except IsADirectoryError:
-            self._broken(place, "a folder", if_folder)
+            self._add_fault(place, "a folder", if_folder)
         except OSError as error:
-            self._broken(place, "unreadable", error.strerror or type(error).__name__)
+            self._add_fault(place, "unreadable", error.strerror or type(error).__name__)
         except ValueError:
-            self._broken(place, "unreadable", "a path without null characters")
+            self._add_fault(place, "unreadable", "a path without null characters")
         else:
             self._parse(file, place, content)
 
-    def _parse(self, file: Path, place: Place, content: bytes) -> None:
+    def _parse(self, file: Path, location: Location, content: bytes) -> None:
         text = ""
         try:
             # a byte order mark is what some editors put before a text
             text = content.decode("utf-8-sig")
-            self.files.append(Source(file, tomllib.loads(text)))
+            self.files.append(ConfigFile(file, tomllib.loads(text)))
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            self._broken(place, f"line {line}", "not UTF-8 text: save the file as UTF-8")
+            self._add_fault(location, f"line {line}", "not UTF-8 text: save the file as UTF-8")
         except tomllib.TOMLDecodeError as error:
-            self._broken(place, *_syntax(str(error), text))
+            self._add_fault(location, *_syntax_fault(str(error), text))
         except RecursionError:
-            self._broken(place, "nested too deeply", "tables and lists within each other a few times, not hundreds")
+            self._add_fault(
+                location, "nested too deeply", "tables and lists within each other a few times, not hundreds"
+            )
         except ValueError:
             # the one thing that the parser leaves to the interpreter
-            self._broken(place, "a number of thousands of digits", "a shorter one")
+            self._add_fault(location, "a number of thousands of digits", "a shorter one")
 
-    def _broken(self, place: Place, value: str, allowed: str) -> None:
-        self._faults.add(place, "", value, allowed)
+    def _add_fault(self, location: Location, value: str, allowed: str) -> None:
+        self._faults.add(location, "", value, allowed)
         self.complete = False
 
 
-def _nothing(pattern: str) -> str:
+def _no_match_message(pattern: str) -> str:
     if glob.has_magic(pattern):
         return "no file matches: mend the pattern or take it out; nothing would be watched by it"
     return "no such file, relative to the file that names it"
 
 
-def _syntax(message: str, text: str) -> tuple[str, str]:
+def _syntax_fault(message: str, text: str) -> tuple[str, str]:
     """Return where the text is not TOML and what is wrong there; never the line itself, it may hold a secret."""
-    found = _LINE.search(message)
-    what = _LINE.sub("", message)
+    found = _TOML_ERROR_POSITION.search(message)
+    what = _TOML_ERROR_POSITION.sub("", message)
     line = found["line"] if found else None
     column = f", column {found['column']}" if found and line else ""
     return f"line {line or text.count(chr(10)) + 1}{column}", f"not TOML: {what[:1].lower()}{what[1:]}"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.ledger.context import Context
+from monitor.ledger.context import LedgerContext
 
 if TYPE_CHECKING:
     from monitor.config.settings import Config
     from monitor.model import Millis
 
 
-def context_of(config: Config, in_force: Millis) -> Context:
+def ledger_context(config: Config, in_force: Millis) -> LedgerContext:
     """Give what the books see of a configuration that is in force from an instant on."""
-    return Context(
+    return LedgerContext(
         terms=config.terms(in_force),
         customers=config.customers_by_id,
         servers=config.servers_by_id,

@@ -5,83 +5,189 @@ from __future__ import annotations
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.decode import Values, read_table
-from monitor.config.entries import Entries, customer, read_entries, server, subscription
-from monitor.config.faults import MISSING, Faults, Place, nearest
-from monitor.config.files import Sources
-from monitor.config.references import check_references
-from monitor.config.schema import REPEATED, SINGLE, TOP
-from monitor.config.services import SERVICE
+from monitor.config.decode import DecodedTable, decode_table
+from monitor.config.entries import (
+    SERVICE,
+    DecodedEntries,
+    build_customer,
+    build_server,
+    build_subscription,
+    decode_entries,
+)
+from monitor.config.faults import MISSING, Faults, Location, unknown_name_message
+from monitor.config.files import ConfigFiles
+from monitor.config.schema import ARRAY_TABLES, SINGLE_TABLES, TOP_LEVEL_NAMES
 from monitor.config.settings import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
-from monitor.config.toml_writer import shown
-from monitor.config.validators import seconds_text
+from monitor.config.toml_writer import format_redacted
+from monitor.config.validators import format_seconds
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.settings import is_loopback
+from monitor.sla.terms import PRODUCTS, WEB_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from monitor.config.files import Source
-    from monitor.config.services import CheckType
+    from monitor.config.entries import DecodedEntry, HasSettings
+    from monitor.config.files import ConfigFile
 
-PORTS: Mapping[str, int] = {"starttls": 587, "tls": 465, "none": 25}
+
+# FOLDED monitor.config.load: What must hold between tables: references lead somewhere, parents form no circle, products can be measured.
+
+
+def check_references(contract: DecodedTable, entries: DecodedEntries, faults: Faults, *, complete: bool) -> None:
+    """Note what hangs on something that is not there, or not fit for it.
+
+    Where the files are not ``complete``, what is not there may stand in the one that could not be read: nothing is
+    said of it then.
+    """
+    if complete:
+        _check_targets_exist(entries.subscriptions, "customer", entries.customers, "customer", faults)
+        _check_targets_exist(entries.subscriptions, "server", entries.servers, "server", faults)
+        _check_targets_exist(entries.servers, "parent", entries.servers, "server", faults)
+        _check_ticket_area(contract, entries.servers, faults)
+    _check_parent_cycles(entries.servers, faults)
+    _check_measurable(entries, faults)
+
+
+def _check_targets_exist(
+    entries: Iterable[DecodedEntry], key: str, targets: Iterable[DecodedEntry], noun: str, faults: Faults
+) -> None:
+    ids = [entry.raw_id for entry in targets if isinstance(entry.raw_id, str)]
+    there = set(ids)
+    for entry in entries:
+        given = entry.values.get(key)
+        if given is not None and given not in there:
+            others = (known_id for known_id in ids if known_id != entry.raw_id)
+            faults.add(entry.location, key, format_redacted(given), unknown_name_message(given, others, noun))
+
+
+def _check_ticket_area(contract: DecodedTable, servers: Iterable[DecodedEntry], faults: Faults) -> None:
+    ids = [entry.raw_id for entry in servers if isinstance(entry.raw_id, str)]
+    given = contract.get("ticket_area")
+    if given is not None and given not in ids:
+        faults.add(contract.location, "ticket_area", format_redacted(given), unknown_name_message(given, ids, "server"))
+
+
+def _check_parent_cycles(servers: Sequence[DecodedEntry], faults: Faults) -> None:
+    """Note each circle of parents once, at the first of its servers."""
+    parents = {entry.values.get("id"): entry.values.get("parent") for entry in servers}
+    done: set[str] = set()
+    for entry in servers:
+        way: list[str] = []
+        at = entry.values.get("id")
+        while at is not None and at not in done:
+            done.add(at)
+            way.append(at)
+            at = parents.get(at)
+        # a way that ends on itself has closed a circle; one that ends on an earlier way has not
+        if at in way:
+            circle = [*way[way.index(at) :], at]
+            first = next(one for one in servers if one.values.get("id") in circle)
+            way_round = _rotate_cycle(circle, first.values["id"])
+            faults.add(first.location, "parent", format_redacted(first.values["parent"]), _cycle_message(way_round))
+
+
+def _rotate_cycle(cycle: Sequence[str], first: str) -> list[str]:
+    """Return the closed circle (its first again at its end) beginning with another of its members."""
+    ring = list(cycle[:-1])
+    start = ring.index(first)
+    return [*ring[start:], *ring[:start], first]
+
+
+def _cycle_message(cycle: Sequence[str]) -> str:
+    if len(cycle) == 2:  # noqa: PLR2004 - itself, twice
+        return "another server: none hangs on itself"
+    return f"a server that does not hang on this one in turn: {' -> '.join(cycle)}"
+
+
+def _check_measurable(entries: DecodedEntries, faults: Faults) -> None:
+    """Note subscriptions whose availability could never be read: web hosting without a web check (5.1)."""
+    servers: Mapping[str | None, DecodedEntry] = {entry.values.get("id"): entry for entry in entries.servers}
+    for entry in entries.subscriptions:
+        product, server = entry.values.get("product"), servers.get(entry.values.get("server"))
+        if product is None or server is None or PRODUCTS[product].measured != "web" or not server.all_services_valid:
+            continue
+        if not any(service["type"] in WEB_TYPES for service in server.services):
+            name = format_redacted(entry.values["server"])
+            faults.add(
+                entry.location,
+                "product",
+                format_redacted(product),
+                f"it is measured by http and https checks ({PRODUCTS[product].clause}) and server {name} has none: "
+                "give the server a [[server.service]] of type http or https (level 4), or sell another product on it",
+            )
+
+
+DEFAULT_PORTS: Mapping[str, int] = {"starttls": 587, "tls": 465, "none": 25}
 """The port that mail leaves by unless one is given, by security."""
 
 
-def load(path: Path, check_types: Mapping[str, CheckType] = CHECK_TYPES) -> Config:
+def load(path: Path, check_types: Mapping[str, HasSettings] = CHECK_TYPES) -> Config:
     """Read a configuration and everything that it includes.
 
     Messages name files as ``path`` names the main one. Raises ConfigError with every fault of every file; where a file
     cannot be read at all, faults that its content might resolve are left out.
     """
     faults = Faults()
-    sources = Sources(path, faults)
+    sources = ConfigFiles(path, faults)
     for source in sources.files:
-        _check_top(source, faults, main=source is sources.main)
+        _check_top_level(source, faults, main=source is sources.main)
     main = sources.files[0] if sources.files else None
-    single = {name: _read_single(name, main, faults) for name in SINGLE} if main else {}
+    single = {name: _decode_single(name, main, faults) for name in SINGLE_TABLES} if main else {}
     if main:
-        _check_monitor(single["monitor"], main.path.parent, faults)
+        _check_monitor_settings(single["monitor"], main.path.parent, faults)
         _check_login(single["email"], faults)
-    entries = read_entries(sources.files, check_types, faults)
+    entries = decode_entries(sources.files, check_types, faults)
     if main:
         check_references(single["contract"], entries, faults, complete=sources.complete)
-    faults.raise_any(source.name for source in sources.files)
-    return _config(sources, single, entries, check_types)
+    faults.raise_if_any(source.name for source in sources.files)
+    return _build_config(sources, single, entries, check_types)
 
 
-def _check_top(source: Source, faults: Faults, *, main: bool) -> None:
+def _check_top_level(source: ConfigFile, faults: Faults, *, main: bool) -> None:
     """Note what is no table of a configuration, or stands in an included file and must not."""
-    place = Place(source.name)
+    place = Location(source.name)
     for name, value in source.tables.items():
         if name == SERVICE:
-            faults.add(place, name, shown(value), "it stands under its server, as [[server.service]]")
-        elif name not in TOP:
-            faults.add(place, name, shown(value, name), nearest(name, TOP if main else REPEATED, "table or key"))
-        elif not main and name not in REPEATED:
-            faults.add(place, name, shown(value), f"only the main file may hold it; here stand {', '.join(REPEATED)}")
+            faults.add(place, name, format_redacted(value), "it stands under its server, as [[server.service]]")
+        elif name not in TOP_LEVEL_NAMES:
+            faults.add(
+                place,
+                name,
+                format_redacted(value, name),
+                unknown_name_message(name, TOP_LEVEL_NAMES if main else ARRAY_TABLES, "table or key"),
+            )
+        elif not main and name not in ARRAY_TABLES:
+            faults.add(
+                place,
+                name,
+                format_redacted(value),
+                f"only the main file may hold it; here stand {', '.join(ARRAY_TABLES)}",
+            )
 
 
-def _read_single(name: str, main: Source, faults: Faults) -> Values:
+def _decode_single(name: str, main: ConfigFile, faults: Faults) -> DecodedTable:
     table = main.tables.get(name, {})
     if not isinstance(table, dict):
-        faults.add(Place(main.name), name, shown(table), f"one table, under [{name}] in single brackets")
+        faults.add(Location(main.name), name, format_redacted(table), f"one table, under [{name}] in single brackets")
         table = {}
-    return read_table(table, SINGLE[name], Place(main.name, name), faults)
+    return decode_table(table, SINGLE_TABLES[name], Location(main.name, name), faults)
 
 
-def _check_monitor(values: Values, folder: Path, faults: Faults) -> None:
-    if values.has("data_dir") and _is_no_folder(folder / values["data_dir"]):
-        faults.add(values.place, "data_dir", shown(values["data_dir"]), "a folder; it is made where there is none")
+def _check_monitor_settings(values: DecodedTable, folder: Path, faults: Faults) -> None:
+    if values.has("data_dir") and _is_not_directory(folder / values["data_dir"]):
+        faults.add(
+            values.location, "data_dir", format_redacted(values["data_dir"]), "a folder; it is made where there is none"
+        )
     if not values.has("interval", "timeout", "retries", "retry_wait"):
         return
-    settings = _monitor(values)
-    if settings.longest_cycle > settings.interval:
-        faults.add(values.place, "timeout", seconds_text(settings.timeout), _fitting(settings))
+    settings = _monitor_settings(values)
+    if settings.max_check_duration > settings.interval:
+        faults.add(values.location, "timeout", format_seconds(settings.timeout), _too_long_message(settings))
 
 
-def _is_no_folder(path: Path) -> bool:
+def _is_not_directory(path: Path) -> bool:
     """Whether something else stands there, or nothing ever could."""
     try:
         return not S_ISDIR(path.stat().st_mode)
@@ -94,37 +200,40 @@ def _is_no_folder(path: Path) -> bool:
         return True
 
 
-def _fitting(settings: MonitorSettings) -> str:
+def _too_long_message(settings: MonitorSettings) -> str:
     """Return why the attempts of a check do not fit into the interval, and what would."""
     attempts, waits = settings.retries + 1, settings.retries * settings.retry_wait
     room = settings.interval - waits
-    remedy = f"lower timeout to {seconds_text(room // attempts)}" if room >= attempts * 10 else "lower retry_wait"
+    remedy = f"lower timeout to {format_seconds(room // attempts)}" if room >= attempts * 10 else "lower retry_wait"
     return (
-        f"all attempts must fit into the interval of {seconds_text(settings.interval)} s, and "
-        f"{attempts} x {seconds_text(settings.timeout)} s with {settings.retries} x "
-        f"{seconds_text(settings.retry_wait)} s of retry_wait take {seconds_text(settings.longest_cycle)} s: "
+        f"all attempts must fit into the interval of {format_seconds(settings.interval)} s, and "
+        f"{attempts} x {format_seconds(settings.timeout)} s with {settings.retries} x "
+        f"{format_seconds(settings.retry_wait)} s of retry_wait take {format_seconds(settings.max_check_duration)} s: "
         f"{remedy}, lower retries, or raise interval"
     )
 
 
-def _check_login(values: Values, faults: Faults) -> None:
+def _check_login(values: DecodedTable, faults: Faults) -> None:
     if values.has("username", "password_file"):
         if values["username"] and not values["password_file"]:
-            faults.add(values.place, "password_file", MISSING, "the file that holds the password of username")
+            faults.add(values.location, "password_file", MISSING, "the file that holds the password of username")
         if values["password_file"] and not values["username"]:
-            faults.add(values.place, "username", MISSING, "the name that password_file holds the password of")
+            faults.add(values.location, "username", MISSING, "the name that password_file holds the password of")
     in_clear = values.has("username", "security", "host") and values["username"] and values["security"] == "none"
     if in_clear and not is_loopback(values["host"]):
         allowed = "with a login only for a relay on this machine: the password would travel in clear text"
-        faults.add(values.place, "security", '"none"', f'{allowed}; use "starttls" or "tls"')
+        faults.add(values.location, "security", '"none"', f'{allowed}; use "starttls" or "tls"')
 
 
-def _monitor(values: Values) -> MonitorSettings:
+def _monitor_settings(values: DecodedTable) -> MonitorSettings:
     return MonitorSettings(values["interval"], values["timeout"], values["retries"], values["retry_wait"])
 
 
-def _config(
-    sources: Sources, single: Mapping[str, Values], entries: Entries, check_types: Mapping[str, CheckType]
+def _build_config(
+    sources: ConfigFiles,
+    single: Mapping[str, DecodedTable],
+    entries: DecodedEntries,
+    check_types: Mapping[str, HasSettings],
 ) -> Config:
     folder = sources.main.path.parent
     monitor, web = single["monitor"], single["web"]
@@ -132,24 +241,24 @@ def _config(
         path=sources.main.path,
         files=tuple(source.path for source in sources.files),
         data_dir=(folder / monitor["data_dir"]).absolute(),
-        monitor=_monitor(monitor),
+        monitor=_monitor_settings(monitor),
         canaries=monitor["canaries"],
-        contract=ContractSettings(**single["contract"].known),
-        web=WebSettings(web["listen"], web["public_url"] or f"http://{web['listen'].reachable}/"),
-        email=_email(single["email"].known, folder),
-        customers=tuple(customer(entry) for entry in entries.customers),
-        servers=tuple(server(entry, check_types) for entry in entries.servers),
-        subscriptions=tuple(subscription(entry) for entry in entries.subscriptions),
+        contract=ContractSettings(**single["contract"].valid),
+        web=WebSettings(web["listen"], web["public_url"] or f"http://{web['listen'].browser_address}/"),
+        email=_email_settings(single["email"].valid, folder),
+        customers=tuple(build_customer(entry) for entry in entries.customers),
+        servers=tuple(build_server(entry, check_types) for entry in entries.servers),
+        subscriptions=tuple(build_subscription(entry) for entry in entries.subscriptions),
     )
 
 
-def _email(values: Mapping[str, Any], folder: Path) -> EmailSettings:
+def _email_settings(values: Mapping[str, Any], folder: Path) -> EmailSettings:
     file = values["password_file"]
     return EmailSettings(
         transport=values["transport"],
         sender=values["from"],
         host=values["host"],
-        port=values["port"] or PORTS[values["security"]],
+        port=values["port"] or DEFAULT_PORTS[values["security"]],
         security=values["security"],
         username=values["username"],
         password_file=(folder / file).absolute() if file else None,

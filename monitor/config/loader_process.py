@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from monitor.config.settings import Config
 
-PART: Final = 100
+CHUNK_SIZE: Final = 100
 """Entries that come at once: a few milliseconds' work."""
-BACK: Final = 5
+RELOAD_NICENESS: Final = 5
 """By so much the process stands back behind a daemon that runs (``nice``); a start has nothing to stand back for."""
-_LENGTH: Final = 4
-_LISTS: Final = ("customers", "servers", "subscriptions")
+_LENGTH_BYTES: Final = 4
+_LIST_FIELDS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
     "import json, signal, sys; "
     "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
@@ -41,7 +41,7 @@ _PROGRAM: Final = (
 """It ends without a word where nobody wants its answer any more."""
 
 
-async def load_apart(path: Path, running: Config | None = None) -> Config:
+async def load_in_process(path: Path, running_config: Config | None = None) -> Config:
     """Read a configuration; an entry that says the same as in the running one is the same object.
 
     Where the system starts no other process it is read in a thread, which may hold up probes: no reload is lost by it.
@@ -49,14 +49,21 @@ async def load_apart(path: Path, running: Config | None = None) -> Config:
     """
     try:
         reader = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(path), str(BACK if running else 0)),
+            *(
+                sys.executable,
+                "-c",
+                _PROGRAM,
+                json.dumps(sys.path),
+                str(path),
+                str(RELOAD_NICENESS if running_config else 0),
+            ),
             stdout=asyncio.subprocess.PIPE,
         )
     except OSError:
         return await asyncio.to_thread(load, path)
     assert reader.stdout is not None
     try:
-        return await _received(reader.stdout, running)
+        return await _receive_config(reader.stdout, running_config)
     except asyncio.IncompleteReadError:
         status = await reader.wait()
         raise InputError(f"{path} could not be read: the process that reads it ended with {status}") from None
@@ -66,43 +73,43 @@ async def load_apart(path: Path, running: Config | None = None) -> Config:
         await reader.communicate()
 
 
-async def _received(stream: asyncio.StreamReader, running: Config | None) -> Config:
-    first = await _part(stream)
+async def _receive_config(stream: asyncio.StreamReader, running_config: Config | None) -> Config:
+    first = await _read_chunk(stream)
     if isinstance(first, tuple):
         raise ConfigError(first)
     before: dict[str, Mapping[str, Any]] = {
-        "customers": running.customers_by_id if running else {},
-        "servers": running.servers_by_id if running else {},
-        "subscriptions": running.subscriptions_by_id if running else {},
+        "customers": running_config.customers_by_id if running_config else {},
+        "servers": running_config.servers_by_id if running_config else {},
+        "subscriptions": running_config.subscriptions_by_id if running_config else {},
     }
-    found: dict[str, list[Any]] = {name: [] for name in _LISTS}
-    while (part := await _part(stream)) is not None:
+    found: dict[str, list[Any]] = {name: [] for name in _LIST_FIELDS}
+    while (part := await _read_chunk(stream)) is not None:
         name, entries = part
         for entry in entries:
             known = before[name].get(entry.id)
             found[name].append(known if known == entry else entry)
         await asyncio.sleep(0)
     config: Config = first
-    customers, servers, subscriptions = (tuple(found[name]) for name in _LISTS)
+    customers, servers, subscriptions = (tuple(found[name]) for name in _LIST_FIELDS)
     return replace(config, customers=customers, servers=servers, subscriptions=subscriptions)
 
 
-async def _part(stream: asyncio.StreamReader) -> Any:
-    length = int.from_bytes(await stream.readexactly(_LENGTH))
+async def _read_chunk(stream: asyncio.StreamReader) -> Any:
+    length = int.from_bytes(await stream.readexactly(_LENGTH_BYTES))
     return pickle.loads(await stream.readexactly(length))  # noqa: S301 - our own process wrote it
 
 
-def main(path: str, back: int) -> None:
-    """Read a configuration, standing ``back`` behind others, and write it to standard output in parts."""
+def main(path: str, niceness: int) -> None:
+    """Read a configuration, standing ``niceness`` behind others, and write it to standard output in parts."""
     with suppress(OSError):  # a sandbox may forbid it
-        os.nice(back)
-    for part in parts(Path(path)):
+        os.nice(niceness)
+    for part in config_chunks(Path(path)):
         text = pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
-        sys.stdout.buffer.write(len(text).to_bytes(_LENGTH) + text)
+        sys.stdout.buffer.write(len(text).to_bytes(_LENGTH_BYTES) + text)
     sys.stdout.buffer.flush()
 
 
-def parts(path: Path) -> Iterator[object]:
+def config_chunks(path: Path) -> Iterator[object]:
     """Give all faults, or the configuration without its lists, then those by pieces, then None."""
     try:
         config = load(path)
@@ -110,8 +117,8 @@ def parts(path: Path) -> Iterator[object]:
         yield error.faults
         return
     yield replace(config, customers=(), servers=(), subscriptions=())
-    for name in _LISTS:
+    for name in _LIST_FIELDS:
         entries = getattr(config, name)
-        for first in range(0, len(entries), PART):
-            yield name, entries[first : first + PART]
+        for first in range(0, len(entries), CHUNK_SIZE):
+            yield name, entries[first : first + CHUNK_SIZE]
     yield None

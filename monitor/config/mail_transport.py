@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from monitor.config.settings import Config
-    from monitor.mail.delivery.transport import Transport
+    from monitor.mail.delivery.transport import MailTransport
 
 
-def transport_of(config: Config, environ: Mapping[str, str]) -> Transport:
+def make_transport(config: Config, environ: Mapping[str, str]) -> MailTransport:
     """Give the way in which mail leaves; the password is read only when it is needed."""
     email = config.email
     if email.transport == "file":

@@ -7,88 +7,93 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from monitor.config.addresses import Listen, email, host, listen, public_url, sender
 from monitor.config.decode import Key
 from monitor.config.files import INCLUDE
 from monitor.config.settings import Security, TransportName
 from monitor.config.validators import (
     HIGHEST_PORT,
+    ListenAddress,
     choice,
     currency,
-    day,
+    date,
+    email,
+    host,
     identifier,
+    integer,
     list_of,
+    listen_address,
     money,
     path,
+    public_url,
     reach,
     reference,
     seconds,
+    sender,
     text,
-    whole,
-    zone,
+    timezone,
 )
 from monitor.model import CreditPolicy, Language, Product, Rounding
-from monitor.sla.support_levels import LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS
 
-MONITOR: Final = (
+MONITOR_KEYS: Final = (
     Key("data_dir", path, "data"),
     Key("interval", seconds(1_000, 3_600_000), 60_000),
     Key("timeout", seconds(10, 60_000), 5_000),
-    Key("retries", whole(0, 10), 2),
+    Key("retries", integer(0, 10), 2),
     Key("retry_wait", seconds(0, 600_000), 5_000),
     Key("canaries", list_of(host, "addresses"), ()),
 )
-CONTRACT: Final = (
-    Key("timezone", zone, "Europe/Istanbul"),
+CONTRACT_KEYS: Final = (
+    Key("timezone", timezone, "Europe/Istanbul"),
     Key("rounding", choice(*get_args(Rounding)), "down"),
-    Key("rolling_days", whole(1, 366), 30),
+    Key("rolling_days", integer(1, 366), 30),
     Key("credit", choice(*get_args(CreditPolicy)), "on-claim"),
-    Key("support_credit", whole(1, 100), None),
+    Key("support_credit", integer(1, 100), None),
     Key("ticket_area", reference, None),
     Key("operator_emails", list_of(email, "e-mail addresses"), ()),
 )
-WEB: Final = (
-    Key("listen", listen, Listen("127.0.0.1", 9809)),
+WEB_KEYS: Final = (
+    Key("listen", listen_address, ListenAddress("127.0.0.1", 9809)),
     # None: follows from listen
     Key("public_url", public_url, None),
 )
-EMAIL: Final = (
+EMAIL_KEYS: Final = (
     Key("transport", choice(*get_args(TransportName)), "file"),
     Key("from", sender, "SLA monitor <sla-monitor@localhost>"),
     Key("host", host, "127.0.0.1"),
     # None: follows from security
-    Key("port", whole(1, HIGHEST_PORT), None),
+    Key("port", integer(1, HIGHEST_PORT), None),
     Key("security", choice(*get_args(Security)), "starttls"),
     Key("username", text(), None),
     Key("password_file", path, None),
 )
-CUSTOMER: Final = (
+CUSTOMER_KEYS: Final = (
     Key("id", identifier),
     Key("name", text()),
-    Key("emails", list_of(email, "e-mail addresses", least=1)),
+    Key("emails", list_of(email, "e-mail addresses", min_items=1)),
     Key("language", choice(*get_args(Language)), "tr"),
 )
-SERVER: Final = (
+SERVER_KEYS: Final = (
     Key("id", identifier),
     Key("address", host),
-    Key("level", whole(min(LEVELS), max(LEVELS))),
+    Key("level", integer(min(SUPPORT_LEVELS), max(SUPPORT_LEVELS))),
     Key("parent", reference, None),
     Key("reach", reach, "icmp"),
 )
-SUBSCRIPTION: Final = (
+SUBSCRIPTION_KEYS: Final = (
     Key("id", identifier),
     Key("customer", reference),
     Key("server", reference),
     Key("product", choice(*get_args(Product))),
     Key("fee", money, None),
     Key("currency", currency, None),
-    Key("months", whole(1, 120), 1),
-    Key("start", day, None),
-    Key("end", day, None),
+    Key("months", integer(1, 120), 1),
+    Key("start", date, None),
+    Key("end", date, None),
 )
 
-SINGLE: Final = {"monitor": MONITOR, "contract": CONTRACT, "web": WEB, "email": EMAIL}
+SINGLE_TABLES: Final = {"monitor": MONITOR_KEYS, "contract": CONTRACT_KEYS, "web": WEB_KEYS, "email": EMAIL_KEYS}
 """Tables that stand once, in the main file."""
-REPEATED: Final = {"customer": CUSTOMER, "server": SERVER, "subscription": SUBSCRIPTION}
+ARRAY_TABLES: Final = {"customer": CUSTOMER_KEYS, "server": SERVER_KEYS, "subscription": SUBSCRIPTION_KEYS}
 """Tables that stand as often as there are things, in any file."""
-TOP: Final = (INCLUDE, *SINGLE, *REPEATED)
+TOP_LEVEL_NAMES: Final = (INCLUDE, *SINGLE_TABLES, *ARRAY_TABLES)

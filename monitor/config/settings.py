@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from monitor.config.addresses import Listen
+    from monitor.config.validators import ListenAddress
     from monitor.model import CreditPolicy, Customer, Millis, Rounding, Server, Subscription
 
 TransportName: TypeAlias = Literal["file", "smtp"]
 Security: TypeAlias = Literal["starttls", "tls", "none"]
 
-CREDENTIALS = "CREDENTIALS_DIRECTORY"
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 """The variable by which systemd names the folder of a unit's credentials."""
 
 
@@ -37,7 +37,7 @@ class MonitorSettings:
     """Between two attempts."""
 
     @property
-    def longest_cycle(self) -> Millis:
+    def max_check_duration(self) -> Millis:
         """How long a check takes that fails to the last: every attempt and every wait between them."""
         return (self.retries + 1) * self.timeout + self.retries * self.retry_wait
 
@@ -61,7 +61,7 @@ class ContractSettings:
 class WebSettings:
     """Where the pages are, for the daemon and for people."""
 
-    listen: Listen
+    listen: ListenAddress
     public_url: str
     """With a slash at its end."""
 
@@ -91,7 +91,7 @@ class EmailSettings:
             raise InputError("[email] password_file is not set: there is no password to log in with")
         file = self.password_file
         try:
-            if folder := environment.get(CREDENTIALS):
+            if folder := environment.get(CREDENTIALS_VARIABLE):
                 credential = type(file)(folder) / file.name
                 file = credential if credential.exists() else file
             text = file.read_bytes().decode()

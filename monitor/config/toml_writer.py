@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_LOGIN = re.compile(r"//[^/\s]*@")
+_URL_LOGIN = re.compile(r"//[^/\s]*@")
 _SECRET_KEY = re.compile(r"passw|passphrase|secret|token|credential", re.IGNORECASE)
-_LONGEST_SHOWN = 80
-_HIDDEN = '"***"'
+_MAX_REDACTED_LENGTH = 80
+_REDACTED = '"***"'
 
 
-def value_text(value: object) -> str:
+def format_value(value: object) -> str:
     """Return the value as TOML writes it on one line.
 
     Raises TypeError for what TOML cannot hold, ValueError for whole numbers of thousands of digits.
@@ -28,26 +28,26 @@ def value_text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str() | PurePath():
-            return '"' + "".join(_character(c) for c in str(value)) + '"'
+            return '"' + "".join(_escape_character(c) for c in str(value)) + '"'
         case int() | float() | Decimal():
             return str(value)
         case dt.date() | dt.time():
             return value.isoformat()
         case list() | tuple():
-            return "[" + ", ".join(value_text(item) for item in value) + "]"
+            return "[" + ", ".join(format_value(item) for item in value) + "]"
         case dict():
-            pairs = ", ".join(f"{key_text(name)} = {value_text(item)}" for name, item in value.items())
+            pairs = ", ".join(f"{format_key(name)} = {format_value(item)}" for name, item in value.items())
             return "{" + pairs + "}"
         case _:
             raise TypeError(f"{type(value).__name__} has no form in TOML")
 
 
-def key_text(name: str) -> str:
+def format_key(name: str) -> str:
     """Return a key as TOML writes it: bare where it can be."""
-    return name if _BARE_KEY.fullmatch(name) else value_text(name)
+    return name if _BARE_KEY.fullmatch(name) else format_value(name)
 
 
-def table_lines(header: str, table: Mapping[str, object]) -> list[str]:
+def format_table(header: str, table: Mapping[str, object]) -> list[str]:
     """Return the lines of one table, its ``header`` (``[web]``) first, a blank line last.
 
     A key whose value is None stands as a comment that nothing is set. Values that are lists of tables are not written:
@@ -56,19 +56,19 @@ def table_lines(header: str, table: Mapping[str, object]) -> list[str]:
     lines = [header]
     for name, value in table.items():
         if value is None:
-            lines.append(f"# {key_text(name)} is not set")
-        elif not _is_tables(value):
-            lines.append(f"{key_text(name)} = {value_text(value)}")
+            lines.append(f"# {format_key(name)} is not set")
+        elif not _is_array_of_tables(value):
+            lines.append(f"{format_key(name)} = {format_value(value)}")
     return [*lines, ""]
 
 
-def shown(value: object, key: str = "") -> str:
+def format_redacted(value: object, key: str = "") -> str:
     """Return the value for a message: one line, not too long, without secrets.
 
     The value of a key whose name speaks of a password is hidden, and so is the login within a URL.
     """
     if _SECRET_KEY.search(key) and key != "password_file":
-        return _HIDDEN
+        return _REDACTED
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
@@ -76,13 +76,13 @@ def shown(value: object, key: str = "") -> str:
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
         return "a list of lists"
     try:
-        text = _LOGIN.sub("//***@", value_text(value))
+        text = _URL_LOGIN.sub("//***@", format_value(value))
     except ValueError:
         return "a number of thousands of digits"
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 4]} ..."
+    return text if len(text) <= _MAX_REDACTED_LENGTH else f"{text[: _MAX_REDACTED_LENGTH - 4]} ..."
 
 
-def _character(c: str) -> str:
+def _escape_character(c: str) -> str:
     if c in _ESCAPES:
         return _ESCAPES[c]
     if c.isprintable():
@@ -91,5 +91,5 @@ def _character(c: str) -> str:
     return f"\\u{ord(c):04X}" if ord(c) <= 0xFFFF else f"\\U{ord(c):08X}"  # noqa: PLR2004 - the width of \u
 
 
-def _is_tables(value: object) -> bool:
+def _is_array_of_tables(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, dict) for item in value)

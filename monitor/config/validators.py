@@ -8,19 +8,22 @@ time are seconds in the file and whole milliseconds from here on.
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import re
 from decimal import Decimal
 from sys import intern
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from urllib.parse import SplitResult, urlsplit
 
-from monitor.config.faults import Refused
+from monitor.config.faults import ValueRejected
+from monitor.probes.settings import is_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.model import Millis
 
-Kind: TypeAlias = "Callable[[object], object]"
+Validator: TypeAlias = "Callable[[object], object]"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
@@ -31,13 +34,13 @@ _LONGEST_PATH = 1000
 HIGHEST_PORT = 65535
 
 
-def text(longest: int = 200) -> Kind:
+def text(max_length: int = 200) -> Validator:
     """Return the kind of one line of text that says something: no line breaks, no control characters."""
-    allowed = f"one line of text, 1 to {longest} characters"
+    allowed = f"one line of text, 1 to {max_length} characters"
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > longest:
-            raise Refused(allowed)
+        if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > max_length:
+            raise ValueRejected(allowed)
         return value.strip()
 
     return read
@@ -46,92 +49,92 @@ def text(longest: int = 200) -> Kind:
 def identifier(value: object) -> str:
     """Read an id or a service's name: it stands in labels, file names and addresses of pages."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise Refused("1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no spaces")
+        raise ValueRejected("1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no spaces")
     return intern(value)
 
 
 def reference(value: object) -> str:
     """Read the id of something else; whether it exists is asked when everything is read."""
     if not isinstance(value, str) or not value:
-        raise Refused("an id in quotes")
+        raise ValueRejected("an id in quotes")
     return intern(value)
 
 
-def flag(value: object) -> bool:
+def boolean(value: object) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise Refused("true or false")
+        raise ValueRejected("true or false")
     return value
 
 
-def whole(least: int, most: int) -> Kind:
-    """Return the kind of whole numbers from ``least`` to ``most``, both included."""
+def integer(minimum: int, maximum: int) -> Validator:
+    """Return the kind of whole numbers from ``least`` to ``maximum``, both included."""
 
     def read(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise Refused(f"a whole number from {least} to {most}")
+        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+            raise ValueRejected(f"a whole number from {minimum} to {maximum}")
         return value
 
     return read
 
 
-def seconds(least: Millis, most: Millis) -> Kind:
-    """Return the kind of lengths from ``least`` to ``most`` milliseconds, both included, written in seconds."""
-    allowed = f"seconds from {seconds_text(least)} to {seconds_text(most)}, to the millisecond"
+def seconds(minimum: Millis, maximum: Millis) -> Validator:
+    """Return the kind of lengths from ``least`` to ``maximum`` milliseconds, both included, written in seconds."""
+    allowed = f"seconds from {format_seconds(minimum)} to {format_seconds(maximum)}, to the millisecond"
 
     def read(value: object) -> Millis:
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise Refused(allowed)
+            raise ValueRejected(allowed)
         # within bounds first: what is far outside may be too long to be written; what is no number is never within
-        if not least <= value * 1000 <= most:
-            raise Refused(allowed)
+        if not minimum <= value * 1000 <= maximum:
+            raise ValueRejected(allowed)
         # the shortest decimal that TOML's float stands for is what was written
         length = Decimal(str(value)) * 1000
         if length != int(length):
-            raise Refused(allowed)
+            raise ValueRejected(allowed)
         return int(length)
 
     return read
 
 
-def seconds_text(length: Millis) -> str:
+def format_seconds(length: Millis) -> str:
     """Return milliseconds as the seconds that are written for them: ``60``, ``5.5``."""
     return format(Decimal(length).scaleb(-3).normalize(), "f")
 
 
-def choice(*names: str) -> Kind:
+def choice(*names: str) -> Validator:
     """Return the kind that is one of a few words."""
     quoted = [f'"{name}"' for name in names]
     allowed = " or ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
     def read(value: object) -> str:
         if not isinstance(value, str) or value not in names:
-            raise Refused(allowed)
+            raise ValueRejected(allowed)
         return intern(value)
 
     return read
 
 
-def list_of(kind: Kind, what: str, least: int = 0) -> Kind:
-    """Return the kind of lists of ``what``, each once, at least ``least`` of them; every bad item is named."""
-    several = f"a list of {what}" + (f", at least {least}" if least else "")
+def list_of(validator: Validator, noun: str, min_items: int = 0) -> Validator:
+    """Return the kind of lists of ``noun``, each once, at least ``least`` of them; every bad item is named."""
+    several = f"a list of {noun}" + (f", at least {min_items}" if min_items else "")
 
     def read(value: object) -> tuple[object, ...]:
-        if not isinstance(value, list) or len(value) < least:
-            raise Refused(several)
+        if not isinstance(value, list) or len(value) < min_items:
+            raise ValueRejected(several)
         items: list[object] = []
         bad: list[tuple[object, str]] = []
         for given in value:
             try:
-                item = kind(given)
-            except Refused as refused:
+                item = validator(given)
+            except ValueRejected as refused:
                 bad.append((given, refused.allowed))
                 continue
             if item in items:
                 bad.append((given, f"{several}, each once"))
             items.append(item)
         if bad:
-            raise Refused(several, tuple(bad))
+            raise ValueRejected(several, tuple(bad))
         return tuple(items)
 
     return read
@@ -140,28 +143,28 @@ def list_of(kind: Kind, what: str, least: int = 0) -> Kind:
 def path(value: object) -> str:
     """Read a path as it is written; who reads it joins it to the folder of its file."""
     if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST_PATH:
-        raise Refused("a path in quotes, relative to this file or absolute")
+        raise ValueRejected("a path in quotes, relative to this file or absolute")
     return value
 
 
-def day(value: object) -> dt.date:
+def date(value: object) -> dt.date:
     """Read a day: TOML's own date, not a text and without a time."""
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime) or not _FIRST_DAY <= value <= _LAST_DAY:
-        raise Refused("a date from 1970 to 2999, without quotes and without a time, such as 2026-01-31")
+        raise ValueRejected("a date from 1970 to 2999, without quotes and without a time, such as 2026-01-31")
     return value
 
 
 def money(value: object) -> Decimal:
     """Read an amount: a positive decimal in quotes, at most two decimals; a TOML float would not be exact."""
     if not isinstance(value, str) or not _MONEY.fullmatch(value) or not Decimal(value):
-        raise Refused('a positive amount in quotes, at most 2 decimals, such as "49.90"')
+        raise ValueRejected('a positive amount in quotes, at most 2 decimals, such as "49.90"')
     return Decimal(value)
 
 
 def currency(value: object) -> str:
     """Read a currency's code."""
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
-        raise Refused('a currency of three capital letters (ISO 4217), such as "USD" or "TRY"')
+        raise ValueRejected('a currency of three capital letters (ISO 4217), such as "USD" or "TRY"')
     return value
 
 
@@ -171,11 +174,11 @@ def reach(value: object) -> str:
         return "icmp"
     found = _REACH.fullmatch(value) if isinstance(value, str) else None
     if not found or not 1 <= int(found[1]) <= HIGHEST_PORT:
-        raise Refused('"icmp", or "tcp:PORT" with a port from 1 to 65535, such as "tcp:22"')
+        raise ValueRejected('"icmp", or "tcp:PORT" with a port from 1 to 65535, such as "tcp:22"')
     return f"tcp:{int(found[1])}"
 
 
-def zone(value: object) -> str:
+def timezone(value: object) -> str:
     """Read a time zone's name from the zone database."""
     # the database is on the disk; a configuration names one zone, and only a wrong name needs them all
     from difflib import get_close_matches  # noqa: PLC0415
@@ -183,11 +186,130 @@ def zone(value: object) -> str:
 
     allowed = 'the name of a time zone, such as "Europe/Istanbul"'
     if not isinstance(value, str) or not value:
-        raise Refused(allowed)
+        raise ValueRejected(allowed)
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         # a name can also be a folder of the database, or no path at all
         meant = get_close_matches(value, sorted(available_timezones()), n=1, cutoff=0.8)
-        raise Refused(f'{allowed}; did you mean "{meant[0]}"?' if meant else allowed) from None
+        raise ValueRejected(f'{allowed}; did you mean "{meant[0]}"?' if meant else allowed) from None
     return value
+
+
+# FOLDED monitor.config.validators: What names a place in the network: hosts, URLs, where to listen, e-mail addresses.
+
+_HOST = re.compile(r"[A-Za-z0-9.:_-]+(%[A-Za-z0-9._-]{1,15})?")
+_HEXADECIMAL_END = re.compile(r"(^|\.)0[xX][0-9A-Fa-f]*\.?$")
+_HOST_PORT = re.compile(r"(\[([0-9A-Fa-f:.]+)\]|[^\[\]:]+):([0-9]{1,5})")
+_LOCAL_PART = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*")
+_DOMAIN = re.compile(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*")
+_SENDER = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]+)>")
+_LONGEST_LOCAL_PART, _LONGEST_EMAIL, _LONGEST_SENDER, _LONGEST_URL = 64, 254, 320, 2000
+_EMAIL_EXPECTED = "an e-mail address, such as it@example.com"
+
+
+class ListenAddress(NamedTuple):
+    """Where a socket listens; an IPv6 host stands without brackets here."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def browser_address(self) -> str:
+        """The same as something that a browser on this machine can open: "any address" becomes loopback."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+        return str(ListenAddress(loopback.get(self.host, self.host), self.port))
+
+
+def host(value: object) -> str:
+    """Read one machine's address: IPv4, IPv6 (without brackets) or a host name."""
+    if not isinstance(value, str) or not _is_host(value):
+        raise ValueRejected(
+            "the address of one machine: IPv4, IPv6 without brackets, or a host name; no URL, port or network"
+        )
+    return value
+
+
+def listen_address(value: object) -> ListenAddress:
+    """Read ``host:port``, the host an address of this machine or a name for one."""
+    found = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
+    if found:
+        name, number = found[2] or found[1], int(found[3])
+        if 1 <= number <= HIGHEST_PORT and _can_be_bound(name, bracketed=bool(found[2])):
+            return ListenAddress(name, number)
+    raise ValueRejected('"HOST:PORT", such as "127.0.0.1:9809" or "[::1]:9809", the port from 1 to 65535')
+
+
+def public_url(value: object) -> str:
+    """Read the address under which people reach the pages; kept with a slash at its end, so that paths can follow."""
+    if not isinstance(value, str) or not is_url(value, "http", "https") or "?" in value:
+        raise ValueRejected('an http or https URL without login, "?" and "#", such as "https://sla.example.com/"')
+    return value if value.endswith("/") else value + "/"
+
+
+def email(value: object) -> str:
+    """Read one bare e-mail address."""
+    if not isinstance(value, str) or not _is_email(value):
+        raise ValueRejected(_EMAIL_EXPECTED)
+    return value
+
+
+def sender(value: object) -> str:
+    """Read ``Name <address>`` or a bare address; a name with a comma or a dot may stand in quotes."""
+    if isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_SENDER:
+        found = _SENDER.fullmatch(value.strip())
+        if _is_email(found["address"] if found else value.strip()) and (not found or _is_display_name(found["name"])):
+            return value.strip()
+    raise ValueRejected('an e-mail address, or a name with one, such as "SLA <sla@example.com>"')
+
+
+def is_url(value: str, *schemes: str) -> bool:
+    """Whether this is a whole URL of one of these schemes: a host, no login, no fragment, nothing to be escaped."""
+    if len(value) > _LONGEST_URL or not re.fullmatch(r"[!-~]+", value) or "#" in value:
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and _has_plain_host(parts)
+    except ValueError:
+        return False
+
+
+def _has_plain_host(parts: SplitResult) -> bool:
+    """Whether the URL names a host and nothing else; raises ValueError where its port is no port."""
+    return "@" not in parts.netloc and parts.port != 0 and _is_host(parts.hostname or "")
+
+
+def _is_host(name: str) -> bool:
+    # the resolver reads "0x7f.1" as 127.0.0.1: a name whose end is hexadecimal is not what it looks like
+    return bool(_HOST.fullmatch(name)) and not _HEXADECIMAL_END.search(name) and is_host(name)
+
+
+def _can_be_bound(name: str, *, bracketed: bool) -> bool:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return not bracketed and _is_host(name)
+    return bracketed == (address.version == 6) and not address.is_multicast  # noqa: PLR2004 - IPv6
+
+
+def _is_email(address: str) -> bool:
+    local, at, domain = address.rpartition("@")
+    if not at or len(local) > _LONGEST_LOCAL_PART or len(address) > _LONGEST_EMAIL or not address.isprintable():
+        return False
+    if not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        return False
+    try:
+        domain.encode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _is_display_name(name: str) -> bool:
+    """Whether a sender's name is plain, or quoted as a whole; so no header can read it as two."""
+    if name.startswith('"'):
+        return re.fullmatch(r'"[^"\\]+"', name) is not None
+    return not re.search(r'[",;:@()\[\]\\]', name)

@@ -11,36 +11,36 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LET_GO = 500
+FREED_PER_STEP = 500
 """Objects that are let go of at once: a millisecond."""
 
 
-def slices(what: Iterable[T], size: int) -> Iterator[list[T]]:
+def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Cut what there is now into lists of ``size``, the last one shorter; what changes meanwhile changes none."""
-    rest = iter([*what])
+    rest = iter([*items])
     while some := [*islice(rest, size)]:
         yield some
 
 
-async def gently(steps: Iterable[None]) -> None:
+async def run_in_steps(steps: Iterable[None]) -> None:
     """Go through the steps of something, and let the loop turn after each."""
     for _ in steps:
         await asyncio.sleep(0)
 
 
-def let_go(*whats: Iterable[object]) -> Iterator[None]:
+def free_in_steps(*collections: Iterable[object]) -> Iterator[None]:
     """Let go of many objects by slices.
 
     Where nobody else refers to them they are freed: all of ten thousand servers at once would hold the loop up. To be
     of use, the caller refers to them no more when the first step is taken.
     """
-    held = [[*what] for what in whats]
-    del whats
-    return _emptied(held)
+    held = [[*what] for what in collections]
+    del collections
+    return _free_steps(held)
 
 
-def _emptied(held: list[list[object]]) -> Iterator[None]:
-    for objects in held:
+def _free_steps(groups: list[list[object]]) -> Iterator[None]:
+    for objects in groups:
         while objects:
-            del objects[-LET_GO:]
+            del objects[-FREED_PER_STEP:]
             yield

@@ -8,23 +8,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from monitor.engine.cooperative import gently, let_go
-from monitor.engine.findings import Findings
-from monitor.engine.gc_control import settling
-from monitor.engine.live.figures import FigureKeeper
-from monitor.engine.live.state import Board
+from monitor.engine.cooperative import free_in_steps, run_in_steps
+from monitor.engine.gc_control import freeze_periodically
+from monitor.engine.live.figures import LiveFiguresUpdater
+from monitor.engine.live.state import LiveState
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.live.updates import Live
-from monitor.engine.mail_dispatcher import Dispatcher
-from monitor.engine.probing.concurrency import MOST, Gate
-from monitor.engine.probing.connectivity import Sight
-from monitor.engine.probing.runner import Sweeper
-from monitor.engine.probing.scheduler import Pacer
-from monitor.engine.recorded_time import Timescale
+from monitor.engine.live.updates import LiveStateUpdater
+from monitor.engine.mail_dispatcher import MailDispatcher
+from monitor.engine.probing.concurrency import MAX_CONCURRENT, ConcurrencyLimiter
+from monitor.engine.probing.connectivity import ConnectivityCheck
+from monitor.engine.probing.runner import CheckRunner, LastObservations
+from monitor.engine.probing.scheduler import Scheduler
+from monitor.engine.recorded_time import RecordedTime
 from monitor.engine.recorder import Recorder
-from monitor.engine.reload import staged
+from monitor.engine.reload import prepare_config
 from monitor.errors import StoreError
-from monitor.ledger.months.corrections import DAEMON, put_into_force
+from monitor.ledger.months.corrections import DAEMON, apply_terms
 from monitor.ledger.results.recording import Recording
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan, cycle
@@ -37,176 +36,191 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.clock import Clock
-    from monitor.engine.reload import Orders, Staged
-    from monitor.engine.turn import Turn
+    from monitor.engine.probing.running_checks import ScheduledCheck
+    from monitor.engine.reload import EngineConfig, PreparedConfig
     from monitor.model import CheckKey, Millis, Outcome
     from monitor.probes.resources import Instruments
-    from monitor.store.threads import Thread
+    from monitor.store.database_thread import DatabaseThread
 
 log = logging.getLogger(__name__)
 
-DRAIN = 4.0
+DRAIN_TIMEOUT = 4.0
 """Seconds that cycles under way are given to end when the daemon stops."""
-FLUSH = 3.0
+FLUSH_TIMEOUT = 3.0
 """Seconds that the last results are given to be written."""
-MANY = 60_000
+PERIODIC_FREEZE_MIN_CHECKS = 60_000
 """Checks from where on searches for garbage would take longer than the loop may be held up."""
-PULSE = 1.0
-BLIND_LOOK = 1.0
+TICK_INTERVAL = 1.0
+OFFLINE_RETRY_INTERVAL = 1.0
 """Seconds between looks while no canary answers, so that the return of sight is noticed at once."""
-OVERDUE = 10_000
+MAX_SCHEDULE_LAG_MS = 10_000
 """Milliseconds by which a slot may be late before the schedule counts as stuck."""
 
 
 @dataclass(frozen=True, slots=True)
-class Threads:
+class DatabaseThreads:
     """Where database work is done."""
 
-    writer: Thread
-    figures: Thread
-    outbox: Thread
+    writer: DatabaseThread
+    figures_reader: DatabaseThread
+    outbox_reader: DatabaseThread
 
 
 class Engine:
-    """Probes, records and tells; ``board`` and ``telemetry`` show it to the rest."""
+    """Probes, records and tells; ``live_state`` and ``telemetry`` show it to the rest."""
 
     def __init__(
-        self, orders: Orders, clock: Clock, instruments: Instruments, threads: Threads, places: int = MOST
+        self,
+        config: EngineConfig,
+        clock: Clock,
+        resources: Instruments,
+        threads: DatabaseThreads,
+        max_concurrent: int = MAX_CONCURRENT,
     ) -> None:
-        """``places``: how many cycles of services may be under way at once."""
-        self.board = Board()
+        """``max_concurrent``: how many cycles of services may be under way at once."""
+        self.live_state = LiveState()
         self.telemetry = Telemetry()
-        self.telemetry.pings = instruments.pinger.counts
-        self.recording = Recording(orders.context)
-        self._orders = orders
+        self.telemetry.pings = resources.pinger.counts
+        self.recording = Recording(config.context)
+        self._config = config
         self._clock = clock
-        self._instruments = instruments
+        self._resources = resources
         self._threads = threads
-        self._places = places
-        self._later: set[asyncio.Task[None]] = set()
-        self._noted: dict[str, str] | None = None
-        self._turns: dict[str, tuple[Turn, ...]] = {}
+        self._max_concurrent = max_concurrent
+        self._background_writes: set[asyncio.Task[None]] = set()
+        self._stored_problems: dict[str, str] | None = None
+        self._scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = {}
         self.warn_days: dict[CheckKey, tuple[int, ...]] = {}
         """How many days before a certificate expires its mails go out, of each check that speaks TLS."""
 
     async def prepare(self) -> None:
         """Take over what an earlier process left, and put the configuration into force."""
-        newest = await self._threads.writer.run(results.newest)
-        clock, orders = self._clock, self._orders
-        self.timescale = Timescale(clock, newest)
-        self.figures = FigureKeeper(
-            self._threads.figures,
-            self.board,
+        newest = await self._threads.writer.run(results.newest_result_at)
+        clock, orders = self._clock, self._config
+        self.recorded_time = RecordedTime(clock, newest)
+        self.figures_updater = LiveFiguresUpdater(
+            self._threads.figures_reader,
+            self.live_state,
             self.telemetry,
             clock,
-            now=self.timescale.now,
+            now=self.recorded_time.now,
             terms=lambda: self.recording.context.terms,
-            drifted=lambda lines: self.live.figures_drifted(lines),  # noqa: PLW0108 - it is made later
+            on_mismatches=lambda lines: self.live_updater.on_figure_mismatches(lines),  # noqa: PLW0108 - it is made later
         )
-        findings = Findings()
-        self.live = Live(
-            self.board,
+        findings = LastObservations()
+        self.live_updater = LiveStateUpdater(
+            self.live_state,
             self.telemetry,
             self.recording,
-            clock=lambda: (self.timescale.now(), clock.monotonic()),
+            read_clocks=lambda: (self.recorded_time.now(), clock.monotonic()),
             certificate=findings.certificate,
             phases=findings.phases,
-            write_later=self._write_later,
-            sweep_written=self.figures.sweep_written,
-            runs_began=self.figures.runs_began,
+            write_in_background=self._write_in_background,
+            on_sweep_written=self.figures_updater.on_sweep_written,
+            on_new_runs=self.figures_updater.on_new_runs,
         )
-        self.recorder = Recorder(self._threads.writer, self.recording, clock, self.timescale, self.telemetry, self.live)
-        self.sight = Sight(clock, self._canaries(orders), self.live)
-        gate = Gate(self._places)
-        self.sweeper = Sweeper(clock, self.timescale, self.sight, self.recorder, self.telemetry, gate, findings)
-        self.pacer = Pacer(clock, orders.interval, self.sweeper)
-        self.dispatcher = Dispatcher(
-            self._threads.outbox,
+        self.recorder = Recorder(
+            self._threads.writer, self.recording, clock, self.recorded_time, self.telemetry, self.live_updater
+        )
+        self.connectivity = ConnectivityCheck(clock, self._canary_probes(orders), self.live_updater)
+        gate = ConcurrencyLimiter(self._max_concurrent)
+        self.runner = CheckRunner(
+            clock, self.recorded_time, self.connectivity, self.recorder, self.telemetry, gate, findings
+        )
+        self.scheduler = Scheduler(clock, orders.interval, self.runner)
+        self.mail_dispatcher = MailDispatcher(
+            self._threads.outbox_reader,
             self.recorder,
             orders.transport,
             orders.context.sender,
             self.telemetry,
-            now=self.timescale.now,
-            post=self.live,
+            now=self.recorded_time.now,
+            listener=self.live_updater,
         )
-        await self._threads.writer.run(self._begin)
-        await self._obey(orders, await staged(orders, self._instruments))
-        self.live.restore(self.recording.standings())
-        self.telemetry.reloaded(ok=True, at=self.timescale.now())
+        await self._threads.writer.run(self._record_start)
+        await self._apply(orders, await prepare_config(orders, self._resources))
+        self.live_updater.restore(self.recording.check_states())
+        self.telemetry.reloaded(ok=True, at=self.recorded_time.now())
 
-    def _begin(self, db: Database) -> None:
-        at = self.timescale.now()
-        self.recording.take_over(db, at)
-        put_into_force(db, self._orders.context.terms, at, DAEMON)
+    def _record_start(self, db: Database) -> None:
+        at = self.recorded_time.now()
+        self.recording.recover(db, at)
+        apply_terms(db, self._config.context.terms, at, DAEMON)
         journal.append(db, at, "daemon-started", {})
 
-    async def give(self, orders: Orders) -> None:
+    async def reload(self, config: EngineConfig) -> None:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
-        at = self.timescale.now()
-        await self.recorder.write(lambda db: put_into_force(db, orders.context.terms, at, DAEMON))
-        prepared = await staged(orders, self._instruments)
-        self.recording.context = orders.context
-        self._orders = orders
-        self.sight.watch(self._canaries(orders))
-        self.dispatcher.transport, self.dispatcher.sender = orders.transport, orders.context.sender
-        await self._obey(orders, prepared)
-        self.figures.sweep_written()
+        at = self.recorded_time.now()
+        await self.recorder.write(lambda db: apply_terms(db, config.context.terms, at, DAEMON))
+        prepared = await prepare_config(config, self._resources)
+        self.recording.context = config.context
+        self._config = config
+        self.connectivity.set_canaries(self._canary_probes(config))
+        self.mail_dispatcher.transport, self.mail_dispatcher.sender = config.transport, config.context.sender
+        await self._apply(config, prepared)
+        self.figures_updater.on_sweep_written()
 
-    async def _obey(self, orders: Orders, prepared: Staged) -> None:
+    async def _apply(self, config: EngineConfig, prepared: PreparedConfig) -> None:
         """Swap what is watched: the picture first, then at once what each slot does, then who has slots."""
         self.warn_days = prepared.warn_days
-        await gently(self.live.watch(prepared.entries, orders.canaries))
-        left, self._turns = let_go(self._turns.values()), prepared.turns
-        await gently(self.sweeper.watching(prepared.turns, orders.plan, orders.interval))
-        await gently(self.pacer.watching(prepared.turns, orders.interval))
-        await gently(left)
+        await run_in_steps(self.live_updater.replace_config_steps(prepared.check_entries, config.canaries))
+        left, self._scheduled_checks = free_in_steps(self._scheduled_checks.values()), prepared.scheduled_checks
+        await run_in_steps(self.runner.configure_steps(prepared.scheduled_checks, config.retry_policy, config.interval))
+        await run_in_steps(self.scheduler.set_servers_steps(prepared.scheduled_checks, config.interval))
+        await run_in_steps(left)
 
-    def _canaries(self, orders: Orders) -> dict[str, Callable[[], Awaitable[Outcome]]]:
+    def _canary_probes(self, config: EngineConfig) -> dict[str, Callable[[], Awaitable[Outcome]]]:
         """Canaries are pinged, twice if need be: one lost packet blinds nobody."""
         icmp = CHECK_TYPES["icmp"]
-        probe = icmp.build(icmp.settings(), self._instruments)
-        plan = Plan(orders.plan.timeout, retries=1, retry_wait=0)
+        probe = icmp.build(icmp.settings(), self._resources)
+        plan = Plan(config.retry_policy.timeout, retries=1, retry_wait=0)
 
         async def ask(address: str) -> Outcome:
             return (await cycle(probe, Target(address), plan, self._clock)).outcome
 
-        return {address: partial(ask, address) for address in orders.canaries}
+        return {address: partial(ask, address) for address in config.canaries}
 
     async def run(self) -> None:
         """Work until cancelled; a part that fails brings the whole down, and the service manager starts it again."""
         async with asyncio.TaskGroup() as group:
-            for work in (self.recorder.run, self.pacer.run, self.dispatcher.run, self.figures.run):
+            for work in (self.recorder.run, self.scheduler.run, self.mail_dispatcher.run, self.figures_updater.run):
                 group.create_task(work(), name=work.__qualname__)
-            group.create_task(self._pulse(), name="pulse")
-            group.create_task(self._look(), name="canaries")
-            group.create_task(settling(lambda: len(self.board.checks) > MANY), name="collector")
+            group.create_task(self._tick_periodically(), name="pulse")
+            group.create_task(self._check_connectivity(), name="canaries")
+            group.create_task(
+                freeze_periodically(lambda: len(self.live_state.checks) > PERIODIC_FREEZE_MIN_CHECKS), name="collector"
+            )
 
-    async def _pulse(self) -> None:
+    async def _tick_periodically(self) -> None:
         """See to what changes by time alone."""
         while True:
-            await asyncio.sleep(PULSE)
-            self.live.pulse()
-            if step := self.timescale.follow(self._orders.interval):
+            await asyncio.sleep(TICK_INTERVAL)
+            self.live_updater.refresh_maintenance()
+            if step := self.recorded_time.follow_wall_clock(self._config.interval):
                 log.warning("the wall clock was stepped by %d ms; probing goes on unmoved", step)
-                self._write_later(partial(self._note_step, step))
-            texts = {name: problem.text for name, problem in self.board.problems.items()}
-            if texts != self._noted:
-                self._noted = texts
-                self._write_later(partial(daemon_state.put, key="problems", body=texts))
+                self._write_in_background(partial(self._record_clock_step, step))
+            texts = {name: problem.text for name, problem in self.live_state.problems.items()}
+            if texts != self._stored_problems:
+                self._stored_problems = texts
+                self._write_in_background(partial(daemon_state.put, key="problems", body=texts))
 
-    def _note_step(self, step: Millis, db: Database) -> None:
-        journal.append(db, self.timescale.now(), "clock-stepped", {"step": step})
+    def _record_clock_step(self, step: Millis, db: Database) -> None:
+        journal.append(db, self.recorded_time.now(), "clock-stepped", {"step": step})
 
-    async def _look(self) -> None:
+    async def _check_connectivity(self) -> None:
         """Ask the canaries once a sweep, and every second while none answers."""
         while True:
-            await self.sight.look()
-            await asyncio.sleep(min(BLIND_LOOK, self._pause()) if self.sight.is_blind else self._pause())
+            await self.connectivity.check()
+            await asyncio.sleep(
+                min(OFFLINE_RETRY_INTERVAL, self._interval_seconds())
+                if self.connectivity.is_offline
+                else self._interval_seconds()
+            )
 
-    def _pause(self) -> float:
-        return self._orders.interval / 1000
+    def _interval_seconds(self) -> float:
+        return self._config.interval / 1000
 
-    def _write_later(self, work: Callable[[Database], object]) -> None:
+    def _write_in_background(self, work: Callable[[Database], object]) -> None:
         """Write something that nobody waits for; where the database refuses it is logged and lost."""
 
         async def write() -> None:
@@ -216,27 +230,27 @@ class Engine:
                 log.warning("%s", error)
 
         task = asyncio.create_task(write())
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._background_writes.add(task)
+        task.add_done_callback(self._background_writes.discard)
 
     @property
-    def progresses(self) -> bool:
+    def is_making_progress(self) -> bool:
         """Whether slots leave on time and what they give gets written: what the watchdog is fed by."""
-        return self.pacer.behind < OVERDUE and self.recorder.progresses
+        return self.scheduler.lag < MAX_SCHEDULE_LAG_MS and self.recorder.is_making_progress
 
     async def drain(self) -> None:
         """End: finish or drop the cycles under way, write what there is, close the sweeps. Within ten seconds."""
-        await self.sweeper.drain(DRAIN)
+        await self.runner.drain(DRAIN_TIMEOUT)
         try:
-            async with asyncio.timeout(FLUSH):
-                await asyncio.gather(*self._later, return_exceptions=True)
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                await asyncio.gather(*self._background_writes, return_exceptions=True)
                 await self.recorder.flush()
-                await self._threads.writer.run(self._end)
+                await self._threads.writer.run(self._record_stop)
         except (TimeoutError, StoreError) as error:
             log.error("not everything could be written before the end: %s", str(error) or "the database is slow")  # noqa: TRY400 - no traceback for users
 
-    def _end(self, db: Database) -> None:
-        at = self.timescale.now()
-        self.recording.take_over(db, at)
+    def _record_stop(self, db: Database) -> None:
+        at = self.recorded_time.now()
+        self.recording.recover(db, at)
         daemon_state.put(db, "problems", {})
         journal.append(db, at, "daemon-stopped", {})

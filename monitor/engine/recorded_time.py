@@ -14,39 +14,39 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.model import Millis
 
-NOTABLE = 1_000
+MIN_REPORTED_STEP_MS = 1_000
 """Milliseconds: a smaller step is the ordinary correction of a clock, and nobody is told."""
-TOGETHER = 2
+MAX_READ_GAP_MS = 2
 """Milliseconds within which both clocks must be read."""
-TRIES = 5
+MAX_READ_ATTEMPTS = 5
 """So often, before a machine that is too busy for that is believed."""
 
 
-class Timescale:
+class RecordedTime:
     """Turns monotonic readings into the time that is written down."""
 
-    def __init__(self, clock: Clock, newest: Millis | None) -> None:
+    def __init__(self, clock: Clock, newest_result: Millis | None) -> None:
         """Begin at the wall clock's time, or just after the newest result there is, whichever is later."""
         self._clock = clock
-        self._told = self._offset = self._measured()
-        if newest is not None and newest >= self.now():
-            self._offset = newest + 1 - self._monotonic()
+        self._reported_offset = self._offset = self._measure_offset()
+        if newest_result is not None and newest_result >= self.now():
+            self._offset = newest_result + 1 - self._monotonic()
 
-    def _measured(self) -> Millis:
+    def _measure_offset(self) -> Millis:
         """Read how far the wall clock is from the monotonic one; again where the process was held up in between.
 
         Else that hold-up would look like a step of the wall clock, and be followed.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_READ_ATTEMPTS):
             before, wall, after = self._monotonic(), self._clock.now(), self._monotonic()
-            if after - before <= TOGETHER:
+            if after - before <= MAX_READ_GAP_MS:
                 break
         return wall - after
 
     def _monotonic(self) -> Millis:
         return int(self._clock.monotonic() * 1000)
 
-    def at(self, monotonic: float) -> Millis:
+    def from_monotonic(self, monotonic: float) -> Millis:
         """Give the time of a monotonic reading, in seconds."""
         return int(monotonic * 1000) + self._offset
 
@@ -54,14 +54,14 @@ class Timescale:
         """Give the present time."""
         return self._monotonic() + self._offset
 
-    def follow(self, interval: Millis) -> Millis:
+    def follow_wall_clock(self, interval: Millis) -> Millis:
         """Compare with the wall clock and follow it where that is safe.
 
         Gives by how much the wall clock was stepped since the last call: milliseconds, negative for backwards, 0 where
         it was not stepped notably. To be called at least once an interval.
         """
-        offset = self._measured()
+        offset = self._measure_offset()
         if offset - self._offset > -interval // 2:
             self._offset = offset
-        step, self._told = offset - self._told, offset
-        return step if abs(step) >= NOTABLE else 0
+        step, self._reported_offset = offset - self._reported_offset, offset
+        return step if abs(step) >= MIN_REPORTED_STEP_MS else 0

@@ -25,37 +25,36 @@ if TYPE_CHECKING:
 
     from monitor.clock import Clock
     from monitor.engine.live.telemetry import Telemetry
-    from monitor.engine.recorded_time import Timescale
-    from monitor.ledger.remembered import Recorded
-    from monitor.ledger.results.recording import Recording
+    from monitor.engine.recorded_time import RecordedTime
+    from monitor.ledger.results.recording import RecordedResults, Recording
     from monitor.model import Millis, Result
-    from monitor.store.threads import Thread
+    from monitor.store.database_thread import DatabaseThread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-TICK = 1.0
+COMMIT_INTERVAL = 1.0
 """Seconds for which results gather into one transaction: what is lost at most where the process is killed."""
-NEWS = 0.2
+URGENT_COMMIT_DELAY = 0.2
 """Seconds for which they gather where one of them is not ok: that somebody waits to hear of."""
-MOST = 2_000
+MAX_RESULTS_PER_COMMIT = 2_000
 """Results in one transaction at most: to show them when they are written takes the loop 5 ms."""
-PATIENCE = 2.0
+RETRY_INTERVAL = 2.0
 """Seconds between tries while the database refuses."""
-SPOOL = 500_000
+MAX_QUEUED_RESULTS = 500_000
 """Results that are kept in memory while the database refuses: over four hours of 2,000 checks."""
 
 
-class Audience(Protocol):
+class RecordingListener(Protocol):
     """Who hears of what was written; called on the loop, after the commit."""
 
-    def recorded(self, recorded: Recorded) -> None:
+    def on_recorded(self, recorded: RecordedResults) -> None:
         """Hear of results that are in the books now."""
 
-    def sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
+    def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
         """Hear of a sweep that is in the journal: how long that is now, and how many mails wait since when."""
 
-    def store_state(self, error: str | None) -> None:
+    def on_store_state(self, error: str | None) -> None:
         """Hear whether the database can be written; None: it can."""
 
 
@@ -73,73 +72,73 @@ class Recorder:
 
     def __init__(
         self,
-        writer: Thread,
+        writer: DatabaseThread,
         recording: Recording,
         clock: Clock,
-        timescale: Timescale,
+        recorded_time: RecordedTime,
         telemetry: Telemetry,
-        audience: Audience,
+        listener: RecordingListener,
         *,
-        spool: int = SPOOL,
+        max_queued: int = MAX_QUEUED_RESULTS,
     ) -> None:
-        """``spool`` bounds how many results wait in memory."""
-        self._spool = spool
+        """``max_queued`` bounds how many results wait in memory."""
+        self._max_queued = max_queued
         self._writer = writer
         self._recording = recording
         self._clock = clock
-        self._timescale = timescale
+        self._recorded_time = recorded_time
         self._telemetry = telemetry
-        self._audience = audience
-        self._waiting: deque[_Item] = deque()
-        self._under_way: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
+        self._listener = listener
+        self._queue: deque[_Item] = deque()
+        self._transaction: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
         """The transaction that the writer was asked for and has not answered, after what is in it."""
-        self._something = asyncio.Event()
-        self._news = asyncio.Event()
+        self._not_empty = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._answered = clock.monotonic()
+        self._last_answer = clock.monotonic()
         """Monotonic seconds of the last commit or refusal, or of when something began to wait."""
 
     def submit(self, sweep: int, result: Result) -> None:
         """Take one result of a sweep; it is in the books a tick later."""
-        if len(self._waiting) >= self._spool:
+        if len(self._queue) >= self._max_queued:
             self._drop_oldest()
-        self._put((sweep, result))
+        self._enqueue((sweep, result))
         if result.outcome is not Outcome.OK:
-            self._news.set()
+            self._urgent.set()
 
     def _drop_oldest(self) -> None:
         """Make room; ends of sweeps stay, for their results may be in the books already."""
-        for place, item in enumerate(self._waiting):
+        for place, item in enumerate(self._queue):
             if not isinstance(item, _SweepEnd):
-                del self._waiting[place]
+                del self._queue[place]
                 log.error("the database has refused for so long that the oldest result is dropped: its time is unknown")
                 return
 
     def end_sweep(self, sweep: int) -> None:
         """Close a sweep once everything submitted before is written."""
-        self._put(_SweepEnd(sweep))
+        self._enqueue(_SweepEnd(sweep))
 
-    def _put(self, item: _Item) -> None:
-        self._waiting.append(item)
+    def _enqueue(self, item: _Item) -> None:
+        self._queue.append(item)
         if self._idle.is_set():
-            self._answered = self._clock.monotonic()
+            self._last_answer = self._clock.monotonic()
             self._idle.clear()
-            self._something.set()
+            self._not_empty.set()
 
     @property
-    def progresses(self) -> bool:
+    def is_making_progress(self) -> bool:
         """Whether the database answers in reasonable time; a refusal is an answer, and what waits is not lost by it."""
-        return self._idle.is_set() or self._clock.monotonic() - self._answered < 10 * PATIENCE
+        return self._idle.is_set() or self._clock.monotonic() - self._last_answer < 10 * RETRY_INTERVAL
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            await self._something.wait()
+            await self._not_empty.wait()
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK - NEWS):
-                    await self._news.wait()
-            await asyncio.sleep(NEWS)
+                async with asyncio.timeout(COMMIT_INTERVAL - URGENT_COMMIT_DELAY):
+                    await self._urgent.wait()
+            await asyncio.sleep(URGENT_COMMIT_DELAY)
             await self.flush()
 
     async def drain(self) -> None:
@@ -148,22 +147,22 @@ class Recorder:
 
     async def flush(self) -> None:
         """Write everything that waits, in order; a sweep is closed in a transaction of its own."""
-        self._news.clear()
-        while self._waiting:
-            for item in await self._written():
-                if self._waiting and self._waiting[0] is item:  # the oldest of them may have been dropped meanwhile
-                    self._waiting.popleft()
-        self._something.clear()
+        self._urgent.clear()
+        while self._queue:
+            for item in await self._commit():
+                if self._queue and self._queue[0] is item:  # the oldest of them may have been dropped meanwhile
+                    self._queue.popleft()
+        self._not_empty.clear()
         self._idle.set()
 
-    def _next(self) -> tuple[list[_Item], _Work]:
+    def _next_transaction(self) -> tuple[list[_Item], _Work]:
         """Take what belongs into the next transaction; it stays in the queue until that is committed."""
-        head = self._waiting[0]
+        head = self._queue[0]
         if isinstance(head, _SweepEnd):
-            return [head], lambda db: self._close(db, head.sweep)
+            return [head], lambda db: self._close_sweep(db, head.sweep)
         items: list[_Item] = []
         sweeps: dict[int, list[Result]] = {}
-        for item in islice(self._waiting, MOST):
+        for item in islice(self._queue, MAX_RESULTS_PER_COMMIT):
             if isinstance(item, _SweepEnd):
                 break
             items.append(item)
@@ -171,22 +170,22 @@ class Recorder:
         return items, lambda db: self._record(db, sweeps)
 
     def _record(self, db: Database, sweeps: Mapping[int, list[Result]]) -> Callable[[], None]:
-        at = self._timescale.now()
+        at = self._recorded_time.now()
         # where the end of one meets the beginning of the next, the results of a check come in the order of its sweeps
         written = [self._recording.record(db, sweep, sweeps[sweep], at) for sweep in sorted(sweeps)]
 
         def tell() -> None:
             for recorded in written:
-                self._audience.recorded(recorded)
+                self._listener.on_recorded(recorded)
 
         return tell
 
-    def _close(self, db: Database, sweep: int) -> Callable[[], None]:
-        entries = self._recording.end_sweep(db, sweep, self._timescale.now())
-        waiting = outbox.pending(db)
-        return lambda: self._audience.sweep_closed(sweep, entries, waiting)
+    def _close_sweep(self, db: Database, sweep: int) -> Callable[[], None]:
+        entries = self._recording.end_sweep(db, sweep, self._recorded_time.now())
+        waiting = outbox.pending_summary(db)
+        return lambda: self._listener.on_sweep_closed(sweep, entries, waiting)
 
-    async def _written(self) -> list[_Item]:
+    async def _commit(self) -> list[_Item]:
         """Do one transaction, again and again until it is committed, then tell the audience; gives what was in it.
 
         Whoever is cancelled meanwhile leaves the transaction to the next: it is not done twice.
@@ -194,38 +193,38 @@ class Recorder:
         again: tuple[list[_Item], _Work] | None = None
         while True:
             began = self._clock.monotonic()
-            if self._under_way is None:
-                items, work = again or self._next()
-                self._under_way = items, work, asyncio.ensure_future(self._writer.run(work))
-            items, work, writing = self._under_way
+            if self._transaction is None:
+                items, work = again or self._next_transaction()
+                self._transaction = items, work, asyncio.ensure_future(self._writer.run(work))
+            items, work, writing = self._transaction
             try:
                 tell = await asyncio.shield(writing)
             except StoreError as error:
-                self._under_way, again = None, (items, work)
-                self._answered = self._clock.monotonic()
-                self._recording.forget()
+                self._transaction, again = None, (items, work)
+                self._last_answer = self._clock.monotonic()
+                self._recording.invalidate()
                 self._telemetry.write_failed()
-                self._audience.store_state(str(error))
-                log.error("%s; %d results wait", error, len(self._waiting))  # noqa: TRY400 - no traceback for users
-                await asyncio.sleep(PATIENCE)
+                self._listener.on_store_state(str(error))
+                log.error("%s; %d results wait", error, len(self._queue))  # noqa: TRY400 - no traceback for users
+                await asyncio.sleep(RETRY_INTERVAL)
                 continue
-            if self._told(writing):
+            if self._handled_elsewhere(writing):
                 return items  # by somebody else who waited for it
-            self._under_way = None
-            self._answered = self._clock.monotonic()
-            self._telemetry.written(self._answered - began)
-            self._audience.store_state(None)
+            self._transaction = None
+            self._last_answer = self._clock.monotonic()
+            self._telemetry.observe_write(self._last_answer - began)
+            self._listener.on_store_state(None)
             tell()
             return items
 
-    def _told(self, writing: asyncio.Future[Callable[[], None]]) -> bool:
-        return self._under_way is None or self._under_way[2] is not writing
+    def _handled_elsewhere(self, writing: asyncio.Future[Callable[[], None]]) -> bool:
+        return self._transaction is None or self._transaction[2] is not writing
 
     async def write(self, work: Callable[[Database], T]) -> T:
         """Do other work in the writer's thread. Raises StoreError where the database refuses."""
         try:
             return await self._writer.run(work)
         except StoreError:
-            self._recording.forget()
+            self._recording.invalidate()
             self._telemetry.write_failed()
             raise

@@ -6,33 +6,33 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.engine.cooperative import slices
+from monitor.engine.cooperative import chunked
 from monitor.engine.live.state import CheckEntry
-from monitor.engine.turn import Turn
+from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.door import door
 from monitor.probes.probe import Target
 
 if TYPE_CHECKING:
-    from monitor.ledger.context import Context
-    from monitor.mail.delivery.transport import Transport
+    from monitor.ledger.context import LedgerContext
+    from monitor.mail.delivery.transport import MailTransport
     from monitor.model import Check, CheckKey, Millis, Server
     from monitor.probes.cycle import Plan
     from monitor.probes.resources import Instruments
 
-SLICE = 50
+STEP_SIZE = 50
 """Servers that are prepared before the loop may turn again: a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class EngineConfig:
     """What a configuration asks of the engine."""
 
-    context: Context
+    context: LedgerContext
     servers: tuple[Server, ...]
     canaries: tuple[str, ...]
-    plan: Plan
-    transport: Transport
+    retry_policy: Plan
+    transport: MailTransport
 
     @property
     def interval(self) -> Millis:
@@ -41,36 +41,38 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class PreparedConfig:
     """A configuration that is ready to be swapped in."""
 
-    turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+    scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = field(default_factory=dict)
     """What each slot of a server does."""
-    entries: list[CheckEntry] = field(default_factory=list)
+    check_entries: list[CheckEntry] = field(default_factory=list)
     warn_days: dict[CheckKey, tuple[int, ...]] = field(default_factory=dict)
 
 
-async def staged(orders: Orders, instruments: Instruments) -> Staged:
+async def prepare_config(config: EngineConfig, resources: Instruments) -> PreparedConfig:
     """Prepare what they ask for, a slice at a time."""
-    prepared = Staged()
-    for servers in slices(orders.servers, SLICE):
+    prepared = PreparedConfig()
+    for servers in chunked(config.servers, STEP_SIZE):
         for server in servers:
-            _stage(server, prepared, instruments)
+            _prepare_server(server, prepared, resources)
         await asyncio.sleep(0)
     return prepared
 
 
-def _stage(server: Server, prepared: Staged, instruments: Instruments) -> None:
+def _prepare_server(server: Server, prepared: PreparedConfig, resources: Instruments) -> None:
     if server.checks:
-        prepared.turns[server.id] = tuple(_turn(check, server.address, instruments) for check in server.checks)
+        prepared.scheduled_checks[server.id] = tuple(
+            _scheduled_check(check, server.address, resources) for check in server.checks
+        )
     for check in server.checks:
         where = CHECK_TYPES[check.type].where(check.settings, server.address)
-        prepared.entries.append(CheckEntry(server.id, check.key.name, check.type, where))
+        prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, where))
         if days := getattr(check.settings, "warn_days", ()):
             prepared.warn_days[check.key] = days
 
 
-def _turn(check: Check, address: str, instruments: Instruments) -> Turn:
+def _scheduled_check(check: Check, address: str, resources: Instruments) -> ScheduledCheck:
     kind = CHECK_TYPES[check.type]
-    probe = kind.build(check.settings, instruments)
-    return Turn(check.key, check.type, probe, Target(address), door(kind, check.settings, address))
+    probe = kind.build(check.settings, resources)
+    return ScheduledCheck(check.key, check.type, probe, Target(address), door(kind, check.settings, address))

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PATIENCE = 0.5
+SEND_TIMEOUT = 0.5
 """Seconds that a change of state waits for a busy service manager; pings and status lines do not wait at all."""
 
-PINGS_PER_DEADLINE = 3
+PINGS_PER_WATCHDOG_PERIOD = 3
 """So that one ping that was lost, or came late, restarts nothing."""
 
 log = logging.getLogger(__name__)
 
 
-class Notifier:
+class SystemdNotifier:
     """One open socket to the service manager, or none.
 
     The socket is opened once, for a ping must get through also when the process has run out of descriptors. Python
@@ -35,8 +35,8 @@ class Notifier:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
-        self._socket = _open() if self._address else None
-        self._complained = False
+        self._socket = _open_socket() if self._address else None
+        self._warned = False
 
     @property
     def enabled(self) -> bool:
@@ -45,21 +45,21 @@ class Notifier:
 
     def ready(self, status: str = "") -> None:
         """Say that the start, or a reload, is complete; ``status`` as in ``status()``, empty leaves it as it is."""
-        self._send(_lines("READY=1", status), PATIENCE)
+        self._send(_state_message("READY=1", status), SEND_TIMEOUT)
 
     def status(self, text: str) -> None:
         """Set the one line that ``systemctl status`` shows; line breaks in it become spaces."""
-        self._send(_lines("", text), 0)
+        self._send(_state_message("", text), 0)
 
     def reloading(self) -> None:
         """Say that a reload has begun; ``ready()`` must follow, whether the new configuration was taken or not."""
         # the manager compares with its own CLOCK_MONOTONIC: the passed-in clock's scale would mean nothing to it
         micros = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={micros}", PATIENCE)
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={micros}", SEND_TIMEOUT)
 
     def stopping(self) -> None:
         """Say that the daemon has begun to stop."""
-        self._send("STOPPING=1", PATIENCE)
+        self._send("STOPPING=1", SEND_TIMEOUT)
 
     def watchdog(self) -> None:
         """Say that the daemon's loop turns; to be called every ``watchdog_interval()`` seconds."""
@@ -72,7 +72,7 @@ class Notifier:
         allowed = self._environ.get("WATCHDOG_USEC", "")
         if not allowed.isdecimal() or int(allowed) == 0:
             return None
-        return int(allowed) / 1_000_000 / PINGS_PER_DEADLINE
+        return int(allowed) / 1_000_000 / PINGS_PER_WATCHDOG_PERIOD
 
     def close(self) -> None:
         """Close the socket; whatever is said afterwards is not sent. May be called twice."""
@@ -80,18 +80,18 @@ class Notifier:
             self._socket.close()
             self._socket = None
 
-    def _send(self, message: str, patience: float) -> None:
+    def _send(self, message: str, timeout: float) -> None:
         if self._socket is None:
             return
         try:
-            self._socket.settimeout(patience)
+            self._socket.settimeout(timeout)
             self._socket.sendto(message.encode(errors="replace"), self._address)
         except OSError as error:
-            if not self._complained:
+            if not self._warned:
                 log.warning("the service manager did not take %s: %s", message.partition("=")[0], error)
-            self._complained = True
+            self._warned = True
         else:
-            self._complained = False
+            self._warned = False
 
 
 def _address(name: str) -> str:
@@ -101,7 +101,7 @@ def _address(name: str) -> str:
     return f"\0{name[1:]}" if name.startswith("@") and len(name) > 1 else ""
 
 
-def _open() -> socket.socket | None:
+def _open_socket() -> socket.socket | None:
     try:
         return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     except OSError as error:
@@ -109,7 +109,7 @@ def _open() -> socket.socket | None:
         return None
 
 
-def _lines(state: str, status: str) -> str:
+def _state_message(state: str, status: str) -> str:
     parts = [state] if state else []
     if status or not state:
         parts.append("STATUS=" + " ".join(status.split()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.mail.content import Reader
+from monitor.mail.content import Recipient
 from monitor.model import PING
 from monitor.sla.calendar import day_span, midnight
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class LedgerContext:
     """One configuration, as far as the books see it."""
 
     terms: Terms
@@ -46,13 +46,13 @@ class Context:
 
     def subscriptions_of(self, server: str, at: Millis) -> list[Subscription]:
         """Give the subscriptions that a server carries at a moment."""
-        return [s for s in self.terms.subscriptions.values() if s.server == server and self._runs(s, at)]
+        return [s for s in self.terms.subscriptions.values() if s.server == server and self._is_in_force(s, at)]
 
-    def _runs(self, subscription: Subscription, at: Millis) -> bool:
+    def _is_in_force(self, subscription: Subscription, at: Millis) -> bool:
         begun = subscription.start is None or midnight(subscription.start, self.zone) <= at
         return begun and (subscription.end is None or at < day_span(subscription.end, subscription.end, self.zone).end)
 
-    def told_of_check(self, key: CheckKey, at: Millis) -> list[str | None]:
+    def customers_to_notify(self, key: CheckKey, at: Millis) -> list[str | None]:
         """Say who is told of an outage of a check: customers by id, or None for the operators alone.
 
         Whoever has web hosting on a server is told of its services, not of ping: a server that does not answer ping
@@ -65,14 +65,14 @@ class Context:
         }
         return list(customers) or [None]
 
-    def told_of_checks(self, keys: Iterable[CheckKey], at: Millis) -> dict[str | None, list[CheckKey]]:
-        """Say who is told of which of some checks, as ``told_of_check`` does, at the cost of one look at all terms."""
+    def checks_by_customer(self, keys: Iterable[CheckKey], at: Millis) -> dict[str | None, list[CheckKey]]:
+        """Say who is told of which of some checks, as ``customers_to_notify`` does, at the cost of one look at all terms."""
         by_server: dict[str, list[CheckKey]] = {}
         for key in keys:
             by_server.setdefault(key.server, []).append(key)
         told: dict[str | None, dict[CheckKey, None]] = {}
         for s in self.terms.subscriptions.values():
-            if s.server in by_server and self._runs(s, at):
+            if s.server in by_server and self._is_in_force(s, at):
                 theirs = told.setdefault(s.customer, {})
                 theirs |= dict.fromkeys(k for k in by_server[s.server] if s.product != "web-hosting" or k.name != PING)
         of_somebody = {key for theirs in told.values() for key in theirs}
@@ -86,7 +86,7 @@ class Context:
         found = {s.customer: None for server in servers for s in self.subscriptions_of(server, at)}
         return list(found)
 
-    def recipients(self, customer: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def addresses(self, customer: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Give the addresses that a mail goes to, and those that get a copy unseen."""
         known = self.customers.get(customer) if customer is not None else None
         return (known.emails, self.operators) if known else (self.operators, ())
@@ -96,7 +96,7 @@ class Context:
         known = self.customers.get(customer) if customer is not None else None
         return known.language if known else "en"
 
-    def reader(self, customer: str | None) -> Reader:
+    def recipient(self, customer: str | None) -> Recipient:
         """Give a customer (None: the operators) as letters address one."""
         known = self.customers.get(customer) if customer is not None else None
-        return Reader(known.name if known else "", self.language(customer), self.zone, self.public_url)
+        return Recipient(known.name if known else "", self.language(customer), self.zone, self.public_url)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError
-from monitor.ledger.outage_history import extents, next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.ledger.terms import versions
-from monitor.mail.text import one_line
+from monitor.formatting import one_line
+from monitor.ledger.outage_history import next_number, outage_extents
+from monitor.ledger.recorded_by import recorded_by
+from monitor.ledger.terms import terms_versions
 from monitor.model import Span
 from monitor.sla.exclusions import Exclusion
-from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES
+from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES
 from monitor.store import journal, results
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from monitor.model import Millis
     from monitor.sla.terms import Terms
 
-KINDS = ("exclusion-added", "exclusion-withdrawn")
+EXCLUSION_EVENTS = ("exclusion-added", "exclusion-withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExclusionRequest:
     """What an operator asks to have excluded: an outage, or an interval of a server."""
 
     clause: str
@@ -54,7 +54,7 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ExclusionRecord:
     """An exclusion as its facts stand."""
 
     id: int
@@ -95,15 +95,15 @@ class Record:
         )
 
 
-def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) -> tuple[Record, ...]:
+def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) -> tuple[ExclusionRecord, ...]:
     """Give the exclusions as the books stood at a moment, those withdrawn by then too.
 
     ``rewritten`` are the numbers of the checks that an import has changed since.
     """
-    facts = list(journal.entries(db, *KINDS, until=at))
+    facts = list(journal.entries(db, *EXCLUSION_EVENTS, until=at))
     asked = (fact.body["outage"] for fact in facts if fact.kind == "exclusion-added")
-    covered = extents(db, (number for number in asked if number is not None), at, rewritten)
-    found: dict[int, Record] = {}
+    covered = outage_extents(db, (number for number in asked if number is not None), at, rewritten)
+    found: dict[int, ExclusionRecord] = {}
     for fact in facts:
         body, number = fact.body, fact.body["exclusion"]
         if fact.kind == "exclusion-withdrawn":
@@ -117,7 +117,7 @@ def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) 
             if extent is None:
                 continue
             start, end, outage = extent.start, extent.end, extent.id
-        found[number] = Record(
+        found[number] = ExclusionRecord(
             id=number,
             server=body["server"],
             check=body["check"],
@@ -134,69 +134,71 @@ def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) 
     return tuple(found.values())
 
 
-def add(db: Database, current: Terms, asked: Asked, at: Millis) -> Record:
+def add(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> ExclusionRecord:
     """Record an exclusion. Raises InputError, which names what is wrong, where it cannot be as asked."""
-    _check_clause(asked)
-    terms = versions(db, at, current)
-    if asked.outage is not None:
-        extent = extents(db, [asked.outage], at, ()).get(asked.outage)
+    _check_clause(request)
+    terms = terms_versions(db, at, current)
+    if request.outage is not None:
+        extent = outage_extents(db, [request.outage], at, ()).get(request.outage)
         if extent is None:
-            raise InputError(f"--outage {asked.outage}: there is none; `monitor outages list` shows them")
-        if asked.check not in (None, extent.check.name):
-            raise InputError(f"--check {asked.check}: outage {extent.id} is one of {extent.check}")
+            raise InputError(f"--outage {request.outage}: there is none; `monitor outages list` shows them")
+        if request.check not in (None, extent.check.name):
+            raise InputError(f"--check {request.check}: outage {extent.id} is one of {extent.check}")
         body: dict[str, Any] = {"outage": extent.id, "server": extent.check.server, "check": extent.check.name}
         body |= {"start": None, "end": None}
-    elif asked.server is not None and asked.span is not None:
-        _check_place(db, terms, asked.server, asked.check)
-        if asked.span.end <= asked.span.start:
+    elif request.server is not None and request.span is not None:
+        _check_target(db, terms, request.server, request.check)
+        if request.span.end <= request.span.start:
             raise InputError("--end: an exclusion must end after it starts")
-        body = {"outage": None, "server": asked.server, "check": asked.check}
-        body |= {"start": asked.span.start, "end": asked.span.end}
+        body = {"outage": None, "server": request.server, "check": request.check}
+        body |= {"start": request.span.start, "end": request.span.end}
     else:
         raise InputError("give --outage, or --server with --start and --end")
-    if asked.subscription is not None:
-        _check_subscription(terms, asked.subscription, body["server"])
-    number = next_number(fact.body["exclusion"] for fact in journal.entries(db, KINDS[0]))
+    if request.subscription is not None:
+        _check_subscription(terms, request.subscription, body["server"])
+    number = next_number(fact.body["exclusion"] for fact in journal.entries(db, EXCLUSION_EVENTS[0]))
     body |= {
         "exclusion": number,
-        "subscription": asked.subscription,
-        "clause": asked.clause,
-        "reason": one_line(asked.reason),
-        "recorded_by": recorder(),
+        "subscription": request.subscription,
+        "clause": request.clause,
+        "reason": one_line(request.reason),
+        "recorded_by": recorded_by(),
     }
-    journal.append(db, at, KINDS[0], body)
-    return _record(db, number, at)
+    journal.append(db, at, EXCLUSION_EVENTS[0], body)
+    return _exclusion_of(db, number, at)
 
 
-def withdraw(db: Database, number: int, reason: str, at: Millis) -> Record:
+def withdraw(db: Database, number: int, reason: str, at: Millis) -> ExclusionRecord:
     """Withdraw an exclusion: from now on it does not hold. Raises InputError for one unknown or withdrawn already."""
-    withdrawn = _record(db, number, at).withdrawn
+    withdrawn = _exclusion_of(db, number, at).withdrawn
     if withdrawn is not None:
         raise InputError(f"exclusion {number} was withdrawn already, by {withdrawn.by}: {withdrawn.reason}")
-    journal.append(db, at, KINDS[1], {"exclusion": number, "reason": one_line(reason), "recorded_by": recorder()})
-    return _record(db, number, at)
+    journal.append(
+        db, at, EXCLUSION_EVENTS[1], {"exclusion": number, "reason": one_line(reason), "recorded_by": recorded_by()}
+    )
+    return _exclusion_of(db, number, at)
 
 
-def _record(db: Database, number: int, at: Millis) -> Record:
+def _exclusion_of(db: Database, number: int, at: Millis) -> ExclusionRecord:
     for record in known_exclusions(db, at):
         if record.id == number:
             return record
     raise InputError(f"exclusion {number}: there is none; `monitor exclude list` shows them")
 
 
-def _check_clause(asked: Asked) -> None:
-    if asked.clause not in RECORDED_CLAUSES:
-        raise InputError(f"--clause {asked.clause}: must be one of {', '.join(RECORDED_CLAUSES)}")
-    if asked.subscription is not None and asked.clause not in PERSONAL_CLAUSES:
+def _check_clause(request: ExclusionRequest) -> None:
+    if request.clause not in RECORDED_CLAUSES:
+        raise InputError(f"--clause {request.clause}: must be one of {', '.join(RECORDED_CLAUSES)}")
+    if request.subscription is not None and request.clause not in CUSTOMER_CLAUSES:
         raise InputError(
-            f"--subscription: clause {asked.clause} concerns everybody on a server;"
-            f" only {', '.join(PERSONAL_CLAUSES)} can be limited to one subscription"
+            f"--subscription: clause {request.clause} concerns everybody on a server;"
+            f" only {', '.join(CUSTOMER_CLAUSES)} can be limited to one subscription"
         )
 
 
-def _check_place(db: Database, terms: Sequence[Terms], server: str, check: str | None) -> None:
+def _check_target(db: Database, terms: Sequence[Terms], server: str, check: str | None) -> None:
     """The server and the check must be known: from the configuration, of now or of the past, or from the records."""
-    measured = results.numbers(db)
+    measured = results.check_ids(db)
     known = [each.servers[server] for each in terms if server in each.servers]
     if not known and not any(key.server == server for key in measured):
         raise InputError(f"--server {server}: no such server in the configuration or the records")

@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError
+from monitor.formatting import one_line
 from monitor.ledger.maintenance_windows import known_windows
-from monitor.ledger.notifications.mail_queue import post
+from monitor.ledger.notifications.mail_queue import queue_mail
 from monitor.ledger.outage_history import next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.mail.content import MaintenanceLetter
+from monitor.ledger.recorded_by import recorded_by
+from monitor.mail.content import MaintenanceMail
 from monitor.mail.rendering.compose import compose
-from monitor.mail.text import one_line
 from monitor.sla import maintenance as rules
 from monitor.store import journal, notification_log
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
-    from monitor.mail.content import Change
+    from monitor.ledger.context import LedgerContext
+    from monitor.mail.content import MaintenanceChange
     from monitor.model import Millis
-    from monitor.sla.maintenance import Window
+    from monitor.sla.maintenance import MaintenanceWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class ExternalAnnouncement:
     """An announcement that was made outside of this program."""
 
     at: Millis
@@ -39,7 +39,7 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MaintenanceRequest:
     """What an operator asks to have announced."""
 
     servers: tuple[str, ...]
@@ -48,34 +48,36 @@ class Asked:
     reason: str
     emergency: str | None = None
     """Why it cannot wait; None where it is planned."""
-    elsewhere: Elsewhere | None = None
+    external: ExternalAnnouncement | None = None
     """Where and when it was announced, unless it is now."""
 
 
-def announce(db: Database, context: Context, asked: Asked, at: Millis) -> Window:
+def announce(db: Database, context: LedgerContext, request: MaintenanceRequest, at: Millis) -> MaintenanceWindow:
     """Announce a window and queue the mails that tell of it. Raises InputError where it cannot be as asked."""
-    for server in asked.servers:
+    for server in request.servers:
         if server not in context.servers:
             raise InputError(f"--server {server}: no such server in the configuration; `monitor status` lists them")
-    if asked.end <= asked.start:
+    if request.end <= request.start:
         raise InputError("--end: a window must end after it starts")
-    announced_at = _announced_at(asked.elsewhere, at)
+    announced_at = _announced_at(request.external, at)
     number = next_number(window.id for window in known_windows(db))
     body: dict[str, Any] = {
         "window": number,
-        "servers": sorted(set(asked.servers)),
-        "start": asked.start,
-        "end": asked.end,
-        "reason": one_line(asked.reason),
-        "emergency": one_line(asked.emergency) if asked.emergency is not None else None,
+        "servers": sorted(set(request.servers)),
+        "start": request.start,
+        "end": request.end,
+        "reason": one_line(request.reason),
+        "emergency": one_line(request.emergency) if request.emergency is not None else None,
     }
-    _record(db, "maintenance-announced", body, asked.elsewhere, announced_at, at)
+    _append_event(db, "maintenance-announced", body, request.external, announced_at, at)
     window = window_of(db, number)
-    _tell(db, context, window, "announced", None, asked.elsewhere, at)
+    _notify_customers(db, context, window, "announced", None, request.external, at)
     return window
 
 
-def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: Elsewhere | None, at: Millis) -> Window:
+def extend(
+    db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
+) -> MaintenanceWindow:
     """Give a window another end: a later one is a new announcement, an earlier one holds at once.
 
     One that is over can still be given a later end: work that overran, or an extension that was announced elsewhere and
@@ -84,43 +86,43 @@ def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: 
     """
     window = window_of(db, number)
     before = window.end
-    state = rules.state(window, at)
-    if state is rules.WindowState.CANCELLED or (state is rules.WindowState.OVER and end < before):
+    state = rules.state_at(window, at)
+    if state is rules.MaintenanceState.CANCELLED or (state is rules.MaintenanceState.OVER and end < before):
         raise InputError(f"window {number} is {state}: announce another one")
     if end == before:
         raise InputError(f"--end: window {number} ends then already")
     if end <= window.start:
         raise InputError(f"--end: a window must end after it starts; `monitor maintenance cancel {number}` cancels it")
-    _record(db, "maintenance-extended", {"window": number, "end": end}, elsewhere, _announced_at(elsewhere, at), at)
+    _append_event(db, "maintenance-extended", {"window": number, "end": end}, external, _announced_at(external, at), at)
     window = window_of(db, number)
-    _tell(db, context, window, "extended" if end > before else "shortened", before, elsewhere, at)
+    _notify_customers(db, context, window, "extended" if end > before else "shortened", before, external, at)
     return window
 
 
-def cancel(db: Database, context: Context, number: int, at: Millis) -> Window:
+def cancel(db: Database, context: LedgerContext, number: int, at: Millis) -> MaintenanceWindow:
     """Cancel a window: before its start nothing of it is left, later it ends now."""
     before = _open_window(db, number, at)
-    _record(db, "maintenance-cancelled", {"window": number}, None, at, at)
-    _tell(db, context, before, "cancelled", None, None, at)
+    _append_event(db, "maintenance-cancelled", {"window": number}, None, at, at)
+    _notify_customers(db, context, before, "cancelled", None, None, at)
     return window_of(db, number)
 
 
-def _announced_at(elsewhere: Elsewhere | None, at: Millis) -> Millis:
-    if elsewhere is None:
+def _announced_at(external: ExternalAnnouncement | None, at: Millis) -> Millis:
+    if external is None:
         return at
-    if elsewhere.at > at:
+    if external.at > at:
         raise InputError("--announced-at: an announcement that was made elsewhere cannot lie in the future")
-    return elsewhere.at
+    return external.at
 
 
-def _open_window(db: Database, number: int, at: Millis) -> Window:
+def _open_window(db: Database, number: int, at: Millis) -> MaintenanceWindow:
     window = window_of(db, number)
-    if (state := rules.state(window, at)) in (rules.WindowState.OVER, rules.WindowState.CANCELLED):
+    if (state := rules.state_at(window, at)) in (rules.MaintenanceState.OVER, rules.MaintenanceState.CANCELLED):
         raise InputError(f"window {number} is {state}: announce another one")
     return window
 
 
-def window_of(db: Database, number: int) -> Window:
+def window_of(db: Database, number: int) -> MaintenanceWindow:
     """Give one window by its number. Raises InputError for one that is not there."""
     for window in known_windows(db):
         if window.id == number:
@@ -128,22 +130,27 @@ def window_of(db: Database, number: int) -> Window:
     raise InputError(f"window {number}: there is none; `monitor maintenance list` shows them")
 
 
-def _record(
-    db: Database, kind: str, body: dict[str, Any], elsewhere: Elsewhere | None, announced_at: Millis, at: Millis
+def _append_event(
+    db: Database,
+    kind: str,
+    body: dict[str, Any],
+    external: ExternalAnnouncement | None,
+    announced_at: Millis,
+    at: Millis,
 ) -> None:
     body["announced_at"] = announced_at
-    body["reference"] = one_line(elsewhere.reference) if elsewhere else None
-    body["recorded_by"] = recorder()
+    body["reference"] = one_line(external.reference) if external else None
+    body["recorded_by"] = recorded_by()
     journal.append(db, at, kind, body)
 
 
-def _tell(
+def _notify_customers(
     db: Database,
-    context: Context,
-    window: Window,
-    change: Change,
+    context: LedgerContext,
+    window: MaintenanceWindow,
+    change: MaintenanceChange,
     previous_end: Millis | None,
-    elsewhere: Elsewhere | None,
+    external: ExternalAnnouncement | None,
     at: Millis,
 ) -> None:
     """Queue one mail for each customer concerned; with no customer concerned, one for the operators."""
@@ -153,8 +160,8 @@ def _tell(
         if customer is not None:
             servers = tuple(s for s in servers if customer in context.customers_of((s,), at))
         letter = compose(
-            MaintenanceLetter(
-                reader=context.reader(customer),
+            MaintenanceMail(
+                recipient=context.recipient(customer),
                 change=change,
                 kind=window.kind,
                 id=window.id,
@@ -162,12 +169,12 @@ def _tell(
                 start=window.start,
                 end=window.end,
                 reason=window.reason,
-                reference=elsewhere.reference if elsewhere else "",
+                reference=external.reference if external else "",
                 previous_end=previous_end,
-                short_by=rules.short_by(window.parts[-1], window.kind),
+                notice_shortfall=rules.notice_shortfall(window.parts[-1], window.kind),
             )
         )
-        post(
+        queue_mail(
             db,
             context,
             "maintenance",
@@ -175,5 +182,5 @@ def _tell(
             customer=customer,
             body={"window": window.id, "change": change},
             letter=letter,
-            refers=notification_log.thread_of_window(db, window.id, customer),
+            refers=notification_log.maintenance_thread(db, window.id, customer),
         )

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.sla.maintenance import Window
+    from monitor.sla.maintenance import MaintenanceWindow
 
-KINDS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
+MAINTENANCE_EVENTS = ("maintenance-announced", "maintenance-extended", "maintenance-cancelled")
 
 
-def known_windows(db: Database, at: Millis | None = None) -> tuple[Window, ...]:
+def known_windows(db: Database, at: Millis | None = None) -> tuple[MaintenanceWindow, ...]:
     """Give the windows as the books stood at a moment, or as they stand."""
-    facts = [_fact(entry) for entry in journal.entries(db, *KINDS, until=at)]
-    return rules.windows(facts)
+    facts = [_maintenance_event(entry) for entry in journal.entries(db, *MAINTENANCE_EVENTS, until=at)]
+    return rules.windows_from(facts)
 
 
-def _fact(entry: journal.Entry) -> rules.Fact:
+def _maintenance_event(entry: journal.JournalEntry) -> rules.MaintenanceEvent:
     body = entry.body
     if entry.kind == "maintenance-announced":
-        return rules.Announced(
+        return rules.MaintenanceAnnounced(
             id=body["window"],
             at=entry.at,
             servers=tuple(body["servers"]),
@@ -36,5 +36,5 @@ def _fact(entry: journal.Entry) -> rules.Fact:
             announced_at=body["announced_at"],
         )
     if entry.kind == "maintenance-extended":
-        return rules.Extended(body["window"], entry.at, body["end"], body["announced_at"])
-    return rules.Cancelled(body["window"], entry.at)
+        return rules.MaintenanceExtended(body["window"], entry.at, body["end"], body["announced_at"])
+    return rules.MaintenanceCancelled(body["window"], entry.at)

@@ -6,7 +6,7 @@ import getpass
 import os
 
 
-def recorder() -> str:
+def recorded_by() -> str:
     """Give the user's login name; the user's number where the system knows no name for it."""
     try:
         return getpass.getuser()

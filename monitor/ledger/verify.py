@@ -12,202 +12,284 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.ledger.again import CheckAgain, WrongError
-from monitor.ledger.months.closing import replay
-from monitor.ledger.months.corrections import broken_correction
-from monitor.mail.text import one_line
-from monitor.store import daemon_state, journal, outages, results
+from monitor.formatting import one_line
+from monitor.ledger.months.closing import find_closing_mismatch
+from monitor.ledger.months.corrections import find_correction_mismatch
+from monitor.outage import OutageChange, OutageState, advance
+from monitor.sla.timeline import extend_run
+from monitor.store import daemon_state, history, journal, results
 from monitor.store.archive import hours
-from monitor.store.digests import Digester
-from monitor.store.history import all_runs
+from monitor.store.history import runs_of_check
+from monitor.store.results import Digester
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlite_utils import Database
 
-    from monitor.model import CheckKey, Millis, Outage, Result
+    from monitor.model import CheckKey, Millis, Outage, Result, Run
 
-SWEEPS_AT_ONCE = 10
+
+# FOLDED monitor.ledger.verify: A check lived again: the runs and outages that its results make, held against those that are stored.
+
+
+class VerificationError(Exception):
+    """Something that is stored is not what it was recorded as; verification ends with it."""
+
+
+@dataclass
+class CheckReplay:
+    """One check, lived again."""
+
+    stored_runs: Iterator[Run]
+    stored_outages: Iterator[Outage]
+    holds: list[tuple[Millis, Millis]]
+    outage_state: OutageState = field(default_factory=OutageState)
+    run: Run | None = None
+    last: Result | None = None
+
+    def replay(self, result: Result) -> None:
+        """Live through the next result, in time order. Raises VerificationError where what is stored says otherwise."""
+        self._check_run(result)
+        before = self.outage_state
+        self.outage_state, change = advance(before, result)
+        if change is OutageChange.ENDED and before.open_outage:
+            opened = before.open_outage
+            self._check_outage(result.check, (opened.start, opened.last_fail, result.at, opened.last_ok, opened.reason))
+        self.last = result
+
+    def _check_run(self, result: Result) -> None:
+        run, last = self.run, self.last
+        if run is None or last is None or result.at > run.last:
+            if run is not None and (last is None or last.at != run.last):
+                raise VerificationError(f"{result.check}: the run from {run.first} ends where no result stands")
+            before, self.run = run, next(self.stored_runs, None)
+            run = self.run
+            if run is None or run.first != result.at or run.outcome is not result.outcome:
+                raise VerificationError(f"{result.check}: no run begins with the result at {result.at}")
+            if before is not None and extend_run(before, result, run.hold).first == before.first:
+                raise VerificationError(f"{result.check}: the runs from {before.first} and from {run.first} are one")
+            if self.holds and run.hold not in _holds_from(self.holds, run.first):
+                raise VerificationError(
+                    f"{result.check}: the hold of the run from {run.first} is not that of the terms"
+                )
+        elif run.outcome is not result.outcome or result.at - last.at > run.hold:
+            raise VerificationError(f"{result.check}: the run from {run.first} does not say what its results say")
+
+    def finish(self, key: CheckKey) -> None:
+        """Compare what is open, and see that nothing is left over. Raises VerificationError where something is."""
+        opened = self.outage_state.open_outage
+        if opened:
+            self._check_outage(key, (opened.start, opened.last_fail, None, opened.last_ok, opened.reason))
+        if next(self.stored_outages, None) is not None or next(self.stored_runs, None) is not None:
+            raise VerificationError(f"{key}: more outages or runs are stored than its results make")
+        if self.run and self.last and self.last.at != self.run.last:
+            raise VerificationError(f"{key}: the run from {self.run.first} ends where no result stands")
+
+    def _check_outage(self, key: CheckKey, made: tuple[int, int, int | None, int | None, str]) -> None:
+        stored = next(self.stored_outages, None)
+        found = stored and (stored.start, stored.last_fail, stored.end, stored.last_ok, stored.reason)
+        if found != made:
+            name = f"outage {stored.id}" if stored else "an outage that is not stored"
+            raise VerificationError(f"{key}: {name} is not what its results make: {found} instead of {made}")
+
+
+def _holds_from(holds: list[tuple[Millis, Millis]], at: Millis) -> set[Millis]:
+    """Give the holds of the terms that were in force at a moment or came later: results may wait to be written."""
+    ends = [since for since, _ in holds[1:]]
+    return {hold for (_, hold), end in zip(holds, [*ends, None], strict=True) if end is None or end > at}
+
+
+MAX_OPEN_SWEEPS = 10
 """Of so many sweeps at most the results may still come in: a batch that is older and not closed is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationReport:
     """What a verification came to."""
 
     entries: int
     results: int
     outages: int
-    wrong: str | None
+    error: str | None
     """The first thing that is wrong; None where everything holds."""
 
 
-def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Verdict:
+def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> VerificationReport:
     """Check everything, inside one snapshot of the books; ``progress`` hears how many entries were walked."""
-    walk = _Walk(db, results.all_batches(db))
+    walk = _Verifier(db, results.all_batches(db))
     try:
-        for entry in journal.walk(db):
-            walk.take(entry)
+        for entry in journal.verify_chain(db):
+            walk.add_entry(entry)
             progress(walk.entries)
-        walk.ends_where_it_ended()
-        walk.packed()
-        walk.recompute()
-        walk.closings()
-    except WrongError as wrong:
-        return Verdict(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
+        walk.check_head()
+        walk.check_packed_hours()
+        walk.check_results()
+        walk.check_closed_months()
+    except VerificationError as wrong:
+        return VerificationReport(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         # nothing that the program wrote reads like this
         why = (
             f"after journal entry {walk.entries} something stands that cannot be read: {type(error).__name__}: {error}"
         )
-        return Verdict(walk.entries, walk.results, walk.outages, one_line(why))
-    return Verdict(walk.entries, walk.results, walk.outages, None)
+        return VerificationReport(walk.entries, walk.results, walk.outages, one_line(why))
+    return VerificationReport(walk.entries, walk.results, walk.outages, None)
 
 
-class _Recorded(NamedTuple):
+class _RecordedBatch(NamedTuple):
     """What the journal says of a batch of results."""
 
-    place: str
+    label: str
     size: int
     sha256: str
 
 
 @dataclass
-class _Walk:
+class _Verifier:
     db: Database
     _batches: dict[int, tuple[str, Millis, int | None]]
     entries: int = 0
     results: int = 0
     outages: int = 0
-    _closed: list[str] = field(default_factory=list)
-    _recorded: dict[int, _Recorded] = field(default_factory=dict)
+    _closed_months: list[str] = field(default_factory=list)
+    _recorded_batches: dict[int, _RecordedBatch] = field(default_factory=dict)
     """What the journal says of each batch of results that was not met yet."""
-    _probed: list[int] = field(default_factory=list)
+    _sweep_batches: list[int] = field(default_factory=list)
     """The batches of sweeps, in the order in which these were over."""
     _holds: list[tuple[Millis, Millis]] = field(default_factory=list)
     """From when on results held how long, by the terms."""
-    _told: dict[int, dict[str, object]] = field(default_factory=dict)
+    _recorded_outages: dict[int, dict[str, object]] = field(default_factory=dict)
     """What the journal says of each outage, entry after entry; of an open one not its last fail."""
 
-    def take(self, entry: journal.Entry | journal.Broken) -> None:
-        if isinstance(entry, journal.Broken):
-            raise WrongError(f"journal entry {entry.number} {entry.why}")
+    def add_entry(self, entry: journal.JournalEntry | journal.ChainBreak) -> None:
+        if isinstance(entry, journal.ChainBreak):
+            raise VerificationError(f"journal entry {entry.number} {entry.reason}")
         self.entries = entry.number
         if entry.kind == "results":
-            self._digest(entry)
+            self._add_batch(entry)
         elif entry.kind == "terms":
             self._holds.append((entry.at, 2 * entry.body["interval"]))
         elif entry.kind == "month-closed":
-            self._closed.append(entry.body["month"])
+            self._closed_months.append(entry.body["month"])
         elif entry.kind == "outage-joined":
-            self._told.pop(entry.body["outage"], None)
+            self._recorded_outages.pop(entry.body["outage"], None)
         elif entry.kind.startswith("outage-"):
-            known = self._told.setdefault(entry.body["outage"], {"end": None})
+            known = self._recorded_outages.setdefault(entry.body["outage"], {"end": None})
             known |= {name: value for name, value in entry.body.items() if name not in ("outage", "batches")}
 
-    def _digest(self, entry: journal.Entry) -> None:
+    def _add_batch(self, entry: journal.JournalEntry) -> None:
         body = entry.body
         place = f"journal entry {entry.number}, batch {body['batch']} of results"
         source, opened, noted = self._batches.get(body["batch"], (None, None, None))
         if (source, noted) != (body["source"], entry.number) or (source == "import" and opened != entry.at):
-            raise WrongError(f"{place}: when it came, or from where, was changed")
+            raise VerificationError(f"{place}: when it came, or from where, was changed")
         if source == "probe":
-            self._probed.append(body["batch"])
-        self._recorded[body["batch"]] = _Recorded(place, body["count"], body["sha256"])
+            self._sweep_batches.append(body["batch"])
+        self._recorded_batches[body["batch"]] = _RecordedBatch(place, body["count"], body["sha256"])
         self.results += body["count"]
 
-    def ends_where_it_ended(self) -> None:
+    def check_head(self) -> None:
         """The newest entry is the one that was written last: none was cut off from the end."""
         head = daemon_state.get(self.db, "journal-head")
         if head is None:  # a file that no newer version has written to yet
             return
         if head["entry"] > self.entries:
-            raise WrongError(f"journal entry {head['entry']} is missing: the last that is there is {self.entries}")
-        if (head["entry"], head["hash"]) != journal.newest(self.db):
-            raise WrongError(f"journal entry {self.entries} is not what was written last: entry {head['entry']} was")
+            raise VerificationError(
+                f"journal entry {head['entry']} is missing: the last that is there is {self.entries}"
+            )
+        if (head["entry"], head["hash"]) != journal.head(self.db):
+            raise VerificationError(
+                f"journal entry {self.entries} is not what was written last: entry {head['entry']} was"
+            )
 
-    def packed(self) -> None:
+    def check_packed_hours(self) -> None:
         """See that no byte of a packed hour is another than it was written."""
-        names = {number: key for key, number in results.numbers(self.db).items()}
-        for hour in hours.between(self.db, 0, 1 << 62):
-            if hour.probed not in names or not hours.sound(hour):
-                which = names.get(hour.probed, f"check {hour.probed}")
-                raise WrongError(f"{which}: the packed results of the hour from {hour.began} were changed")
+        names = {number: key for key, number in results.check_ids(self.db).items()}
+        for hour in hours.hours_between(self.db, 0, 1 << 62):
+            if hour.check_id not in names or not hours.is_canonical(hour):
+                which = names.get(hour.check_id, f"check {hour.check_id}")
+                raise VerificationError(f"{which}: the packed results of the hour from {hour.start} were changed")
 
-    def recompute(self) -> None:
+    def check_results(self) -> None:
         """Make digests, outages and runs again, from the results alone."""
-        checks = self._checks()
+        checks = self._replays()
         digesters: dict[int, Digester] = {}
-        wrong: WrongError | None = None
+        wrong: VerificationError | None = None
         for result, batch in results.read_with_batches(self.db):
-            self._met(digesters, result, batch)
+            self._add_to_digest(digesters, result, batch)
             try:
                 if wrong is None:
-                    checks[result.check].take(result)
-            except WrongError as error:
+                    checks[result.check].replay(result)
+            except VerificationError as error:
                 wrong = error  # told only where the results themselves are those that were recorded
-        self._nothing_missing(digesters)
-        self._nothing_outside(digesters)
-        self._told_outages()
+        self._check_none_missing(digesters)
+        self._check_none_unrecorded(digesters)
+        self._check_outages()
         if wrong is not None:
             raise wrong
         for key, again in checks.items():
             again.finish(key)
 
-    def _checks(self) -> dict[CheckKey, CheckAgain]:
-        checks: dict[CheckKey, CheckAgain] = {}
-        for key, number in results.numbers(self.db).items():
-            known = iter(list(outages.touching(self.db, number, 0, 1 << 62)))
-            checks[key] = CheckAgain(all_runs(self.db, number), known, self._holds)
+    def _replays(self) -> dict[CheckKey, CheckReplay]:
+        checks: dict[CheckKey, CheckReplay] = {}
+        for key, number in results.check_ids(self.db).items():
+            known = iter(list(history.outages_touching(self.db, number, 0, 1 << 62)))
+            checks[key] = CheckReplay(runs_of_check(self.db, number), known, self._holds)
         return checks
 
-    def _met(self, digesters: dict[int, Digester], result: Result, batch: int) -> None:
+    def _add_to_digest(self, digesters: dict[int, Digester], result: Result, batch: int) -> None:
         """Add a result to the digest of its batch, which is compared as soon as it is whole."""
         digester = digesters.get(batch) or digesters.setdefault(batch, Digester(batch))
-        digester.take(result)
-        recorded = self._recorded.get(batch)
+        digester.add(result)
+        recorded = self._recorded_batches.get(batch)
         if recorded and digester.count == recorded.size:
             if digester.digest().sha256 != recorded.sha256:
-                raise WrongError(f"{recorded.place}: a result was changed, the digest is not the one that was recorded")
-            del self._recorded[batch], digesters[batch]
+                raise VerificationError(
+                    f"{recorded.label}: a result was changed, the digest is not the one that was recorded"
+                )
+            del self._recorded_batches[batch], digesters[batch]
 
-    def _nothing_missing(self, digesters: dict[int, Digester]) -> None:
-        for batch, recorded in self._recorded.items():
+    def _check_none_missing(self, digesters: dict[int, Digester]) -> None:
+        for batch, recorded in self._recorded_batches.items():
             found = digesters[batch].count if batch in digesters else 0
-            raise WrongError(f"{recorded.place}: {recorded.size} were recorded, {found} are stored")
+            raise VerificationError(f"{recorded.label}: {recorded.size} were recorded, {found} are stored")
 
-    def _nothing_outside(self, digesters: dict[int, Digester]) -> None:
+    def _check_none_unrecorded(self, digesters: dict[int, Digester]) -> None:
         """No result without a digest, but those of sweeps that are not over."""
-        long_over = max(sorted(self._probed)[:-SWEEPS_AT_ONCE], default=0)
+        long_over = max(sorted(self._sweep_batches)[:-MAX_OPEN_SWEEPS], default=0)
         still_open = {number for number, (_, _, entry) in self._batches.items() if entry is None and number > long_over}
         for batch, digester in digesters.items():
             if batch not in still_open:
-                raise WrongError(
+                raise VerificationError(
                     f"batch {batch} of results: {digester.count} are stored that the journal does not know"
                 )
 
-    def _told_outages(self) -> None:
+    def _check_outages(self) -> None:
         """Every outage that is stored is told of, as it is."""
-        for outage in outages.listing(self.db):
+        for outage in history.list_outages(self.db):
             self.outages += 1
-            told = self._told.pop(outage.id, None)
+            told = self._recorded_outages.pop(outage.id, None)
             if told is None:
-                raise WrongError(f"outage {outage.id}: the journal does not tell of it")
-            for name, stored in _as_body(outage).items():
+                raise VerificationError(f"outage {outage.id}: the journal does not tell of it")
+            for name, stored in _outage_body(outage).items():
                 if told.get(name, stored) != stored and not (name == "last_fail" and outage.end is None):
-                    raise WrongError(f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}")
-        if self._told:
-            raise WrongError(f"outage {min(self._told)}: the journal tells of it, and it is not stored any more")
+                    raise VerificationError(
+                        f"outage {outage.id}: {name} was recorded as {told[name]}, stored is {stored}"
+                    )
+        if self._recorded_outages:
+            raise VerificationError(
+                f"outage {min(self._recorded_outages)}: the journal tells of it, and it is not stored any more"
+            )
 
-    def closings(self) -> None:
+    def check_closed_months(self) -> None:
         """Compute the closed months again, as of their closing, and follow their corrections."""
-        for month in self._closed:
-            if wrong := replay(self.db, month) or broken_correction(self.db, month):
-                raise WrongError(f"month {month}, {wrong}")
+        for month in self._closed_months:
+            if wrong := find_closing_mismatch(self.db, month) or find_correction_mismatch(self.db, month):
+                raise VerificationError(f"month {month}, {wrong}")
 
 
-def _as_body(outage: Outage) -> dict[str, object]:
+def _outage_body(outage: Outage) -> dict[str, object]:
     return {
         "server": outage.check.server,
         "check": outage.check.name,

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from monitor.model import Language, Millis, State
 
-Change: TypeAlias = Literal["announced", "extended", "shortened", "cancelled"]
-Kind: TypeAlias = Literal["planned", "emergency"]
+MaintenanceChange: TypeAlias = Literal["announced", "extended", "shortened", "cancelled"]
+MaintenanceKind: TypeAlias = Literal["planned", "emergency"]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedMail:
     """A composed letter; a Message adds whom it goes to."""
 
     subject: str
@@ -28,7 +28,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Recipient:
     """Who reads the letter: the name, the language, the zone of every time in it, and where to look further."""
 
     name: str
@@ -41,7 +41,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Fell:
+class OutageStarted:
     """A check's outage was confirmed."""
 
     check: str
@@ -52,7 +52,7 @@ class Fell:
 
 
 @dataclass(frozen=True, slots=True)
-class Rose:
+class OutageEnded:
     """A check's outage ended; lengths are before exclusions (reading.md 4)."""
 
     check: str
@@ -70,7 +70,7 @@ class Rose:
 
 
 @dataclass(frozen=True, slots=True)
-class FlappingBegan:
+class FlappingStarted:
     """A check changes its state too often; told once, then nothing until it settles."""
 
     check: str
@@ -80,7 +80,7 @@ class FlappingBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class FlappingEnded:
     """A check that flapped keeps its state again."""
 
     check: str
@@ -90,11 +90,11 @@ class Settled:
     flapping_since: Millis
 
 
-Event: TypeAlias = Fell | Rose | FlappingBegan | Settled
+OutageEvent: TypeAlias = OutageStarted | OutageEnded | FlappingStarted | FlappingEnded
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MonthToDate:
     """How a subscription stands in the month so far."""
 
     subscription: str
@@ -108,33 +108,33 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerNews:
+class ServerEvents:
     """What happened on one server in this sweep, and on the servers that hang on it."""
 
     server: str
-    events: tuple[Event, ...]
+    events: tuple[OutageEvent, ...]
     """In the order of its checks; empty where it is named for its children only."""
-    standings: tuple[Standing, ...] = ()
+    months_to_date: tuple[MonthToDate, ...] = ()
     """Of this reader's subscriptions on it; told where a check rose."""
-    children: tuple[ServerNews, ...] = ()
+    children: tuple[ServerEvents, ...] = ()
     """Servers whose parent this is, in any depth."""
 
 
 @dataclass(frozen=True, slots=True)
-class OutageLetter:
+class OutageMail:
     """One sweep's falls and rises for one reader."""
 
-    reader: Reader
-    servers: tuple[ServerNews, ...]
+    recipient: Recipient
+    servers: tuple[ServerEvents, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class MaintenanceLetter:
+class MaintenanceMail:
     """A maintenance window is announced, or changed."""
 
-    reader: Reader
-    change: Change
-    kind: Kind
+    recipient: Recipient
+    change: MaintenanceChange
+    kind: MaintenanceKind
     id: int
     servers: tuple[str, ...]
     """Those that concern this reader."""
@@ -146,14 +146,14 @@ class MaintenanceLetter:
     """The reference of an announcement made elsewhere."""
     previous_end: Millis | None = None
     """Of an extended or shortened window: where it ended before."""
-    short_by: Millis = 0
+    notice_shortfall: Millis = 0
     """By how much this announcement missed the 96 hours before what it announces; 0: it qualifies (4.1, 4.9)."""
 
 
 class OperatorNews(StrEnum):
     """What concerns the monitor itself."""
 
-    BLIND = "blind"
+    NO_CONNECTIVITY = "blind"
     """All canaries fail: failures are recorded as unknown, no customer is told."""
     ICMP = "icmp"
     """The system does not let the monitor send ICMP."""
@@ -164,17 +164,17 @@ class OperatorNews(StrEnum):
     """A reload had faults; the running configuration stays."""
     JOURNAL = "journal"
     """The journal's chain does not hold."""
-    FIGURES = "figures"
+    FIGURES_DRIFT = "figures"
     """Figures of the page and the metrics had drifted from the books."""
-    OVERDUE = "overdue"
+    CLAIM_OVERDUE = "overdue"
     """An answer to a claim is overdue (6.3)."""
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorLetter:
+class OperatorMail:
     """News for the operators alone."""
 
-    reader: Reader
+    recipient: Recipient
     news: OperatorNews
     at: Millis
     """Since when, or when."""
@@ -183,7 +183,7 @@ class OperatorLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class MonthLine:
+class ReportRow:
     """One subscription's month, for the letter that brings the report."""
 
     subscription: str
@@ -204,22 +204,203 @@ class MonthLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportLetter:
+class ReportMail:
     """The month's report is there (7)."""
 
-    reader: Reader
+    recipient: Recipient
     month: str
     """``2026-10``."""
-    lines: tuple[MonthLine, ...]
+    rows: tuple[ReportRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TestLetter:
+class TestMail:
     """Proof that mail leaves: ``monitor mail test ADDRESS``."""
 
     __test__ = False  # not a test class, whatever its name suggests to a test runner
 
-    reader: Reader
+    recipient: Recipient
     at: Millis
     transport: str
     """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
+
+
+# FOLDED monitor.mail.content: What there is to tell of a claim: that it is refused, or the answer with all its figures (6.2, 6.3).
+#
+# An answer is kept in the journal as it stands here, field by field: it holds whole numbers, text, truth values and
+# tuples of such, nothing else. Instants are ``Millis``, lengths whole milliseconds; percentages and money are text as
+# the accounts print them.
+
+RefusalReason: TypeAlias = Literal["late", "not-measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDetails:
+    """The claim itself."""
+
+    claim: int
+    subscription: str
+    outage: int
+    server: str
+    check: str
+    began: Millis
+    """The outage's first fail."""
+    opened_at: Millis
+    deadline: Millis
+    """The last moment at which a claim is in time (6.2)."""
+    answer_due: Millis
+    """The last moment at which the answer is in time (6.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOutage:
+    """An outage that touches the month; its lengths are whole, before exclusions (reading.md 4)."""
+
+    id: int
+    server: str
+    check: str
+    start: Millis
+    end: Millis | None
+    counted: Millis
+    least: Millis
+    most: Millis
+    excluded: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimExclusion:
+    """A record that took time out of the month (4.1 to 4.10), or one that could not for want of notice."""
+
+    clause: str
+    reference: str
+    """``maintenance 12``, ``exclusion 3``."""
+    reason: str
+    length: Millis
+    """How much of the month is charged to it; 0 where it excludes nothing."""
+    short_by: Millis = 0
+    """By how much planned maintenance missed its 96 hours of notice; then it excludes nothing (4.1, 4.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimInterpretation:
+    """How a place was read on which the agreement is silent."""
+
+    setting: str
+    value: str
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCorrection:
+    """What changed figures of this subscription after its month was closed; they are those after it."""
+
+    entry: int
+    """The journal's number of it."""
+    at: Millis
+    why: str
+    """``exclusion 3``, as the journal names its cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimClosing:
+    """That the month was closed: its figures are those of the closing, but for the corrections since."""
+
+    entry: int
+    at: Millis
+    corrections: tuple[ClaimCorrection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMonth:
+    """One month that the claimed outage touches: its accounts, and the credit that follows."""
+
+    month: str
+    """``2026-10``."""
+    start: Millis
+    end: Millis
+    """Its nominal end."""
+    until: Millis
+    """Where the accounts end: the month's end, or the moment of the answer."""
+    final: bool
+    closed: ClaimClosing | None
+    """None where the month was not closed when the answer was given."""
+    product: str
+    clause: str
+    """The clause of target and credit: ``5.1.2``, ``5.2.2``, ``5.3.2``."""
+    up: Millis
+    down: Millis
+    excluded: Millis
+    unknown: Millis
+    availability: str | None
+    lowest: str | None
+    highest: str | None
+    experienced: str | None
+    coverage: str | None
+    target: str
+    target_met: bool | None
+    percent: str
+    """Of the monthly fee: ``0``, ``10``."""
+    percent_lowest: str
+    """What the lowest reading would pay."""
+    percent_highest: str
+    certain: bool
+    band_from: str | None
+    """The band's edges, both within it; None is open to that side, and both are where nothing was measured."""
+    band_to: str | None
+    floor: str
+    """From here on no credit is paid."""
+    fee: str | None
+    """What is paid for ``fee_months`` months (6.4)."""
+    fee_months: int
+    currency: str | None
+    amount: str | None
+    credited_in: str
+    """``2026-11`` (6.4)."""
+    outages: tuple[ClaimOutage, ...]
+    exclusions: tuple[ClaimExclusion, ...]
+    decisions: tuple[ClaimInterpretation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSnapshot:
+    """What an answer was computed from: all that the journal held at a moment (6.3)."""
+
+    entry: int
+    """The newest entry."""
+    hash: str
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """The provider's answer (6.3)."""
+
+    claim: ClaimDetails
+    final: bool
+    """Whether every month that it speaks of is over."""
+    positive: bool
+    note: str
+    """What the provider adds; empty for nothing."""
+    months: tuple[ClaimMonth, ...]
+    records: LedgerSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswerMail:
+    """A claim is answered."""
+
+    recipient: Recipient
+    answer: ClaimAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRefusalMail:
+    """A claim is refused."""
+
+    recipient: Recipient
+    claim: ClaimDetails
+    reason: RefusalReason
+    measured_checks: tuple[str, ...] = ()
+    """The checks that the subscription is measured on."""
+    clause: str = ""
+    """The clause that says so."""

@@ -19,14 +19,16 @@ from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
-from monitor.mail.text import BROKEN, one_line
+from monitor.formatting import CONTROL_CATEGORIES, one_line
 
 if TYPE_CHECKING:
     from monitor.model import Language, Millis
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\\x00-\x20\x7f]{1,64}@(?:[\w](?:[\w-]*[\w])?\.)*[\w](?:[\w-]*[\w])?")
-_WORD = r"[\w!#$%&'*+/=?^`{|}~-]+"
-_MESSAGE_ID = re.compile(rf"<{_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*>", re.ASCII)
+_DOT_ATOM_WORD = r"[\w!#$%&'*+/=?^`{|}~-]+"
+_MESSAGE_ID = re.compile(
+    rf"<{_DOT_ATOM_WORD}(?:\.{_DOT_ATOM_WORD})*@{_DOT_ATOM_WORD}(?:\.{_DOT_ATOM_WORD})*>", re.ASCII
+)
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ID_HEADERS = frozenset({"message-id", "in-reply-to", "references"})
 
@@ -64,7 +66,7 @@ def new_message_id(domain: str) -> str:
 
 def sender_address(sender: str) -> str:
     """Return the bare address of ``SLA <sla@example.com>``; raises InputError where there is none."""
-    return checked_address(parseaddr(one_line(sender))[1])
+    return normalize_address(parseaddr(one_line(sender))[1])
 
 
 def sender_domain(sender: str) -> str:
@@ -72,9 +74,9 @@ def sender_domain(sender: str) -> str:
     return sender_address(sender).rpartition("@")[2]
 
 
-def checked_address(address: str) -> str:
+def normalize_address(address: str) -> str:
     """Return the address with its domain in ASCII; raises InputError unless it is one bare e-mail address."""
-    if not _ADDRESS.fullmatch(address) or any(unicodedata.category(c) in BROKEN for c in address):
+    if not _ADDRESS.fullmatch(address) or any(unicodedata.category(c) in CONTROL_CATEGORIES for c in address):
         raise InputError(f"{one_line(address)!r} is not an e-mail address")
     local, _, domain = address.rpartition("@")
     domain = _ascii_domain(domain)
@@ -85,41 +87,41 @@ def checked_address(address: str) -> str:
 
 def needs_smtputf8(message: Message) -> bool:
     """Return whether an address has letters beyond ASCII before its @, for which a relay must offer SMTPUTF8."""
-    everyone = (sender_address(message.sender), *(checked_address(a) for a in message.recipients))
+    everyone = (sender_address(message.sender), *(normalize_address(a) for a in message.recipients))
     return not all(address.isascii() for address in everyone)
 
 
-def render(message: Message, *, show_bcc: bool = False) -> EmailMessage:
+def to_mime(message: Message, *, show_bcc: bool = False) -> EmailMessage:
     """Return the mail as it goes over the wire: text and HTML, 7-bit clean, lines short enough for every relay.
 
     ``show_bcc`` is for mails that are dropped as files, where no envelope says who gets them.
     Raises InputError where an address is none.
     """
-    addresses = [checked_address(a) for a in message.to]
-    name = _header(parseaddr(one_line(message.sender))[0])
-    mail = EmailMessage(policy=_WirePolicy(utf8=needs_smtputf8(message)))
-    mail["From"] = _address(sender_address(message.sender), name)
-    mail["To"] = tuple(_address(a) for a in addresses) or "undisclosed-recipients:;"
+    addresses = [normalize_address(a) for a in message.to]
+    name = _header_text(parseaddr(one_line(message.sender))[0])
+    mail = EmailMessage(policy=_SmtpPolicy(utf8=needs_smtputf8(message)))
+    mail["From"] = _header_address(sender_address(message.sender), name)
+    mail["To"] = tuple(_header_address(a) for a in addresses) or "undisclosed-recipients:;"
     if show_bcc and message.bcc:
-        mail["Bcc"] = tuple(_address(checked_address(a)) for a in message.bcc)
-    mail["Subject"] = _header(message.subject)
+        mail["Bcc"] = tuple(_header_address(normalize_address(a)) for a in message.bcc)
+    mail["Subject"] = _header_text(message.subject)
     mail["Date"] = format_datetime(dt.datetime.fromtimestamp(message.date // 1000, dt.UTC))
-    mail["Message-ID"] = _id(message.message_id)
+    mail["Message-ID"] = _safe_message_id(message.message_id)
     if message.references:
-        references = [_id(r) for r in message.references]
+        references = [_safe_message_id(r) for r in message.references]
         mail["In-Reply-To"] = references[-1]
         mail["References"] = " ".join(references)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content(_body(message.text), cte="quoted-printable")
-    mail.add_alternative(_body(message.html), subtype="html", cte="quoted-printable")
+    mail.set_content(_clean_body(message.text), cte="quoted-printable")
+    mail.add_alternative(_clean_body(message.html), subtype="html", cte="quoted-printable")
     mail["Content-Language"] = message.language
     # "=" cannot stand so in quoted-printable text, so the boundary never occurs in a part; a repeat has the same one
     mail.set_boundary("=_" + hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:32])
     return mail
 
 
-class _WirePolicy(EmailPolicy):
+class _SmtpPolicy(EmailPolicy):
     """Lines end in CRLF; an id is never broken or encoded, however long it is: it would no longer be found."""
 
     linesep = "\r\n"
@@ -144,25 +146,27 @@ def _ascii_domain(domain: str) -> str:
         return ""
 
 
-def _address(checked: str, name: str = "") -> Address:
+def _header_address(normalized: str, name: str = "") -> Address:
     """Return an address for a header, from its two sides: parsing it again would refuse letters beyond ASCII."""
-    local, _, domain = checked.rpartition("@")
+    local, _, domain = normalized.rpartition("@")
     return Address(display_name=name, username=local, domain=domain)
 
 
-def _header(text: str) -> str:
+def _header_text(text: str) -> str:
     """Return text for a header, without what would read as an encoded word: one can hide a line break in it."""
     return one_line(text).replace("=?", "= ?")
 
 
-def _id(text: str) -> str:
+def _safe_message_id(text: str) -> str:
     """Return the Message-ID if it is one, else one that stands for it and cannot harm the head of a mail."""
     if _MESSAGE_ID.fullmatch(text):
         return text
     return f"<{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@localhost>"
 
 
-def _body(text: str) -> str:
+def _clean_body(text: str) -> str:
     """Return text that every reader can show: line feeds only, no control characters, no lone surrogates."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in BROKEN else _REPLACEMENT for c in lines)
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in CONTROL_CATEGORIES else _REPLACEMENT for c in lines
+    )

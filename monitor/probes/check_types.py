@@ -163,7 +163,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a TLS port has a certificate in force, made out to its name",
-            build=_conversation("tls"),
+            build=_conversation("tls.probe"),
             where=_host_and_port,
         ),
         *_talks(),
@@ -174,7 +174,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="an SSH server names itself and offers a key exchange, by the host key that is pinned",
-            build=_conversation("ssh"),
+            build=_conversation("ssh.probe"),
             where=_host_and_port,
         ),
         CheckType(
@@ -194,7 +194,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a MySQL or MariaDB shakes hands and judges a login",
-            build=_conversation("mysql"),
+            build=_conversation("database.mysql"),
             where=_host_and_port,
         ),
         CheckType(
@@ -204,7 +204,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="a Microsoft SQL Server answers a pre-login",
-            build=_conversation("mssql"),
+            build=_conversation("database.mssql"),
             where=_host_and_port,
         ),
         CheckType(
@@ -214,7 +214,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a PostgreSQL answers a startup message",
-            build=_conversation("postgresql"),
+            build=_conversation("database.postgresql"),
             where=_host_and_port,
         ),
     )

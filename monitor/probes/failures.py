@@ -26,8 +26,8 @@ class NotOkError(Exception):
 
 
 def failed(word: Reason, detail: str = "") -> NotOkError:
-    """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.of``."""
-    return NotOkError(Outcome.FAIL, word.of(detail))
+    """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.with_detail``."""
+    return NotOkError(Outcome.FAIL, word.with_detail(detail))
 
 
 def ours(reason: str) -> NotOkError:

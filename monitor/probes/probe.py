@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
 
     outcome: Outcome
     at: float
-    """Monotonic seconds (``Clock.monotonic``) when its first packet was sent, or tried to be."""
+    """Monotonic seconds (``ResponseClock.monotonic``) when its first packet was sent, or tried to be."""
     latency_us: int | None
     """Microseconds from ``at`` to the answer; None unless the outcome is ok."""
     reason: str
@@ -54,7 +54,7 @@ class Attempt(NamedTuple):
     @property
     def cert_expiry(self) -> int | None:
         """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
-        return self.certificate.earliest if self.certificate else None
+        return self.certificate.earliest_expiry if self.certificate else None
 
 
 @dataclass(frozen=True, slots=True)

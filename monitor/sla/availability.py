@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from monitor.model import CheckKey, Span
-from monitor.sla.exclusions import Exclusion, excused, in_order, number
-from monitor.sla.interval_set import Intervals
-from monitor.sla.percentages import budget, percent
+from monitor.sla.exclusions import Exclusion, applicable_exclusions, by_precedence, reference_key
+from monitor.sla.interval_set import IntervalSet
 from monitor.sla.terms import clause_order
-from monitor.sla.timeline import History, Reading, outage_down, read, together, up_throughout
+from monitor.sla.timeline import Bound, History, combine, outage_downtime, timeline_of, up_throughout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from monitor.model import Millis, Outage, Rounding
-    from monitor.sla.exclusions import Excused
-    from monitor.sla.percentages import Percent
-    from monitor.sla.segments import Segment
+    from monitor.sla.exclusions import ApplicableExclusions
+    from monitor.sla.terms import Segment
     from monitor.sla.timeline import Timeline
 
-__all__ = ["Account", "Charge", "Exclusion", "account", "excluded_of"]
+
+# FOLDED monitor.sla.availability: Shares of a time in hundredths of a percent, as the contract writes its 99.75 %; whole numbers, rounded once.
+
+Percent: TypeAlias = int
+"""Hundredths of a percent: 9973 is 99.73 %."""
+
+HUNDRED_PERCENT = 10_000
+"""All of it, in hundredths of a percent."""
+
+
+def remaining_budget(counted: Millis, down: Millis, target: Percent, rounding: Rounding) -> Millis:
+    """Return the downtime left of ``counted`` milliseconds before the target is missed; see ``Account.budget_ms``."""
+    short = HUNDRED_PERCENT - target
+    if rounding == "down":
+        return counted * short // HUNDRED_PERCENT - down
+    return counted * (2 * short + 1) // (2 * HUNDRED_PERCENT) - down
+
+
+def percent(part: Millis, whole: Millis, rounding: Rounding) -> Percent | None:
+    """Return ``part / whole`` in hundredths of a percent, rounded once (reading.md 2); ``None`` of nothing."""
+    if whole == 0:
+        return None
+    return (
+        part * HUNDRED_PERCENT // whole if rounding == "down" else (2 * part * HUNDRED_PERCENT + whole) // (2 * whole)
+    )
+
+
+def percent_text(hundredths: Percent) -> str:
+    """Write ``9973`` as ``99.73``."""
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
+
+
+__all__ = ["Account", "ExcludedTime", "Exclusion", "compute_account", "excluded_downtime"]
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class ExcludedTime:
     """The time that one record excludes, in milliseconds; no instant is charged twice."""
 
     clause: str
@@ -49,7 +79,7 @@ class Account:
     highest: Percent | None
     experienced: Percent | None
     coverage: Percent | None
-    exclusions: tuple[Charge, ...]
+    exclusions: tuple[ExcludedTime, ...]
     outages: tuple[int, ...]
     """Ids of the outages of the measured checks that touch it."""
     target: Percent
@@ -66,10 +96,10 @@ class Account:
         ``nominal`` is the length of the subscription's window to its end, past ``now``; what is not known to be down
         is taken as up. Exact: the target is met as long as it is not negative.
         """
-        return budget(nominal - self.excluded, self.down, self.target, self.rounding)
+        return remaining_budget(nominal - self.excluded, self.down, self.target, self.rounding)
 
 
-def account(
+def compute_account(
     segments: Sequence[Segment],
     histories: Mapping[CheckKey, History],
     exclusions: Iterable[Exclusion],
@@ -83,56 +113,56 @@ def account(
     A check without a history was never measured: its time is unknown. Of ``exclusions`` those count that apply to a
     segment's time, server, check and subscription; the others may be given too.
     """
-    ordered = in_order(
+    ordered = by_precedence(
         one
         for one in exclusions
         if segments and one.span.start < segments[-1].span.end and one.span.end > segments[0].span.start
     )
-    tally = _Tally()
+    tally = _AccountTotals()
     touched: dict[int, Millis] = {}
     for segment in segments:
         span = Span(segment.span.start, min(segment.span.end, now))
         if span.start >= span.end:
             continue
-        checks = [histories.get(CheckKey(segment.server, name), _NOTHING) for name in segment.checks]
-        heeded = excused(ordered, segment, span)
+        checks = [histories.get(CheckKey(segment.server, name), _NO_HISTORY) for name in segment.checks]
+        heeded = applicable_exclusions(ordered, segment, span)
         if checks and not heeded.records and all(up_throughout(history, span) for history in checks):
             tally.add_up(span)
             continue
-        tally.add(span, _readings(checks, span, now), heeded)
+        tally.add(span, _timelines_by_bound(checks, span, now), heeded)
         for history in checks:
             touched.update((one.id, one.start) for one in history.outages if _touches(one, span))
     outages = tuple(sorted(touched, key=lambda one: (touched[one], one)))
-    return tally.account(outages, rounding, target)
+    return tally.to_account(outages, rounding, target)
 
 
-def excluded_of(outage: Outage, history: History, exclusions: Iterable[Exclusion], now: Millis) -> Millis:
+def excluded_downtime(outage: Outage, history: History, exclusions: Iterable[Exclusion], now: Millis) -> Millis:
     """Return how much of an outage's counted time exclusions cover, in milliseconds, each instant once.
 
     One limited to a subscription is not counted: the outage is everybody's.
     """
-    down = outage_down(outage, history, now)
-    covering = Intervals(
+    down = outage_downtime(outage, history, now)
+    covering = IntervalSet(
         one.span
         for one in exclusions
-        if one.concerns(outage.check.server) and one.check in (None, outage.check.name) and one.subscription is None
+        if one.applies_to(outage.check.server) and one.check in (None, outage.check.name) and one.subscription is None
     )
     return (down & covering).length
 
 
-_NOTHING = History()
+_NO_HISTORY = History()
 
 
-class _Tally:
+class _AccountTotals:
     """The sums so far."""
 
     def __init__(self) -> None:
         self.start: Millis | None = None
         self.end = self.window = self.excluded = 0
-        self.up = dict.fromkeys(Reading, 0)
-        self.down = dict.fromkeys(Reading, 0)
+        self.up = dict.fromkeys(Bound, 0)
+        self.down = dict.fromkeys(Bound, 0)
         self.raw_up = self.raw_down = 0
-        self.charges: dict[tuple[str, str], Millis] = {}
+        self.excluded_by_record: dict[tuple[str, str], Millis] = {}
 
     def add_up(self, span: Span) -> None:
         """Add one segment in which every check was up throughout, and nothing is excluded: as ``add``, for less."""
@@ -141,42 +171,44 @@ class _Tally:
         length = span.end - span.start
         self.window += length
         self.raw_up += length
-        for reading in Reading:
+        for reading in Bound:
             self.up[reading] += length
 
-    def add(self, span: Span, readings: Mapping[Reading, Sequence[Timeline]], heeded: Excused) -> None:
+    def add(
+        self, span: Span, timelines_by_bound: Mapping[Bound, Sequence[Timeline]], applicable: ApplicableExclusions
+    ) -> None:
         """Add one segment: read each check, combine the checks, take out what is excluded."""
         self.start = span.start if self.start is None else self.start
         self.end = span.end
         self.window += span.end - span.start
-        counted = readings[Reading.COUNTED]
-        raw = together(counted)
+        counted = timelines_by_bound[Bound.COUNTED]
+        raw = combine(counted)
         self.raw_up += raw.up.length
         self.raw_down += raw.down.length
-        excluded = _NEVER
-        for record, time in heeded.charged([timeline.down for timeline in counted]):
+        excluded = _NO_TIME
+        for record, time in applicable.attribute([timeline.down for timeline in counted]):
             key = record.clause, record.reference
-            self.charges[key] = self.charges.get(key, 0) + time.length
+            self.excluded_by_record[key] = self.excluded_by_record.get(key, 0) + time.length
             excluded |= time
         self.excluded += excluded.length
         up, down, before = 0, 0, None
-        for reading, timelines in readings.items():
+        for reading, timelines in timelines_by_bound.items():
             if timelines is not before:  # where no outage comes near the three are one
-                same = timelines is counted and not heeded.by_check
-                whole = raw if same else together(timelines, heeded.by_check)
+                same = timelines is counted and not applicable.excluded_by_check
+                whole = raw if same else combine(timelines, applicable.excluded_by_check)
                 up, down = (whole.up - excluded).length, (whole.down - excluded).length
                 before = timelines
             self.up[reading] += up
             self.down[reading] += down
 
-    def account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
+    def to_account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
         """Turn the sums into the account."""
-        up, down = self.up[Reading.COUNTED], self.down[Reading.COUNTED]
+        up, down = self.up[Bound.COUNTED], self.down[Bound.COUNTED]
         known = up + down
         unknown = self.window - self.excluded - known
         assert min(up, down, self.excluded, unknown) >= 0
 
-        def figure(reading: Reading) -> Percent | None:
+        def figure(reading: Bound) -> Percent | None:
             return percent(self.up[reading], self.up[reading] + self.down[reading], rounding) if known else None
 
         return Account(
@@ -186,14 +218,16 @@ class _Tally:
             down=down,
             excluded=self.excluded,
             unknown=unknown,
-            availability=figure(Reading.COUNTED),
-            lowest=figure(Reading.LOWEST),
-            highest=figure(Reading.HIGHEST),
+            availability=figure(Bound.COUNTED),
+            lowest=figure(Bound.LOWEST),
+            highest=figure(Bound.HIGHEST),
             experienced=percent(self.raw_up, self.raw_up + self.raw_down, rounding),
             coverage=percent(known, self.window - self.excluded, rounding),
             exclusions=tuple(
-                Charge(clause, reference, self.charges[clause, reference])
-                for clause, reference in sorted(self.charges, key=lambda key: (clause_order(key[0]), number(key[1])))
+                ExcludedTime(clause, reference, self.excluded_by_record[clause, reference])
+                for clause, reference in sorted(
+                    self.excluded_by_record, key=lambda key: (clause_order(key[0]), reference_key(key[1]))
+                )
             ),
             outages=outages,
             target=target,
@@ -201,16 +235,16 @@ class _Tally:
         )
 
 
-_NEVER = Intervals()
+_NO_TIME = IntervalSet()
 
 
-def _readings(checks: Sequence[History], span: Span, now: Millis) -> dict[Reading, list[Timeline]]:
+def _timelines_by_bound(checks: Sequence[History], span: Span, now: Millis) -> dict[Bound, list[Timeline]]:
     """Read each check thrice, or once where no outage comes near: then the three are one."""
-    counted = [read(history, span, Reading.COUNTED, now) for history in checks]
-    readings = {Reading.COUNTED: counted, Reading.LOWEST: counted, Reading.HIGHEST: counted}
+    counted = [timeline_of(history, span, Bound.COUNTED, now) for history in checks]
+    readings = {Bound.COUNTED: counted, Bound.LOWEST: counted, Bound.HIGHEST: counted}
     if any(_may_touch(outage, span) for history in checks for outage in history.outages):
-        for reading in (Reading.LOWEST, Reading.HIGHEST):
-            readings[reading] = [read(history, span, reading, now) for history in checks]
+        for reading in (Bound.LOWEST, Bound.HIGHEST):
+            readings[reading] = [timeline_of(history, span, reading, now) for history in checks]
     return readings
 
 

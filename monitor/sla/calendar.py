@@ -22,8 +22,8 @@ _DAY_MS = 86_400_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _ONE_DAY = dt.timedelta(days=1)
-_SUNDAYS_EVE = 5
-_MONTHS = 12
+_SATURDAY = 5
+_MONTHS_PER_YEAR = 12
 
 FIRST_YEAR = 1970
 LAST_YEAR = 9998
@@ -67,7 +67,7 @@ def month_of(at: Millis, zone: str) -> tuple[int, int]:
 
 def month_after(year: int, month: int) -> tuple[int, int]:
     """Return the following month, in which a credit is given (6.4)."""
-    return (year + 1, 1) if month == _MONTHS else (year, month + 1)
+    return (year + 1, 1) if month == _MONTHS_PER_YEAR else (year, month + 1)
 
 
 def parse_month(text: str) -> tuple[int, int]:
@@ -98,7 +98,7 @@ def _public_holidays(year: int) -> frozenset[dt.date]:
 
 def is_business_day(day: dt.date) -> bool:
     """Monday to Friday without Turkish public holidays; half-day holidays are business days (reading.md 7)."""
-    return day.weekday() < _SUNDAYS_EVE and day not in _public_holidays(day.year)
+    return day.weekday() < _SATURDAY and day not in _public_holidays(day.year)
 
 
 def end_of_business_day(at: Millis, count: int, zone: str) -> Millis:
@@ -115,6 +115,6 @@ def claim_deadline(outage_start: Millis, zone: str) -> Millis:
     return end_of_business_day(outage_start, CLAIM_DAYS, zone)
 
 
-def answer_due(claimed_at: Millis, zone: str) -> Millis:
+def answer_deadline(claimed_at: Millis, zone: str) -> Millis:
     """Return the last instant at which the provider's answer is in time, itself included (6.3)."""
     return end_of_business_day(claimed_at, ANSWER_DAYS, zone)

@@ -20,7 +20,7 @@ class ClaimState(StrEnum):
     ANSWERED = "answered"
 
 
-class Refusal(StrEnum):
+class ClaimRefusalReason(StrEnum):
     """Why a claim is refused when it is made; what is due is not looked at any more."""
 
     LATE = "late"
@@ -30,7 +30,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ClaimOpened:
     """A claim was recorded at ``at``; the customer's ticket came at ``opened_at``."""
 
     id: int
@@ -38,7 +38,7 @@ class Opened:
     subscription: str
     outage: int
     check: CheckKey
-    began: Millis
+    outage_start: Millis
     """The outage's first fail, from which the deadline is counted."""
     opened_at: Millis
     deadline: Millis
@@ -47,17 +47,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ClaimRefused:
     """A claim was refused."""
 
     id: int
     at: Millis
-    why: Refusal
+    reason: ClaimRefusalReason
     by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ClaimAnswered:
     """A claim was answered; ``final`` says whether every month that it speaks of was over."""
 
     id: int
@@ -68,7 +68,7 @@ class Answered:
     by: str
 
 
-Fact: TypeAlias = Opened | Refused | Answered
+ClaimEvent: TypeAlias = ClaimOpened | ClaimRefused | ClaimAnswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,15 @@ class Claim:
     subscription: str
     outage: int
     check: CheckKey
-    began: Millis
+    outage_start: Millis
     """The outage's first fail as it was known when the claim was recorded: the deadline hangs on it."""
     opened_at: Millis
     recorded_at: Millis
     recorded_by: str
     deadline: Millis
     answer_due: Millis
-    refused: Refused | None = None
-    answers: tuple[Answered, ...] = ()
+    refused: ClaimRefused | None = None
+    answers: tuple[ClaimAnswered, ...] = ()
     """At most a provisional one and then a final one."""
 
     @property
@@ -112,17 +112,17 @@ class Claim:
         return self.state is ClaimState.OPEN and now > self.answer_due
 
 
-def fold(facts: Iterable[Fact]) -> tuple[Claim, ...]:
+def claims_from(events: Iterable[ClaimEvent]) -> tuple[Claim, ...]:
     """Fold facts into claims by id, in any order; a fact of a claim that was never opened changes nothing."""
     found: dict[int, Claim] = {}
-    for fact in sorted(facts, key=lambda fact: (not isinstance(fact, Opened), fact.at)):
-        if isinstance(fact, Opened):
+    for fact in sorted(events, key=lambda fact: (not isinstance(fact, ClaimOpened), fact.at)):
+        if isinstance(fact, ClaimOpened):
             found[fact.id] = Claim(
                 id=fact.id,
                 subscription=fact.subscription,
                 outage=fact.outage,
                 check=fact.check,
-                began=fact.began,
+                outage_start=fact.outage_start,
                 opened_at=fact.opened_at,
                 recorded_at=fact.at,
                 recorded_by=fact.by,
@@ -130,7 +130,7 @@ def fold(facts: Iterable[Fact]) -> tuple[Claim, ...]:
                 answer_due=fact.answer_due,
             )
         elif (claim := found.get(fact.id)) is not None:
-            if isinstance(fact, Refused):
+            if isinstance(fact, ClaimRefused):
                 found[fact.id] = replace(claim, refused=fact)
             else:
                 found[fact.id] = replace(claim, answers=(*claim.answers, fact))

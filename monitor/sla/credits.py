@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from monitor.model import Millis, Subscription
-    from monitor.sla.availability import Account
-    from monitor.sla.percentages import Percent
+    from monitor.sla.availability import Account, Percent
     from monitor.sla.terms import ProductTerms
 
 _HOUR_MS = 3_600_000
-_NOTHING = Decimal("0.00")
+_ZERO = Decimal("0.00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Credit:
     clause: str
 
 
-def band(product: ProductTerms, figure: Percent | None) -> int:
+def credit_percent(product: ProductTerms, figure: Percent | None) -> int:
     """Return the percent of the monthly fee that a rounded figure pays; nothing measured pays nothing."""
     if figure is None:
         return 0
@@ -43,28 +42,30 @@ def band(product: ProductTerms, figure: Percent | None) -> int:
     return 0
 
 
-def credit(product: ProductTerms, account: Account, subscription: Subscription) -> Credit:
+def availability_credit(product: ProductTerms, account: Account, subscription: Subscription) -> Credit:
     """Return the availability credit of a month's account; certain where all three readings fall in one band."""
-    owed = band(product, account.availability)
-    certain = all(band(product, figure) == owed for figure in (account.lowest, account.highest))
-    return Credit(owed, certain, amount(subscription, owed), subscription.currency, product.credit_clause)
+    owed = credit_percent(product, account.availability)
+    certain = all(credit_percent(product, figure) == owed for figure in (account.lowest, account.highest))
+    return Credit(owed, certain, credit_amount(subscription, owed), subscription.currency, product.credit_clause)
 
 
 def hardware_credit(product: ProductTerms, subscription: Subscription, opened: Millis, replaced: Millis) -> Credit:
     """Return the credit for a replacement of failed hardware (5.2.1, 5.2.2): exactly 12 h is in time."""
     hours = product.hardware_hours
     owed = product.hardware_percent if hours is not None and replaced - opened > hours * _HOUR_MS else 0
-    return Credit(owed, certain=True, amount=amount(subscription, owed), currency=subscription.currency, clause="5.2.2")
+    return Credit(
+        owed, certain=True, amount=credit_amount(subscription, owed), currency=subscription.currency, clause="5.2.2"
+    )
 
 
-def amount(subscription: Subscription, percent: int) -> Decimal | None:
+def credit_amount(subscription: Subscription, percent: int) -> Decimal | None:
     """Return ``percent`` of the monthly fee, rounded half up to the cent once; ``None`` without a fee (6.4)."""
     if percent == 0 and subscription.fee is not None:  # nearly always, and fractions are slow
-        return _NOTHING
+        return _ZERO
     fee = monthly_fee(subscription)
     if fee is None:
         return None
-    return _cents((2 * fee * percent + 1) // 2)
+    return _from_cents((2 * fee * percent + 1) // 2)
 
 
 def monthly_fee(subscription: Subscription) -> Fraction | None:
@@ -72,13 +73,13 @@ def monthly_fee(subscription: Subscription) -> Fraction | None:
     return None if subscription.fee is None else Fraction(subscription.fee) / subscription.months
 
 
-def capped(amounts: Iterable[Decimal], subscription: Subscription) -> tuple[Decimal, ...]:
+def cap_to_fee(amounts: Iterable[Decimal], subscription: Subscription) -> tuple[Decimal, ...]:
     """Return the credits of one service in one month so that together they never exceed its monthly fee (6.6).
 
     The earlier ones are paid whole, and what is left bounds the later.
     """
     fee = monthly_fee(subscription)
-    left = _cents(100 * fee // 1) if fee is not None else Decimal(0)
+    left = _from_cents(100 * fee // 1) if fee is not None else Decimal(0)
     paid: list[Decimal] = []
     for one in amounts:
         paid.append(min(one, left))
@@ -86,5 +87,5 @@ def capped(amounts: Iterable[Decimal], subscription: Subscription) -> tuple[Deci
     return tuple(paid)
 
 
-def _cents(cents: int) -> Decimal:
+def _from_cents(cents: int) -> Decimal:
     return Decimal(f"{cents}E-2")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.sla.interval_set import Intervals
+from monitor.sla.interval_set import IntervalSet
 from monitor.sla.terms import clause_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.model import Millis, Span
-    from monitor.sla.segments import Segment
+    from monitor.sla.terms import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,67 +31,67 @@ class Exclusion:
     subscription: str | None = None
     """The one subscription that it is limited to; ``None`` is all."""
 
-    def concerns(self, server: str) -> bool:
+    def applies_to(self, server: str) -> bool:
         """Whether it applies to a server."""
         return self.servers is None or server in self.servers
 
 
 @dataclass(frozen=True, slots=True)
-class Excused:
+class ApplicableExclusions:
     """The records that apply to one segment, in the order in which they are charged, each with its time there."""
 
-    records: tuple[tuple[Exclusion, Intervals], ...]
-    by_check: tuple[Intervals, ...]
+    records: tuple[tuple[Exclusion, IntervalSet], ...]
+    excluded_by_check: tuple[IntervalSet, ...]
     """What excuses each of several measured checks alone; empty where no record names one of several."""
 
-    def charged(self, downs: Sequence[Intervals]) -> Iterator[tuple[Exclusion, Intervals]]:
+    def attribute(self, downtimes: Sequence[IntervalSet]) -> Iterator[tuple[Exclusion, IntervalSet]]:
         """Give each record the instants charged to it: those that no record before it excludes (reading.md 6).
 
-        ``downs`` is when each check counts as down. A record that names one of several checks excuses that check only:
+        ``downtimes`` is when each check counts as down. A record that names one of several checks excuses that check only:
         while another, not excused, is down, the instant stays down [decision].
         """
-        still_down = Intervals()
-        for down, excuse in zip(downs, self.by_check, strict=False):
+        still_down = IntervalSet()
+        for down, excuse in zip(downtimes, self.excluded_by_check, strict=False):
             still_down |= down - excuse
-        taken = Intervals()
+        taken = IntervalSet()
         for record, time in self.records:
-            alone = bool(self.by_check) and record.check is not None
+            alone = bool(self.excluded_by_check) and record.check is not None
             mine = (time - still_down if alone else time) - taken
             if mine:
                 taken |= mine
                 yield record, mine
 
 
-def in_order(exclusions: Iterable[Exclusion]) -> list[Exclusion]:
+def by_precedence(exclusions: Iterable[Exclusion]) -> list[Exclusion]:
     """Order as instants are charged: the clause first in the agreement, then the record first made.
 
     Of two records made in one millisecond, the one with the lower number.
     """
-    return sorted(exclusions, key=lambda one: (clause_order(one.clause), one.recorded_at, number(one.reference)))
+    return sorted(exclusions, key=lambda one: (clause_order(one.clause), one.recorded_at, reference_key(one.reference)))
 
 
-def number(reference: str) -> tuple[str, int]:
+def reference_key(reference: str) -> tuple[str, int]:
     """Order references by their numbers: ``maintenance 9`` before ``maintenance 12``."""
     kind, _, digits = reference.rpartition(" ")
     return (kind, int(digits)) if digits.isdecimal() else (reference, 0)
 
 
-def excused(ordered: Iterable[Exclusion], segment: Segment, span: Span) -> Excused:
+def applicable_exclusions(ordered: Iterable[Exclusion], segment: Segment, span: Span) -> ApplicableExclusions:
     """Pick what applies to ``span`` of a segment: to its server, its subscription, and a check that is measured."""
     records = tuple(
-        (one, Intervals.of(max(one.span.start, span.start), min(one.span.end, span.end)))
+        (one, IntervalSet.of(max(one.span.start, span.start), min(one.span.end, span.end)))
         for one in ordered
         if one.span.start < span.end
         and one.span.end > span.start
-        and one.concerns(segment.server)
+        and one.applies_to(segment.server)
         and (one.subscription is None or one.subscription == segment.subscription)
         and (one.check is None or one.check in segment.checks)
     )
     if len(segment.checks) < 2 or all(one.check is None for one, _ in records):  # noqa: PLR2004 - several
-        return Excused(records, ())
-    return Excused(
+        return ApplicableExclusions(records, ())
+    return ApplicableExclusions(
         records,
         tuple(
-            Intervals(part for one, time in records if one.check == name for part in time) for name in segment.checks
+            IntervalSet(part for one, time in records if one.check == name for part in time) for name in segment.checks
         ),
     )

@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from monitor.model import Millis, Product
 
 _HOUR_MS: Final = 3_600_000
-OWNED: Final[Product] = "server"
+HARDWARE_PRODUCT: Final[Product] = "server"
 """The one product whose hardware is the provider's: the guarantee and its credit are those of its terms."""
-CLAUSE: Final = PRODUCTS[OWNED].credit_clause
-GUARANTEE: Final = (PRODUCTS[OWNED].hardware_hours or 0) * _HOUR_MS
+CLAUSE: Final = PRODUCTS[HARDWARE_PRODUCT].credit_clause
+REPLACEMENT_GUARANTEE_MS: Final = (PRODUCTS[HARDWARE_PRODUCT].hardware_hours or 0) * _HOUR_MS
 """Milliseconds; over it, a credit is owed (5.2.2)."""
-GOAL: Final = 8 * _HOUR_MS
+REPLACEMENT_GOAL_MS: Final = 8 * _HOUR_MS
 """Milliseconds: what is aimed at; nothing is owed for missing it (5.2.2)."""
 
-WHY_NOT: Final[dict[Product, str]] = {
+NO_GUARANTEE_REASON: Final[dict[Product, str]] = {
     "colocation": "the hardware of a colocation is the customer's own and is not replaced (8.2)",
     "web-hosting": "the guarantee is one on servers (5.2.1), not on shared hosting (5.1)",
 }
 """Why other products have no such guarantee."""
 
 
-class CaseState(StrEnum):
+class HardwareCaseState(StrEnum):
     """What a case is."""
 
     OPEN = "open"
@@ -40,7 +40,7 @@ class CaseState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class HardwareCaseOpened:
     """That a part failed was recorded at ``at``."""
 
     id: int
@@ -54,7 +54,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class HardwareReplaced:
     """That the part was replaced was recorded at ``at``."""
 
     id: int
@@ -63,11 +63,11 @@ class Replaced:
     by: str
 
 
-Fact: TypeAlias = Opened | Replaced
+HardwareEvent: TypeAlias = HardwareCaseOpened | HardwareReplaced
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class HardwareCase:
     """A part that failed, as the facts of it stand."""
 
     id: int
@@ -82,9 +82,9 @@ class Case:
     recorded_by: str
 
     @property
-    def state(self) -> CaseState:
+    def state(self) -> HardwareCaseState:
         """Open until it is replaced."""
-        return CaseState.OPEN if self.replaced_at is None else CaseState.REPLACED
+        return HardwareCaseState.OPEN if self.replaced_at is None else HardwareCaseState.REPLACED
 
     @property
     def name(self) -> str:
@@ -94,42 +94,42 @@ class Case:
     @property
     def goal(self) -> Millis:
         """The last instant at which the goal is met, itself included."""
-        return self.opened_at + GOAL
+        return self.opened_at + REPLACEMENT_GOAL_MS
 
     @property
     def due(self) -> Millis:
         """The last instant at which the replacement is in time, itself included."""
-        return self.opened_at + GUARANTEE
+        return self.opened_at + REPLACEMENT_GUARANTEE_MS
 
-    def took(self, now: Millis) -> Millis:
+    def elapsed(self, now: Millis) -> Millis:
         """Return how long the replacement took, or has taken until now, in milliseconds."""
         return (now if self.replaced_at is None else self.replaced_at) - self.opened_at
 
-    def broken(self, now: Millis) -> bool:
+    def breached(self, now: Millis) -> bool:
         """Whether the guarantee is broken, replaced by now or not: then a credit is owed (5.2.2)."""
-        return self.took(now) > GUARANTEE
+        return self.elapsed(now) > REPLACEMENT_GUARANTEE_MS
 
     def overdue(self, now: Millis) -> bool:
         """Whether it waits still, beyond the guarantee."""
-        return self.replaced_at is None and self.broken(now)
+        return self.replaced_at is None and self.breached(now)
 
     def due_soon(self, now: Millis) -> bool:
         """Whether it waits beyond the goal, and the guarantee can still be kept."""
-        return self.replaced_at is None and GOAL < self.took(now) <= GUARANTEE
+        return self.replaced_at is None and REPLACEMENT_GOAL_MS < self.elapsed(now) <= REPLACEMENT_GUARANTEE_MS
 
     def in_time(self, now: Millis) -> bool | None:
         """Whether the guarantee was kept; None while that is open."""
-        if self.broken(now):
+        if self.breached(now):
             return False
         return None if self.replaced_at is None else True
 
 
-def cases(facts: Iterable[Fact]) -> tuple[Case, ...]:
+def cases_from(events: Iterable[HardwareEvent]) -> tuple[HardwareCase, ...]:
     """Fold facts into cases, by number. A second replacement of one case, or that of none, changes nothing."""
-    found: dict[int, Case] = {}
-    for fact in sorted(facts, key=lambda fact: not isinstance(fact, Opened)):
-        if isinstance(fact, Opened):
-            found[fact.id] = Case(
+    found: dict[int, HardwareCase] = {}
+    for fact in sorted(events, key=lambda fact: not isinstance(fact, HardwareCaseOpened)):
+        if isinstance(fact, HardwareCaseOpened):
+            found[fact.id] = HardwareCase(
                 id=fact.id,
                 subscription=fact.subscription,
                 server=fact.server,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Interpretation:
     """One reading of a silent place: the setting's name, the value used, and the clause that leaves it open."""
 
     setting: str
@@ -18,29 +18,31 @@ class Decision:
     clause: str
 
 
-FIXED = (
-    Decision("prorate_fee", "no", "6.4"),
-    Decision("unknown_time", "neither up nor down", "5.1.2"),
-    Decision("business_days", "Monday to Friday without Turkish public holidays; half-day holidays count", "6.2"),
-    Decision("credit_cap", "the monthly fee, all credits of one service in one month together", "6.6"),
-    Decision("exclusion_of_one_check", "excuses that check; the instant stays down while another is down", "4.5"),
-    Decision("changed_product", "product, fee and target of the last day in the window apply to it whole", "5.2.1"),
+FIXED_INTERPRETATIONS = (
+    Interpretation("prorate_fee", "no", "6.4"),
+    Interpretation("unknown_time", "neither up nor down", "5.1.2"),
+    Interpretation("business_days", "Monday to Friday without Turkish public holidays; half-day holidays count", "6.2"),
+    Interpretation("credit_cap", "the monthly fee, all credits of one service in one month together", "6.6"),
+    Interpretation("exclusion_of_one_check", "excuses that check; the instant stays down while another is down", "4.5"),
+    Interpretation(
+        "changed_product", "product, fee and target of the last day in the window apply to it whole", "5.2.1"
+    ),
 )
 """Those that no configuration changes."""
 
 
-def decisions(terms: Terms) -> tuple[Decision, ...]:
+def interpretations_of(terms: Terms) -> tuple[Interpretation, ...]:
     """Return every decision that a month read with these terms hangs on."""
     return (
-        Decision("rounding", terms.rounding, "5.1.2"),
-        Decision("timezone", terms.timezone, "5.2.1"),
-        Decision("credit", terms.credit, "6.2"),
-        Decision("support_credit", _share(terms.support_credit), "5.4.5"),
-        Decision("ticket_area", terms.ticket_area or "none that is watched", "5.4.3"),
-        Decision("rolling_days", str(terms.rolling_days), "7"),
-        *FIXED,
+        Interpretation("rounding", terms.rounding, "5.1.2"),
+        Interpretation("timezone", terms.timezone, "5.2.1"),
+        Interpretation("credit", terms.credit, "6.2"),
+        Interpretation("support_credit", _support_credit_text(terms.support_credit), "5.4.5"),
+        Interpretation("ticket_area", terms.ticket_area or "none that is watched", "5.4.3"),
+        Interpretation("rolling_days", str(terms.rolling_days), "7"),
+        *FIXED_INTERPRETATIONS,
     )
 
 
-def _share(percent: int | None) -> str:
+def _support_credit_text(percent: int | None) -> str:
     return "none" if percent is None else f"{percent} % of the monthly fee for each"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 
-class Intervals:
+class IntervalSet:
     """A set of instants, kept as the fewest half-open spans ``[start, end)``, in order, none touching another.
 
     Every operation costs in proportion to the number of spans, never to the length of time.
@@ -24,15 +24,15 @@ class Intervals:
 
     def __init__(self, spans: Iterable[tuple[Millis, Millis]] = ()) -> None:
         """Take spans in any order, overlapping or not; one that ends at or before its start holds no instant."""
-        self._spans = _joined(sorted(spans))
+        self._spans = _merge_overlapping(sorted(spans))
 
     @classmethod
-    def of(cls, start: Millis, end: Millis) -> Intervals:
+    def of(cls, start: Millis, end: Millis) -> IntervalSet:
         """One span, or nothing when it ends at or before its start."""
-        return cls._normal((Span(start, end),) if start < end else ())
+        return cls._from_normalized((Span(start, end),) if start < end else ())
 
     @classmethod
-    def _normal(cls, spans: tuple[Span, ...]) -> Intervals:
+    def _from_normalized(cls, spans: tuple[Span, ...]) -> IntervalSet:
         made = cls.__new__(cls)
         made._spans = spans  # noqa: SLF001 - our own instance, already in normal form
         return made
@@ -42,20 +42,20 @@ class Intervals:
         """How much time it holds, in milliseconds."""
         return sum(end - start for start, end in self._spans)
 
-    def clip(self, start: Millis, end: Millis) -> Intervals:
+    def clip(self, start: Millis, end: Millis) -> IntervalSet:
         """What of it lies in ``[start, end)``."""
         if self._spans and (self._spans[0].start < start or self._spans[-1].end > end):
-            return self & Intervals.of(start, end)
+            return self & IntervalSet.of(start, end)
         return self
 
-    def __or__(self, other: Intervals) -> Intervals:
+    def __or__(self, other: IntervalSet) -> IntervalSet:
         if not other._spans:
             return self
         if not self._spans:
             return other
-        return Intervals._normal(_joined(sorted(self._spans + other._spans)))
+        return IntervalSet._from_normalized(_merge_overlapping(sorted(self._spans + other._spans)))
 
-    def __and__(self, other: Intervals) -> Intervals:
+    def __and__(self, other: IntervalSet) -> IntervalSet:
         ours, theirs = self._spans, other._spans
         shared: list[Span] = []
         i = j = 0
@@ -68,9 +68,9 @@ class Intervals:
                 i += 1
             else:
                 j += 1
-        return Intervals._normal(tuple(shared))
+        return IntervalSet._from_normalized(tuple(shared))
 
-    def __sub__(self, other: Intervals) -> Intervals:
+    def __sub__(self, other: IntervalSet) -> IntervalSet:
         theirs = other._spans
         if not theirs or not self._spans:
             return self
@@ -87,7 +87,7 @@ class Intervals:
                 k += 1
             if at < end:
                 left.append(Span(at, end))
-        return Intervals._normal(tuple(left))
+        return IntervalSet._from_normalized(tuple(left))
 
     def __iter__(self) -> Iterator[Span]:
         return iter(self._spans)
@@ -99,7 +99,7 @@ class Intervals:
         return isinstance(instant, int) and any(start <= instant < end for start, end in self._spans)
 
     def __eq__(self, other: object) -> bool:
-        return self._spans == other._spans if isinstance(other, Intervals) else NotImplemented
+        return self._spans == other._spans if isinstance(other, IntervalSet) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._spans)
@@ -108,7 +108,7 @@ class Intervals:
         return f"Intervals({[tuple(span) for span in self._spans]})"
 
 
-def _joined(spans: Iterable[tuple[Millis, Millis]]) -> tuple[Span, ...]:
+def _merge_overlapping(spans: Iterable[tuple[Millis, Millis]]) -> tuple[Span, ...]:
     """Join spans that are ordered by start where they overlap or touch; leave out the empty."""
     joined: list[Span] = []
     for start, end in spans:

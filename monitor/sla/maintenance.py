@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
     from monitor.model import Millis
 
-Kind: TypeAlias = Literal["planned", "emergency"]
+MaintenanceKind: TypeAlias = Literal["planned", "emergency"]
 
-NOTICE: Final = 96 * 3_600_000
+MIN_NOTICE_MS: Final = 96 * 3_600_000
 """Milliseconds between the announcement and the start of planned maintenance, at least: 4 days (4.9)."""
-CLAUSE: Final[dict[Kind, str]] = {"planned": "4.1", "emergency": "4.9"}
+CLAUSE: Final[dict[MaintenanceKind, str]] = {"planned": "4.1", "emergency": "4.9"}
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class MaintenanceAnnounced:
     """A window was announced. ``at`` is when that was recorded, ``announced_at`` when the customers were told."""
 
     id: int
     at: Millis
     servers: tuple[str, ...]
-    kind: Kind
+    kind: MaintenanceKind
     reason: str
     start: Millis
     end: Millis
@@ -36,7 +36,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class MaintenanceExtended:
     """A window was given another end, recorded at ``at``: later is a new announcement, earlier takes effect at once."""
 
     id: int
@@ -46,18 +46,18 @@ class Extended:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class MaintenanceCancelled:
     """A window was called off at ``at``."""
 
     id: int
     at: Millis
 
 
-Fact: TypeAlias = Announced | Extended | Cancelled
+MaintenanceEvent: TypeAlias = MaintenanceAnnounced | MaintenanceExtended | MaintenanceCancelled
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AnnouncedPart:
     """A stretch of a window with an announcement of its own."""
 
     start: Millis
@@ -66,7 +66,7 @@ class Part:
     recorded_at: Millis
 
 
-class WindowState(StrEnum):
+class MaintenanceState(StrEnum):
     """What a window is at a moment."""
 
     UPCOMING = "upcoming"
@@ -76,14 +76,14 @@ class WindowState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MaintenanceWindow:
     """A maintenance window as its facts stand: consecutive parts, the first from the first announcement."""
 
     id: int
     servers: tuple[str, ...]
-    kind: Kind
+    kind: MaintenanceKind
     reason: str
-    parts: tuple[Part, ...]
+    parts: tuple[AnnouncedPart, ...]
     cancelled_at: Millis | None
     """When it was called off. At or before its start it excludes nothing and ``parts`` show what was announced;
     later the parts end there."""
@@ -110,82 +110,82 @@ class Window:
         return f"maintenance {self.id}"
 
     @property
-    def called_off(self) -> bool:
+    def cancelled_before_start(self) -> bool:
         """Cancelled before it began: there was no maintenance."""
         return self.cancelled_at is not None and self.cancelled_at <= self.start
 
     @property
-    def short_by(self) -> Millis:
+    def notice_shortfall(self) -> Millis:
         """The most that one of its parts was announced too late by, in milliseconds; 0 where all qualify."""
-        return max(short_by(part, self.kind) for part in self.parts)
+        return max(notice_shortfall(part, self.kind) for part in self.parts)
 
     @property
     def qualifies(self) -> bool:
         """Whether every part excludes."""
-        return self.short_by == 0
+        return self.notice_shortfall == 0
 
     @property
-    def recorded_late(self) -> Millis:
+    def recorded_late_by(self) -> Millis:
         """How long after its start it was recorded, in milliseconds; 0 where it was before."""
         return max(0, self.recorded_at - self.start)
 
 
-def windows(facts: Iterable[Fact]) -> tuple[Window, ...]:
+def windows_from(events: Iterable[MaintenanceEvent]) -> tuple[MaintenanceWindow, ...]:
     """Fold facts into windows by id; they may come in any order, but two of one moment in that of their recording.
 
     Each window has one announcement, which comes first whatever the clock said. A change of a window that was called
     off, or of one that was never announced, changes nothing.
     """
-    found: dict[int, Window] = {}
-    for fact in sorted(facts, key=lambda fact: (not isinstance(fact, Announced), fact.at)):
-        if isinstance(fact, Announced):
-            part = Part(fact.start, fact.end, fact.announced_at, fact.at)
-            found[fact.id] = Window(fact.id, fact.servers, fact.kind, fact.reason, (part,), None, fact.at)
+    found: dict[int, MaintenanceWindow] = {}
+    for fact in sorted(events, key=lambda fact: (not isinstance(fact, MaintenanceAnnounced), fact.at)):
+        if isinstance(fact, MaintenanceAnnounced):
+            part = AnnouncedPart(fact.start, fact.end, fact.announced_at, fact.at)
+            found[fact.id] = MaintenanceWindow(fact.id, fact.servers, fact.kind, fact.reason, (part,), None, fact.at)
         elif fact.id in found and found[fact.id].cancelled_at is None:
-            found[fact.id] = _changed(found[fact.id], fact)
+            found[fact.id] = _apply_change(found[fact.id], fact)
     return tuple(found[key] for key in sorted(found))
 
 
-def _changed(window: Window, fact: Extended | Cancelled) -> Window:
-    if isinstance(fact, Extended) and fact.end > window.end:
-        added = Part(window.end, fact.end, fact.announced_at, fact.at)
+def _apply_change(window: MaintenanceWindow, event: MaintenanceExtended | MaintenanceCancelled) -> MaintenanceWindow:
+    if isinstance(event, MaintenanceExtended) and event.end > window.end:
+        added = AnnouncedPart(window.end, event.end, event.announced_at, event.at)
         return replace(window, parts=(*window.parts, added))
-    end = max(fact.at, fact.end) if isinstance(fact, Extended) else fact.at
+    end = max(event.at, event.end) if isinstance(event, MaintenanceExtended) else event.at
     if end >= window.end:
         return window
     if end <= window.start:
-        return replace(window, cancelled_at=fact.at)
+        return replace(window, cancelled_at=event.at)
     kept = tuple(replace(part, end=min(part.end, end)) for part in window.parts if part.start < end)
-    return replace(window, parts=kept, cancelled_at=fact.at if isinstance(fact, Cancelled) else None)
+    return replace(window, parts=kept, cancelled_at=event.at if isinstance(event, MaintenanceCancelled) else None)
 
 
-def short_by(part: Part, kind: Kind = "planned") -> Millis:
+def notice_shortfall(part: AnnouncedPart, kind: MaintenanceKind = "planned") -> Millis:
     """Return how many milliseconds of notice a part lacked; an emergency needs none."""
-    return max(0, NOTICE - (part.start - part.announced_at)) if kind == "planned" else 0
+    return max(0, MIN_NOTICE_MS - (part.start - part.announced_at)) if kind == "planned" else 0
 
 
-def qualifies(part: Part, kind: Kind = "planned") -> bool:
+def qualifies(part: AnnouncedPart, kind: MaintenanceKind = "planned") -> bool:
     """Whether a part excludes: announced at least 96 h before its own start, or an emergency."""
-    return short_by(part, kind) == 0
+    return notice_shortfall(part, kind) == 0
 
 
-def state(window: Window, now: Millis) -> WindowState:
+def state_at(window: MaintenanceWindow, now: Millis) -> MaintenanceState:
     """Return what the window is at ``now``."""
     if window.cancelled_at is not None:
-        return WindowState.CANCELLED
+        return MaintenanceState.CANCELLED
     if now < window.start:
-        return WindowState.UPCOMING
-    return WindowState.ACTIVE if now < window.end else WindowState.OVER
+        return MaintenanceState.UPCOMING
+    return MaintenanceState.ACTIVE if now < window.end else MaintenanceState.OVER
 
 
-def active(window: Window, server: str, at: Millis) -> bool:
+def is_active(window: MaintenanceWindow, server: str, at: Millis) -> bool:
     """Whether the server is under maintenance at ``at``: alerts are silent then, whether or not it excludes."""
-    return server in window.servers and not window.called_off and window.start <= at < window.end
+    return server in window.servers and not window.cancelled_before_start and window.start <= at < window.end
 
 
-def exclusions(window: Window) -> tuple[Exclusion, ...]:
+def exclusions_of(window: MaintenanceWindow) -> tuple[Exclusion, ...]:
     """Return what the window excludes: an emergency whole (4.9), of planned work the parts announced in time (4.1)."""
-    if window.called_off:
+    if window.cancelled_before_start:
         return ()
     return tuple(
         Exclusion(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from monitor.model import Span
 from monitor.sla.calendar import date_of, midnight, month_span
-from monitor.sla.support_levels import LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 QuotaKind: TypeAlias = Literal["reinstall", "kvm"]
-KINDS: Final[tuple[QuotaKind, ...]] = get_args(QuotaKind)
-UNITS: Final[dict[QuotaKind, str]] = {"reinstall": "reinstallations", "kvm": "hours"}
+QUOTA_KINDS: Final[tuple[QuotaKind, ...]] = get_args(QuotaKind)
+QUOTA_UNITS: Final[dict[QuotaKind, str]] = {"reinstall": "reinstallations", "kvm": "hours"}
 """What people count in."""
 
-_HOUR: Final = 60
+_MINUTES_PER_HOUR: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class QuotaUse:
     """Something of a quota was used at ``at``; ``recorded_at`` is when that was written down."""
 
     id: int
@@ -43,13 +43,13 @@ class Use:
     recorded_by: str
 
 
-def included(level: int, kind: QuotaKind) -> int:
+def included_amount(level: int, kind: QuotaKind) -> int:
     """Return what a level includes in one period: reinstallations, or minutes of KVM (8.1)."""
-    terms = LEVELS[level]
-    return terms.reinstalls_per_year if kind == "reinstall" else terms.kvm_hours_per_month * _HOUR
+    terms = SUPPORT_LEVELS[level]
+    return terms.reinstalls_per_year if kind == "reinstall" else terms.kvm_hours_per_month * _MINUTES_PER_HOUR
 
 
-def period(kind: QuotaKind, at: Millis, zone: str) -> Span:
+def quota_period(kind: QuotaKind, at: Millis, zone: str) -> Span:
     """Return the calendar year (reinstallations) or month (KVM) that holds an instant, in the contract's zone."""
     day = date_of(at, zone)
     if kind == "kvm":
@@ -63,7 +63,7 @@ def period_text(kind: QuotaKind, at: Millis, zone: str) -> str:
     return f"{day.year:04d}" if kind == "reinstall" else f"{day.year:04d}-{day.month:02d}"
 
 
-def used(uses: Iterable[Use], subscription: str, kind: QuotaKind, within: Span) -> int:
+def used_amount(uses: Iterable[QuotaUse], subscription: str, kind: QuotaKind, within: Span) -> int:
     """Return how much of a subscription's quota was used within a period, whoever recorded it when."""
     return sum(
         use.amount
@@ -81,11 +81,11 @@ def amount_text(kind: QuotaKind, amount: int) -> str:
         return str(amount)
     if amount % 3:
         raise ValueError(f"{amount} minutes are no decimal number of hours")
-    hours = Decimal(amount) / _HOUR
+    hours = Decimal(amount) / _MINUTES_PER_HOUR
     return format(hours.normalize(), "f")
 
 
-def amount_of(kind: QuotaKind, text: str) -> int:
+def parse_amount(kind: QuotaKind, text: str) -> int:
     """Read an amount above 0: a whole number of reinstallations, or hours of KVM in steps of 3 minutes (0.05).
 
     Raises ValueError with what is allowed.
@@ -97,7 +97,7 @@ def amount_of(kind: QuotaKind, text: str) -> int:
     )
     if not text.isascii() or not text.replace(".", "", 1).isdigit() or len(text) > len("100000.00"):
         raise ValueError(allowed)
-    amount = Decimal(text) * (1 if kind == "reinstall" else _HOUR)
+    amount = Decimal(text) * (1 if kind == "reinstall" else _MINUTES_PER_HOUR)
     if amount != int(amount) or amount <= 0:
         raise ValueError(allowed)
     return int(amount)

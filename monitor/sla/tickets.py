@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from monitor.sla.calendar import hour_of
-from monitor.sla.interval_set import Intervals
-from monitor.sla.support_levels import LEVELS
+from monitor.sla.interval_set import IntervalSet
+from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,18 +24,18 @@ CREDIT_CLAUSE: Final = "5.4.5"
 _HOUR_MS = 3_600_000
 
 
-def promised(level: int, channel: Channel) -> Millis | None:
+def response_limit(level: int, channel: Channel) -> Millis | None:
     """Return how soon the first answer comes at the latest, by the level (8.1); None by phone: it promises hours."""
-    hours = {"ticket": LEVELS[level].ticket_hours, "email": LEVELS[level].email_hours}.get(channel)
+    hours = {"ticket": SUPPORT_LEVELS[level].ticket_hours, "email": SUPPORT_LEVELS[level].email_hours}.get(channel)
     return None if hours is None else hours * _HOUR_MS
 
 
-def reachable(level: int, channel: Channel, at: Millis, zone: str) -> bool:
+def channel_available(level: int, channel: Channel, at: Millis, zone: str) -> bool:
     """Whether the level takes a request by this channel at that moment: calls from 9:00 to before 18:00, or never.
 
     The agreement names no days, so those of the phone are all [decision].
     """
-    phone = LEVELS[level].phone
+    phone = SUPPORT_LEVELS[level].phone
     if channel != "phone" or phone == "24/7":
         return True
     if phone is None:
@@ -44,18 +44,18 @@ def reachable(level: int, channel: Channel, at: Millis, zone: str) -> bool:
     return first <= hour_of(at, zone) < end
 
 
-def response_time(opened: Millis, responded: Millis, away: Intervals) -> Millis:
+def response_time(opened: Millis, responded: Millis, downtime: IntervalSet) -> Millis:
     """Return the time from the opening to the first human answer (else to now), in milliseconds.
 
-    ``away`` is when the ticket area itself was down or in maintenance: that time does not count (5.4.3).
+    ``downtime`` is when the ticket area itself was down or in maintenance: that time does not count (5.4.3).
     """
-    return (Intervals.of(opened, responded) - away).length
+    return (IntervalSet.of(opened, responded) - downtime).length
 
 
-def due_after(opened: Millis, promise: Millis, away: Intervals) -> Millis:
+def due_after(opened: Millis, limit: Millis, downtime: IntervalSet) -> Millis:
     """Return the last instant up to which no more than ``promise`` milliseconds count since the opening."""
-    left, at = promise, opened
-    for start, end in away:
+    left, at = limit, opened
+    for start, end in downtime:
         if end <= at:
             continue
         if start - at > left:
@@ -73,7 +73,7 @@ class TicketState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class TicketOpened:
     """That a ticket was opened was recorded at ``at``."""
 
     id: int
@@ -88,7 +88,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Responded:
+class TicketResponded:
     """That a human answered first at ``responded_at`` was recorded at ``at``."""
 
     id: int
@@ -97,7 +97,7 @@ class Responded:
     by: str
 
 
-Fact: TypeAlias = Opened | Responded
+TicketEvent: TypeAlias = TicketOpened | TicketResponded
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +128,18 @@ class Ticket:
         return TicketState.OPEN if self.responded_at is None else TicketState.RESPONDED
 
     @property
-    def promise(self) -> Millis | None:
+    def response_limit(self) -> Millis | None:
         """How soon the first answer comes at the latest, in milliseconds; None where nothing is promised."""
-        return promised(self.level, self.channel)
+        return response_limit(self.level, self.channel)
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ResponseClock:
     """A ticket's clock at a moment: what counted of its time, and how long it may still run."""
 
     ticket: Ticket
     now: Millis
-    away: Intervals
+    downtime: IntervalSet
     """When the ticket area was away, as far as is known now."""
 
     @property
@@ -148,53 +148,56 @@ class Clock:
         return self.now if self.ticket.responded_at is None else self.ticket.responded_at
 
     @property
-    def took(self) -> Millis:
+    def elapsed(self) -> Millis:
         """What counts of the time to the first answer, or to now."""
-        return response_time(self.ticket.opened_at, self.until, self.away)
+        return response_time(self.ticket.opened_at, self.until, self.downtime)
 
     @property
     def paused(self) -> Millis:
         """What does not count of it (5.4.3)."""
-        return self.until - self.ticket.opened_at - self.took
+        return self.until - self.ticket.opened_at - self.elapsed
 
     @property
     def due(self) -> Millis | None:
         """The last instant at which the answer is in time, itself included; it moves while the area is away."""
-        promise = self.ticket.promise
-        return None if promise is None else due_after(self.ticket.opened_at, promise, self.away)
+        promise = self.ticket.response_limit
+        return None if promise is None else due_after(self.ticket.opened_at, promise, self.downtime)
 
     @property
-    def missed(self) -> bool:
+    def breached(self) -> bool:
         """Whether the promise is broken, answered by now or not (5.4.4); exactly at the limit is in time."""
-        promise = self.ticket.promise
-        return promise is not None and self.took > promise
+        promise = self.ticket.response_limit
+        return promise is not None and self.elapsed > promise
 
     @property
     def in_time(self) -> bool | None:
         """Whether the promise was kept; None while that is open, and where nothing is promised."""
-        if self.missed:
+        if self.breached:
             return False
-        return None if self.ticket.promise is None or self.ticket.responded_at is None else True
+        return None if self.ticket.response_limit is None or self.ticket.responded_at is None else True
 
     @property
     def overdue(self) -> bool:
         """Whether it waits still, beyond the promise."""
-        return self.ticket.responded_at is None and self.missed
+        return self.ticket.responded_at is None and self.breached
 
     @property
     def due_soon(self) -> bool:
         """Whether it waits in the last third of its time."""
-        promise = self.ticket.promise
+        promise = self.ticket.response_limit
         return (
-            self.ticket.responded_at is None and promise is not None and not self.missed and 3 * self.took > 2 * promise
+            self.ticket.responded_at is None
+            and promise is not None
+            and not self.breached
+            and 3 * self.elapsed > 2 * promise
         )
 
 
-def tickets(facts: Iterable[Fact]) -> tuple[Ticket, ...]:
+def tickets_from(events: Iterable[TicketEvent]) -> tuple[Ticket, ...]:
     """Fold facts into tickets, by number. Only the first answer of a ticket is one."""
     found: dict[int, Ticket] = {}
-    for fact in sorted(facts, key=lambda fact: not isinstance(fact, Opened)):
-        if isinstance(fact, Opened):
+    for fact in sorted(events, key=lambda fact: not isinstance(fact, TicketOpened)):
+        if isinstance(fact, TicketOpened):
             found[fact.id] = Ticket(
                 id=fact.id,
                 subscription=fact.subscription,

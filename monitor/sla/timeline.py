@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Run, Span
-from monitor.sla.interval_set import Intervals
+from monitor.sla.interval_set import IntervalSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +38,7 @@ class History:
     outages: tuple[Outage, ...] = ()
 
 
-class Reading(StrEnum):
+class Bound(StrEnum):
     """How an outage is read (reading.md 4.5)."""
 
     COUNTED = "counted"
@@ -53,12 +53,12 @@ class Reading(StrEnum):
 class Timeline:
     """What a window of one check, or of several together, was; the rest of the window is unknown."""
 
-    up: Intervals
-    down: Intervals
+    up: IntervalSet
+    down: IntervalSet
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class OutageDurations:
     """How long an outage was, in milliseconds, before exclusions and not cut to any window."""
 
     counted: Millis
@@ -69,7 +69,7 @@ class Lengths:
     """What is possible: from the last ok before it (else its first fail) to the first ok after it (else now)."""
 
 
-def extend(run: Run | None, result: Result, hold: Millis) -> Run:
+def extend_run(run: Run | None, result: Result, hold: Millis) -> Run:
     """Return the run of a check after its next result: ``run`` made longer, or a new one (its ``first`` tells).
 
     ``hold`` is two intervals, in milliseconds, as the result was measured. Raises ``ValueError`` for a result that is
@@ -87,7 +87,7 @@ def runs_of(results: Iterable[Result], hold: Millis) -> tuple[Run, ...]:
     """Return the runs of one check's results, given in any order; no two may have the same time (``ValueError``)."""
     runs: list[Run] = []
     for result in sorted(results, key=_AT):
-        run = extend(runs[-1] if runs else None, result, hold)
+        run = extend_run(runs[-1] if runs else None, result, hold)
         if runs and runs[-1].first == run.first:
             runs[-1] = run
         else:
@@ -95,13 +95,13 @@ def runs_of(results: Iterable[Result], hold: Millis) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-def read(history: History, window: Span, reading: Reading, now: Millis) -> Timeline:
+def timeline_of(history: History, window: Span, bound: Bound, now: Millis) -> Timeline:
     """Read one check in ``window``; a window still running ends at ``now`` (reading.md 4.2 and 4.5)."""
     start, end = window.start, min(window.end, now)
-    last_fails = {outage.last_fail for outage in history.outages} if reading is Reading.HIGHEST else frozenset()
+    last_fails = {outage.last_fail for outage in history.outages} if bound is Bound.HIGHEST else frozenset()
     up: list[Span] = []
     down: list[Span] = []
-    for run, cover in _covers(history.runs, start, end):
+    for run, cover in _covered_spans(history.runs, start, end):
         if run.outcome is Outcome.OK:
             up.append(cover)
         elif run.outcome is Outcome.FAIL:
@@ -110,10 +110,10 @@ def read(history: History, window: Span, reading: Reading, now: Millis) -> Timel
                 up.append(Span(max(cover.start, run.last), cover.end))
             else:
                 down.append(cover)
-    if reading is not Reading.LOWEST:
-        return Timeline(Intervals(up), Intervals(down))
-    possible = Intervals([*down, *_possible(history.outages, start, end)])
-    return Timeline(Intervals(up) - possible, possible)
+    if bound is not Bound.LOWEST:
+        return Timeline(IntervalSet(up), IntervalSet(down))
+    possible = IntervalSet([*down, *_possible_downtime(history.outages, start, end)])
+    return Timeline(IntervalSet(up) - possible, possible)
 
 
 def up_throughout(history: History, span: Span) -> bool:
@@ -128,23 +128,23 @@ def up_throughout(history: History, span: Span) -> bool:
     return alone and run.outcome is Outcome.OK and run.first <= span.start and span.end <= run.last + run.hold
 
 
-def read_at(history: History, at: Millis) -> Run | None:
+def run_at(history: History, at: Millis) -> Run | None:
     """Return the run that covers an instant; ``None`` where no result holds (reading.md 4.2)."""
-    return next((run for run, _ in _covers(history.runs, at, at + 1)), None)
+    return next((run for run, _ in _covered_spans(history.runs, at, at + 1)), None)
 
 
-def together(timelines: Sequence[Timeline], excused: Sequence[Intervals] = ()) -> Timeline:
+def combine(timelines: Sequence[Timeline], excluded_by_check: Sequence[IntervalSet] = ()) -> Timeline:
     """Combine several checks (reading.md 4.6): down if any is down, else unknown if any is unknown, else up.
 
-    ``excused``, if given, holds for each check the time in which it is left out; where all are, nothing is known.
+    ``excluded_by_check``, if given, holds for each check the time in which it is left out; where all are, nothing is known.
     """
     if not timelines:
-        return Timeline(Intervals(), Intervals())
+        return Timeline(IntervalSet(), IntervalSet())
     ups = [timeline.up for timeline in timelines]
     downs = [timeline.down for timeline in timelines]
-    if excused:
-        ups = [up | excuse for up, excuse in zip(ups, excused, strict=True)]
-        downs = [down - excuse for down, excuse in zip(downs, excused, strict=True)]
+    if excluded_by_check:
+        ups = [up | excuse for up, excuse in zip(ups, excluded_by_check, strict=True)]
+        downs = [down - excuse for down, excuse in zip(downs, excluded_by_check, strict=True)]
     up, down = ups[0], downs[0]
     for more_up, more_down in zip(ups[1:], downs[1:], strict=True):
         up &= more_up
@@ -157,27 +157,27 @@ def outage_span(outage: Outage, now: Millis) -> Span:
     return Span(outage.start, max(outage.start, now if outage.end is None else min(outage.end, now)))
 
 
-def outage_down(outage: Outage, history: History, now: Millis) -> Intervals:
+def outage_downtime(outage: Outage, history: History, now: Millis) -> IntervalSet:
     """Return the time that the outage's fail results hold, whatever window is looked at."""
     within = outage_span(outage, now)
-    return Intervals(
-        cover for run, cover in _covers(history.runs, within.start, within.end) if run.outcome is Outcome.FAIL
+    return IntervalSet(
+        cover for run, cover in _covered_spans(history.runs, within.start, within.end) if run.outcome is Outcome.FAIL
     )
 
 
-def outage_lengths(outage: Outage, history: History, now: Millis) -> Lengths:
+def outage_durations(outage: Outage, history: History, now: Millis) -> OutageDurations:
     """Measure an outage with its bounds (reading.md 4.5); ``history`` holds its runs and the one after it."""
-    down = outage_down(outage, history, now)
+    down = outage_downtime(outage, history, now)
     possible = outage_span(outage, now)
     earliest = outage.start if outage.last_ok is None else outage.last_ok
-    return Lengths(
+    return OutageDurations(
         counted=down.length,
         least=down.clip(outage.start, outage.last_fail).length,
         most=possible.end - earliest,
     )
 
 
-def _covers(runs: tuple[Run, ...], start: Millis, end: Millis) -> Iterator[tuple[Run, Span]]:
+def _covered_spans(runs: tuple[Run, ...], start: Millis, end: Millis) -> Iterator[tuple[Run, Span]]:
     """Yield each run with the part of ``[start, end)`` that it covers: to the next run's first, or its hold's end."""
     index = max(bisect_right(runs, start, key=_FIRST) - 1, 0)
     count = len(runs)
@@ -191,7 +191,7 @@ def _covers(runs: tuple[Run, ...], start: Millis, end: Millis) -> Iterator[tuple
             yield run, Span(max(run.first, start), until)
 
 
-def _possible(outages: tuple[Outage, ...], start: Millis, end: Millis) -> Iterator[Span]:
+def _possible_downtime(outages: tuple[Outage, ...], start: Millis, end: Millis) -> Iterator[Span]:
     for outage in outages:
         first = outage.start if outage.last_ok is None else outage.last_ok
         last = end if outage.end is None else outage.end

@@ -11,7 +11,7 @@ from monitor.errors import InputError, StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE = "daemon.lock"
+LOCK_FILE = "daemon.lock"
 
 
 class DaemonLock:
@@ -19,7 +19,7 @@ class DaemonLock:
 
     def __init__(self, data_dir: Path) -> None:
         """Take the lock. Raises InputError where another daemon holds it, StoreError where the folder is not ours."""
-        path = data_dir / FILE
+        path = data_dir / LOCK_FILE
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
             self._file = path.open("a+")
@@ -46,7 +46,7 @@ class DaemonLock:
 def is_held(data_dir: Path) -> bool:
     """Whether a daemon runs on this folder now."""
     try:
-        with (data_dir / FILE).open() as file:
+        with (data_dir / LOCK_FILE).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from monitor.errors import DamagedError, StoreError
+from monitor.errors import CorruptDatabaseError, StoreError
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE = "monitor.db"
+DATABASE_FILE = "monitor.db"
 BUSY_SECONDS = 30
 
 
-def open_writing(path: Path) -> Database:
+def open_read_write(path: Path) -> Database:
     """Open the database for writing, make it if it is not there, bring its tables up to date.
 
     Raises StoreError where the file cannot be opened, is not ours, or comes from a newer version.
@@ -38,13 +38,13 @@ def open_writing(path: Path) -> Database:
         db.execute("PRAGMA secure_delete = FAST")  # a page that is free is not written once more, only to be blank
         _migrate(db, path)
     except (sqlite3.Error, OSError) as error:
-        raise refusal(
+        raise store_error(
             f"{path}: cannot be opened for writing: {error}; is the disk full or the owner another?", error
         ) from error
     return db
 
 
-def _refuse_newer(db: Database, path: Path) -> None:
+def _reject_newer_schema(db: Database, path: Path) -> None:
     applied = {row.name for row in migrations.applied(db)}
     ours = {migration.name for migration in migrations._migrations}  # noqa: SLF001 - no public list of all
     if applied - ours:
@@ -52,13 +52,13 @@ def _refuse_newer(db: Database, path: Path) -> None:
 
 
 def _migrate(db: Database, path: Path) -> None:
-    _refuse_newer(db, path)
+    _reject_newer_schema(db, path)
     if migrations.pending(db):
         with transaction(db):
             migrations.apply(db)
 
 
-def open_reading(path: Path) -> Database:
+def open_read_only(path: Path) -> Database:
     """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails.
 
     One that an older version wrote is brought up to date first.
@@ -69,25 +69,25 @@ def open_reading(path: Path) -> Database:
             migrations.apply(empty)
             return empty
         try:
-            db = _open_reading(path, "mode=ro")
+            db = _connect_read_only(path, "mode=ro")
         except sqlite3.OperationalError:
-            if not _at_rest(path):
+            if not _wal_is_empty(path):
                 raise
-            db = _open_reading(path, "mode=ro&immutable=1")
+            db = _connect_read_only(path, "mode=ro&immutable=1")
         if migrations.pending(db):
             db.close()
-            open_writing(path).close()
-            db = _open_reading(path, "mode=ro")
+            open_read_write(path).close()
+            db = _connect_read_only(path, "mode=ro")
     except (sqlite3.Error, OSError) as error:
-        raise refusal(f"{path}: cannot be read: {error}", error) from error
+        raise store_error(f"{path}: cannot be read: {error}", error) from error
     return db
 
 
-def _open_reading(path: Path, how: str) -> Database:
-    db = Database(_connect(f"{path.resolve().as_uri()}?{how}"), execute_plugins=False)
+def _connect_read_only(path: Path, uri_options: str) -> Database:
+    db = Database(_connect(f"{path.resolve().as_uri()}?{uri_options}"), execute_plugins=False)
     try:
         db.execute("PRAGMA query_only = ON")
-        _refuse_newer(db, path)
+        _reject_newer_schema(db, path)
         db.execute("SELECT number FROM journal LIMIT 1")
     except BaseException:
         db.close()
@@ -95,7 +95,7 @@ def _open_reading(path: Path, how: str) -> Database:
     return db
 
 
-def _at_rest(path: Path) -> bool:
+def _wal_is_empty(path: Path) -> bool:
     """Whether nothing waits in the write-ahead log: nobody writes, and all is in the file itself.
 
     Then it can be read also where nothing may be, or can be, written beside it.
@@ -104,20 +104,20 @@ def _at_rest(path: Path) -> bool:
     return not log.exists() or not log.stat().st_size
 
 
-def refusal(message: str, error: Exception) -> StoreError:
+def store_error(message: str, error: Exception) -> StoreError:
     """Give the error to raise where the database refuses: a damaged one is told from one that cannot be had now."""
     passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
     damaged = isinstance(error, sqlite3.DatabaseError) and not passing
-    return DamagedError(message) if damaged else StoreError(message)
+    return CorruptDatabaseError(message) if damaged else StoreError(message)
 
 
 @contextmanager
-def asked(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Raise StoreError where the database refuses what is asked of it inside."""
     try:
         yield
     except sqlite3.Error as error:
-        raise refusal(f"{path}: {error}", error) from error
+        raise store_error(f"{path}: {error}", error) from error
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -1,10 +1,12 @@
-"""The runs that results make; checks go by number (``probed``), as in ``results``."""
+"""The runs that results make; checks go by number (``check_id``), as in ``results``."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome, Run
+from monitor.model import CheckKey, Outage, Outcome, Run
+from monitor.outage import AlertState, OpenOutage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _OUTCOMES = tuple(Outcome(value) for value in range(len(Outcome)))
 
 
-def put_runs(db: Database, runs: Iterable[tuple[int, Run]]) -> None:
+def save_runs(db: Database, runs: Iterable[tuple[int, Run]]) -> None:
     """Write runs down, new or grown."""
     db.conn.executemany(
         "INSERT INTO run (probed, first, last, outcome, hold) VALUES (?, ?, ?, ?, ?)"
@@ -25,11 +27,11 @@ def put_runs(db: Database, runs: Iterable[tuple[int, Run]]) -> None:
     )
 
 
-def grow_runs(db: Database, grown: Mapping[tuple[int, Millis], Millis]) -> None:
+def extend_runs(db: Database, new_ends: Mapping[tuple[int, Millis], Millis]) -> None:
     """Write down until when runs last now, by check's number and beginning."""
     db.conn.executemany(
         "UPDATE run SET last = ? WHERE probed = ? AND first = ?",
-        ((last, probed, first) for (probed, first), last in grown.items()),
+        ((last, probed, first) for (probed, first), last in new_ends.items()),
     )
 
 
@@ -51,17 +53,17 @@ def last_oks(db: Database) -> dict[int, Millis]:
     return {probed: last for probed, last in rows if last is not None}
 
 
-def runs_between(db: Database, probed: int, start: Millis, end: Millis) -> list[Run]:
+def runs_between(db: Database, check_id: int, start: Millis, end: Millis) -> list[Run]:
     """Give the runs of a check that may say something of ``[start, end)``, in order."""
     rows = db.execute(
         "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first < ? AND first >= coalesce("
         "(SELECT max(first) FROM run WHERE probed = ? AND first <= ?), ?) ORDER BY first",
-        [probed, end, probed, start, start],
+        [check_id, end, check_id, start, start],
     )
     return [Run(first, last, _OUTCOMES[outcome], hold) for first, last, outcome, hold in rows]
 
 
-def runs_of_all(db: Database, start: Millis, end: Millis) -> dict[int, list[Run]]:
+def all_runs_between(db: Database, start: Millis, end: Millis) -> dict[int, list[Run]]:
     """Give what ``runs_between`` gives, of every check, by its number; one without any is missing."""
     rows = db.execute(
         "SELECT r.probed, r.first, r.last, r.outcome, r.hold FROM probed p JOIN run r ON r.probed = p.id"
@@ -75,7 +77,117 @@ def runs_of_all(db: Database, start: Millis, end: Millis) -> dict[int, list[Run]
     return found
 
 
-def all_runs(db: Database, probed: int) -> Iterator[Run]:
+def runs_of_check(db: Database, check_id: int) -> Iterator[Run]:
     """Stream all runs of a check, in order."""
-    rows = db.execute("SELECT first, last, outcome, hold FROM run WHERE probed = ? ORDER BY first", [probed])
+    rows = db.execute("SELECT first, last, outcome, hold FROM run WHERE probed = ? ORDER BY first", [check_id])
     return (Run(first, last, _OUTCOMES[outcome], hold) for first, last, outcome, hold in rows)
+
+
+# FOLDED monitor.store.history: Outages as they are found, and what has been told of each check.
+
+_SELECT_OUTAGE = """
+    SELECT o.id, p.server, p.name, o.start, o.last_fail, o."end", o.last_ok, o.reason
+    FROM outage o JOIN probed p ON p.id = o.probed
+"""
+
+
+def _outage_from_row(row: tuple[int, str, str, int, int, int | None, int | None, str]) -> Outage:
+    number, server, name, start, last_fail, end, last_ok, reason = row
+    return Outage(number, CheckKey(server, name), start, last_fail, end, last_ok, reason)
+
+
+def insert_outage(db: Database, check_id: int, outage: OpenOutage) -> int:
+    """Write a new outage down and give its number."""
+    cursor = db.execute(
+        "INSERT INTO outage (probed, start, last_fail, last_ok, reason) VALUES (?, ?, ?, ?, ?)",
+        [check_id, outage.start, outage.last_fail, outage.last_ok, outage.reason],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def update_last_fail(db: Database, number: int, last_fail: Millis) -> None:
+    """Note the newest fail of an open outage."""
+    db.execute("UPDATE outage SET last_fail = ? WHERE id = ?", [last_fail, number])
+
+
+def close_outage(db: Database, number: int, end: Millis) -> None:
+    """End an outage with the first ok after it."""
+    db.execute('UPDATE outage SET "end" = ? WHERE id = ?', [end, number])
+
+
+def get_outage(db: Database, number: int) -> Outage | None:
+    """Give one outage by its number."""
+    row = db.execute(f"{_SELECT_OUTAGE} WHERE o.id = ?", [number]).fetchone()
+    return _outage_from_row(row) if row else None
+
+
+def open_outages(db: Database) -> dict[int, tuple[int, OpenOutage]]:
+    """Give the open outage of each check, by the check's number: the outage's number and what is known of it."""
+    rows = db.execute('SELECT probed, id, start, last_fail, last_ok, reason FROM outage WHERE "end" IS NULL')
+    return {row[0]: (row[1], OpenOutage(*row[2:])) for row in rows}
+
+
+def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) -> list[Outage]:
+    """Give the outages of a check that may say something of ``[start, end)``, in order.
+
+    An outage may reach back to the last ok before it, and its end may be open.
+    """
+    rows = db.execute(
+        f'{_SELECT_OUTAGE} WHERE o.probed = ? AND coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?)'
+        " ORDER BY o.start",
+        [check_id, end, start],
+    )
+    return [_outage_from_row(row) for row in rows]
+
+
+def all_outages_touching(db: Database, start: Millis, end: Millis) -> dict[CheckKey, list[Outage]]:
+    """Give what ``outages_touching`` gives, of every check; one without any is missing."""
+    rows = db.execute(
+        f'{_SELECT_OUTAGE} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) ORDER BY o.start',
+        [end, start],
+    )
+    found: dict[CheckKey, list[Outage]] = {}
+    for outage in map(_outage_from_row, rows):
+        found.setdefault(outage.check, []).append(outage)
+    return found
+
+
+def list_outages(
+    db: Database, *, server: str | None = None, start: Millis | None = None, end: Millis | None = None
+) -> Iterator[Outage]:
+    """Stream the outages that touch ``[start, end)``, of one server or of all, by their beginning."""
+    rows = db.execute(
+        f"{_SELECT_OUTAGE} WHERE (? IS NULL OR p.server = ?) AND (? IS NULL OR o.start < ?)"
+        ' AND (? IS NULL OR o."end" IS NULL OR o."end" > ?) ORDER BY o.start, o.id',
+        [server, server, end, end, start, start],
+    )
+    return map(_outage_from_row, rows)
+
+
+def read_alerting(db: Database) -> dict[int, AlertState]:
+    """Give what has been told of each check, by its number."""
+    found = {}
+    for probed, text in db.execute("SELECT probed, body FROM alerting"):
+        body = json.loads(text)
+        found[probed] = AlertState(body["told"], tuple(body["starts"]), body["flapping"], body["changed"])
+    return found
+
+
+def save_alerting(db: Database, check_id: int, alerting: AlertState) -> None:
+    """Write down what has been told of a check."""
+    body = {
+        "told": alerting.notified,
+        "starts": list(alerting.recent_starts),
+        "flapping": alerting.flapping_since,
+        "changed": alerting.last_change,
+    }
+    db.execute("INSERT OR REPLACE INTO alerting (probed, body) VALUES (?, ?)", [check_id, json.dumps(body)])
+
+
+def has_open_outage(db: Database, key: CheckKey) -> bool:
+    """Whether an outage of a check is open."""
+    row = db.execute(
+        'SELECT 1 FROM outage o JOIN probed p ON p.id = o.probed WHERE p.server = ? AND p.name = ? AND o."end" IS NULL',
+        key,
+    ).fetchone()
+    return row is not None

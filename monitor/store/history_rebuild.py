@@ -16,55 +16,55 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 
-def restart(db: Database, probed: int, first: Millis) -> tuple[Millis, Millis | None]:
+def rebuild_start(db: Database, check_id: int, first: Millis) -> tuple[Millis, Millis | None]:
     """Say from when on a check's past must be made anew if a result comes at ``first``, and its last ok before that.
 
     That is the beginning of the run before it, or of the outage that is open then: at such a moment nothing hangs on
     what was before, but the last ok.
     """
-    row = db.execute("SELECT max(first) FROM run WHERE probed = ? AND first <= ?", [probed, first]).fetchone()
+    row = db.execute("SELECT max(first) FROM run WHERE probed = ? AND first <= ?", [check_id, first]).fetchone()
     since = first if row[0] is None else row[0]
     row = db.execute(
         'SELECT min(start) FROM outage WHERE probed = ? AND start <= ? AND ("end" IS NULL OR "end" > ?)',
-        [probed, since, since],
+        [check_id, since, since],
     ).fetchone()
     since = since if row[0] is None else min(since, row[0])
     row = db.execute(
         "SELECT last FROM run WHERE probed = ? AND outcome = 0 AND first < ? ORDER BY first DESC LIMIT 1",
-        [probed, since],
+        [check_id, since],
     ).fetchone()
     return since, row[0] if row else None
 
 
-def cut_runs(db: Database, probed: int, since: Millis) -> list[Run]:
+def remove_runs(db: Database, check_id: int, since: Millis) -> list[Run]:
     """Take away and give the runs of a check from a moment on, which is the beginning of one."""
     rows = db.execute(
-        "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first >= ? ORDER BY first", [probed, since]
+        "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first >= ? ORDER BY first", [check_id, since]
     )
     found = [Run(first, last, Outcome(outcome), hold) for first, last, outcome, hold in rows]
-    db.execute("DELETE FROM run WHERE probed = ? AND first >= ?", [probed, since])
+    db.execute("DELETE FROM run WHERE probed = ? AND first >= ?", [check_id, since])
     return found
 
 
-def moments(db: Database, since: dict[int, Millis]) -> Iterator[tuple[int, Millis, Outcome, str]]:
+def outcomes_since(db: Database, since_by_check: dict[int, Millis]) -> Iterator[tuple[int, Millis, Outcome, str]]:
     """Stream the results of some checks, each from a moment on: its check's number, time, outcome, reason.
 
     Those of each check come in time order.
     """
-    for probed, first in since.items():
-        for at, outcome, _, _, reason, _ in hours.moments(db, probed, first, 1 << 62):
+    for probed, first in since_by_check.items():
+        for at, outcome, _, _, reason, _ in hours.rows_of_check(db, probed, first, 1 << 62):
             yield probed, at, Outcome(outcome), reason
     rows = db.execute(
         "SELECT r.probed, r.at, r.outcome, coalesce(t.text, '') FROM fresh r LEFT JOIN reason t ON t.id = r.reason"
         " WHERE r.at >= ? ORDER BY r.at",
-        [min(since.values())],
+        [min(since_by_check.values())],
     )
     for probed, at, outcome, reason in rows:
-        if at >= since.get(probed, at + 1):
+        if at >= since_by_check.get(probed, at + 1):
             yield probed, at, Outcome(outcome), reason
 
 
-def change_outage(db: Database, outage: Outage) -> None:
+def update_outage(db: Database, outage: Outage) -> None:
     """Write an outage down as it is now."""
     db.execute(
         'UPDATE outage SET start = ?, last_fail = ?, "end" = ?, last_ok = ?, reason = ? WHERE id = ?',
@@ -72,28 +72,28 @@ def change_outage(db: Database, outage: Outage) -> None:
     )
 
 
-def add_outage(db: Database, probed: int, outage: Outage) -> int:
+def insert_past_outage(db: Database, check_id: int, outage: Outage) -> int:
     """Write an outage down that was found in the past, and give its number."""
     cursor = db.execute(
         'INSERT INTO outage (probed, start, last_fail, "end", last_ok, reason) VALUES (?, ?, ?, ?, ?, ?)',
-        [probed, outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason],
+        [check_id, outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason],
     )
     return int(cursor.lastrowid or 0)
 
 
-def join_outage(db: Database, gone: int, into: int) -> None:
+def merge_outages(db: Database, merged: int, into: int) -> None:
     """Let an outage go that is part of another now; what was told of it was told of that."""
-    db.execute("INSERT OR IGNORE INTO told (outage, mail) SELECT ?, mail FROM told WHERE outage = ?", [into, gone])
-    db.execute("DELETE FROM told WHERE outage = ?", [gone])
-    db.execute("DELETE FROM outage WHERE id = ?", [gone])
+    db.execute("INSERT OR IGNORE INTO told (outage, mail) SELECT ?, mail FROM told WHERE outage = ?", [into, merged])
+    db.execute("DELETE FROM told WHERE outage = ?", [merged])
+    db.execute("DELETE FROM outage WHERE id = ?", [merged])
 
 
-def late_imports(db: Database, at: Millis) -> frozenset[int]:
+def imports_recorded_after(db: Database, at: Millis) -> frozenset[int]:
     """Give the batches of imports that were recorded after a moment."""
     return frozenset(row[0] for row in db.execute("SELECT id FROM batch WHERE source = 'import' AND opened > ?", [at]))
 
 
-def touched_by(db: Database, batches: Iterable[int]) -> frozenset[int]:
+def checks_in_batches(db: Database, batches: Iterable[int]) -> frozenset[int]:
     """Give the numbers of the checks that have results in some batches that are closed."""
     wanted = {int(batch) for batch in batches}
     marks = ",".join(map(str, wanted))
@@ -104,16 +104,16 @@ def touched_by(db: Database, batches: Iterable[int]) -> frozenset[int]:
     ).fetchall()
     if spans:
         first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-        for hour in hours.between(db, first, last + 1):
-            if hour.probed not in found and not wanted.isdisjoint(hour.batches()):
-                found.add(hour.probed)
+        for hour in hours.hours_between(db, first, last + 1):
+            if hour.check_id not in found and not wanted.isdisjoint(hour.batches()):
+                found.add(hour.check_id)
     return frozenset(found)
 
 
-def results_without(db: Database, key: CheckKey, until: Millis, batches: frozenset[int]) -> list[Result]:
+def results_excluding(db: Database, key: CheckKey, until: Millis, batches: frozenset[int]) -> list[Result]:
     """Read the results of a check until a moment, without those of some batches."""
     return [
         Result(key, at, Outcome(outcome), attempts, latency, reason)
-        for at, outcome, attempts, latency, reason, batch in results.moments(db, key, 0, until + 1)
+        for at, outcome, attempts, latency, reason, batch in results.rows_of_check(db, key, 0, until + 1)
         if batch not in batches
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result, Span
 from monitor.store.archive import hours
-from monitor.store.archive.codec import HOUR
+from monitor.store.archive.codec import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 
-class Line(NamedTuple):
+class StagedRow(NamedTuple):
     """One line of an import."""
 
-    number: int
+    line_number: int
     server: str
     name: str
     at: Millis
@@ -31,18 +31,18 @@ class Line(NamedTuple):
     """None where the file does not say it."""
 
 
-class Clash(NamedTuple):
+class RowConflict(NamedTuple):
     """A line that says of a moment something else than another line, or than the records."""
 
-    number: int
-    said: Outcome
-    other: int | None
+    line_number: int
+    row_outcome: Outcome
+    other_line: int | None
     """The number of the other line; None: the records."""
-    outcome: Outcome
+    other_outcome: Outcome
     """What the other says."""
 
 
-def prepare(db: Database) -> None:
+def create_tables(db: Database) -> None:
     """Make room; what an earlier import of this connection left is gone."""
     db.execute("PRAGMA temp_store = FILE")
     db.execute("DROP TABLE IF EXISTS temp.staged")
@@ -57,15 +57,15 @@ def prepare(db: Database) -> None:
     )
 
 
-def put(db: Database, lines: Iterable[Line]) -> None:
+def stage_rows(db: Database, rows: Iterable[StagedRow]) -> None:
     """Put lines into the waiting room."""
-    db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
+    db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
+def find_conflicts(db: Database, limit: int) -> tuple[list[RowConflict], int]:
     """Find the lines that contradict an earlier line or the records: the first of them, and how many there are."""
     db.execute("CREATE INDEX temp.staged_moment ON staged (server, name, at)")
-    _look_up(db)
+    _load_known(db)
     # of several that a line contradicts another line is named: min() leaves out what is null
     found = """SELECT line, said, min(other), outcome FROM (
         SELECT s.line, s.outcome AS said, f.line AS other, f.outcome FROM (
@@ -78,11 +78,11 @@ def clashes(db: Database, most: int) -> tuple[list[Clash], int]:
             JOIN known r ON r.at = s.at AND r.probed = p.id WHERE r.outcome <> s.outcome
     ) GROUP BY line"""
     count: int = db.execute(f"SELECT count(*) FROM ({found})").fetchone()[0]
-    rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [most]) if count else ()
-    return [Clash(line, Outcome(said), other, Outcome(outcome)) for line, said, other, outcome in rows], count
+    rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [limit]) if count else ()
+    return [RowConflict(line, Outcome(said), other, Outcome(outcome)) for line, said, other, outcome in rows], count
 
 
-def _look_up(db: Database) -> None:
+def _load_known(db: Database) -> None:
     """Note what the records say of the moments that lines tell of, and of others of the same hours."""
     db.execute(
         "INSERT OR IGNORE INTO known SELECT r.at, r.probed, r.outcome FROM staged s"
@@ -91,26 +91,26 @@ def _look_up(db: Database) -> None:
     packed = db.execute(
         "SELECT DISTINCT p.id, s.at / ? AS hour FROM staged s JOIN probed p ON p.server = s.server AND p.name = s.name"
         " WHERE s.at < (SELECT until FROM packing) ORDER BY hour, p.id",
-        [HOUR],
+        [HOUR_MS],
     )
     for probed, hour in packed:
-        found = hours.moments(db, probed, hour * HOUR, (hour + 1) * HOUR)
+        found = hours.rows_of_check(db, probed, hour * HOUR_MS, (hour + 1) * HOUR_MS)
         db.conn.executemany("INSERT OR IGNORE INTO known VALUES (?, ?, ?)", ((at, probed, o) for at, o, *_ in found))
 
 
-def checks(db: Database) -> list[tuple[CheckKey, Millis]]:
+def new_checks(db: Database) -> list[tuple[CheckKey, Millis]]:
     """Give the checks of which something new waits, each with the time of the first of it."""
-    rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW}) GROUP BY server, name ORDER BY server, name")
+    rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW_ROWS}) GROUP BY server, name ORDER BY server, name")
     return [(CheckKey(server, name), first) for server, name, first in rows]
 
 
-def extents(db: Database) -> dict[str, Span]:
+def time_spans(db: Database) -> dict[str, Span]:
     """Give the first and the last time that lines tell of, by server, whether they are new or not."""
     rows = db.execute("SELECT server, min(at), max(at) FROM staged GROUP BY server ORDER BY server")
     return {server: Span(first, last) for server, first, last in rows}
 
 
-_NEW = """
+_NEW_ROWS = """
     SELECT s.server, s.name, s.at, s.outcome, max(s.latency) AS latency,
         max(s.attempts) AS attempts, min(s.reason) AS reason FROM staged s
     WHERE NOT EXISTS (
@@ -120,13 +120,13 @@ _NEW = """
 """
 
 
-def new(db: Database, reason: str) -> Iterator[Result]:
+def new_results(db: Database, reason: str) -> Iterator[Result]:
     """Stream what is not in the records yet, in time order, each moment of a check once.
 
     ``reason`` stands for whatever was not ok where the file does not say why.
     """
     rows = db.execute(
-        f"SELECT server, name, at, outcome, latency, attempts, coalesce(reason, ?) FROM ({_NEW})"
+        f"SELECT server, name, at, outcome, latency, attempts, coalesce(reason, ?) FROM ({_NEW_ROWS})"
         " ORDER BY at, server, name",
         [reason],
     )

@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from monitor.model import Millis
 
-START = "0" * 64
-LONG = 100_000
+GENESIS_HASH = "0" * 64
+LONG_BODY = 100_000
 """Characters from which on a body is read and written by its parts: the terms of thousands of servers.
 
 In one go it would hold the interpreter's lock, and with it the event loop, for a tenth of a second.
 """
-_DEPTH = 2
+_SPLIT_DEPTH = 2
 """Levels of objects that are taken apart: the terms, and their servers, subscriptions and customers."""
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _decode = json.JSONDecoder().raw_decode
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """One fact as it was recorded."""
 
     number: int
@@ -44,37 +44,37 @@ class Entry(NamedTuple):
     body: dict[str, Any]
 
 
-class Broken(NamedTuple):
+class ChainBreak(NamedTuple):
     """The first entry at which the chain does not hold, and why."""
 
     number: int
-    why: str
+    reason: str
 
 
-def canonical(value: object) -> str:
+def canonical_json(value: object) -> str:
     """Give the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
-    _refuse_floats(value)
-    return _text(value, _DEPTH)
+    _reject_floats(value)
+    return _encode_canonical(value, _SPLIT_DEPTH)
 
 
-def _text(value: object, depth: int) -> str:
+def _encode_canonical(value: object, depth: int) -> str:
     if not depth or not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         return _encode(value)
-    return "{" + ",".join(f"{_encode(key)}:{_text(value[key], depth - 1)}" for key in sorted(value)) + "}"
+    return "{" + ",".join(f"{_encode(key)}:{_encode_canonical(value[key], depth - 1)}" for key in sorted(value)) + "}"
 
 
-def _read(text: str) -> dict[str, Any]:
+def _parse_body(text: str) -> dict[str, Any]:
     """Read a body; a long one by its parts, unless somebody wrote it in another way than we do."""
-    if len(text) >= LONG:
+    if len(text) >= LONG_BODY:
         try:
-            return _members(text, 0, _DEPTH)[0]
+            return _parse_object(text, 0, _SPLIT_DEPTH)[0]
         except (ValueError, IndexError):
             pass
     body: dict[str, Any] = json.loads(text)
     return body
 
 
-def _members(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
+def _parse_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     """Read the object that begins at a place of a canonical text, and give where it ends."""
     found: dict[str, Any] = {}
     if text[at : at + 2] == "{}":
@@ -82,20 +82,20 @@ def _members(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     while text[at] != "}":
         key, at = _decode(text, at + 1)
         found[key], at = (
-            _members(text, at + 1, depth - 1) if depth > 1 and text[at + 1] == "{" else _decode(text, at + 1)
+            _parse_object(text, at + 1, depth - 1) if depth > 1 and text[at + 1] == "{" else _decode(text, at + 1)
         )
     return found, at + 1
 
 
-def _refuse_floats(value: object) -> None:
+def _reject_floats(value: object) -> None:
     if isinstance(value, float):
         raise TypeError(f"a float has no canonical text: {value!r}")
     if isinstance(value, dict):
         for item in value.values():
-            _refuse_floats(item)
+            _reject_floats(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            _refuse_floats(item)
+            _reject_floats(item)
 
 
 def entry_hash(number: int, at: Millis, kind: str, body: str, previous: str) -> str:
@@ -107,8 +107,8 @@ def entry_hash(number: int, at: Millis, kind: str, body: str, previous: str) -> 
 def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
     """Record a fact and give its number. To be called inside the transaction of what the fact tells of."""
     last = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
-    number, previous = (last[0] + 1, last[1]) if last else (1, START)
-    text = canonical(body)
+    number, previous = (last[0] + 1, last[1]) if last else (1, GENESIS_HASH)
+    text = canonical_json(body)
     db.execute(
         "INSERT INTO journal (number, at, kind, body, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
         [number, at, kind, text, previous, entry_hash(number, at, kind, text, previous)],
@@ -116,7 +116,7 @@ def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
     return number
 
 
-def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[Entry]:
+def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[JournalEntry]:
     """Give the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
@@ -124,16 +124,16 @@ def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[
         [*kinds, until if until is not None else 1 << 62],
     )
     for number, at, kind, body in rows:
-        yield Entry(number, at, kind, _read(body))
+        yield JournalEntry(number, at, kind, _parse_body(body))
 
 
-def last_text(db: Database, kind: str) -> str | None:
-    """Give the body of the newest fact of a kind as it stands there: canonical, see ``canonical``."""
+def last_body_text(db: Database, kind: str) -> str | None:
+    """Give the body of the newest fact of a kind as it stands there: canonical, see ``canonical_json``."""
     row = db.execute("SELECT body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]).fetchone()
     return row[0] if row else None
 
 
-def members(db: Database, kind: str, name: str, before: int) -> set[str]:
+def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
     """Give the keys of the object ``name`` in every fact of a kind that was recorded before entry ``before``."""
     rows = db.execute(
         "SELECT DISTINCT each.key FROM journal, json_each(journal.body, '$.' || ?) AS each"
@@ -143,27 +143,29 @@ def members(db: Database, kind: str, name: str, before: int) -> set[str]:
     return {row[0] for row in rows}
 
 
-def places(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
+def positions(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
     """Give number and time of each fact of a kind, none recorded after ``until``, without reading what it says."""
     return list(db.execute("SELECT number, at FROM journal WHERE kind = ? AND at <= ? ORDER BY number", [kind, until]))
 
 
-def get(db: Database, number: int) -> Entry:
+def get(db: Database, number: int) -> JournalEntry:
     """Give the fact of a number, of which it is known that it is there."""
     row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
-    return Entry(row[0], row[1], row[2], _read(row[3]))
+    return JournalEntry(row[0], row[1], row[2], _parse_body(row[3]))
 
 
-def last(db: Database, kind: str, until: Millis | None = None) -> Entry | None:
+def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry | None:
     """Give the newest fact of a kind, none recorded after ``until``."""
     row = db.execute(
         "SELECT number, at, kind, body FROM journal WHERE kind = ? AND at <= ? ORDER BY number DESC LIMIT 1",
         [kind, until if until is not None else 1 << 62],
     ).fetchone()
-    return Entry(row[0], row[1], row[2], _read(row[3])) if row else None
+    return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
 
 
-def of_month(db: Database, kind: Literal["month-closed", "month-corrected"], month: str) -> Iterator[Entry]:
+def entries_of_month(
+    db: Database, kind: Literal["month-closed", "month-corrected"], month: str
+) -> Iterator[JournalEntry]:
     """Give the facts about one month, ``YYYY-MM``, in the order in which they were recorded."""
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind = '{kind}' AND json_extract(body, '$.month') = ?"
@@ -171,7 +173,7 @@ def of_month(db: Database, kind: Literal["month-closed", "month-corrected"], mon
         [month],
     )
     for number, at, own, body in rows:
-        yield Entry(number, at, own, _read(body))
+        yield JournalEntry(number, at, own, _parse_body(body))
 
 
 def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
@@ -182,14 +184,14 @@ def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
     return month
 
 
-def first(db: Database) -> Entry | None:
+def first(db: Database) -> JournalEntry | None:
     """Give the first fact of all: when the books were opened."""
     row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
-    return Entry(row[0], row[1], row[2], _read(row[3])) if row else None
+    return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
 
 
 def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) -> bool:
-    """Whether a fact of some kinds, recorded after entry number ``after``, bears a time that is not later than ``at``.
+    """Whether a fact of some kinds, recorded after entry number ``entries_after``, bears a time that is not later than ``at``.
 
     So it is where the clock was set back; results that were imported say so by the same token.
     """
@@ -202,10 +204,10 @@ def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) ->
     return row is not None
 
 
-def newest(db: Database) -> tuple[int, str]:
+def head(db: Database) -> tuple[int, str]:
     """Give the number and the hash of the newest entry: whoever keeps them can prove later what came before."""
     row = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
-    return (row[0], row[1]) if row else (0, START)
+    return (row[0], row[1]) if row else (0, GENESIS_HASH)
 
 
 def length(db: Database) -> int:
@@ -214,25 +216,25 @@ def length(db: Database) -> int:
     return number or 0
 
 
-def walk(db: Database) -> Iterator[Entry | Broken]:
+def verify_chain(db: Database) -> Iterator[JournalEntry | ChainBreak]:
     """Walk the whole chain; after the first entry that does not hold nothing more is given."""
-    expected, previous = 1, START
+    expected, previous = 1, GENESIS_HASH
     rows = db.execute("SELECT number, at, kind, body, previous, hash FROM journal ORDER BY number")
     for number, at, kind, body, before, own in rows:
         if number != expected:
-            yield Broken(expected, f"is missing: the next that is there is {number}")
+            yield ChainBreak(expected, f"is missing: the next that is there is {number}")
             return
         if before != previous:
-            yield Broken(number, "does not follow the entry before it: that entry or this one was changed")
+            yield ChainBreak(number, "does not follow the entry before it: that entry or this one was changed")
             return
         if entry_hash(number, at, kind, body, before) != own:
-            yield Broken(number, "was changed: its hash is not that of what it says")
+            yield ChainBreak(number, "was changed: its hash is not that of what it says")
             return
-        yield Entry(number, at, kind, _read(body))
+        yield JournalEntry(number, at, kind, _parse_body(body))
         expected, previous = number + 1, own
 
 
-def after(db: Database, number: int, *kinds: str) -> Iterator[Entry]:
+def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEntry]:
     """Give the facts of some kinds that were recorded after entry number ``number``, in order."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
@@ -240,10 +242,10 @@ def after(db: Database, number: int, *kinds: str) -> Iterator[Entry]:
         [number, *kinds],
     )
     for own, at, kind, body in rows:
-        yield Entry(own, at, kind, _read(body))
+        yield JournalEntry(own, at, kind, _parse_body(body))
 
 
-def times(db: Database, number: int, *kinds: str) -> list[Millis]:
+def recorded_at(db: Database, number: int, *kinds: str) -> list[Millis]:
     """Give when the facts of some kinds were recorded that came after entry number ``number``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(f"SELECT at FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-def link(db: Database, outage: int, mail: int) -> None:
+def link_outage(db: Database, outage: int, mail: int) -> None:
     """Note that a mail told of an outage."""
     db.execute("INSERT OR IGNORE INTO told (outage, mail) VALUES (?, ?)", [outage, mail])
 
 
-def told_of(db: Database, outage: int) -> list[str | None]:
+def notified_customers(db: Database, outage: int) -> list[str | None]:
     """Give the customers (None: the operators) whom a mail told of an outage."""
     rows = db.execute(
         "SELECT m.customer FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? GROUP BY m.customer"
@@ -25,7 +25,7 @@ def told_of(db: Database, outage: int) -> list[str | None]:
     return [customer for (customer,) in rows]
 
 
-def overdue_claims_told(db: Database) -> frozenset[int]:
+def reported_overdue_claims(db: Database) -> frozenset[int]:
     """Give the claims of which the operators were told that the answer is overdue."""
     rows = db.execute(
         "SELECT json_extract(body, '$.claim') FROM mail WHERE kind = 'monitor'"
@@ -34,7 +34,7 @@ def overdue_claims_told(db: Database) -> frozenset[int]:
     return frozenset(number for (number,) in rows if number is not None)
 
 
-def certificates_told(db: Database) -> dict[tuple[str | None, str, int], int]:
+def sent_certificate_warnings(db: Database) -> dict[tuple[str | None, str, int], int]:
     """Give the least days left of which a mail told a customer (None: the operators alone) of a certificate.
 
     A certificate is its fingerprint and its expiry in Unix seconds.
@@ -47,7 +47,7 @@ def certificates_told(db: Database) -> dict[tuple[str | None, str, int], int]:
     return {(customer, fingerprint, expiry): days for customer, fingerprint, expiry, days in rows}
 
 
-def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
+def outage_thread(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
     """Give the Message-IDs of the mails that told a customer of some outages, oldest first.
 
     What still gathers has told nobody yet: the news of an end may be there before that of its beginning has left.
@@ -63,7 +63,7 @@ def thread_of(db: Database, outages: Iterable[int], customer: str | None) -> lis
     return list(found)
 
 
-def thread_of_window(db: Database, window: int, customer: str | None) -> list[str]:
+def maintenance_thread(db: Database, window: int, customer: str | None) -> list[str]:
     """Give the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
     rows = db.execute(
         "SELECT message_id FROM mail WHERE kind = 'maintenance' AND customer IS ?"

@@ -61,7 +61,7 @@ _FIELDS = (
 )
 
 
-def _mail(row: tuple[Any, ...]) -> Mail:
+def _mail_from_row(row: tuple[Any, ...]) -> Mail:
     mail = list(row)
     for place in (3, 4, 5, 13):
         mail[place] = tuple(json.loads(mail[place]))
@@ -69,7 +69,7 @@ def _mail(row: tuple[Any, ...]) -> Mail:
     return Mail(*mail)
 
 
-def put(
+def enqueue(
     db: Database,
     kind: str,
     *,
@@ -103,7 +103,7 @@ def put(
     return int(cursor.lastrowid or 0)
 
 
-def gathering(db: Database, customer: str | None, sweep: int) -> Mail | None:
+def open_digest(db: Database, customer: str | None, sweep: int) -> Mail | None:
     """Give the mail that gathers a customer's outages (None: the operators') of a sweep, if there is one.
 
     Sweeps overlap: while a slow cycle still keeps the mail of one here, the next has begun one of its own.
@@ -113,17 +113,17 @@ def gathering(db: Database, customer: str | None, sweep: int) -> Mail | None:
         " AND state = 'pending' ORDER BY id",
         [sweep, sweep, customer],
     ).fetchone()
-    return _mail(row) if row else None
+    return _mail_from_row(row) if row else None
 
 
-def gather(db: Database, number: int, body: dict[str, Any], sweep: int) -> None:
+def update_digest(db: Database, number: int, body: dict[str, Any], sweep: int) -> None:
     """Put more into a mail that still gathers."""
     db.execute(
         "UPDATE mail SET body = ?, sweep = ? WHERE id = ?", [json.dumps(body, ensure_ascii=False), sweep, number]
     )
 
 
-def gathered(db: Database, sweep: int) -> list[Mail]:
+def due_digests(db: Database, sweep: int) -> list[Mail]:
     """Give the mails whose sweep is over once ``sweep`` is, in the order of the sweeps in which they began.
 
     Where sweeps overlap that is not the order of their numbers: a quick result of one comes before a slow one of the
@@ -133,10 +133,12 @@ def gathered(db: Database, sweep: int) -> list[Mail]:
         f"SELECT {_FIELDS} FROM mail WHERE sweep <= ? AND state = 'pending' ORDER BY json_extract(body, '$.sweep'), id",
         [sweep],
     )
-    return [_mail(row) for row in rows]
+    return [_mail_from_row(row) for row in rows]
 
 
-def word(db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis) -> None:
+def save_rendered(
+    db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis
+) -> None:
     """Give a mail its words: from now on it may leave, and it is dated so."""
     db.execute(
         "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, queued_at = ?, since = ?,"
@@ -145,17 +147,17 @@ def word(db: Database, number: int, *, subject: str, text: str, html: str, refer
     )
 
 
-def due(db: Database, now: Millis, most: int = 20) -> list[Mail]:
+def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
     """Give the mails that should be tried now, the longest waiting first; of one moment those of earlier sweeps."""
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
         " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
-        [now, most],
+        [now, limit],
     )
-    return [_mail(row) for row in rows]
+    return [_mail_from_row(row) for row in rows]
 
 
-def sent(db: Database, number: int, at: Millis) -> None:
+def mark_sent(db: Database, number: int, at: Millis) -> None:
     """Mark a mail as accepted for everybody who could get it."""
     db.execute(
         "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, attempts = attempts + 1 WHERE id = ?",
@@ -163,7 +165,7 @@ def sent(db: Database, number: int, at: Millis) -> None:
     )
 
 
-def retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Millis, error: str) -> None:
+def schedule_retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Millis, error: str) -> None:
     """Keep a mail for those who have not got it, until the next try."""
     db.execute(
         "UPDATE mail SET remaining = ?, next_try = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
@@ -171,7 +173,7 @@ def retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Mill
     )
 
 
-def bury(db: Database, number: int, *, remaining: Iterable[str], error: str) -> None:
+def dead_letter(db: Database, number: int, *, remaining: Iterable[str], error: str) -> None:
     """Put a mail into the dead letters: trying again by itself would not help."""
     db.execute(
         "UPDATE mail SET state = 'dead', remaining = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
@@ -179,7 +181,7 @@ def bury(db: Database, number: int, *, remaining: Iterable[str], error: str) -> 
     )
 
 
-def revive(db: Database, mail: Mail, at: Millis) -> None:
+def requeue(db: Database, mail: Mail, at: Millis) -> None:
     """Try a mail again now: a dead one for those who did not get it, one that was sent for everybody."""
     remaining = mail.remaining or tuple(dict.fromkeys([*mail.recipients, *mail.copies]))
     db.execute(
@@ -192,19 +194,19 @@ def revive(db: Database, mail: Mail, at: Millis) -> None:
 def get(db: Database, number: int) -> Mail | None:
     """Give one mail by its number."""
     row = db.execute(f"SELECT {_FIELDS} FROM mail WHERE id = ?", [number]).fetchone()
-    return _mail(row) if row else None
+    return _mail_from_row(row) if row else None
 
 
-def listing(db: Database, state: MailState | None = None, most: int = 1 << 62) -> list[Mail]:
+def list_mails(db: Database, state: MailState | None = None, limit: int = 1 << 62) -> list[Mail]:
     """Give the newest mails, oldest first."""
     rows = db.execute(
         f"SELECT * FROM (SELECT {_FIELDS} FROM mail WHERE ? IS NULL OR state = ? ORDER BY id DESC LIMIT ?) ORDER BY id",
-        [state, state, most],
+        [state, state, limit],
     )
-    return [_mail(row) for row in rows]
+    return [_mail_from_row(row) for row in rows]
 
 
-def pending(db: Database) -> tuple[int, Millis | None]:
+def pending_summary(db: Database) -> tuple[int, Millis | None]:
     """Count what has not left, and give the time at which the oldest of it was queued."""
     count, oldest = db.execute("SELECT count(*), min(queued_at) FROM mail WHERE state = 'pending'").fetchone()
     return count, oldest

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from monitor.errors import MonitorError, StoreError
-from monitor.store.database import open_reading
-from monitor.store.threads import Reader, read
+from monitor.store.database import open_read_only
+from monitor.store.database_thread import ReaderThread, run_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BACK: Final = 19
+NICENESS: Final = 19
 """By so much it stands back behind everything else (``nice``), which is as far as it goes."""
-_LENGTH: Final = 8
-_PROGRAM: Final = (
+_LENGTH_BYTES: Final = 8
+_BOOTSTRAP: Final = (
     "import json, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.reader_process import main; main(sys.argv[2])"
@@ -38,12 +38,12 @@ _PROGRAM: Final = (
 """It is ended by whoever started it, not by what a terminal sends to both."""
 
 
-class Apart:
+class ReaderProcess:
     """Asks in another process what can be pickled: functions of a module, with what they are given."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._one = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Do the work on one state of the books; where this is cancelled, the process is ended at once.
@@ -51,25 +51,25 @@ class Apart:
         Where the system starts no other process, a thread does it. Raises StoreError where the database refuses, or
         where the process ends without an answer.
         """
-        async with self._one:
+        async with self._lock:
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(self._path)),
+                    *(sys.executable, "-c", _BOOTSTRAP, json.dumps(sys.path), str(self._path)),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                 )
             except OSError:
-                return await self._in_a_thread(work)
+                return await self._run_in_thread(work)
             try:
                 said, _ = await process.communicate(pickle.dumps(work))
             finally:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        return cast("T", _answer(said, process.returncode))
+        return cast("T", _decode_output(said, process.returncode))
 
-    async def _in_a_thread(self, work: Callable[[Database], T]) -> T:
-        reader = await asyncio.to_thread(Reader, self._path)
+    async def _run_in_thread(self, work: Callable[[Database], T]) -> T:
+        reader = await asyncio.to_thread(ReaderThread, self._path)
         try:
             return await reader.run(work)
         finally:
@@ -79,11 +79,11 @@ class Apart:
         """Nothing stays open between two questions."""
 
 
-def _answer(said: bytes, status: int | None) -> Any:
-    length = int.from_bytes(said[:_LENGTH])
-    if len(said) < _LENGTH or len(said) != _LENGTH + length:
+def _decode_output(output: bytes, status: int | None) -> Any:
+    length = int.from_bytes(output[:_LENGTH_BYTES])
+    if len(output) < _LENGTH_BYTES or len(output) != _LENGTH_BYTES + length:
         raise StoreError(f"the process that reads the books ended with {status}")
-    answer = pickle.loads(said[_LENGTH:])  # noqa: S301 - our own process wrote it
+    answer = pickle.loads(output[_LENGTH_BYTES:])  # noqa: S301 - our own process wrote it
     if isinstance(answer, MonitorError):
         raise answer
     return answer
@@ -92,12 +92,12 @@ def _answer(said: bytes, status: int | None) -> Any:
 def main(path: str) -> None:
     """Read from standard input what to do, and write to standard output what came of it."""
     with suppress(OSError):  # a sandbox may forbid it
-        os.nice(BACK)
+        os.nice(NICENESS)
     work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
     try:
-        answer = read(open_reading(Path(path)), work)
+        answer = run_read(open_read_only(Path(path)), work)
     except MonitorError as error:
         answer = error
     text = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-    sys.stdout.buffer.write(len(text).to_bytes(_LENGTH) + text)
+    sys.stdout.buffer.write(len(text).to_bytes(_LENGTH_BYTES) + text)
     sys.stdout.buffer.flush()

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 
-class Evidence(NamedTuple):
+class ResultOrigin(NamedTuple):
     """One result with its origin."""
 
     result: Result
     source: str
     """``probe`` or ``import``."""
     batch: int
-    opened: Millis
+    batch_opened_at: Millis
     """When its batch began: for an import, when it was recorded."""
     entry: int | None
     """The journal's entry with its digest; None while its sweep is not over."""
 
 
-def of_result(db: Database, key: CheckKey, at: Millis) -> Evidence | None:
+def origin_of(db: Database, key: CheckKey, at: Millis) -> ResultOrigin | None:
     """Give the result of a check at exactly one moment."""
-    found = next(results.moments(db, key, at, at + 1), None)
+    found = next(results.rows_of_check(db, key, at, at + 1), None)
     if found is None:
         return None
     _, outcome, attempts, latency, reason, batch = found
@@ -37,22 +37,22 @@ def of_result(db: Database, key: CheckKey, at: Millis) -> Evidence | None:
     if row is None:
         return None
     source, opened, entry = row
-    return Evidence(Result(key, at, Outcome(outcome), attempts, latency, reason), source, batch, opened, entry)
+    return ResultOrigin(Result(key, at, Outcome(outcome), attempts, latency, reason), source, batch, opened, entry)
 
 
-def next_at(db: Database, key: CheckKey, after: Millis, until: Millis) -> Millis | None:
+def next_result_at(db: Database, key: CheckKey, after: Millis, until: Millis) -> Millis | None:
     """Find the first result of a check later than ``after`` and earlier than ``until``."""
-    return next((moment[0] for moment in results.moments(db, key, after + 1, until)), None)
+    return next((moment[0] for moment in results.rows_of_check(db, key, after + 1, until)), None)
 
 
-def any_result(db: Database, start: Millis, end: Millis) -> bool:
+def has_results(db: Database, start: Millis, end: Millis) -> bool:
     """Whether any check has a result in ``[start, end)``."""
     if db.execute("SELECT 1 FROM fresh WHERE at >= ? AND at < ? LIMIT 1", [start, end]).fetchone():
         return True
-    return any(start <= at < end for hour in hours.between(db, start, end) for at in hour.times())
+    return any(start <= at < end for hour in hours.hours_between(db, start, end) for at in hour.times())
 
 
-def oks_around(db: Database, server: str, first: Millis, last: Millis) -> tuple[Millis, Millis | None]:
+def surrounding_oks(db: Database, server: str, first: Millis, last: Millis) -> tuple[Millis, Millis | None]:
     """Say between which ok results lies what results of a server from ``first`` to ``last`` may change.
 
     From the last ok before (the beginning of time where a check has none) to the first ok after (None where a check
@@ -67,7 +67,7 @@ def oks_around(db: Database, server: str, first: Millis, last: Millis) -> tuple[
     return begin, max(row[0] for row in ends) if ends and all(ends) else None
 
 
-def last_batch(db: Database) -> int:
+def last_batch_id(db: Database) -> int:
     """Give the number of the newest batch; 0 where there is none."""
     number: int | None = db.execute("SELECT max(id) FROM batch").fetchone()[0]
     return number or 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils.migrations import Migrations
 
-from monitor.store.archive.sql_views import PACKED, READABLE
+from monitor.store.archive.sql_views import PACKED_SQL, READABLE_SQL
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -165,7 +165,7 @@ def _head(db: Database) -> None:
 
 @migrations(name="2026-11-packed")
 def _packed(db: Database) -> None:
-    for statement in _statements(PACKED):
+    for statement in _statements(PACKED_SQL):
         db.execute(statement)
 
 
@@ -183,7 +183,7 @@ def _imported(db: Database) -> None:
 
 @migrations(name="2026-11-readable")
 def _readable(db: Database) -> None:
-    for statement in _statements(READABLE):
+    for statement in _statements(READABLE_SQL):
         db.execute(statement)
 
 

@@ -12,29 +12,29 @@ from urllib.request import parse_http_list
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
+_QVALUE = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
-class Wishes:
+class AcceptHeader:
     """The wishes of all lines of one header: how much each name is wished for, from 0 (not at all) to 1."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         """A name that is said again, with other parameters, counts by what it is wished for most."""
         self._weights: dict[str, float] = {}
         for item in parse_http_list(",".join(lines)):
-            name, weight = _weighed(item)
+            name, weight = _parse_item(item)
             self._weights[name] = max(weight, self._weights.get(name, 0.0))
 
-    def of(self, *names: str) -> float | None:
+    def weight(self, *names: str) -> float | None:
         """How much the first of some names that is mentioned at all is wished for: the special before the general."""
         return next((self._weights[name] for name in names if name in self._weights), None)
 
 
-def _weighed(item: str) -> tuple[str, float]:
+def _parse_item(item: str) -> tuple[str, float]:
     """Read one name and its weight; one whose weight cannot be read is not wished for."""
     name, *parameters = (part.strip().lower() for part in item.split(";"))
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":
-            return name, float(value) if _WEIGHT.fullmatch(value.strip()) else 0.0
+            return name, float(value) if _QVALUE.fullmatch(value.strip()) else 0.0
     return name, 1.0

@@ -12,55 +12,59 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 """Headers by which a reverse proxy says that somebody else is asking."""
-TUNNEL = (
+SSH_TUNNEL_HINT = (
     "From elsewhere: ssh -L 9809:127.0.0.1:9809 MACHINE, then http://127.0.0.1:9809/ (with the port of [web] listen).\n"
 )
-_WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+_WILDCARD_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 
 
-class Refusal(NamedTuple):
+class AccessDenial(NamedTuple):
     """The status and the text that somebody gets instead of the page."""
 
     status: int
     text: str
 
 
-class Doorman:
+class AccessPolicy:
     """Knows by which names the page may be asked for: loopback's, the listener's, that of the public address."""
 
     def __init__(self, listen_host: str, public_url: str) -> None:
         named = {"localhost", listen_host.lower(), (urlsplit(public_url).hostname or "").lower()}
-        self._names = named - _WILDCARDS - {""}
+        self._allowed_hosts = named - _WILDCARD_ADDRESSES - {""}
 
-    def refuses(self, peer: str | None, own: str | None, headers: Mapping[str, str]) -> Refusal | None:
-        """Say why a request is refused, or None. ``peer`` and ``own`` are the addresses at both ends of the connection.
+    def denial_for(
+        self, peer_address: str | None, local_address: str | None, headers: Mapping[str, str]
+    ) -> AccessDenial | None:
+        """Say why a request is refused, or None. ``peer_address`` and ``local_address`` are the addresses at both ends of the connection.
 
         Both ends are the same where a program on this machine asks by another of its addresses than loopback.
         """
-        peer, own = _plain(peer or ""), _plain(own or "")
-        if not (_is_loopback(peer) or (peer and peer == own)):
-            return Refusal(
-                403, "This page names customers, so it is shown on the monitor's own machine only.\n" + TUNNEL
+        peer_address, local_address = _unmap_ipv4(peer_address or ""), _unmap_ipv4(local_address or "")
+        if not (_is_loopback(peer_address) or (peer_address and peer_address == local_address)):
+            return AccessDenial(
+                403, "This page names customers, so it is shown on the monitor's own machine only.\n" + SSH_TUNNEL_HINT
             )
-        if any(name in headers for name in FORWARDED):
-            return Refusal(403, "This page names customers, so it is not shown through a proxy.\n" + TUNNEL)
-        asked = _host_of(headers.get("Host", ""))
-        if asked and (asked in self._names or asked == own or _is_loopback(asked)):
+        if any(name in headers for name in PROXY_HEADERS):
+            return AccessDenial(
+                403, "This page names customers, so it is not shown through a proxy.\n" + SSH_TUNNEL_HINT
+            )
+        asked = _parse_host(headers.get("Host", ""))
+        if asked and (asked in self._allowed_hosts or asked == local_address or _is_loopback(asked)):
             return None
-        return Refusal(421, "This page is not known by that name. Ask for it by its address, or as localhost.\n")
+        return AccessDenial(421, "This page is not known by that name. Ask for it by its address, or as localhost.\n")
 
 
-def _host_of(header: str) -> str:
-    """Read the host of ``Host: host:port``, IPv6 without its brackets; empty where there is none to be read."""
+def _parse_host(header: str) -> str:
+    """Read the host of ``AdmissionListener: host:port``, IPv6 without its brackets; empty where there is none to be read."""
     try:
         return (urlsplit(f"//{header}").hostname or "").removesuffix(".")
     except ValueError:
         return ""
 
 
-def _plain(address: str) -> str:
+def _unmap_ipv4(address: str) -> str:
     """Write an IPv4 address as such, also where it came in by a socket for IPv6."""
     try:
         mapped = ipaddress.IPv6Address(address).ipv4_mapped

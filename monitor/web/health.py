@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from monitor.clock import Clock
-    from monitor.engine.live.state import Board
+    from monitor.engine.live.state import LiveState
     from monitor.engine.live.telemetry import Telemetry
 
-OVERDUE = 2.5
+MAX_SWEEP_INTERVALS = 2.5
 """Intervals from one complete sweep to the next, at most. Two can pass by right: one whose failing checks took their
 whole interval ends as late as that."""
 
 
-class Complaint(NamedTuple):
+class HealthProblem(NamedTuple):
     """One thing that is wrong with the monitor itself."""
 
     name: str
@@ -27,33 +27,35 @@ class Complaint(NamedTuple):
 class Health:
     """Reads the live picture; ``clock`` is the one that the engine runs by."""
 
-    def __init__(self, board: Board, telemetry: Telemetry, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, live_state: LiveState, telemetry: Telemetry, clock: Clock) -> None:
+        self._live_state = live_state
         self._telemetry = telemetry
         self._clock = clock
-        self._since = clock.monotonic()
+        self._started_at = clock.monotonic()
 
-    def complaints(self) -> list[Complaint]:
+    def problems(self) -> list[HealthProblem]:
         """Everything that is wrong, what keeps the monitor from its duty first."""
-        found = [Complaint(name, problem.text, problem.ready) for name, problem in self._board.problems.items()]
-        if overdue := self._overdue():
+        found = [
+            HealthProblem(name, problem.text, problem.ready) for name, problem in self._live_state.problems.items()
+        ]
+        if overdue := self._overdue_sweep():
             found.append(overdue)
         return sorted(found, key=lambda complaint: (complaint.ready, complaint.name))
 
-    def _overdue(self) -> Complaint | None:
+    def _overdue_sweep(self) -> HealthProblem | None:
         """Complain of a sweep that should be complete by now; by the monotonic clock, which nobody can step."""
         last = self._telemetry.last_sweep_monotonic
-        passed = self._clock.monotonic() - (self._since if last is None else last)
-        if passed <= OVERDUE * self._board.interval / 1000:
+        passed = self._clock.monotonic() - (self._started_at if last is None else last)
+        if passed <= MAX_SWEEP_INTERVALS * self._live_state.interval / 1000:
             return None
         so_far = "No sweep was complete since the start" if last is None else "No sweep was complete"
         text = (
-            f"{so_far}, {int(passed)} s ago; one is due every {self._board.interval / 1000:g} s. "
+            f"{so_far}, {int(passed)} s ago; one is due every {self._live_state.interval / 1000:g} s. "
             "Look into the log, and restart the monitor if it does not recover."
         )
-        return Complaint("sweep", text, ready=False)
+        return HealthProblem("sweep", text, ready=False)
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether the monitor is ready, and why not: a line for each problem that keeps it from its duty."""
-        lines = [f"{complaint.name}: {complaint.text}" for complaint in self.complaints() if not complaint.ready]
+        lines = [f"{complaint.name}: {complaint.text}" for complaint in self.problems() if not complaint.ready]
         return not lines, "\n".join(["not ready", *lines] if lines else ["ready"]) + "\n"

@@ -13,26 +13,26 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from monitor.web import wording
-from monitor.web.server_list import Selection
+from monitor import formatting
+from monitor.web.server_list import ServerList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.clock import Clock
-    from monitor.engine.live.state import Board
+    from monitor.engine.live.state import LiveState
     from monitor.engine.live.telemetry import Telemetry
     from monitor.web.health import Health
-    from monitor.web.server_list import Wish
+    from monitor.web.server_list import ServerQuery
 
-OUTAGES_SHOWN = 50
+MAX_OUTAGES_SHOWN = 50
 
 
 class OperatorsPage:
     """Renders the page; everything it shows is in memory."""
 
-    def __init__(self, board: Board, telemetry: Telemetry, health: Health, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, live_state: LiveState, telemetry: Telemetry, health: Health, clock: Clock) -> None:
+        self._live_state = live_state
         self._telemetry = telemetry
         self._health = health
         self._clock = clock
@@ -44,43 +44,46 @@ class OperatorsPage:
             lstrip_blocks=True,
         )
         environment.filters.update(
-            duration=wording.duration, latency=wording.latency, percent=wording.percent, left=wording.left
+            duration=formatting.format_coarse_duration,
+            latency=formatting.format_latency,
+            percent=formatting.format_hundredths,
+            left=formatting.format_error_budget,
         )
         self._style = environment.get_template("page.css.j2").render()
         self._template = environment.get_template("page.html")
-        self.policy = _policy(self._style)
+        self.content_security_policy = _content_security_policy(self._style)
         """The ``Content-Security-Policy`` to serve it under."""
 
-    def render(self, wish: Wish) -> Iterator[str]:
+    def render(self, query: ServerQuery) -> Iterator[str]:
         """Give the page piece by piece, some of them empty, so that the event loop can turn in between."""
-        board = self._board
-        selection = Selection(board, wish)
-        for _ in selection.gather():
+        live_state = self._live_state
+        selection = ServerList(live_state, query)
+        for _ in selection.load_in_steps():
             yield ""
-        zone = ZoneInfo(board.timezone)
+        zone = ZoneInfo(live_state.timezone)
         stream = self._template.stream(
-            board=board,
+            live_state=live_state,
             telemetry=self._telemetry,
-            complaints=self._health.complaints(),
-            wish=wish,
-            watched=selection.watched,
-            found=selection.found,
+            problems=self._health.problems(),
+            query=query,
+            total=selection.total,
+            matching=selection.matching,
             counts=selection.counts,
             cards=selection.cards,
             page=selection.page,
-            pages=selection.pages,
-            outages=sorted(board.outages.values(), key=lambda outage: -outage.start),
-            outages_shown=OUTAGES_SHOWN,
+            pages=selection.page_count,
+            outages=sorted(live_state.outages.values(), key=lambda outage: -outage.start),
+            outages_shown=MAX_OUTAGES_SHOWN,
             now=self._clock.now(),
-            local=lambda at: wording.local(at, zone),
-            machine=wording.machine,
+            format_local=lambda at: formatting.format_iso_minute(at, zone),
+            format_iso_utc=formatting.format_iso_utc,
             style=self._style,
         )
         stream.enable_buffering(500)
         yield from stream
 
 
-def _policy(style: str) -> str:
+def _content_security_policy(style: str) -> str:
     """Allow the page's own style, by its digest, and its icon; no script, no frame, nothing from elsewhere."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (

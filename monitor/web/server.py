@@ -15,24 +15,24 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from monitor.errors import InputError
-from monitor.web.accept_header import Wishes
-from monitor.web.access import Doorman
+from monitor.web.accept_header import AcceptHeader
+from monitor.web.access import AccessPolicy
 from monitor.web.health import Health
-from monitor.web.metrics.exposition import Format
+from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.metrics.page import MetricsPage
 from monitor.web.page import OperatorsPage
-from monitor.web.server_list import Wish
+from monitor.web.server_list import ServerQuery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from monitor.clock import Clock
-    from monitor.engine.live.state import Board
+    from monitor.engine.live.state import LiveState
     from monitor.engine.live.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-HEADERS = {
+DEFAULT_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -42,33 +42,33 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """What every answer carries, unless it says otherwise itself."""
-GZIP = 31
+GZIP_WBITS = 31
 """zlib's name for the largest window with gzip's framing."""
-LARGE = 50_000
+THREADED_COMPRESSION_BYTES = 50_000
 """Bytes from which on a piece is compressed in a thread, which meanwhile needs nothing of the interpreter."""
-GOODBYE = 1.0
+SHUTDOWN_TIMEOUT = 1.0
 """Seconds that answers under way are given when the daemon stops."""
-_WHY = {
+_LISTEN_ERRORS = {
     errno.EADDRINUSE: "the address is in use, perhaps by another monitor: stop that program, or take another port",
     errno.EADDRNOTAVAIL: "this machine has no such address",
     errno.EACCES: "not permitted: take a port from 1024 up",
 }
 
 
-class Site:
+class WebState:
     """What is served, out of memory. ``clock`` is the one that the engine runs by."""
 
-    def __init__(self, board: Board, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, live_state: LiveState, telemetry: Telemetry, clock: Clock) -> None:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.health = Health(board, telemetry, clock)
-        self.metrics = MetricsPage(board, telemetry, registry)
-        self.page = OperatorsPage(board, telemetry, self.health, clock)
+        self.health = Health(live_state, telemetry, clock)
+        self.metrics = MetricsPage(live_state, telemetry, registry)
+        self.page = OperatorsPage(live_state, telemetry, self.health, clock)
 
 
-def make_app(site: Site, listen_host: str, public_url: str) -> web.Application:
+def make_app(state: WebState, listen_host: str, public_url: str) -> web.Application:
     """Lay out the routes; GET and HEAD only."""
-    handlers = _Handlers(site, Doorman(listen_host, public_url))
+    handlers = _Handlers(state, AccessPolicy(listen_host, public_url))
     app = web.Application()
     app.on_response_prepare.append(_add_headers)
     app.add_routes(
@@ -83,7 +83,7 @@ def make_app(site: Site, listen_host: str, public_url: str) -> web.Application:
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
+    for name, value in DEFAULT_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "monitor"
 
@@ -91,23 +91,25 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 class _Handlers:
     """One method for each route."""
 
-    def __init__(self, site: Site, doorman: Doorman) -> None:
-        self._site = site
-        self._doorman = doorman
+    def __init__(self, state: WebState, access_policy: AccessPolicy) -> None:
+        self._state = state
+        self._access_policy = access_policy
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """Show the operators' page to those who may see it."""
-        peer, own = (_address(request, end) for end in ("peername", "sockname"))
-        if refusal := self._doorman.refuses(peer, own, request.headers):
+        peer, own = (_socket_address(request, end) for end in ("peername", "sockname"))
+        if refusal := self._access_policy.denial_for(peer, own, request.headers):
             return web.Response(status=refusal.status, text=refusal.text)
-        page = self._site.page
-        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.policy}
-        return await _send(request, page.render(Wish.read(request.query)), headers)
+        page = self._state.page
+        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.content_security_policy}
+        return await _stream_response(request, page.render(ServerQuery.parse(request.query)), headers)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Show the metrics in the format that is asked for."""
-        form = Format.accepted(request.headers.getall("Accept", ()))
-        return await _send(request, self._site.metrics.pieces(form), {"Content-Type": form.value, "Vary": "Accept"})
+        form = ExpositionFormat.negotiate(request.headers.getall("Accept", ()))
+        return await _stream_response(
+            request, self._state.metrics.render(form), {"Content-Type": form.value, "Vary": "Accept"}
+        )
 
     async def healthz(self, _: web.Request) -> web.Response:
         """Say that the loop turns: nothing could say so if it did not."""
@@ -115,29 +117,29 @@ class _Handlers:
 
     async def readyz(self, _: web.Request) -> web.Response:
         """Say whether the monitor does its duty, and if not, why not."""
-        ready, text = self._site.health.readiness()
+        ready, text = self._state.health.readiness()
         return web.Response(status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, text=text)
 
 
-def _address(request: web.Request, end: str) -> str | None:
+def _socket_address(request: web.Request, end: str) -> str | None:
     transport = request.transport
     name = transport.get_extra_info(end) if transport else None
     return name[0] if name else None
 
 
-async def _send(request: web.Request, pieces: Iterator[str], headers: dict[str, str]) -> web.StreamResponse:
+async def _stream_response(request: web.Request, chunks: Iterator[str], headers: dict[str, str]) -> web.StreamResponse:
     """Send pieces as they are made, compressed where that is understood; other work goes on between two of them."""
     response = web.StreamResponse(headers=headers)
     response.headers.add("Vary", "Accept-Encoding")
-    packer = zlib.compressobj(1, zlib.DEFLATED, GZIP) if _takes_gzip(request) else None
+    packer = zlib.compressobj(1, zlib.DEFLATED, GZIP_WBITS) if _accepts_gzip(request) else None
     if packer:
         response.headers["Content-Encoding"] = "gzip"
     await response.prepare(request)
     if request.method == "HEAD":
         return response
-    for piece in pieces:
+    for piece in chunks:
         data = piece.encode()
-        if packer and len(data) >= LARGE:
+        if packer and len(data) >= THREADED_COMPRESSION_BYTES:
             data = await asyncio.to_thread(packer.compress, data)
         elif packer:
             data = packer.compress(data)
@@ -148,23 +150,23 @@ async def _send(request: web.Request, pieces: Iterator[str], headers: dict[str, 
     return response
 
 
-def _takes_gzip(request: web.Request) -> bool:
+def _accepts_gzip(request: web.Request) -> bool:
     """Whether gzip is wished for, and no less than that nothing is packed."""
-    wishes = Wishes(request.headers.getall("Accept-Encoding", ()))
-    packed = wishes.of("gzip", "x-gzip", "*") or 0.0
-    return packed > 0 and packed >= (wishes.of("identity", "*") or 0.0)
+    wishes = AcceptHeader(request.headers.getall("Accept-Encoding", ()))
+    packed = wishes.weight("gzip", "x-gzip", "*") or 0.0
+    return packed > 0 and packed >= (wishes.weight("identity", "*") or 0.0)
 
 
 @asynccontextmanager
-async def start(site: Site, listen: tuple[str, int], public_url: str) -> AsyncIterator[str]:
+async def serve(state: WebState, listen: tuple[str, int], public_url: str) -> AsyncIterator[str]:
     """Serve until the context is left; gives the address of the page.
 
     ``listen`` is host and port (0: any free one), ``public_url`` the address that people outside know. Raises
     InputError where that place cannot be listened at.
     """
     host, port = listen
-    app = make_app(site, host, public_url)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=GOODBYE)
+    app = make_app(state, host, public_url)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     try:
         place = await _listen(runner, host, port)
@@ -186,6 +188,6 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     except socket.gaierror:
         raise InputError(f'[web] listen = "{named}:{port}": the name is not known') from None
     except OSError as error:
-        why = _WHY.get(error.errno or 0, error.strerror)
+        why = _LISTEN_ERRORS.get(error.errno or 0, error.strerror)
         raise InputError(f'[web] listen = "{named}:{port}": {why}') from None
     return f"http://{named}:{runner.addresses[0][1]}/"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.cli import status_of
+from monitor.cli import run_command
 from monitor.config import load
-from monitor.config.ledger_context import context_of
+from monitor.config.ledger_context import ledger_context
 from monitor.ledger.results.recording import Recording
-from monitor.ledger.terms import come_into_force
+from monitor.ledger.terms import record_terms
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database
 
@@ -64,7 +64,7 @@ product = "server"
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command said."""
 
     status: int
@@ -82,14 +82,14 @@ class Installation:
     def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.config = folder / "config.toml"
         self.config.write_text(CONFIG)
-        self.file = folder / "data" / database.FILE
+        self.database_path = folder / "data" / database.DATABASE_FILE
         self._capture = capture
 
-    def run(self, *words: str) -> Answer:
+    def run(self, *arguments: str) -> CommandResult:
         self._capture.readouterr()
-        status = status_of(["--config", str(self.config), *words])
+        status = run_command(["--config", str(self.config), *arguments])
         said = self._capture.readouterr()
-        return Answer(status, said.out, said.err)
+        return CommandResult(status, said.out, said.err)
 
     def record(self, check: str, start: int, outcomes: Iterable[str], *, server: str = "web-01") -> None:
         """Write results a minute apart: ``o`` ok, ``x`` fail, ``?`` unknown, ``.`` none."""
@@ -106,11 +106,11 @@ class Installation:
             for place, letter in enumerate(outcomes)
             if letter in kinds
         ]
-        db = database.open_writing(self.file)
+        db = database.open_read_write(self.database_path)
         config = load(self.config)
-        recording = Recording(context_of(config, start))
+        recording = Recording(ledger_context(config, start))
         with database.transaction(db):
-            come_into_force(db, config.terms(start), start)
+            record_terms(db, config.terms(start), start)
             recording.record(db, 1, results, results[-1].at)
             recording.end_sweep(db, 1, results[-1].at)
         db.close()

@@ -182,7 +182,7 @@ def test_the_journal_is_verified_with_status_zero_and_one(site: Installation) ->
 
     site.record("ping", OCTOBER, "ooxxo")
     assert site.run("verify").status == 0
-    db = database.open_writing(site.file)
+    db = database.open_read_write(site.database_path)
     with database.transaction(db):
         db.execute("UPDATE result SET outcome = 0 WHERE outcome = 1")
     db.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
-from monitor.cli import cli, status_of
+from monitor.cli import cli, run_command
 from monitor.cli.checks import checks
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.presets import PRESETS
@@ -47,7 +47,7 @@ def test_one_type_is_shown_alone_with_its_presets() -> None:
 
 
 def test_a_type_that_is_none_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["checks", "gopher"]) == 2
+    assert run_command(["checks", "gopher"]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert "gopher: no such check type; there are icmp, tcp" in said.err

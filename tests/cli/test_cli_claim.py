@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Answer, Installation
+    from tests.cli.conftest import CommandResult, Installation
 
 MONDAY = round(dt.datetime.fromisoformat("2025-10-06T10:00:00+03:00").timestamp()) * 1000
 IN_TIME = "2025-10-08T23:59:59"
@@ -22,7 +22,7 @@ def down(site: Installation) -> Installation:
     return site
 
 
-def make(site: Installation, *more: str, subscription: str = "acme-web-01", outage: str = "1") -> Answer:
+def make(site: Installation, *more: str, subscription: str = "acme-web-01", outage: str = "1") -> CommandResult:
     return site.run("claim", "open", "--subscription", subscription, "--outage", outage, *more)
 
 

@@ -24,8 +24,8 @@ def month(site: Installation, *words: str) -> dict[str, Any]:
     return found
 
 
-def entries(site: Installation, *kinds: str) -> list[journal.Entry]:
-    db = database.open_reading(site.file)
+def entries(site: Installation, *kinds: str) -> list[journal.JournalEntry]:
+    db = database.open_read_only(site.database_path)
     found = list(journal.entries(db, *kinds))
     db.close()
     return found
@@ -221,7 +221,7 @@ def test_a_frozen_figure_that_the_records_do_not_give_is_found_out(site: Install
     site.run("close", *MONTH)
     (closing,) = entries(site, "month-closed")
     closing.body["month"] = "2024-09"
-    db = database.open_writing(site.file)
+    db = database.open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, closing.at + 1, "month-closed", closing.body)
     db.close()
@@ -235,7 +235,7 @@ def test_a_correction_that_does_not_begin_with_what_stood_there_is_found_out(sit
     site.run("close", *MONTH)
     site.run(*EXCLUDE)
     correction = entries(site, "month-corrected")[0]
-    db = database.open_writing(site.file)
+    db = database.open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, correction.at + 1, "month-corrected", correction.body)
     db.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cli import COMMANDS, cli, find_config, status_of
+from monitor.cli import COMMANDS, cli, find_config, run_command
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of([name, "--help"]) == 0
+    assert run_command([name, "--help"]) == 0
     assert "Usage: monitor " + name in capsys.readouterr().out
 
 
 def test_an_unknown_command_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["nonsense"]) == 2
+    assert run_command(["nonsense"]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert "nonsense" in said.err
@@ -53,7 +53,7 @@ def test_the_configuration_is_found_where_product_md_says(tmp_path: Path, monkey
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_is_printed_for_each_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(["completion", shell]) == 0
+    assert run_command(["completion", shell]) == 0
     assert "_MONITOR_COMPLETE" in capsys.readouterr().out
 
 
@@ -70,7 +70,7 @@ def test_a_probe_of_a_dead_port_answers_no_and_shows_each_attempt(site: Installa
     assert answer.status == 1
     check = answer.json["checks"][0]
     assert (check["outcome"], check["reason"], len(check["attempts"])) == ("fail", "refused", 2)
-    assert not site.file.exists()
+    assert not site.database_path.exists()
 
 
 @pytest.mark.parametrize("words", [("nobody",), ("web-01", "--check", "nothing"), ("free-01",)])
@@ -83,7 +83,7 @@ def test_a_test_mail_leaves_the_way_that_is_configured(site: Installation) -> No
     answer = site.run("mail", "test", "someone@example.com", "--json")
     assert answer.status == 0
     assert answer.json["accepted"] is True
-    (dropped,) = (site.file.parent / "mail").glob("*.eml")
+    (dropped,) = (site.database_path.parent / "mail").glob("*.eml")
     assert b"To: someone@example.com" in dropped.read_bytes()
 
 
@@ -117,7 +117,7 @@ def test_listings_on_empty_books_are_empty_and_not_errors(site: Installation) ->
     for words in (("outages", "list"), ("maintenance", "list"), ("mail", "list"), ("status",), ("availability",)):
         answer = site.run(*words)
         assert (answer.status, answer.err) == (0, ""), words
-    assert not site.file.exists()
+    assert not site.database_path.exists()
 
 
 def test_the_group_lists_every_command() -> None:
@@ -149,7 +149,7 @@ def test_whatever_is_given_a_refusal_is_one_line_that_can_be_read(
 
 def test_books_that_are_damaged_are_one_clear_line_and_no_proof(site: Installation) -> None:
     site.record("ping", 1_790_000_000_000, "oxo")
-    with sqlite3.connect(site.file) as db:
+    with sqlite3.connect(site.database_path) as db:
         db.execute("DROP TABLE outage")
     db.close()
     for words, status in ((("outages", "list"), 2), (("availability", "--month", "2026-09"), 2), (("verify",), 1)):
@@ -168,7 +168,7 @@ HEAVY = (
 def test_a_question_to_the_books_loads_nothing_that_probes_composes_or_serves(command: str, site: Installation) -> None:
     given = {"explain": ["web-01", "--at", "2026-10-02"], "credits": ["--month", "2026-10"], "outages": ["list"]}
     words = ["--config", str(site.config), command, *given.get(command, [])]
-    script = f"import sys; from monitor.cli import status_of; print(status_of({words})); print(*sys.modules)"
+    script = f"import sys; from monitor.cli import run_command; print(run_command({words})); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     *_, status, modules = done.stdout.splitlines()
     assert status == "0", done.stderr

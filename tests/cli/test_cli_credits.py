@@ -25,7 +25,7 @@ def credits_of(site: Installation, *words: str) -> list[dict[str, Any]]:
 
 
 def fact(site: Installation, kind: str, at: int, **body: object) -> None:
-    db = database.open_writing(site.file)
+    db = database.open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, at, kind, body)
     db.close()

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Answer, Installation
+    from tests.cli.conftest import CommandResult, Installation
 
 HEADER = "server,check,time,outcome,latency_ms\n"
 GOOD = (
@@ -20,7 +20,7 @@ GOOD = (
 )
 
 
-def take(site: Installation, lines: str, header: str = HEADER) -> Answer:
+def take(site: Installation, lines: str, header: str = HEADER) -> CommandResult:
     file = site.config.with_name("results.csv")
     file.write_text(header + lines, encoding="utf-8")
     return site.run("import", "csv", str(file))

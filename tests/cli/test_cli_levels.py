@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.sla.support_levels import CATALOGUE, LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS, SUPPORT_TABLE
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
@@ -16,7 +16,7 @@ def test_the_catalogue_is_readable_in_a_hundred_columns(site: Installation) -> N
     answer = site.run("levels")
     lines = answer.out.splitlines()
     assert answer.status == 0
-    assert len(lines) == len(CATALOGUE) + 2
+    assert len(lines) == len(SUPPORT_TABLE) + 2
     assert max(map(len, lines)) <= WIDTH
 
 
@@ -35,7 +35,7 @@ def test_a_row_of_8_1_is_printed_as_the_agreement_has_it(site: Installation, row
 
 def test_as_json_each_level_has_what_the_program_uses_and_every_row(site: Installation) -> None:
     found = site.run("levels", "--json").json["levels"]
-    assert [each["level"] for each in found] == list(LEVELS)
+    assert [each["level"] for each in found] == list(SUPPORT_LEVELS)
     assert {name: found[2][name] for name in ("monitoring", "services", "ticket_hours", "phone", "fee")} == {
         "monitoring": "ping",
         "services": 0,
@@ -43,7 +43,7 @@ def test_as_json_each_level_has_what_the_program_uses_and_every_row(site: Instal
         "phone": "09-18",
         "fee": "49.99",
     }
-    assert [len(each["rows"]) for each in found] == [len(CATALOGUE)] * len(LEVELS)
+    assert [len(each["rows"]) for each in found] == [len(SUPPORT_TABLE)] * len(SUPPORT_LEVELS)
     setup = {"key": "initial_setup", "tr": "İlk Kurulum ve ayarlar", "en": "First installation and settings"}
     assert found[0]["rows"][0] == {**setup, "unit": "", "value": True}
     assert found[3]["rows"][-1]["value"] == "99.99"

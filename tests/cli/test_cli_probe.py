@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.cli.failure_hints import hint
+from monitor.cli.failure_hints import failure_hint
 from monitor.model import Reason
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_what_a_server_said_that_was_no_answer_is_shown_under_the_reason(site: I
     with greets(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n") as port:
         said = probed(site, f'type = "mysql"\nport = {port}')
     assert re.search(r"first-byte +[\d.]+ ms < protocol\n +< HTTP/1.1 400 Bad Request\n +< Server: x\n", said)
-    assert said.splitlines()[-1].strip() == hint("protocol")
+    assert said.splitlines()[-1].strip() == failure_hint("protocol")
 
 
 def test_where_nobody_listens_the_place_and_the_remedy_are_told(site: Installation) -> None:
@@ -74,11 +74,13 @@ def test_where_nobody_listens_the_place_and_the_remedy_are_told(site: Installati
     assert "nobody listens there" in said
 
 
-@pytest.mark.parametrize("reason", [*Reason, *(each.of("a detail") for each in Reason), "unreachable: host (from ::1)"])
+@pytest.mark.parametrize(
+    "reason", [*Reason, *(each.with_detail("a detail") for each in Reason), "unreachable: host (from ::1)"]
+)
 def test_there_is_something_to_do_about_every_reason(reason: str) -> None:
-    assert hint(reason)
+    assert failure_hint(reason)
 
 
 def test_the_phrases_that_have_a_remedy_are_those_that_the_documents_tell_of() -> None:
-    assert hint("name not resolved")
-    assert hint("slot missed") == ""
+    assert failure_hint("name not resolved")
+    assert failure_hint("slot missed") == ""

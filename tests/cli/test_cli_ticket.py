@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Answer, Installation
+    from tests.cli.conftest import CommandResult, Installation
 
 WEB = ("--subscription", "acme-web-01")
 HEADER = "ticket,subscription,channel,opened,responded\n"
@@ -21,7 +21,7 @@ def listed(site: Installation, *words: str) -> list[dict[str, Any]]:
     return found
 
 
-def imported(site: Installation, text: str, *words: str) -> Answer:
+def imported(site: Installation, text: str, *words: str) -> CommandResult:
     file = site.config.with_name("tickets.csv")
     file.write_text(text)
     return site.run("ticket", "import", str(file), *words)

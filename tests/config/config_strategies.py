@@ -10,7 +10,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from monitor.config import Config, ContractSettings, EmailSettings, MonitorSettings, WebSettings
-from monitor.config.addresses import Listen
+from monitor.config.validators import ListenAddress
 from monitor.model import PING, Check, CheckKey, Customer, Server, Subscription
 from monitor.probes.check_types import CHECK_TYPES
 
@@ -119,38 +119,38 @@ def subscriptions(draw: st.DrawFn, name: str, customers: list[str], machines: li
     )
 
 
-def several(of: st.SearchStrategy[str], least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(of, unique=True, min_size=least, max_size=3).map(tuple)
+def tuples_of(elements: st.SearchStrategy[str], min_size: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(elements, unique=True, min_size=min_size, max_size=3).map(tuple)
 
 
 @st.composite
 def configurations(draw: st.DrawFn) -> Config:
     machines: list[Server] = []
-    for name in draw(several(IDS)):
+    for name in draw(tuples_of(IDS)):
         machines.append(draw(servers(name, [one.id for one in machines])))
     people = [
-        Customer(name, draw(LINES), draw(several(EMAILS, least=1)), draw(st.sampled_from(["tr", "en"])))
-        for name in draw(several(IDS))
+        Customer(name, draw(LINES), draw(tuples_of(EMAILS, min_size=1)), draw(st.sampled_from(["tr", "en"])))
+        for name in draw(tuples_of(IDS))
     ]
     names = [person.id for person in people]
-    sold = draw(several(IDS)) if names and machines else ()
+    sold = draw(tuples_of(IDS)) if names and machines else ()
     return Config(
         path=Path("config.toml"),
         files=(),
         data_dir=draw(PATHS),
         monitor=draw(monitors()),
-        canaries=draw(several(ADDRESSES)),
+        canaries=draw(tuples_of(ADDRESSES)),
         contract=ContractSettings(
             timezone=draw(st.sampled_from(["Europe/Istanbul", "UTC", "America/St_Johns"])),
             rounding=draw(st.sampled_from(["down", "half-up"])),
             rolling_days=draw(st.integers(1, 366)),
-            operator_emails=draw(several(EMAILS)),
+            operator_emails=draw(tuples_of(EMAILS)),
             credit=draw(st.sampled_from(["on-claim", "automatic"])),
             support_credit=draw(st.none() | st.integers(1, 100)),
             ticket_area=draw(st.sampled_from([None, *(one.id for one in machines)])),
         ),
         web=WebSettings(
-            Listen(draw(st.sampled_from(["127.0.0.1", "::", "localhost"])), draw(PORTS)), "https://a.example/"
+            ListenAddress(draw(st.sampled_from(["127.0.0.1", "::", "localhost"])), draw(PORTS)), "https://a.example/"
         ),
         email=draw(emails()),
         customers=tuple(people),

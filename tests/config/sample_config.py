@@ -25,7 +25,7 @@ id = "web-01"
 address = "192.0.2.10"
 level = 4
 """
-SITE = """
+SERVICE = """
 [[server.service]]
 name = "site"
 type = "https"
@@ -38,10 +38,10 @@ customer = "acme"
 server = "web-01"
 product = "web-hosting"
 """
-WHOLE = CUSTOMER + SERVER + SITE + SUBSCRIPTION
+COMPLETE_CONFIG = CUSTOMER + SERVER + SERVICE + SUBSCRIPTION
 
 
-def loaded(folder: Path, text: str, name: str = "config.toml") -> Config:
+def load_text(folder: Path, text: str, name: str = "config.toml") -> Config:
     """Write the text as a configuration in a folder, and load it."""
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def loaded(folder: Path, text: str, name: str = "config.toml") -> Config:
 def faults_of(folder: Path, text: str) -> tuple[Fault, ...]:
     """Write the text as a configuration in a folder, and return what is wrong with it; nothing if it loads."""
     try:
-        loaded(folder, text)
+        load_text(folder, text)
     except ConfigError as error:
         return error.faults
     return ()

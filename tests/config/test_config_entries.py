@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
-from monitor.config import dump, load
-from monitor.config.services import service_keys
+from monitor.config import dump_toml, load
+from monitor.config.entries import service_keys
 from monitor.errors import ConfigError
 from monitor.probes.check_types import CHECK_TYPES
 from tests.config.sample_config import SERVER
@@ -64,7 +64,7 @@ def service(folder: Path, text: str, types: Any = TYPES) -> Any:
     file = folder / "config.toml"
     file.write_text(f'{SERVER}\n[[server.service]]\nname = "one"\n{text}\n', encoding="utf-8")
     config = load(file, types)
-    (folder / "again.toml").write_text(dump(config), encoding="utf-8")
+    (folder / "again.toml").write_text(dump_toml(config), encoding="utf-8")
     assert load(folder / "again.toml", types) == config
     return config.servers[0].checks[1].settings
 

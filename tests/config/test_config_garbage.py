@@ -9,18 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.config import Config, dump, load
+from monitor.config import Config, dump_toml, load
 from monitor.config.files import INCLUDE
-from monitor.config.schema import REPEATED, SINGLE, TOP
-from monitor.config.toml_writer import value_text
+from monitor.config.schema import ARRAY_TABLES, SINGLE_TABLES, TOP_LEVEL_NAMES
+from monitor.config.toml_writer import format_value
 from monitor.errors import ConfigError
 from tests.config.config_strategies import ADDRESSES, EMAILS, IDS, configurations
-from tests.config.sample_config import loaded
+from tests.config.sample_config import load_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS = sorted({key.name for keys in (*SINGLE.values(), *REPEATED.values()) for key in keys})
+KEYS = sorted({key.name for keys in (*SINGLE_TABLES.values(), *ARRAY_TABLES.values()) for key in keys})
 SERVICE_KEYS = ["name", "type", "host", "port", "url", "status", "expect", "ca_file"]
 PATTERNS = st.text("ab*?[].!/\\", max_size=6).filter(lambda text: not text.startswith(("/", "..")))
 WORDS = st.sampled_from(
@@ -75,8 +75,11 @@ DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         INCLUDE: st.lists(PATTERNS, max_size=2) | SCALARS,
-        **{name: VALUES | tables([key.name for key in keys]) for name, keys in SINGLE.items()},
-        **{name: VALUES | st.lists(tables([key.name for key in keys]), max_size=3) for name, keys in REPEATED.items()},
+        **{name: VALUES | tables([key.name for key in keys]) for name, keys in SINGLE_TABLES.items()},
+        **{
+            name: VALUES | st.lists(tables([key.name for key in keys]), max_size=3)
+            for name, keys in ARRAY_TABLES.items()
+        },
         "server": VALUES | st.lists(SERVERS, max_size=3),
         "other": VALUES,
     },
@@ -106,26 +109,26 @@ def test_any_bytes_are_a_configuration_or_a_fault(folder: Path, content: bytes) 
 
 @given(document=DOCUMENTS)
 def test_any_toml_is_a_configuration_or_a_fault(folder: Path, document: dict[str, object]) -> None:
-    text = "\n".join(f"{name} = {value_text(value)}" for name, value in document.items())
+    text = "\n".join(f"{name} = {format_value(value)}" for name, value in document.items())
     try:
-        config = loaded(folder, text)
+        config = load_text(folder, text)
     except ConfigError as error:
         for fault in error.faults:
             assert len(str(fault).splitlines()) == 1
     else:
-        assert loaded(folder, dump(config)) == config
+        assert load_text(folder, dump_toml(config)) == config
 
 
 @given(config=configurations(), data=st.data())
 def test_one_spoilt_value_is_told_and_nothing_breaks(folder: Path, config: Config, data: st.DataObject) -> None:
-    lines = dump(config).splitlines()
+    lines = dump_toml(config).splitlines()
     settings = [number for number, line in enumerate(lines) if " = " in line]
     number = data.draw(st.sampled_from(settings))
     name = lines[number].partition(" = ")[0]
-    lines[number] = f"{name} = {value_text(data.draw(VALUES))}"
+    lines[number] = f"{name} = {format_value(data.draw(VALUES))}"
     with contextlib.suppress(ConfigError):
-        loaded(folder, "\n".join(lines))
+        load_text(folder, "\n".join(lines))
 
 
 def test_the_garbage_reaches_every_table() -> None:
-    assert {INCLUDE, *SINGLE, *REPEATED} == set(TOP)
+    assert {INCLUDE, *SINGLE_TABLES, *ARRAY_TABLES} == set(TOP_LEVEL_NAMES)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from monitor.config import ContractSettings, EmailSettings, MonitorSettings, load
-from monitor.config.addresses import Listen
+from monitor.config.validators import ListenAddress
 from monitor.errors import ConfigError, InputError
 from monitor.model import CheckKey, Customer, Subscription
 from monitor.sla.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
-from tests.config.sample_config import CUSTOMER, SERVER, SITE, SUBSCRIPTION, WHOLE, faults_of, loaded
+from tests.config.sample_config import COMPLETE_CONFIG, CUSTOMER, SERVER, SERVICE, SUBSCRIPTION, faults_of, load_text
 
 EXAMPLE = """
 include = ["servers.d/*.toml"]       # customers, servers, subscriptions may live in many files
@@ -86,14 +86,14 @@ def only(settings: object) -> Any:
 def test_the_documented_example_becomes_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "servers.d").mkdir()
     (tmp_path / "servers.d" / "switches.toml").write_text(SWITCH)
-    config = loaded(tmp_path, EXAMPLE)
+    config = load_text(tmp_path, EXAMPLE)
     assert config.path == tmp_path / "config.toml"
     assert config.files == (tmp_path / "config.toml", tmp_path / "servers.d" / "switches.toml")
     assert config.data_dir == tmp_path / "data"
     assert config.monitor == MonitorSettings(interval=60_000, timeout=5_000, retries=2, retry_wait=5_000)
     assert config.canaries == ("192.0.2.1", "198.51.100.1")
     assert config.contract == ContractSettings("Europe/Istanbul", "down", 30, ("noc@example.com",))
-    assert config.web.listen == Listen("127.0.0.1", 9809)
+    assert config.web.listen == ListenAddress("127.0.0.1", 9809)
     assert config.web.public_url == "https://sla.example.com/"
     assert config.email == EmailSettings(
         transport="file",
@@ -120,7 +120,7 @@ def test_the_documented_example_becomes_what_it_says(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_a_configuration_of_defaults(tmp_path: Path) -> None:
-    config = loaded(tmp_path, "")
+    config = load_text(tmp_path, "")
     assert config.data_dir == tmp_path / "data"
     assert config.monitor == MonitorSettings(interval=60_000, timeout=5_000, retries=2, retry_wait=5_000)
     assert config.contract == ContractSettings("Europe/Istanbul", "down", 30, ())
@@ -132,7 +132,7 @@ def test_an_empty_file_is_a_configuration_of_defaults(tmp_path: Path) -> None:
 
 
 def test_only_ids_names_addresses_references_level_and_product_must_be_given(tmp_path: Path) -> None:
-    config = loaded(tmp_path, WHOLE)
+    config = load_text(tmp_path, COMPLETE_CONFIG)
     assert config.customers[0].language == "tr"
     assert config.servers[0].parent is None
     assert config.servers[0].checks[0].type == "icmp"
@@ -142,13 +142,13 @@ def test_only_ids_names_addresses_references_level_and_product_must_be_given(tmp
 
 
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
-    config = loaded(tmp_path, WHOLE)
+    config = load_text(tmp_path, COMPLETE_CONFIG)
     with pytest.raises(FrozenInstanceError):
         config.canaries = ("192.0.2.1",)  # type: ignore[misc]
 
 
 def test_things_are_found_by_their_ids(tmp_path: Path) -> None:
-    config = loaded(tmp_path, WHOLE)
+    config = load_text(tmp_path, COMPLETE_CONFIG)
     assert config.customers_by_id["acme"] is config.customers[0]
     assert config.servers_by_id["web-01"] is config.servers[0]
     assert config.subscriptions_by_id["acme-web-01"] is config.subscriptions[0]
@@ -156,13 +156,13 @@ def test_things_are_found_by_their_ids(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("level", "names"), [(1, []), (2, ["ping"]), (3, ["ping"]), (4, ["ping"])])
 def test_a_level_says_whether_a_server_is_probed(tmp_path: Path, level: int, names: list[str]) -> None:
-    config = loaded(tmp_path, SERVER.replace("level = 4", f"level = {level}"))
+    config = load_text(tmp_path, SERVER.replace("level = 4", f"level = {level}"))
     assert [check.key.name for check in config.servers[0].checks] == names
 
 
 def test_two_services_follow_the_ping_in_their_order(tmp_path: Path) -> None:
-    mail = SITE.replace("site", "mail").replace("https", "tcp").split("url")[0]
-    config = loaded(tmp_path, SERVER + mail + SITE)
+    mail = SERVICE.replace("site", "mail").replace("https", "tcp").split("url")[0]
+    config = load_text(tmp_path, SERVER + mail + SERVICE)
     assert [check.key.name for check in config.servers[0].checks] == ["ping", "mail", "site"]
 
 
@@ -170,36 +170,36 @@ def test_two_services_follow_the_ping_in_their_order(tmp_path: Path) -> None:
     "address", ["192.0.2.10", "2001:db8::10", "fe80::1%eth0", "localhost", "WWW.Acme.example", "a"]
 )
 def test_an_address_is_kept_as_it_is_written(tmp_path: Path, address: str) -> None:
-    assert loaded(tmp_path, SERVER.replace("192.0.2.10", address)).servers[0].address == address
+    assert load_text(tmp_path, SERVER.replace("192.0.2.10", address)).servers[0].address == address
 
 
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
 def test_the_port_of_mail_follows_from_its_security(tmp_path: Path, security: str, port: int) -> None:
-    assert loaded(tmp_path, f'[email]\nsecurity = "{security}"\n').email.port == port
+    assert load_text(tmp_path, f'[email]\nsecurity = "{security}"\n').email.port == port
 
 
 def test_a_port_of_mail_that_is_given_stays(tmp_path: Path) -> None:
-    assert loaded(tmp_path, '[email]\nsecurity = "tls"\nport = 2465\n').email.port == 2465
+    assert load_text(tmp_path, '[email]\nsecurity = "tls"\nport = 2465\n').email.port == 2465
 
 
 @pytest.mark.parametrize(
     ("listen", "kept", "public"),
     [
-        ("127.0.0.1:80", Listen("127.0.0.1", 80), "http://127.0.0.1:80/"),
-        ("[::1]:9809", Listen("::1", 9809), "http://[::1]:9809/"),
-        ("localhost:65535", Listen("localhost", 65535), "http://localhost:65535/"),
-        ("0.0.0.0:9809", Listen("0.0.0.0", 9809), "http://127.0.0.1:9809/"),
-        ("[::]:9809", Listen("::", 9809), "http://[::1]:9809/"),
+        ("127.0.0.1:80", ListenAddress("127.0.0.1", 80), "http://127.0.0.1:80/"),
+        ("[::1]:9809", ListenAddress("::1", 9809), "http://[::1]:9809/"),
+        ("localhost:65535", ListenAddress("localhost", 65535), "http://localhost:65535/"),
+        ("0.0.0.0:9809", ListenAddress("0.0.0.0", 9809), "http://127.0.0.1:9809/"),
+        ("[::]:9809", ListenAddress("::", 9809), "http://[::1]:9809/"),
     ],
 )
-def test_links_lead_to_where_the_pages_are(tmp_path: Path, listen: str, kept: Listen, public: str) -> None:
-    web = loaded(tmp_path, f'[web]\nlisten = "{listen}"\n').web
+def test_links_lead_to_where_the_pages_are(tmp_path: Path, listen: str, kept: ListenAddress, public: str) -> None:
+    web = load_text(tmp_path, f'[web]\nlisten = "{listen}"\n').web
     assert (web.listen, str(web.listen), web.public_url) == (kept, listen, public)
 
 
 @pytest.mark.parametrize("url", ["https://sla.example.com", "https://sla.example.com/", "http://[::1]:8080/sla/"])
 def test_a_public_url_ends_in_a_slash(tmp_path: Path, url: str) -> None:
-    assert loaded(tmp_path, f'[web]\npublic_url = "{url}"\n').web.public_url == url.rstrip("/") + "/"
+    assert load_text(tmp_path, f'[web]\npublic_url = "{url}"\n').web.public_url == url.rstrip("/") + "/"
 
 
 @pytest.mark.parametrize(
@@ -207,23 +207,23 @@ def test_a_public_url_ends_in_a_slash(tmp_path: Path, url: str) -> None:
     [("5", 5_000), ("5.0", 5_000), ("0.01", 10), ("0.1", 100), ("1.001", 1_001), ("4.35", 4_350), ("1e1", 10_000)],
 )
 def test_seconds_become_whole_milliseconds_exactly(tmp_path: Path, written: str, milliseconds: int) -> None:
-    timeout = loaded(tmp_path, f"[monitor]\nretries = 0\ntimeout = {written}\n").monitor.timeout
+    timeout = load_text(tmp_path, f"[monitor]\nretries = 0\ntimeout = {written}\n").monitor.timeout
     assert (timeout, type(timeout)) == (milliseconds, int)
 
 
 def test_attempts_that_fill_the_interval_to_the_millisecond_fit(tmp_path: Path) -> None:
-    monitor = loaded(tmp_path, "[monitor]\ntimeout = 20\nretries = 1\nretry_wait = 20\n").monitor
-    assert monitor.longest_cycle == monitor.interval == 60_000
+    monitor = load_text(tmp_path, "[monitor]\ntimeout = 20\nretries = 1\nretry_wait = 20\n").monitor
+    assert monitor.max_check_duration == monitor.interval == 60_000
 
 
 def test_a_subscription_of_one_day_is_right(tmp_path: Path) -> None:
-    text = CUSTOMER + SERVER + SITE + SUBSCRIPTION + "start = 2026-03-01\nend = 2026-03-01\n"
-    assert loaded(tmp_path, text).subscriptions[0].end == dt.date(2026, 3, 1)
+    text = CUSTOMER + SERVER + SERVICE + SUBSCRIPTION + "start = 2026-03-01\nend = 2026-03-01\n"
+    assert load_text(tmp_path, text).subscriptions[0].end == dt.date(2026, 3, 1)
 
 
 def test_a_byte_order_mark_and_lines_of_windows_are_no_fault(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
-    file.write_bytes(b"\xef\xbb\xbf" + WHOLE.replace("\n", "\r\n").encode())
+    file.write_bytes(b"\xef\xbb\xbf" + COMPLETE_CONFIG.replace("\n", "\r\n").encode())
     assert load(file).servers[0].id == "web-01"
 
 
@@ -234,12 +234,12 @@ def test_a_parent_may_stand_after_its_child_and_hang_on_another(tmp_path: Path) 
         )
 
     text = server("a", "b") + server("b", "d") + server("c", "b") + server("d", "")
-    assert [one.parent for one in loaded(tmp_path, text).servers] == ["b", "d", "b", None]
+    assert [one.parent for one in load_text(tmp_path, text).servers] == ["b", "d", "b", None]
 
 
 def test_the_terms_are_those_of_the_configuration(tmp_path: Path) -> None:
     level_1 = '[[server]]\nid = "old"\naddress = "192.0.2.11"\nlevel = 1\n'
-    config = loaded(tmp_path, "[monitor]\ninterval = 30.5\ntimeout = 5\n" + WHOLE + level_1)
+    config = load_text(tmp_path, "[monitor]\ninterval = 30.5\ntimeout = 5\n" + COMPLETE_CONFIG + level_1)
     terms = config.terms(in_force=1_790_000_000_000)
     assert (terms.in_force, terms.timezone, terms.rounding) == (1_790_000_000_000, "Europe/Istanbul", "down")
     assert (terms.rolling_days, terms.interval) == (30, 30_500)
@@ -257,43 +257,43 @@ class TestIncludes:
     def test_files_are_read_in_the_order_of_patterns_and_names(self, tmp_path: Path) -> None:
         for name in ("b", "a", "z"):
             (tmp_path / f"{name}.toml").write_text(SERVER.replace("web-01", name))
-        config = loaded(tmp_path, 'include = ["z.toml", "[ab].toml"]\n' + SERVER)
+        config = load_text(tmp_path, 'include = ["z.toml", "[ab].toml"]\n' + SERVER)
         assert [server.id for server in config.servers] == ["web-01", "z", "a", "b"]
 
     def test_a_file_is_read_once_however_often_it_is_found(self, tmp_path: Path) -> None:
         (tmp_path / "a.toml").write_text(SERVER)
         (tmp_path / "b.toml").symlink_to("a.toml")
         patterns = f'include = ["a.toml", "*.toml", "./a.toml", "../{tmp_path.name}/a.toml"]\n'
-        config = loaded(tmp_path, patterns + CUSTOMER)
+        config = load_text(tmp_path, patterns + CUSTOMER)
         assert [file.name for file in config.files] == ["config.toml", "a.toml"]
         assert len(config.customers) == len(config.servers) == 1
 
     def test_folders_at_any_depth_are_found(self, tmp_path: Path) -> None:
         (tmp_path / "x" / "y").mkdir(parents=True)
         (tmp_path / "x" / "y" / "a.toml").write_text(SERVER)
-        assert len(loaded(tmp_path, 'include = ["x/**/*.toml"]\n').servers) == 1
+        assert len(load_text(tmp_path, 'include = ["x/**/*.toml"]\n').servers) == 1
 
     def test_what_an_editor_leaves_behind_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "d").mkdir()
         (tmp_path / "d" / ".#a.toml").symlink_to("nobody@nowhere")
         (tmp_path / "d" / "a.toml").write_text(SERVER)
-        assert len(loaded(tmp_path, 'include = ["d/*.toml"]\n').servers) == 1
+        assert len(load_text(tmp_path, 'include = ["d/*.toml"]\n').servers) == 1
 
     def test_a_folder_may_be_named_like_a_pattern(self, tmp_path: Path) -> None:
         folder = tmp_path / "conf[1]"
         folder.mkdir()
         (folder / "a.toml").write_text(SERVER)
-        assert len(loaded(folder, 'include = ["a*.toml"]\n').servers) == 1
+        assert len(load_text(folder, 'include = ["a*.toml"]\n').servers) == 1
 
     def test_an_absolute_path_is_taken_as_it_is(self, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "elsewhere" / "a.toml").write_text(SERVER)
-        config = loaded(tmp_path / "here", f'include = ["{tmp_path}/elsewhere/a.toml"]\n')
+        config = load_text(tmp_path / "here", f'include = ["{tmp_path}/elsewhere/a.toml"]\n')
         assert config.files[1] == tmp_path / "elsewhere" / "a.toml"
 
     def test_references_cross_files_in_either_direction(self, tmp_path: Path) -> None:
         (tmp_path / "a.toml").write_text(SUBSCRIPTION + CUSTOMER)
-        assert loaded(tmp_path, 'include = ["a.toml"]\n' + SERVER + SITE).subscriptions[0].server == "web-01"
+        assert load_text(tmp_path, 'include = ["a.toml"]\n' + SERVER + SERVICE).subscriptions[0].server == "web-01"
 
     def test_a_link_to_nowhere_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "gone.toml").symlink_to("nowhere.toml")
@@ -310,13 +310,13 @@ class TestPaths:
     def test_the_data_are_relative_to_the_file_and_not_to_where_one_stands(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        loaded(tmp_path / "conf", WHOLE)
+        load_text(tmp_path / "conf", COMPLETE_CONFIG)
         monkeypatch.chdir(tmp_path)
         assert load(Path("conf/config.toml")).data_dir == tmp_path / "conf" / "data"
 
     def test_data_that_are_there_already_are_no_fault(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
-        assert loaded(tmp_path, "").data_dir == tmp_path / "data"
+        assert load_text(tmp_path, "").data_dir == tmp_path / "data"
 
     @pytest.mark.parametrize("path", ["config.toml/data", "x" * 300])
     def test_data_that_could_never_be_written_are_told(self, tmp_path: Path, path: str) -> None:
@@ -339,7 +339,7 @@ class TestPaths:
 
 class TestPassword:
     def email(self, folder: Path) -> EmailSettings:
-        return loaded(folder, '[email]\nusername = "sla"\npassword_file = "secrets/smtp"\n').email
+        return load_text(folder, '[email]\nusername = "sla"\npassword_file = "secrets/smtp"\n').email
 
     def written(self, file: Path, content: bytes) -> Path:
         file.parent.mkdir(exist_ok=True)
@@ -390,7 +390,7 @@ class TestPassword:
 
     def test_without_a_file_there_is_nothing_to_log_in_with(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="is not set"):
-            loaded(tmp_path, "").email.read_password({})
+            load_text(tmp_path, "").email.read_password({})
 
     def test_no_repr_holds_it(self, tmp_path: Path) -> None:
         self.written(tmp_path / "secrets" / "smtp", b"s3cret")

@@ -10,15 +10,17 @@ import pytest
 
 from monitor.config import load
 from monitor.config.decode import REQUIRED, Key
-from monitor.config.schema import REPEATED, SINGLE
-from monitor.config.services import SERVICE
-from monitor.config.toml_writer import value_text
-from monitor.config.validators import seconds_text
+from monitor.config.entries import SERVICE
+from monitor.config.schema import ARRAY_TABLES, SINGLE_TABLES
+from monitor.config.toml_writer import format_value
+from monitor.config.validators import format_seconds
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "config.toml"
 PAGE = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
-TABLES = {f"[{name}]": keys for name, keys in SINGLE.items()} | {f"[[{name}]]": keys for name, keys in REPEATED.items()}
+TABLES = {f"[{name}]": keys for name, keys in SINGLE_TABLES.items()} | {
+    f"[[{name}]]": keys for name, keys in ARRAY_TABLES.items()
+}
 IN_SECONDS = {"interval", "timeout", "retry_wait"}
 
 
@@ -39,12 +41,12 @@ def test_a_key_has_its_heading_and_its_default_on_the_page(table: str, key: Key)
     elif key.default is None:
         assert re.search(r"Default: (follows from|no|none|open)\b", text)
     else:
-        default = seconds_text(key.default) if isinstance(key.default, int) and key.name in IN_SECONDS else None
+        default = format_seconds(key.default) if isinstance(key.default, int) and key.name in IN_SECONDS else None
         assert f"Default: `{default or written(key.default)}`" in text
 
 
 def written(default: object) -> str:
-    return value_text(str(default) if hasattr(default, "reachable") else default)
+    return format_value(str(default) if hasattr(default, "browser_address") else default)
 
 
 def test_the_page_describes_nothing_that_is_not_there() -> None:

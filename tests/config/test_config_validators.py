@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.addresses import email, host, sender
-from monitor.config.faults import Refused
-from monitor.mail.message import checked_address, sender_address
+from monitor.config.faults import ValueRejected
+from monitor.config.validators import email, host, sender
+from monitor.mail.message import normalize_address, sender_address
 from monitor.probes.settings import is_host
 from tests.config.config_strategies import EMAILS, SENDERS
 
@@ -40,20 +40,20 @@ def test_an_e_mail_address_is_taken(address: str) -> None:
 
 @pytest.mark.parametrize("address", WRONG)
 def test_what_is_no_e_mail_address_is_refused(address: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(ValueRejected):
         email(address)
 
 
 @given(address=EMAILS | st.text(max_size=30) | st.from_regex(r"[\w.+'-]+@[\w.-]+", fullmatch=True))
 def test_mail_can_be_sent_to_every_address_that_is_taken(address: str) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(ValueRejected):
         email(address)
-        assert checked_address(address).rpartition("@")[0] == address.rpartition("@")[0]
+        assert normalize_address(address).rpartition("@")[0] == address.rpartition("@")[0]
 
 
 @given(given=SENDERS | st.text(max_size=30) | st.builds("{} <{}>".format, st.text(max_size=20), EMAILS))
 def test_mail_can_be_sent_from_every_sender_that_is_taken(given: str) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(ValueRejected):
         kept = str(sender(given))
         assert sender_address(kept).rpartition("@")[0] in kept
 
@@ -74,6 +74,6 @@ def test_a_sender_is_taken(given: str) -> None:
 
 @given(name=st.text(max_size=20) | st.from_regex(r"[a-zA-Z0-9.:%_-]{1,20}", fullmatch=True))
 def test_every_address_that_is_taken_can_be_probed(name: str) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(ValueRejected):
         host(name)
         assert is_host(name)

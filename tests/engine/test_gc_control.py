@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.gc_control import settle, undisturbed
+from monitor.engine.gc_control import freeze_survivors, gc_paused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def _as_it_was() -> Iterator[None]:
 
 def test_nothing_is_collected_meanwhile_and_what_was_made_is_left_alone_afterwards() -> None:
     gc.unfreeze()
-    with undisturbed():
+    with gc_paused():
         assert not gc.isenabled()
         made = [[number] for number in range(1_000)]
     assert gc.isenabled()
@@ -37,13 +37,13 @@ def test_nothing_is_collected_meanwhile_and_what_was_made_is_left_alone_afterwar
 
 
 def test_the_collector_comes_back_after_an_error() -> None:
-    with pytest.raises(RuntimeError), undisturbed():
+    with pytest.raises(RuntimeError), gc_paused():
         raise RuntimeError
     assert gc.isenabled()
 
 
 def test_the_collector_comes_back_with_the_last_of_those_who_want_it_away() -> None:
-    first, second = undisturbed(), undisturbed()
+    first, second = gc_paused(), gc_paused()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
@@ -55,7 +55,7 @@ def test_the_collector_comes_back_with_the_last_of_those_who_want_it_away() -> N
 def test_a_collector_that_was_off_stays_off() -> None:
     gc.disable()
     try:
-        with undisturbed():
+        with gc_paused():
             pass
         assert not gc.isenabled()
     finally:
@@ -68,24 +68,24 @@ def test_what_is_made_of_young_garbage_is_freed_and_the_rest_left_out_of_full_se
     gone = Knot()
     ended = weakref.ref(gone)
     del gone
-    settle()
+    freeze_survivors()
     assert ended() is None
     assert gc.get_freeze_count() >= len(made)
 
 
 def test_nothing_is_settled_while_the_collector_is_wanted_away() -> None:
     gc.unfreeze()
-    with undisturbed():
-        settle()
+    with gc_paused():
+        freeze_survivors()
         assert not gc.get_freeze_count()
 
 
 def test_a_knot_that_was_left_out_of_searches_is_found_when_all_is_looked_through_anew() -> None:
     knot = Knot()
     known = weakref.ref(knot)
-    settle()
+    freeze_survivors()
     del knot
-    settle()
+    freeze_survivors()
     assert known() is not None
-    settle(anew=True)
+    freeze_survivors(full=True)
     assert known() is None

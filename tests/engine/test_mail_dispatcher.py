@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitor.engine.jobs.operator_mail import tell_operators
+from monitor.engine.jobs.operator_mail import notify_operators
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.mail_dispatcher import LOOK, Dispatcher
+from monitor.engine.mail_dispatcher import POLL_INTERVAL, MailDispatcher
 from monitor.errors import StoreError
 from monitor.mail.content import OperatorNews
-from monitor.mail.delivery.transport import FIRST_DELAY, LIFETIME, LONGEST_DELAY, Receipt, TransportError
+from monitor.mail.delivery.transport import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, QUEUE_LIFETIME, Receipt, TransportError
 from monitor.store import outbox
 from tests.fakes import (
     DAY,
@@ -23,8 +23,8 @@ from tests.fakes import (
     FakeTransport,
     InlineReader,
     InlineWriter,
-    a_context,
-    books_in_memory,
+    ledger_in_memory,
+    make_context,
 )
 
 if TYPE_CHECKING:
@@ -59,15 +59,15 @@ class NotingPost:
         self.dead: list[tuple[int, tuple[str, ...], str]] = []
         self.waiting: list[tuple[int, Millis | None]] = []
 
-    def dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
+    def on_dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
         def work(db: Database) -> None:
             self.dead.append((mail.id, mail.remaining, error))
             if mail.kind != "monitor":
-                tell_operators(db, a_context(), OperatorNews.DEAD_LETTER, (error,), self._now())
+                notify_operators(db, make_context(), OperatorNews.DEAD_LETTER, (error,), self._now())
 
         return work
 
-    def mails_wait(self, pending: tuple[int, Millis | None]) -> None:
+    def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
         self.waiting.append(pending)
 
 
@@ -76,27 +76,27 @@ class Office:
 
     def __init__(self, *answers: Receipt | TransportError) -> None:
         self.clock = FakeClock()
-        self.db = books_in_memory()
+        self.db = ledger_in_memory()
         self.writer = InlineWriter(self.db)
         self.transport: Any = FakeTransport(*answers)
         self.telemetry = Telemetry()
         self.post = NotingPost(self.clock.now)
         self.dispatcher = self.another()
 
-    def another(self) -> Dispatcher:
+    def another(self) -> MailDispatcher:
         """The dispatcher of a process that has just begun."""
-        return Dispatcher(
+        return MailDispatcher(
             InlineReader(self.db),
             WriterDoor(self.writer),
             self.transport,
             "SLA <sla@example.com>",
             self.telemetry,
             now=self.clock.now,
-            post=self.post,
+            listener=self.post,
         )
 
     def put(self, *to: str, copies: tuple[str, ...] = (), kind: str = "outages", sweep: int | None = None) -> int:
-        return outbox.put(
+        return outbox.enqueue(
             self.db,
             kind,
             at=self.clock.now(),
@@ -104,7 +104,7 @@ class Office:
             recipients=to or (IT,),
             copies=copies,
             language="en",
-            message_id=f"<{len(outbox.listing(self.db))}@example.com>",
+            message_id=f"<{len(outbox.list_mails(self.db))}@example.com>",
             body={"news": []},
             sweep=sweep,
             subject="DOWN web-01",
@@ -169,7 +169,7 @@ def test_what_travels_is_what_was_written_down() -> None:
     office.put(IT, copies=(NOC,))
     office.clock.advance(100)
     office.send()
-    message: Message = office.transport.handed[0][0]
+    message: Message = office.transport.attempts[0][0]
     assert (message.sender, message.to, message.bcc) == ("SLA <sla@example.com>", (IT,), (NOC,))
     assert (message.subject, message.text, message.html) == ("DOWN web-01", "text", "<p>text</p>")
     assert message.references == ("<before@example.com>",)
@@ -181,14 +181,14 @@ def test_a_mail_that_was_sent_is_not_sent_again() -> None:
     office = Office()
     office.put()
     office.work(3600)
-    assert len(office.transport.handed) == 1
+    assert len(office.transport.attempts) == 1
 
 
 def test_a_mail_that_still_gathers_does_not_leave() -> None:
     office = Office()
     office.put(sweep=7)
     office.work(600)
-    assert office.transport.handed == []
+    assert office.transport.attempts == []
 
 
 def test_what_another_process_puts_into_the_outbox_leaves_within_seconds() -> None:
@@ -198,7 +198,7 @@ def test_what_another_process_puts_into_the_outbox_leaves_within_seconds() -> No
         task = asyncio.create_task(office.dispatcher.run())
         await asyncio.sleep(1000)
         office.put()
-        await asyncio.sleep(2 * LOOK)
+        await asyncio.sleep(2 * POLL_INTERVAL)
         assert office.mail().state == "sent"
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -212,7 +212,7 @@ def test_mails_leave_in_the_order_in_which_they_were_queued() -> None:
         office.put()
         office.clock.advance(0.001)
     office.work(1)
-    assert [message.date for message, _ in office.transport.handed] == [START + place for place in range(30)]
+    assert [message.date for message, _ in office.transport.attempts] == [START + place for place in range(30)]
 
 
 def test_how_much_waits_and_since_when_is_heard() -> None:
@@ -241,7 +241,7 @@ def test_a_mail_that_did_not_leave_waits_a_minute_and_then_twice_as_long_each_ti
     office.run(story())
     gaps = [(later - earlier) // 1000 for earlier, later in pairwise(tries)]
     assert gaps == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
-    assert (FIRST_DELAY, LONGEST_DELAY) == (60_000, HOUR)
+    assert (FIRST_RETRY_DELAY, MAX_RETRY_DELAY) == (60_000, HOUR)
     assert office.mail().attempts == 10
     assert office.telemetry.emails_failed == 9
 
@@ -251,23 +251,23 @@ def test_a_relay_that_is_away_for_days_loses_nothing_and_gets_each_mail_once() -
     for _ in range(5):
         office.put()
     begin = office.clock.now()
-    office.transport.away = lambda: NOBODY_HOME if office.clock.now() < begin + 3 * DAY else None
+    office.transport.unreachable = lambda: NOBODY_HOME if office.clock.now() < begin + 3 * DAY else None
     office.work_by_minutes(4)
     assert [office.mail(number).state for number in range(1, 6)] == ["sent"] * 5
     assert len(office.transport.delivered) == 5
-    assert len({message.message_id for message, _ in office.transport.handed}) == 5
+    assert len({message.message_id for message, _ in office.transport.attempts}) == 5
 
 
 def test_after_five_days_a_mail_is_given_up_and_the_operators_are_told_once() -> None:
     office = Office()
     office.put()
-    office.transport.away = lambda: NOBODY_HOME if office.clock.now() < START + 10 * DAY else None
+    office.transport.unreachable = lambda: NOBODY_HOME if office.clock.now() < START + 10 * DAY else None
     office.work_by_minutes(11)
     mail = office.mail()
     assert (mail.state, mail.remaining) == ("dead", (IT,))
     assert "given up" in mail.error
     assert len(office.post.dead) == 1
-    assert LIFETIME == 5 * DAY
+    assert QUEUE_LIFETIME == 5 * DAY
 
 
 def test_a_mail_that_is_put_off_holds_up_no_other() -> None:
@@ -303,7 +303,7 @@ def test_word_of_a_dead_letter_that_dies_itself_is_not_told_of() -> None:
     office.put()
     office.work(3600)
     assert [office.mail(number).state for number in (1, 2)] == ["dead", "dead"]
-    assert len(outbox.listing(office.db)) == 2
+    assert len(outbox.list_mails(office.db)) == 2
 
 
 def test_those_who_were_refused_for_now_are_tried_again_alone() -> None:
@@ -354,11 +354,11 @@ def test_a_dead_mail_that_is_revived_is_sent_to_those_who_did_not_get_it() -> No
     office = Office(Receipt("250 ok", refused_permanently={CTO: "550 unknown"}))
     office.put(IT, CTO)
     office.send()
-    outbox.revive(office.db, office.mail(), office.clock.now())
+    outbox.requeue(office.db, office.mail(), office.clock.now())
     office.work(10)
     assert (CTO,) in office.delivered
     assert office.mail().state == "sent"
-    assert {message.message_id for message, _ in office.transport.handed if message.to == (IT, CTO)} == {
+    assert {message.message_id for message, _ in office.transport.attempts if message.to == (IT, CTO)} == {
         office.mail().message_id
     }
 
@@ -367,10 +367,10 @@ def test_a_sent_mail_that_is_revived_goes_to_everybody_again_with_the_same_messa
     office = Office()
     office.put(IT, copies=(NOC,))
     office.send()
-    outbox.revive(office.db, office.mail(), office.clock.now())
+    outbox.requeue(office.db, office.mail(), office.clock.now())
     office.send()
     assert office.delivered == [(IT, NOC), (IT, NOC)]
-    assert len({message.message_id for message, _ in office.transport.handed}) == 1
+    assert len({message.message_id for message, _ in office.transport.attempts}) == 1
 
 
 # --- a crash, a database that refuses, a fault of ours ---------------------------------------------------------------
@@ -379,13 +379,13 @@ def test_a_sent_mail_that_is_revived_goes_to_everybody_again_with_the_same_messa
 def test_a_process_that_ends_between_handing_over_and_marking_sends_again_with_the_same_message_id() -> None:
     office = Office()
     office.put()
-    office.writer.refusals = 1
+    office.writer.failures_left = 1
     with pytest.raises(StoreError):
         office.send()
     office.dispatcher = office.another()
     office.send()
-    assert len(office.transport.handed) == 2
-    assert len({message.message_id for message, _ in office.transport.handed}) == 1
+    assert len(office.transport.attempts) == 2
+    assert len({message.message_id for message, _ in office.transport.attempts}) == 1
     assert office.mail().state == "sent"
 
 
@@ -393,9 +393,9 @@ def test_while_the_database_refuses_a_mail_that_left_does_not_leave_again_and_ag
     office = Office()
     office.put()
     begin = office.clock.now()
-    office.writer.refuses = lambda: office.clock.now() < begin + 6 * HOUR
+    office.writer.is_full = lambda: office.clock.now() < begin + 6 * HOUR
     office.work(7 * 3600)
-    assert len(office.transport.handed) == 1
+    assert len(office.transport.attempts) == 1
     assert office.mail().state == "sent"
     assert office.mail().sent_at is not None
     assert (office.mail().sent_at or 0) < begin + HOUR, "it says when it left, not when that could be written"
@@ -405,21 +405,21 @@ def test_while_the_database_refuses_a_mail_that_left_does_not_leave_again_and_ag
 def test_while_the_database_refuses_a_mail_that_failed_is_told_once(answer: Receipt | TransportError) -> None:
     office = Office(answer)
     office.put()
-    office.writer.refusals = 20
+    office.writer.failures_left = 20
     office.work(50)
-    assert len(office.transport.handed) <= 2  # the mail, and word of it to the operators
-    assert len({message.message_id for message, _ in office.transport.handed}) == len(office.transport.handed)
-    assert len([mail for mail in outbox.listing(office.db) if mail.kind == "monitor"]) <= 1
+    assert len(office.transport.attempts) <= 2  # the mail, and word of it to the operators
+    assert len({message.message_id for message, _ in office.transport.attempts}) == len(office.transport.attempts)
+    assert len([mail for mail in outbox.list_mails(office.db) if mail.kind == "monitor"]) <= 1
 
 
 def test_the_dispatcher_outlives_a_database_that_refuses() -> None:
     office = Office()
-    office.writer.refusals = 3
+    office.writer.failures_left = 3
     for _ in range(3):
         office.put()
     office.work(60)
     assert [office.mail(number).state for number in (1, 2, 3)] == ["sent"] * 3
-    assert len(office.transport.handed) == 3
+    assert len(office.transport.attempts) == 3
 
 
 class FaultyTransport:
@@ -454,4 +454,4 @@ def test_a_changed_transport_and_sender_hold_from_the_next_mail_on() -> None:
     office.dispatcher.transport, office.dispatcher.sender = other, "new@example.com"
     office.put()
     office.send()
-    assert [message.sender for message, _ in other.handed] == ["new@example.com"]
+    assert [message.sender for message, _ in other.attempts] == ["new@example.com"]

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.recorded_time import Timescale
-from monitor.engine.recorder import PATIENCE, TICK, Recorder
+from monitor.engine.recorded_time import RecordedTime
+from monitor.engine.recorder import COMMIT_INTERVAL, RETRY_INTERVAL, Recorder
 from monitor.errors import StoreError
 from monitor.ledger import maintenance
 from monitor.ledger.results.recording import Recording
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome
-from monitor.store import database, journal, outages, outbox, results
+from monitor.store import database, history, journal, outbox, results
 from tests.fakes import (
     FAIL,
     HOUR,
@@ -26,12 +26,12 @@ from tests.fakes import (
     START,
     FakeClock,
     InlineWriter,
-    a_context,
-    a_result,
-    a_server,
-    a_subscription,
-    contents,
-    told,
+    make_context,
+    make_result,
+    make_server,
+    make_subscription,
+    results_from,
+    stored_rows,
 )
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.remembered import Recorded
+    from monitor.ledger.results.recording import RecordedResults
     from monitor.model import Millis, Result
 
 T = TypeVar("T")
 PING, OTHER = CheckKey("web-01", "ping"), CheckKey("web-02", "ping")
-CONTEXT = a_context(
-    [a_server("web-01"), a_server("web-02")], [a_subscription("acme", "web-01"), a_subscription("acme", "web-02")]
+CONTEXT = make_context(
+    [make_server("web-01"), make_server("web-02")],
+    [make_subscription("acme", "web-01"), make_subscription("acme", "web-02")],
 )
 
 
@@ -54,17 +55,17 @@ class NotingAudience:
     """Keeps what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[Recorded] = []
+        self.heard: list[RecordedResults] = []
         self.closed: list[tuple[int, int, tuple[int, Millis | None]]] = []
         self.states: list[str | None] = []
 
-    def recorded(self, recorded: Recorded) -> None:
+    def on_recorded(self, recorded: RecordedResults) -> None:
         self.heard.append(recorded)
 
-    def sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
+    def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
         self.closed.append((sweep, entries, pending))
 
-    def store_state(self, error: str | None) -> None:
+    def on_store_state(self, error: str | None) -> None:
         self.states.append(error)
 
     @property
@@ -78,7 +79,7 @@ class Scene:
     def __init__(self, folder: Path, spool: int = 10_000) -> None:
         self.file = folder / "monitor.db"
         self.clock = FakeClock()
-        self.db = database.open_writing(self.file)
+        self.db = database.open_read_write(self.file)
         self.writer = InlineWriter(self.db)
         self.audience = NotingAudience()
         self.telemetry = Telemetry()
@@ -94,10 +95,10 @@ class Scene:
                 self.writer,
                 self.recording,
                 self.clock,
-                Timescale(self.clock, None),
+                RecordedTime(self.clock, None),
                 self.telemetry,
                 self.audience,
-                spool=self._spool,
+                max_queued=self._spool,
             )
             task = asyncio.create_task(self.recorder.run())
             await act(self)
@@ -118,10 +119,10 @@ def scene(tmp_path: Path) -> Scene:
 
 def test_a_result_is_in_the_books_a_tick_after_it_was_submitted(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
-        await asyncio.sleep(TICK / 2)
+        scene.recorder.submit(1, make_result(PING, START, OK))
+        await asyncio.sleep(COMMIT_INTERVAL / 2)
         assert scene.stored() == []
-        await asyncio.sleep(TICK)
+        await asyncio.sleep(COMMIT_INTERVAL)
         assert scene.stored() == [(START, OK)]
 
     scene.run(act)
@@ -130,34 +131,34 @@ def test_a_result_is_in_the_books_a_tick_after_it_was_submitted(scene: Scene) ->
 def test_results_of_one_tick_go_into_one_transaction(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         for place in range(500):
-            scene.recorder.submit(1, a_result(PING, START + place, OK))
+            scene.recorder.submit(1, make_result(PING, START + place, OK))
         await scene.recorder.drain()
 
     scene.run(act)
-    assert scene.writer.asked == 1
+    assert scene.writer.calls == 1
     assert len(scene.stored()) == 500
     assert len(scene.audience.heard) == 1
 
 
 def test_two_sweeps_in_one_tick_are_two_transactions_and_two_batches(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         scene.recorder.end_sweep(1)
-        scene.recorder.submit(2, a_result(PING, START + MINUTE, OK))
+        scene.recorder.submit(2, make_result(PING, START + MINUTE, OK))
         scene.recorder.end_sweep(2)
         await scene.recorder.drain()
 
     scene.run(act)
     assert [sweep for sweep, _, _ in scene.audience.closed] == [1, 2]
     assert len(list(journal.entries(scene.db, "results"))) == 2
-    assert verify(scene.db).wrong is None
+    assert verify(scene.db).error is None
 
 
 def test_a_sweep_is_closed_after_all_that_was_submitted_before_its_end(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         for place in range(5):
-            scene.recorder.submit(1, a_result(PING, START + place, OK))
-            await asyncio.sleep(TICK * 0.7)
+            scene.recorder.submit(1, make_result(PING, START + place, OK))
+            await asyncio.sleep(COMMIT_INTERVAL * 0.7)
         scene.recorder.end_sweep(1)
         await scene.recorder.drain()
 
@@ -168,7 +169,7 @@ def test_a_sweep_is_closed_after_all_that_was_submitted_before_its_end(scene: Sc
 
 def test_the_audience_hears_how_long_the_journal_is_and_what_mail_waits(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, FAIL))
+        scene.recorder.submit(1, make_result(PING, START, FAIL))
         scene.recorder.end_sweep(1)
         await scene.recorder.drain()
 
@@ -182,34 +183,34 @@ def test_the_audience_hears_how_long_the_journal_is_and_what_mail_waits(scene: S
 def test_opened_and_ended_outages_are_heard_after_they_are_written(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         for place, letter in enumerate((OK, FAIL, FAIL, OK)):
-            scene.recorder.submit(place, a_result(PING, START + place * MINUTE, letter))
+            scene.recorder.submit(place, make_result(PING, START + place * MINUTE, letter))
             await scene.recorder.drain()
 
     scene.run(act)
-    assert [len(each.opened) for each in scene.audience.heard] == [0, 1, 0, 0]
-    assert [len(each.ended) for each in scene.audience.heard] == [0, 0, 0, 1]
+    assert [len(each.opened_outages) for each in scene.audience.heard] == [0, 1, 0, 0]
+    assert [len(each.ended_outages) for each in scene.audience.heard] == [0, 0, 0, 1]
 
 
 def test_an_outage_that_began_and_ended_in_one_transaction_is_heard_only_to_have_ended(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        for result in told(PING, "oxxo"):
+        for result in results_from(PING, "oxxo"):
             scene.recorder.submit(1, result)
         await scene.recorder.drain()
 
     scene.run(act)
     [heard] = scene.audience.heard
-    assert heard.opened == ()
-    assert heard.ended == (1,)
+    assert heard.opened_outages == ()
+    assert heard.ended_outages == (1,)
 
 
 # --- a database that refuses -----------------------------------------------------------------------------------------
 
 
 def test_while_the_database_refuses_results_wait_and_then_are_written_in_order(scene: Scene) -> None:
-    scene.writer.refusals = 5
+    scene.writer.failures_left = 5
 
     async def act(scene: Scene) -> None:
-        for result in told(PING, "ooxxo"):
+        for result in results_from(PING, "ooxxo"):
             scene.recorder.submit(result.at // MINUTE, result)
             scene.recorder.end_sweep(result.at // MINUTE)
             await asyncio.sleep(1)
@@ -217,13 +218,13 @@ def test_while_the_database_refuses_results_wait_and_then_are_written_in_order(s
 
     scene.run(act)
     assert [outcome for _, outcome in scene.stored()] == [OK, OK, FAIL, FAIL, OK]
-    assert scene.audience.results == told(PING, "ooxxo")
-    assert verify(scene.db).wrong is None
+    assert scene.audience.results == results_from(PING, "ooxxo")
+    assert verify(scene.db).error is None
 
 
 def test_what_was_refused_and_written_later_is_what_would_have_been_written_at_once(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
-        for result in [*told(PING, "oxxoxo")]:
+        for result in [*results_from(PING, "oxxoxo")]:
             scene.recorder.submit(result.at // MINUTE, result)
             scene.recorder.end_sweep(result.at // MINUTE)
         scene.clock.advance(100.0 - scene.clock.monotonic() % 100.0)
@@ -232,8 +233,8 @@ def test_what_was_refused_and_written_later_is_what_would_have_been_written_at_o
     def outcome(folder: str, refusals: int) -> dict[str, object]:
         (tmp_path / folder).mkdir()
         scene = Scene(tmp_path / folder)
-        scene.writer.refusals = refusals
-        kept = contents(scene.run(act).db)
+        scene.writer.failures_left = refusals
+        kept = stored_rows(scene.run(act).db)
         # when it was written differs, and is in the journal's chain
         return {name: kept[name] for name in ("result", "run", "outage", "probed", "told")}
 
@@ -242,10 +243,10 @@ def test_what_was_refused_and_written_later_is_what_would_have_been_written_at_o
 
 
 def test_the_audience_hears_that_the_database_refuses_and_that_it_does_again(scene: Scene) -> None:
-    scene.writer.refusals = 2
+    scene.writer.failures_left = 2
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         await scene.recorder.drain()
 
     scene.run(act)
@@ -255,10 +256,10 @@ def test_the_audience_hears_that_the_database_refuses_and_that_it_does_again(sce
 
 
 def test_nothing_is_heard_of_results_that_were_refused(scene: Scene) -> None:
-    scene.writer.refuses = lambda: True
+    scene.writer.is_full = lambda: True
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, FAIL))
+        scene.recorder.submit(1, make_result(PING, START, FAIL))
         await asyncio.sleep(60)
 
     scene.run(act)
@@ -267,21 +268,21 @@ def test_nothing_is_heard_of_results_that_were_refused(scene: Scene) -> None:
 
 
 def test_the_database_is_asked_again_after_a_pause_not_in_a_loop(scene: Scene) -> None:
-    scene.writer.refuses = lambda: True
+    scene.writer.is_full = lambda: True
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, FAIL))
+        scene.recorder.submit(1, make_result(PING, START, FAIL))
         await asyncio.sleep(60)
 
     scene.run(act)
-    assert scene.writer.asked <= 60 / PATIENCE + 1
+    assert scene.writer.calls <= 60 / RETRY_INTERVAL + 1
 
 
 def test_a_sweep_whose_end_was_refused_still_gets_its_digest(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         await scene.recorder.drain()
-        scene.writer.refusals = 1
+        scene.writer.failures_left = 1
         scene.recorder.end_sweep(1)
         await scene.recorder.drain()
 
@@ -293,13 +294,13 @@ def test_a_sweep_whose_end_was_refused_still_gets_its_digest(scene: Scene) -> No
 
 def test_a_database_that_refuses_is_progress_one_that_never_answers_is_none(scene: Scene) -> None:
     """A full disk is no hang: ending the process for it would lose what waits in memory."""
-    scene.writer.refuses = lambda: True
+    scene.writer.is_full = lambda: True
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         for _ in range(600):
             await asyncio.sleep(1)
-            assert scene.recorder.progresses
+            assert scene.recorder.is_making_progress
 
     scene.run(act)
 
@@ -317,33 +318,33 @@ def test_a_writer_that_hangs_is_no_progress(tmp_path: Path) -> None:
     scene.writer = HangingThread(scene.db)
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
-        await asyncio.sleep(10 * PATIENCE + 1)
-        assert not scene.recorder.progresses
+        scene.recorder.submit(1, make_result(PING, START, OK))
+        await asyncio.sleep(10 * RETRY_INTERVAL + 1)
+        assert not scene.recorder.is_making_progress
 
     scene.run(act)
 
 
 def test_having_had_nothing_to_write_for_an_hour_is_progress_also_when_something_comes(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         await asyncio.sleep(3600)
-        assert scene.recorder.progresses
-        scene.recorder.submit(1, a_result(PING, START + HOUR, OK))
-        assert scene.recorder.progresses
+        assert scene.recorder.is_making_progress
+        scene.recorder.submit(1, make_result(PING, START + HOUR, OK))
+        assert scene.recorder.is_making_progress
 
     scene.run(act)
 
 
 def test_when_too_much_waits_the_oldest_results_are_dropped_and_only_they(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=10)
-    scene.writer.refuses = lambda: True
+    scene.writer.is_full = lambda: True
 
     async def act(scene: Scene) -> None:
         for place in range(25):
-            scene.recorder.submit(place // 5, a_result(PING, START + place, OK))
+            scene.recorder.submit(place // 5, make_result(PING, START + place, OK))
         await asyncio.sleep(10)
-        scene.writer.refuses = lambda: False
+        scene.writer.is_full = lambda: False
         await scene.recorder.drain()
 
     scene.run(act)
@@ -352,15 +353,15 @@ def test_when_too_much_waits_the_oldest_results_are_dropped_and_only_they(tmp_pa
 
 def test_dropping_while_a_transaction_is_tried_again_and_again_loses_nothing_newer(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=10)
-    scene.writer.refuses = lambda: True
+    scene.writer.is_full = lambda: True
 
     async def act(scene: Scene) -> None:
         for place in range(5):
-            scene.recorder.submit(1, a_result(PING, START + place, OK))
+            scene.recorder.submit(1, make_result(PING, START + place, OK))
         await asyncio.sleep(5)  # these five are being tried
         for place in range(5, 13):
-            scene.recorder.submit(2, a_result(PING, START + place, OK))
-        scene.writer.refuses = lambda: False
+            scene.recorder.submit(2, make_result(PING, START + place, OK))
+        scene.writer.is_full = lambda: False
         await scene.recorder.drain()
 
     scene.run(act)
@@ -371,21 +372,21 @@ def test_the_end_of_a_sweep_is_never_dropped(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=3)
 
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, FAIL))
+        scene.recorder.submit(1, make_result(PING, START, FAIL))
         await scene.recorder.drain()
-        scene.writer.refuses = lambda: True
+        scene.writer.is_full = lambda: True
         scene.recorder.end_sweep(1)
         for place in range(1, 10):
-            scene.recorder.submit(2, a_result(PING, START + place, FAIL))
+            scene.recorder.submit(2, make_result(PING, START + place, FAIL))
         scene.recorder.end_sweep(2)
         await asyncio.sleep(10)
-        scene.writer.refuses = lambda: False
+        scene.writer.is_full = lambda: False
         await scene.recorder.drain()
 
     scene.run(act)
     assert [sweep for sweep, _, _ in scene.audience.closed] == [1, 2]
     assert results.open_batches(scene.db) == []
-    assert verify(scene.db).wrong is None
+    assert verify(scene.db).error is None
 
 
 # --- what others write -----------------------------------------------------------------------------------------------
@@ -393,20 +394,20 @@ def test_the_end_of_a_sweep_is_never_dropped(tmp_path: Path) -> None:
 
 def test_what_another_process_announces_is_noticed_by_the_next_result(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, OK))
+        scene.recorder.submit(1, make_result(PING, START, OK))
         await scene.recorder.drain()
-        other = database.open_writing(scene.file)
+        other = database.open_read_write(scene.file)
         with database.transaction(other):
-            asked = maintenance.Asked(("web-01",), START, START + HOUR, "disk", "failing")
+            asked = maintenance.MaintenanceRequest(("web-01",), START, START + HOUR, "disk", "failing")
             maintenance.announce(other, CONTEXT, asked, START)
         other.close()
-        scene.recorder.submit(2, a_result(PING, START + MINUTE, FAIL))
-        scene.recorder.submit(2, a_result(OTHER, START + MINUTE, FAIL))
+        scene.recorder.submit(2, make_result(PING, START + MINUTE, FAIL))
+        scene.recorder.submit(2, make_result(OTHER, START + MINUTE, FAIL))
         scene.recorder.end_sweep(2)
         await scene.recorder.drain()
 
     scene.run(act)
-    [mail] = [mail for mail in outbox.listing(scene.db) if mail.kind == "outages"]
+    [mail] = [mail for mail in outbox.list_mails(scene.db) if mail.kind == "outages"]
     assert [news["server"] for news in mail.body["news"]] == ["web-02"]
     assert scene.recording.windows[0].servers == ("web-01",)
 
@@ -414,7 +415,7 @@ def test_what_another_process_announces_is_noticed_by_the_next_result(scene: Sce
 def test_other_work_goes_through_the_writer_and_a_refusal_is_told_to_who_asked(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         assert await scene.recorder.write(journal.length) == 0
-        scene.writer.refusals = 1
+        scene.writer.failures_left = 1
         with pytest.raises(StoreError, match="full"):
             await scene.recorder.write(journal.length)
 
@@ -424,33 +425,33 @@ def test_other_work_goes_through_the_writer_and_a_refusal_is_told_to_who_asked(s
 
 def test_a_refused_piece_of_other_work_leaves_the_books_of_results_right(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        scene.recorder.submit(1, a_result(PING, START, FAIL))
+        scene.recorder.submit(1, make_result(PING, START, FAIL))
         await scene.recorder.drain()
-        scene.writer.refusals = 1
+        scene.writer.failures_left = 1
         with pytest.raises(StoreError):
             await scene.recorder.write(journal.length)
-        scene.recorder.submit(1, a_result(PING, START + MINUTE, FAIL))
+        scene.recorder.submit(1, make_result(PING, START + MINUTE, FAIL))
         scene.recorder.end_sweep(1)
         await scene.recorder.drain()
 
     scene.run(act)
-    [outage] = outages.listing(scene.db)
+    [outage] = history.list_outages(scene.db)
     assert outage.last_fail == START + MINUTE
-    assert verify(scene.db).wrong is None
+    assert verify(scene.db).error is None
 
 
 def test_a_result_for_a_time_that_was_accounted_for_is_refused_and_the_rest_goes_on(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
-        for result in told(PING, "ooo"):
+        for result in results_from(PING, "ooo"):
             scene.recorder.submit(1, result)
-        scene.recorder.submit(1, a_result(PING, START + MINUTE, FAIL))
-        scene.recorder.submit(1, a_result(OTHER, START + MINUTE, OK))
+        scene.recorder.submit(1, make_result(PING, START + MINUTE, FAIL))
+        scene.recorder.submit(1, make_result(OTHER, START + MINUTE, OK))
         await scene.recorder.drain()
 
     scene.run(act)
     assert len(scene.stored()) == 3
     assert scene.stored(OTHER) == [(START + MINUTE, OK)]
-    assert [result.outcome for each in scene.audience.heard for result in each.refused] == [FAIL]
+    assert [result.outcome for each in scene.audience.heard for result in each.rejected] == [FAIL]
 
 
 class LateThread(InlineWriter):
@@ -467,7 +468,7 @@ def test_a_stop_between_a_commit_and_word_of_it_doubles_nothing(tmp_path: Path) 
     scene.writer = LateThread(scene.db)
 
     async def act(scene: Scene) -> None:
-        for result in told(PING, "oxx"):
+        for result in results_from(PING, "oxx"):
             scene.recorder.submit(1, result)
         working = asyncio.create_task(scene.recorder.flush())
         await asyncio.sleep(1)
@@ -478,9 +479,9 @@ def test_a_stop_between_a_commit_and_word_of_it_doubles_nothing(tmp_path: Path) 
 
     scene.run(act)
     assert [outcome for _, outcome in scene.stored()] == [OK, FAIL, FAIL]
-    assert [len(heard.refused) for heard in scene.audience.heard] == [0], "the same transaction was done twice"
-    assert len(list(outages.listing(scene.db))) == 1
-    assert verify(scene.db).wrong is None
+    assert [len(heard.rejected) for heard in scene.audience.heard] == [0], "the same transaction was done twice"
+    assert len(list(history.list_outages(scene.db))) == 1
+    assert verify(scene.db).error is None
 
 
 ACTS = st.lists(
@@ -505,13 +506,13 @@ def test_however_often_the_database_refuses_all_is_written_once_and_verifies(
         sweep = 0
         for what in acts:
             if isinstance(what, Outcome):
-                submitted.append(a_result(PING, START + len(submitted) * 1000, what))
+                submitted.append(make_result(PING, START + len(submitted) * 1000, what))
                 scene.recorder.submit(sweep, submitted[-1])
             elif what == "end":
                 scene.recorder.end_sweep(sweep)
                 sweep += 1
             elif isinstance(what, str):
-                scene.writer.refusals += 1 if what == "refuse" else 2
+                scene.writer.failures_left += 1 if what == "refuse" else 2
             else:
                 await asyncio.sleep(what)
         scene.recorder.end_sweep(sweep)
@@ -521,5 +522,5 @@ def test_however_often_the_database_refuses_all_is_written_once_and_verifies(
     assert scene.stored() == [(each.at, each.outcome) for each in submitted]
     assert scene.audience.results == submitted
     assert results.open_batches(scene.db) == []
-    assert verify(scene.db).wrong is None
+    assert verify(scene.db).error is None
     scene.db.close()

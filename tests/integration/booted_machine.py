@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "procps")
-SPACES = ("--mount", "--root", "--uts", "--ipc", "--net", "--pid", "--cgroup")
-PATIENCE = 60
+NAMESPACES = ("--mount", "--root", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+WAIT_TIMEOUT = 60
 """Seconds for anything that systemd is asked to do; far more than it ever takes."""
 
 
@@ -34,7 +34,7 @@ class Unavailable(Exception):  # noqa: N818 - the reason of a skip, not a mistak
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command inside said."""
 
     status: int
@@ -49,15 +49,15 @@ class Machine:
         self.leader = leader
         self.root = Path(f"/proc/{leader}/root")
 
-    def ask(self, *command: str) -> Answer:
+    def run(self, *command: str) -> CommandResult:
         """Run a command inside, whatever its exit status."""
-        enter = ("nsenter", "--target", str(self.leader), *SPACES)
-        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=PATIENCE, check=False)
-        return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+        enter = ("nsenter", "--target", str(self.leader), *NAMESPACES)
+        done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=WAIT_TIMEOUT, check=False)
+        return CommandResult(done.returncode, done.stdout.strip(), done.stderr.strip())
 
-    def do(self, *command: str) -> str:
+    def check_output(self, *command: str) -> str:
         """Run a command inside that has to succeed; gives what it printed."""
-        answer = self.ask(*command)
+        answer = self.run(*command)
         assert answer.status == 0, f"{' '.join(command)}: exit {answer.status}\n{answer.out}\n{answer.err}"
         return answer.out
 
@@ -70,29 +70,29 @@ class Machine:
 
     def properties(self, unit: str) -> dict[str, str]:
         """Everything that systemd knows of a unit."""
-        shown = self.do("systemctl", "show", unit).splitlines()
+        shown = self.check_output("systemctl", "show", unit).splitlines()
         return dict(line.split("=", 1) for line in shown if "=" in line)
 
     def journal(self, unit: str) -> str:
         """What the unit, and systemd about it, logged of late."""
-        return self.do("journalctl", "--no-pager", "--output=cat", "--lines=200", f"--unit={unit}")
+        return self.check_output("journalctl", "--no-pager", "--output=cat", "--lines=200", f"--unit={unit}")
 
-    def until(self, told: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        """Wait for a condition inside; fails with ``told`` if it does not come."""
+    def wait_until(self, description: str, condition: Callable[[], bool], seconds: float = WAIT_TIMEOUT) -> None:
+        """Wait for a condition inside; fails with ``description`` if it does not come."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"after {seconds} s still not: {told}"
+            assert time.monotonic() < deadline, f"after {seconds} s still not: {description}"
             time.sleep(0.05)
 
 
 @contextlib.contextmanager
-def boot(shown: Mapping[Path, str]) -> Iterator[Machine]:
+def boot(bind_mounts: Mapping[Path, str]) -> Iterator[Machine]:
     """Boot the tree with paths of this machine shown read-only inside, and power it off at the end.
 
     Raises Unavailable, with the reason, where this machine cannot.
     """
     _require()
-    tree = _tree()
+    tree = _root_tree()
     group = _CGroup(f"sla-monitor-test-{os.getpid()}")
     booted = Path("/run/systemd/system").is_dir()
     command = [
@@ -100,7 +100,7 @@ def boot(shown: Mapping[Path, str]) -> Iterator[Machine]:
         *("systemd-nspawn", "--quiet", "--boot", f"--directory={tree}", "--volatile=overlay"),
         *("--private-network", "--register=no", "--console=pipe", f"--machine={group.name}"),
         *([] if booted else ["--keep-unit"]),  # a manager here gives it a scope; without one, it stays in our group
-        *(f"--bind-ro={outside}:{inside}" for outside, inside in shown.items()),
+        *(f"--bind-ro={outside}:{inside}" for outside, inside in bind_mounts.items()),
     ]
     log = tree.parent / f"{group.name}.log"
     with log.open("w") as out:
@@ -125,23 +125,23 @@ class _CGroup:
     def __init__(self, name: str) -> None:
         self.name = name
         top = Path("/sys/fs/cgroup")
-        self.places = [place / name for place in (top, top / "systemd", top / "unified") if _is_hierarchy(place)]
+        self.paths = [place / name for place in (top, top / "systemd", top / "unified") if _is_hierarchy(place)]
 
     @property
     def enter(self) -> tuple[str, ...]:
         """A command that enters the group and then becomes the command after it."""
-        into = " && ".join(f"mkdir -p {place} && echo 0 > {place}/cgroup.procs" for place in self.places)
+        into = " && ".join(f"mkdir -p {place} && echo 0 > {place}/cgroup.procs" for place in self.paths)
         return ("sh", "-c", f'{into} && exec "$@"', "sh")
 
     def remove(self) -> None:
-        for place in self.places:
+        for place in self.paths:
             for child in sorted(place.glob("**/"), reverse=True) if place.is_dir() else ():
                 with contextlib.suppress(OSError):
                     child.rmdir()
 
 
-def _is_hierarchy(place: Path) -> bool:
-    return (place / "cgroup.procs").exists()
+def _is_hierarchy(path: Path) -> bool:
+    return (path / "cgroup.procs").exists()
 
 
 def _require() -> None:
@@ -152,7 +152,7 @@ def _require() -> None:
             raise Unavailable(f"{program} is not installed")
 
 
-def _tree() -> Path:
+def _root_tree() -> Path:
     """Where the tree is, built first if it is not there yet."""
     codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     sources = _apt_sources(codename)
@@ -200,7 +200,7 @@ def _build(tree: Path, codename: str, sources: list[Path]) -> None:
 
 
 def _wait_for_boot(nspawn: subprocess.Popen[bytes], log: Path) -> Machine:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_TIMEOUT
     children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
     leader: list[str] = []
     while nspawn.poll() is None and time.monotonic() < deadline:
@@ -208,7 +208,7 @@ def _wait_for_boot(nspawn: subprocess.Popen[bytes], log: Path) -> Machine:
             leader = children.read_text().split()
         if leader:
             machine = Machine(int(leader[0]))
-            if machine.ask("systemctl", "is-system-running").out in {"running", "degraded"}:
+            if machine.run("systemctl", "is-system-running").out in {"running", "degraded"}:
                 return machine
         time.sleep(0.05)
     raise Unavailable(f"systemd-nspawn did not boot: {log.read_text().strip().splitlines()[-1:]}")
@@ -218,7 +218,7 @@ def _power_off(nspawn: subprocess.Popen[bytes]) -> None:
     if nspawn.poll() is None:
         nspawn.send_signal(signal.SIGTERM)  # nspawn asks the system inside to power off
         try:
-            nspawn.wait(PATIENCE)
+            nspawn.wait(WAIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             nspawn.kill()
             nspawn.wait()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "www.lab.test"
 ADDRESS = "127.0.0.1"
-RIGHT = "right"
-WRONG = ("expired", "early", "self-signed", "incomplete", "other name")
+VALID = "right"
+DEFECTS = ("expired", "early", "self-signed", "incomplete", "other name")
 """Over; not yet in force; signed by itself; without the authority in between; made out to somebody else."""
 _DAY = dt.timedelta(days=1)
 
@@ -36,7 +36,7 @@ class Certificates:
         over = authority.issue_cert(ADDRESS, NAME, not_before=now - 9 * _DAY, not_after=now - _DAY)
         early = authority.issue_cert(ADDRESS, NAME, not_before=now + _DAY, not_after=now + 9 * _DAY)
         for how, leaf, whole in (
-            (RIGHT, authority.issue_cert(ADDRESS, NAME), True),
+            (VALID, authority.issue_cert(ADDRESS, NAME), True),
             ("expired", over, True),
             ("early", early, True),
             ("incomplete", between, False),
@@ -46,13 +46,13 @@ class Certificates:
             self._write(how, b"".join(each.bytes() for each in chain), leaf.private_key_pem.bytes())
         self._write("self-signed", *_self_signed(now))
 
-    def of(self, how: str) -> tuple[Path, Path]:
+    def files_of(self, defect: str) -> tuple[Path, Path]:
         """Give the files of a certificate and its key."""
-        name = how.replace(" ", "-")
+        name = defect.replace(" ", "-")
         return self._folder / f"{name}.pem", self._folder / f"{name}.key"
 
-    def _write(self, how: str, certificate: bytes, key: bytes) -> None:
-        for file, text in zip(self.of(how), (certificate, key), strict=True):
+    def _write(self, defect: str, certificate: bytes, key: bytes) -> None:
+        for file, text in zip(self.files_of(defect), (certificate, key), strict=True):
             file.write_bytes(text)
             file.chmod(0o644)  # servers give up root before they read it
 

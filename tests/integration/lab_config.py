@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 INTERVAL = 1_000
 """Milliseconds between two sweeps."""
 TIMEOUT, RETRIES, RETRY_WAIT = 250, 2, 100
-LONGEST = (RETRIES + 1) * TIMEOUT + RETRIES * RETRY_WAIT
+MAX_CHECK_DURATION = (RETRIES + 1) * TIMEOUT + RETRIES * RETRY_WAIT
 """Milliseconds that a cycle takes that fails to the last."""
 OPERATORS = "noc@lab.test"
 
@@ -40,7 +40,7 @@ class Server:
 
 
 @dataclass
-class Setting:
+class LabConfig:
     """A whole configuration."""
 
     port: int

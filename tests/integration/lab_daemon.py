@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+WAIT_TIMEOUT = 60.0
 """Seconds for anything that is waited for; far more than it takes, also on a machine that is busy."""
-STOPS_WITHIN = 10.0
+STOP_TIMEOUT = 10.0
 """Seconds that the daemon may take to end in good order."""
 _SAMPLE = re.compile(r"^(?P<series>[a-z_]+(?:\{.*\})?) (?P<value>\S+)$")
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What a command, or a page, said."""
 
     status: int
     text: str
 
 
-def awaited(told: str, look: Callable[[], T], seconds: float = PATIENCE) -> T:
+def wait_for(description: str, condition: Callable[[], T], seconds: float = WAIT_TIMEOUT) -> T:
     """Look until what is seen is true, and give it; fails with ``told`` where it does not come."""
     until = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < until, f"after {seconds} s still not: {told}"
+    while not (seen := condition()):
+        assert time.monotonic() < until, f"after {seconds} s still not: {description}"
         time.sleep(0.02)
     return seen
 
@@ -69,12 +69,12 @@ class Daemon:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.runs:
+        if self.is_running:
             self.resume()
             self.kill()
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
@@ -96,14 +96,14 @@ class Daemon:
                 env=self._environment,
             )
         if wait:
-            awaited("the daemon has greeted", lambda: self._greeted(begin))
+            wait_for("the daemon has greeted", lambda: self._has_started(begin))
 
-    def _greeted(self, begin: int) -> bool:
-        said = self.said()[begin:]
-        assert self.runs, f"the daemon did not start:\n{said}"
+    def _has_started(self, offset: int) -> bool:
+        said = self.output()[offset:]
+        assert self.is_running, f"the daemon did not start:\n{said}"
         return "\nmail " in said
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Give everything that it has printed and logged."""
         return self.log.read_text()
 
@@ -111,14 +111,14 @@ class Daemon:
         """End it as a service manager does; gives the seconds that it took. Fails where it ends otherwise."""
         began = time.monotonic()
         self._signal(signal.SIGTERM)
-        status = self._waited()
-        assert status == 0, f"the daemon ended with {status}:\n{self.said()[-2000:]}"
+        status = self._wait()
+        assert status == 0, f"the daemon ended with {status}:\n{self.output()[-2000:]}"
         return time.monotonic() - began
 
     def kill(self) -> None:
         """End it in the middle of whatever it does."""
         self._signal(signal.SIGKILL)
-        self._waited()
+        self._wait()
 
     def pause(self) -> None:
         """Let it stand still."""
@@ -136,16 +136,16 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def _waited(self) -> int:
+    def _wait(self) -> int:
         assert self._process is not None
         try:
-            return self._process.wait(PATIENCE)
+            return self._process.wait(WAIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise
 
-    def ask(self, *arguments: str) -> Answer:
+    def run_cli(self, *arguments: str) -> Response:
         """Run a command of the command line, whatever it says; gives its exit status and its output."""
         done = subprocess.run(
             [sys.executable, "-m", "monitor", "--config", str(self.config), *arguments],
@@ -154,35 +154,35 @@ class Daemon:
             timeout=60,
             check=False,
         )
-        return Answer(done.returncode, done.stdout if done.returncode == 0 else done.stderr)
+        return Response(done.returncode, done.stdout if done.returncode == 0 else done.stderr)
 
-    def told(self, *arguments: str) -> Any:
+    def run_json(self, *arguments: str) -> Any:
         """Run a command with ``--json`` that has to succeed; gives what it printed, decimals exact."""
-        answer = self.ask(*arguments, "--json")
+        answer = self.run_cli(*arguments, "--json")
         assert answer.status == 0, f"monitor {' '.join(arguments)}: exit {answer.status}\n{answer.text}"
         return json.loads(answer.text, parse_float=Decimal)
 
-    def verified(self) -> None:
+    def verify(self) -> None:
         """See that the journal, and what hangs on it, holds."""
-        answer = self.ask("verify")
+        answer = self.run_cli("verify")
         assert answer.status == 0, answer.text
 
 
-def page(port: int, path: str) -> Answer | None:
+def get_page(port: int, path: str) -> Response | None:
     """Get a page of a daemon in this network namespace; None where nothing answers (yet)."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
-            return Answer(response.status, response.read().decode())
+            return Response(response.status, response.read().decode())
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.read().decode())
+            return Response(error.code, error.read().decode())
     except OSError:
         return None
 
 
 def metrics(port: int) -> dict[str, float]:
     """Give every sample of the metrics page by its series, as it is written there."""
-    answer = page(port, "/metrics")
+    answer = get_page(port, "/metrics")
     return samples(answer.text) if answer is not None else {}
 
 
@@ -199,11 +199,11 @@ def free_port() -> int:
     """
     while True:
         port = random.randrange(20_000, 32_000)
-        if port in _GIVEN:
+        if port in _GIVEN_PORTS:
             continue
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            _GIVEN.add(port)
+            _GIVEN_PORTS.add(port)
             return port
 
 
-_GIVEN: set[int] = set()
+_GIVEN_PORTS: set[int] = set()

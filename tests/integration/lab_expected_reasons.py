@@ -24,7 +24,7 @@ redis       ok  refused  timeout  too_many_connections  tls_expired  tls_early  
 """
 
 
-def matrix() -> dict[str, dict[str, str]]:
+def expected_reasons() -> dict[str, dict[str, str]]:
     """Give the reason by server and state; ``ok`` where all is well."""
     states, *rows = ([cell for cell in re.split(r"\s{2,}", line) if cell] for line in _TABLE.splitlines() if line)
     return {name: dict(zip(states, cells, strict=True)) for name, *cells in rows}

@@ -6,96 +6,96 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.engine.probing.scheduler import phase
-from tests.integration.lab_config import INTERVAL, LONGEST, TIMEOUT
-from tests.integration.lab_listeners import Moment, now
+from monitor.engine.probing.scheduler import slot_offset
+from tests.integration.lab_config import INTERVAL, MAX_CHECK_DURATION, TIMEOUT
+from tests.integration.lab_listeners import TimeRange, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.model import CheckKey, Outage
 
-LATE = 300
+MAX_LATENESS = 300
 """Milliseconds by which a probe may leave after its slot. A healthy schedule is not 50 ms late, but here the daemon
 shares its cores with a mail server, web servers and the test itself."""
-SURELY_SEEN = INTERVAL + LONGEST + LATE
+MIN_DETECTABLE = INTERVAL + MAX_CHECK_DURATION + MAX_LATENESS
 """Milliseconds that a fall has to last so that one cycle at least fails to its last attempt."""
 
 
 @dataclass
-class Fall:
+class PlannedOutage:
     """Checks that are down together, in truth; the moments are known once they were lived through."""
 
     checks: tuple[CheckKey, ...]
     reason: str
-    fell: Moment = field(default=Moment(0, 0))
-    rose: Moment = field(default=Moment(0, 0))
+    went_down: TimeRange = field(default=TimeRange(0, 0))
+    came_up: TimeRange = field(default=TimeRange(0, 0))
 
-    def is_told_by(self, outage: Outage) -> bool:
+    def matches(self, outage: Outage) -> bool:
         """Whether an outage is what must be in the books of this fall: within one interval of the truth.
 
         An outage begins with the first attempt of the first cycle that failed, up to an interval after the fall. It
         ends with the first attempt of the first cycle that succeeded: up to an interval after the rise, or before it
         where that cycle was already under way and succeeded at a later attempt.
         """
-        begins = self.fell.before - TIMEOUT <= outage.start <= self.fell.after + INTERVAL + LATE
-        earliest, latest = self.rose.before - LONGEST, self.rose.after + INTERVAL + LATE
+        begins = self.went_down.before - TIMEOUT <= outage.start <= self.went_down.after + INTERVAL + MAX_LATENESS
+        earliest, latest = self.came_up.before - MAX_CHECK_DURATION, self.came_up.after + INTERVAL + MAX_LATENESS
         ends = outage.end is not None and earliest <= outage.end <= latest
         return begins and ends and outage.reason == self.reason
 
 
-class Plan:
+class FaultSchedule:
     """Deeds in the order of their time, in seconds from the origin: a whole second of the wall clock."""
 
     def __init__(self) -> None:
-        self.falls: list[Fall] = []
+        self.outages: list[PlannedOutage] = []
         self.origin = 0
         """Milliseconds of the wall clock; known once it is lived through."""
-        self._deeds: list[tuple[float, Callable[[], object]]] = []
+        self._actions: list[tuple[float, Callable[[], object]]] = []
 
-    def at(self, seconds: float, deed: Callable[[], object]) -> None:
+    def schedule(self, seconds: float, action: Callable[[], object]) -> None:
         """Do something at a time."""
-        self._deeds.append((seconds, deed))
+        self._actions.append((seconds, action))
 
-    def fall(
+    def add_outage(
         self,
         begin: float,
         end: float,
         checks: tuple[CheckKey, ...],
-        how: tuple[Callable[[], Moment], Callable[[], Moment]],
+        actions: tuple[Callable[[], TimeRange], Callable[[], TimeRange]],
         reason: str = "timeout",
-    ) -> Fall:
-        """Let checks fall at ``begin`` and rise at ``end``, by doing the one and the other of ``how``."""
-        assert 1000 * (end - begin) >= SURELY_SEEN
-        fall = Fall(checks, reason)
-        self.falls.append(fall)
+    ) -> PlannedOutage:
+        """Let checks fall at ``begin`` and rise at ``end``, by doing the one and the other of ``actions``."""
+        assert 1000 * (end - begin) >= MIN_DETECTABLE
+        fall = PlannedOutage(checks, reason)
+        self.outages.append(fall)
 
         def fell() -> None:
-            fall.fell = how[0]()
+            fall.went_down = actions[0]()
 
         def rose() -> None:
-            fall.rose = how[1]()
+            fall.came_up = actions[1]()
 
-        self.at(begin, fell)
-        self.at(end, rose)
+        self.schedule(begin, fell)
+        self.schedule(end, rose)
         return fall
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Do everything at its time."""
-        self.origin = (now() // 1000 + 1) * 1000
-        for seconds, deed in sorted(self._deeds, key=lambda deed: deed[0]):
-            time.sleep(max(0.0, (self.origin + 1000 * seconds - now()) / 1000))
+        self.origin = (now_ms() // 1000 + 1) * 1000
+        for seconds, deed in sorted(self._actions, key=lambda deed: deed[0]):
+            time.sleep(max(0.0, (self.origin + 1000 * seconds - now_ms()) / 1000))
             deed()
 
     def unmatched(self, outages: list[Outage]) -> list[str]:
         """Compare the books with the truth; gives what is not in both, which should be nothing."""
         left = list(outages)
         wrong = []
-        for fall in self.falls:
+        for fall in self.outages:
             for check in fall.checks:
-                told = next((each for each in left if each.check == check and fall.is_told_by(each)), None)
+                told = next((each for each in left if each.check == check and fall.matches(each)), None)
                 if told is None:
-                    wrong.append(f"{check} was down from {fall.fell} to {fall.rose} and no outage says so")
+                    wrong.append(f"{check} was down from {fall.went_down} to {fall.came_up} and no outage says so")
                 else:
                     left.remove(told)
         return wrong + [f"nothing was down as {outage} says" for outage in left]
@@ -103,16 +103,16 @@ class Plan:
 
 def sweep_of(server: str, at: int) -> int:
     """Give the number of the sweep in which a server's probe left at a moment: all that leave in one second are one."""
-    return round((at - phase(server, INTERVAL)) / INTERVAL)
+    return round((at - slot_offset(server, INTERVAL)) / INTERVAL)
 
 
-def in_mid_sweep(prefix: str, count: int) -> list[str]:
+def ids_in_mid_sweep(prefix: str, count: int) -> list[str]:
     """Give ids of servers whose turns come in the middle of a sweep: a fault between two sweeps meets all at once."""
     found: list[str] = []
     number = 0
     while len(found) < count:
         number += 1
-        if 150 <= phase(f"{prefix}-{number}", INTERVAL) <= 700:
+        if 150 <= slot_offset(f"{prefix}-{number}", INTERVAL) <= 700:
             found.append(f"{prefix}-{number}")
     return found
 

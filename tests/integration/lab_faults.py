@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.lab_listeners import Moment, now
-from tests.integration.network_lab import run
+from tests.integration.lab_listeners import TimeRange, now_ms
+from tests.integration.network_lab import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.network_lab import Lab
+    from tests.integration.network_lab import NetworkLab
 
-_WIRE = """
+_NFT_TABLE = """
 table ip wire {
   chain everything { type filter hook prerouting priority -300; policy accept;
   }
@@ -22,47 +22,47 @@ table ip wire {
 """
 
 
-def timed(deed: Callable[[], object]) -> Moment:
+def time_action(action: Callable[[], object]) -> TimeRange:
     """Do something and say when it took effect."""
-    before = now()
-    deed()
-    return Moment(before, now())
+    before = now_ms()
+    action()
+    return TimeRange(before, now_ms())
 
 
-class Faults:
+class NetworkFaults:
     """Takes servers down and brings them up, one by one or all at once."""
 
-    def __init__(self, net: Lab) -> None:
+    def __init__(self, net: NetworkLab) -> None:
         self._net = net
-        run(*net.server_command("nft", "-f", "-"), text=_WIRE)
+        run_program(*net.server_command("nft", "-f", "-"), text=_NFT_TABLE)
 
-    def take_down(self, *addresses: str) -> Moment:
+    def take_down(self, *addresses: str) -> TimeRange:
         """Let these be silent."""
-        return timed(lambda: self._net.take_down(*addresses))
+        return time_action(lambda: self._net.take_down(*addresses))
 
-    def bring_up(self, *addresses: str) -> Moment:
+    def bring_up(self, *addresses: str) -> TimeRange:
         """Let these answer again."""
-        return timed(lambda: self._net.bring_up(*addresses))
+        return time_action(lambda: self._net.bring_up(*addresses))
 
-    def cut_all(self) -> Moment:
+    def drop_all(self) -> TimeRange:
         """Let everything be silent: the monitor cannot see out."""
         return self._nft("add rule ip wire everything drop")
 
-    def mend_all(self) -> Moment:
+    def restore_all(self) -> TimeRange:
         """Let the monitor see out again."""
         return self._nft("flush chain ip wire everything")
 
-    def drop_every_third(self, address: str) -> Moment:
+    def drop_every_third(self, address: str) -> TimeRange:
         """Drop every third packet that is for an address."""
         return self._nft(f"add rule ip wire some ip daddr {address} numgen inc mod 3 0 drop")
 
-    def unplug(self) -> Moment:
+    def link_down(self) -> TimeRange:
         """Take the monitor's own line down."""
-        return timed(self._net.link_down)
+        return time_action(self._net.link_down)
 
-    def plug(self) -> Moment:
+    def link_up(self) -> TimeRange:
         """Take the monitor's own line up again."""
-        return timed(self._net.link_up)
+        return time_action(self._net.link_up)
 
-    def _nft(self, command: str) -> Moment:
-        return timed(lambda: run(*self._net.server_command("nft", command)))
+    def _nft(self, command: str) -> TimeRange:
+        return time_action(lambda: run_program(*self._net.server_command("nft", command)))

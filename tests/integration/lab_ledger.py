@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import database, outages, outbox, results
+from monitor.store import database, history, outbox, results
 from monitor.store.history import last_runs
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.store.outbox import Mail
 
 
-class Told(NamedTuple):
+class MailedNews(NamedTuple):
     """One piece of news in a mail about outages."""
 
     customer: str | None
@@ -30,15 +30,15 @@ class Told(NamedTuple):
     """The Message-ID of the mail that tells it."""
 
 
-class Books:
+class LedgerReader:
     """The data folder of a daemon."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._file = data_dir / database.FILE
+        self._file = data_dir / database.DATABASE_FILE
 
     @contextmanager
-    def _reading(self) -> Iterator[Database]:
-        db = database.open_reading(self._file)
+    def _open(self) -> Iterator[Database]:
+        db = database.open_read_only(self._file)
         try:
             with database.snapshot(db):
                 yield db
@@ -47,39 +47,39 @@ class Books:
 
     def outages(self) -> list[Outage]:
         """Give all outages, by their beginning."""
-        with self._reading() as db:
-            return list(outages.listing(db))
+        with self._open() as db:
+            return list(history.list_outages(db))
 
     def results(self, key: CheckKey | None = None) -> list[Result]:
         """Give all results in time order, of one check or of all."""
-        with self._reading() as db:
+        with self._open() as db:
             return list(results.read_all(db) if key is None else results.read(db, key, 0, 1 << 62))
 
-    def last(self) -> Mapping[CheckKey, Outcome]:
+    def last_outcomes(self) -> Mapping[CheckKey, Outcome]:
         """Give the outcome of the last result of each check."""
-        with self._reading() as db:
+        with self._open() as db:
             runs = last_runs(db)
-            return {key: runs[number].outcome for key, number in results.numbers(db).items() if number in runs}
+            return {key: runs[number].outcome for key, number in results.check_ids(db).items() if number in runs}
 
-    def newest(self) -> int:
+    def newest_result_at(self) -> int:
         """Give the time of the newest result; 0 where there is none."""
-        with self._reading() as db:
-            return results.newest(db) or 0
+        with self._open() as db:
+            return results.newest_result_at(db) or 0
 
     def mails(self) -> list[Mail]:
         """Give all mails, oldest first."""
-        with self._reading() as db:
-            return outbox.listing(db)
+        with self._open() as db:
+            return outbox.list_mails(db)
 
-    def pending(self) -> int:
+    def pending_mails(self) -> int:
         """Count the mails that have not left."""
-        with self._reading() as db:
-            return outbox.pending(db)[0]
+        with self._open() as db:
+            return outbox.pending_summary(db)[0]
 
-    def told(self) -> list[Told]:
+    def mailed_news(self) -> list[MailedNews]:
         """Give all news about outages, in the order of the mails that tell it."""
         return [
-            Told(
+            MailedNews(
                 mail.customer, news["notice"], CheckKey(news["server"], news["check"]), news["outage"], mail.message_id
             )
             for mail in self.mails()
@@ -87,7 +87,7 @@ class Books:
             for news in mail.body["news"]
         ]
 
-    def everything_is(self, outcome: Outcome, count: int) -> bool:
+    def all_checks_are(self, outcome: Outcome, count: int) -> bool:
         """Whether so many checks have results, and all their last ones are ``outcome``."""
-        last = self.last()
+        last = self.last_outcomes()
         return len(last) == count and set(last.values()) == {outcome}

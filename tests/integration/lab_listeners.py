@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PORT = 17171
 
 
-class Moment(NamedTuple):
+class TimeRange(NamedTuple):
     """When something was done: it took effect in between. Milliseconds of the wall clock."""
 
     before: int
@@ -49,12 +49,12 @@ def _network() -> str:
             return network
 
 
-def now() -> int:
+def now_ms() -> int:
     """Give the wall clock's milliseconds."""
     return time.time_ns() // 1_000_000
 
 
-class Doors:
+class Listeners:
     """One listener for each address of this run; a closed one refuses. Takes connections in a thread of its own."""
 
     def __init__(self, addresses: tuple[str, ...], port: int = PORT) -> None:
@@ -62,8 +62,8 @@ class Doors:
         self._selector = selectors.DefaultSelector()
         self._open: dict[str, socket.socket] = {}
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._take, name="doors")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._accept_connections, name="doors")
         for address in addresses:
             self.open(address)
 
@@ -74,15 +74,15 @@ class Doors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
         for address in list(self._open):
             self.close(address)
         self._selector.close()
 
-    def open(self, address: str) -> Moment:
+    def open(self, address: str) -> TimeRange:
         """Take connections from now on."""
-        before = now()
+        before = now_ms()
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setblocking(False)  # noqa: FBT003 - the library's own signature
@@ -91,19 +91,19 @@ class Doors:
         with self._lock:
             self._open[address] = listener
             self._selector.register(listener, selectors.EVENT_READ)
-        return Moment(before, now())
+        return TimeRange(before, now_ms())
 
-    def close(self, address: str) -> Moment:
+    def close(self, address: str) -> TimeRange:
         """Refuse connections from now on."""
-        before = now()
+        before = now_ms()
         with self._lock:
             listener = self._open.pop(address)
             self._selector.unregister(listener)
             listener.close()
-        return Moment(before, now())
+        return TimeRange(before, now_ms())
 
-    def _take(self) -> None:
-        while not self._over.is_set():
+    def _accept_connections(self) -> None:
+        while not self._stopped.is_set():
             for key, _ in self._selector.select(0.05):
                 assert isinstance(key.fileobj, socket.socket)
                 with contextlib.suppress(OSError):  # closed in between

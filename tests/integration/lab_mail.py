@@ -18,7 +18,7 @@ _TITLE = re.compile(r"\s*([\w-]+)")
 _ENTRY = re.compile(r"\s*(\w+): ([\w-]+)")
 
 
-class News(NamedTuple):
+class MailNews(NamedTuple):
     """One line of it."""
 
     server: str
@@ -35,26 +35,26 @@ def text_of(mail: EmailMessage) -> str:
     return text
 
 
-def news_of(mail: EmailMessage) -> frozenset[News]:
+def news_of(mail: EmailMessage) -> frozenset[MailNews]:
     """Read its news, each under the name of its server; empty where it is not about outages."""
     language: Language = "tr" if mail["Content-Language"] == "tr" else "en"
     words = WORDS[language].outage
     notices = {words.down: "down", words.up: "up", words.flapping: "flapping", words.settled: "settled"}
-    found: set[News] = set()
+    found: set[MailNews] = set()
     server = ""
     for line in text_of(mail).splitlines():
         if title := _TITLE.fullmatch(line):
             server = title[1]
         elif (entry := _ENTRY.fullmatch(line)) and entry[1] in notices:
-            found.add(News(server, entry[2], notices[entry[1]]))
+            found.add(MailNews(server, entry[2], notices[entry[1]]))
     return frozenset(found)
 
 
-def counted(mails: Iterable[EmailMessage]) -> Counter[frozenset[News]]:
+def count_by_news(mails: Iterable[EmailMessage]) -> Counter[frozenset[MailNews]]:
     """Count mails by what they tell."""
     return Counter(news_of(mail) for mail in mails)
 
 
-def answers(mail: EmailMessage) -> list[str]:
+def references_of(mail: EmailMessage) -> list[str]:
     """Give the Message-IDs of the mails that it continues."""
     return str(mail["References"] or "").split()

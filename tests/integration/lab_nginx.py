@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from tests.integration.lab_daemon import awaited
-from tests.integration.lab_listeners import Moment, now
-from tests.integration.network_lab import run
+from tests.integration.lab_daemon import wait_for
+from tests.integration.lab_listeners import TimeRange, now_ms
+from tests.integration.network_lab import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     import trustme
 
-    from tests.integration.network_lab import Lab
+    from tests.integration.network_lab import NetworkLab
 
 
 class Nginx:
     """One nginx where the servers are; its certificate is made out to its address by ``authority``."""
 
-    def __init__(self, net: Lab, address: str, folder: Path, authority: trustme.CA) -> None:
+    def __init__(self, net: NetworkLab, address: str, folder: Path, authority: trustme.CA) -> None:
         self.address = address
         self._folder = folder
         self._pid = folder / "nginx.pid"
@@ -41,31 +41,31 @@ class Nginx:
         if self._pid.exists():
             self.stop()
 
-    def start(self) -> Moment:
+    def start(self) -> TimeRange:
         """Start it; when this returns, it answers."""
-        before = now()
-        run(*self._command)
-        awaited("nginx has started", self._pid.exists)
-        return Moment(before, now())
+        before = now_ms()
+        run_program(*self._command)
+        wait_for("nginx has started", self._pid.exists)
+        return TimeRange(before, now_ms())
 
-    def stop(self) -> Moment:
+    def stop(self) -> TimeRange:
         """Stop it; when this returns, its ports refuse."""
-        before = now()
-        run(*self._command, "-s", "stop")
-        awaited("nginx has stopped", lambda: not self._pid.exists())
-        return Moment(before, now())
+        before = now_ms()
+        run_program(*self._command, "-s", "stop")
+        wait_for("nginx has stopped", lambda: not self._pid.exists())
+        return TimeRange(before, now_ms())
 
-    def break_down(self) -> Moment:
+    def answer_500(self) -> TimeRange:
         """Answer 500 from now on."""
-        before = now()
+        before = now_ms()
         (self._folder / "broken").touch()
-        return Moment(before, now())
+        return TimeRange(before, now_ms())
 
-    def recover(self) -> Moment:
+    def answer_200(self) -> TimeRange:
         """Answer 200 again."""
-        before = now()
+        before = now_ms()
         (self._folder / "broken").unlink()
-        return Moment(before, now())
+        return TimeRange(before, now_ms())
 
 
 _CONFIG = """

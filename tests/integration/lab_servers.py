@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.integration.lab_certificates import RIGHT, Certificates
+from tests.integration.lab_certificates import VALID, Certificates
 from tests.integration.lab_daemon import free_port
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Check = tuple[str, str, Mapping[str, Any]]
     """Type, role, keys: ``CA`` and ``PASSWORD`` stand for the files."""
 
-PATIENCE = 60.0
+WAIT_TIMEOUT = 60.0
 """Seconds for anything that a server is waited for; far more than it ever takes."""
 USER, PASSWORD = "sla", "gizli 42"
 TLS = {"ca_file": "CA"}
@@ -31,25 +31,25 @@ EXTRACTED = Path(os.environ.get("LAB_EXTRACTED", "/opt/sla-monitor-tests"))
 """Where packages lie that cannot be installed beside others: Debian allows one mail server and one FTP server."""
 
 
-def program(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     """Find a server's program: root's are not on every user's path."""
     folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
     folders += [str(EXTRACTED / "usr" / "sbin")]
     return shutil.which(name, path=os.pathsep.join(folders))
 
 
-def path(name: str) -> str:
+def program_path(name: str) -> str:
     """Give where a server's program is; its name alone where it is not found."""
-    return program(name) or name
+    return find_program(name) or name
 
 
-def output(name: str, *words: str) -> str:
+def run_output(name: str, *arguments: str) -> str:
     """Run a program, and give what it prints."""
-    done = subprocess.run([path(name), *words], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program_path(name), *arguments], check=True, capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
-class Grounds:
+class ServerFiles:
     """A folder with certificates, a page, a password."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,54 +57,54 @@ class Grounds:
         folder.chmod(0o755)
         self._certificates = Certificates(folder)
         self.ca = self._certificates.ca
-        self.present(RIGHT)
+        self.use_certificate(VALID)
         self.password = folder / "password"
         self.password.write_text(PASSWORD)
         (folder / "www").mkdir()
         (folder / "www" / "index.html").write_text("hello-lab\n")
 
-    def present(self, how: str) -> None:
+    def use_certificate(self, defect: str) -> None:
         """Let the server present another certificate from its next start on."""
-        self.certificate, self.key = self._certificates.of(how)
+        self.certificate, self.key = self._certificates.files_of(defect)
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A server that was started; its whole session is its own."""
 
-    kind: Kind
-    grounds: Grounds
+    kind: ServerKind
+    files: ServerFiles
     ports: Mapping[str, int]
     process: subprocess.Popen[bytes] | None = None
-    presents: str = RIGHT
+    certificate: str = VALID
     """Which of ``labcertificates``."""
 
-    def present(self, how: str) -> None:
+    def use_certificate(self, defect: str) -> None:
         """See to it that this certificate is presented: a server reads it when it starts."""
-        if how != self.presents:
+        if defect != self.certificate:
             self.stop()
-            self.grounds.present(how)
-            self.presents = how
+            self.files.use_certificate(defect)
+            self.certificate = defect
             self.start()
 
     def start(self) -> None:
-        command = self.kind.command(self.grounds, self.ports)
-        with (self.grounds.folder / f"{self.kind.name}.log").open("wb") as log:
+        command = self.kind.command(self.files, self.ports)
+        with (self.files.folder / f"{self.kind.name}.log").open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + WAIT_TIMEOUT
         for port in self.ports.values():
             while not _listens(port):
                 assert self.process.poll() is None, f"{self.kind.name} ended:\n{self.log()}"
                 assert time.monotonic() < until, f"{self.kind.name} does not listen on {port}:\n{self.log()}"
                 time.sleep(0.02)
-        while self.kind.ready not in self.log():
+        while self.kind.ready_message not in self.log():
             assert time.monotonic() < until, f"{self.kind.name} does not get ready:\n{self.log()}"
             time.sleep(0.02)
 
     def log(self) -> str:
-        return (self.grounds.folder / f"{self.kind.name}.log").read_text(errors="replace")[-3000:]
+        return (self.files.folder / f"{self.kind.name}.log").read_text(errors="replace")[-3000:]
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -122,16 +122,16 @@ class Running:
         process, self.process = self.process, None
         if process is None:
             return
-        process.send_signal(self.kind.end)
+        process.send_signal(self.kind.stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE / 4)
-        until = time.monotonic() + PATIENCE
+            process.wait(WAIT_TIMEOUT / 4)
+        until = time.monotonic() + WAIT_TIMEOUT
         while left := _session(process.pid):  # what is being killed may take connections until it is gone
             assert time.monotonic() < until, f"{self.kind.name} does not end:\n{self.log()}"
             for pid in left:
                 _kill(pid, signal.SIGKILL)
             time.sleep(0.01)
-        process.wait(PATIENCE)
+        process.wait(WAIT_TIMEOUT)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -139,48 +139,48 @@ class Running:
             _kill(pid, number)
 
 
-class Refusal(NamedTuple):
+class RefusalSetup(NamedTuple):
     """How a server is brought to refuse in its own way."""
 
-    callers: int = 0
+    connections: int = 0
     """How many are there already when others are refused: more than it takes, for who came before may count still."""
-    says: bytes = b""
+    sends: bytes = b""
     """What each of them says."""
     check: Check | None = None
     """Who is refused; the server's first check unless given."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class ServerKind:
     """A server: how it is configured and run, and the checks that it must pass."""
 
     name: str
     program: str
     roles: tuple[str, ...]
     """What it listens for; each gets a port of its own."""
-    command: Callable[[Grounds, Mapping[str, int]], list[str]]
+    command: Callable[[ServerFiles, Mapping[str, int]], list[str]]
     checks: tuple[Check, ...]
-    refuses: Refusal
+    refusal: RefusalSetup
     root: bool = False
-    ready: str = ""
+    ready_message: str = ""
     """What it logs when it is ready, where it listens before."""
-    needs: Path | None = None
+    required_file: Path | None = None
     """A file that must be there besides the program."""
-    end: signal.Signals = signal.SIGTERM
+    stop_signal: signal.Signals = signal.SIGTERM
     """What it ends at."""
 
-    def why_not(self) -> str:
-        if program(self.program) is None:
+    def skip_reason(self) -> str:
+        if find_program(self.program) is None:
             return f"{self.program} is not installed"
-        if self.needs is not None and not self.needs.exists():
-            return f"{self.needs} is not installed"
+        if self.required_file is not None and not self.required_file.exists():
+            return f"{self.required_file} is not installed"
         return "needs root" if self.root and os.geteuid() != 0 else ""
 
 
 @contextlib.contextmanager
-def running(kind: Kind, folder: Path) -> Iterator[Running]:
+def running(kind: ServerKind, folder: Path) -> Iterator[RunningServer]:
     """Start a server, and leave nothing of it behind."""
-    server = Running(kind, Grounds(folder), {role: free_port() for role in kind.roles})
+    server = RunningServer(kind, ServerFiles(folder), {role: free_port() for role in kind.roles})
     try:
         server.start()
         yield server
@@ -210,10 +210,10 @@ def _kill(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def write(grounds: Grounds, name: str, text: str) -> str:
+def write_config(files: ServerFiles, name: str, text: str) -> str:
     """Write a configuration file; ``{D}`` stands for the folder, ``{CERT}`` and ``{KEY}`` for the certificate."""
-    file = grounds.folder / name
-    values = {"D": grounds.folder, "CERT": grounds.certificate, "KEY": grounds.key}
+    file = files.folder / name
+    values = {"D": files.folder, "CERT": files.certificate, "KEY": files.key}
     for key, value in values.items():
         text = text.replace("{" + key + "}", str(value))
     file.write_text(text)

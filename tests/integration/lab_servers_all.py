@@ -8,4 +8,4 @@ from tests.integration.lab_servers_file import FILES
 from tests.integration.lab_servers_mail import MAIL
 from tests.integration.lab_servers_web import WEB
 
-KINDS = (*WEB, *MAIL, *FILES, *NAMES, *DATA)
+SERVER_KINDS = (*WEB, *MAIL, *FILES, *NAMES, *DATA)

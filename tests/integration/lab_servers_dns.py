@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.lab_servers import Kind, Refusal, path, write
+from tests.integration.lab_servers import RefusalSetup, ServerKind, program_path, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.lab_servers import Grounds
+    from tests.integration.lab_servers import ServerFiles
 
 _ZONE = """$TTL 30
 @ IN SOA ns root 1 60 60 60 60
@@ -20,10 +20,10 @@ www IN A 127.0.0.1
 """ + "".join(f'many IN TXT "{number:03d}{"x" * 200}"\n' for number in range(40))
 
 
-def _named(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
-    write(grounds, "lab.zone", _ZONE)
-    file = write(
-        grounds,
+def _named(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
+    write_config(files, "lab.zone", _ZONE)
+    file = write_config(
+        files,
         "named.conf",
         f"""options {{ directory "{{D}}"; pid-file "{{D}}/named.pid"; session-keyfile "{{D}}/named.session";
  listen-on port {ports["dns"]} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; dnssec-validation no;
@@ -32,12 +32,12 @@ controls {{ }};
 zone "lab.test" {{ type primary; file "{{D}}/lab.zone"; }};
 """,
     )
-    return [path("named"), "-f", "-c", file, "-n", "1"]
+    return [program_path("named"), "-f", "-c", file, "-n", "1"]
 
 
-def _unbound(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
-    file = write(
-        grounds,
+def _unbound(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
+    file = write_config(
+        files,
         "unbound.conf",
         f"""server:
   interface: 127.0.0.1
@@ -56,11 +56,11 @@ remote-control:
   control-enable: no
 """,
     )
-    return [path("unbound"), "-d", "-c", file]
+    return [program_path("unbound"), "-d", "-c", file]
 
 
 _WWW = ("dns", "dns", {"query": "www.lab.test", "record": "A", "answers": ("127.0.0.1",)})
-_REFUSES = Refusal(check=("dns", "dns", {"query": "www.closed.test", "record": "A"}))
+_REFUSAL = RefusalSetup(check=("dns", "dns", {"query": "www.closed.test", "record": "A"}))
 _ALL_KINDS = (
     _WWW,
     ("dns", "dns", {"query": "lab.test", "record": "MX", "answers": ("10 mx.lab.test.",)}),
@@ -69,6 +69,6 @@ _ALL_KINDS = (
 )
 
 NAMES = (
-    Kind("bind9", "named", ("dns",), _named, _ALL_KINDS, _REFUSES),
-    Kind("unbound", "unbound", ("dns",), _unbound, (_WWW,), _REFUSES),
+    ServerKind("bind9", "named", ("dns",), _named, _ALL_KINDS, _REFUSAL),
+    ServerKind("unbound", "unbound", ("dns",), _unbound, (_WWW,), _REFUSAL),
 )

@@ -9,21 +9,21 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.integration.lab_servers import EXTRACTED, TLS, Kind, Refusal, path, write
+from tests.integration.lab_servers import EXTRACTED, TLS, RefusalSetup, ServerKind, program_path, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.lab_servers import Check, Grounds
+    from tests.integration.lab_servers import Check, ServerFiles
 
 
 _MODULES = next(filter(Path.exists, (EXTRACTED / "usr/lib/proftpd", Path("/usr/lib/proftpd"))), EXTRACTED)
 
 
-def _vsftpd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
-    (grounds.folder / "empty").mkdir(exist_ok=True)
-    file = write(
-        grounds,
+def _vsftpd(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
+    (files.folder / "empty").mkdir(exist_ok=True)
+    file = write_config(
+        files,
         "vsftpd.conf",
         f"""listen=YES
 background=NO
@@ -40,12 +40,12 @@ rsa_cert_file={{CERT}}
 rsa_private_key_file={{KEY}}
 """,
     )
-    return [path("vsftpd"), file]
+    return [program_path("vsftpd"), file]
 
 
-def _proftpd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
-    file = write(
-        grounds,
+def _proftpd(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
+    file = write_config(
+        files,
         "proftpd.conf",
         f"""ModulePath {_MODULES}
 LoadModule mod_tls.c
@@ -68,23 +68,31 @@ TLSECCertificateFile {{CERT}}
 TLSECCertificateKeyFile {{KEY}}
 """,
     )
-    return [path("proftpd"), "-n", "-c", file]
+    return [program_path("proftpd"), "-n", "-c", file]
 
 
-def _sshd(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+def _sshd(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
     for kind in ("ed25519", "ecdsa", "rsa"):
-        key = grounds.folder / f"host_{kind}"
+        key = files.folder / f"host_{kind}"
         if not key.exists():
             subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(key)], check=True, timeout=60)
     os.makedirs("/run/sshd", exist_ok=True)  # noqa: PTH103 - where sshd wants it
-    keys = [word for kind in ("ed25519", "ecdsa", "rsa") for word in ("-h", str(grounds.folder / f"host_{kind}"))]
+    keys = [word for kind in ("ed25519", "ecdsa", "rsa") for word in ("-h", str(files.folder / f"host_{kind}"))]
     options = [
         f"ListenAddress=127.0.0.1:{ports['ssh']}",
         "UsePAM=no",
         "MaxStartups=10:100:10",
-        f"PidFile={grounds.folder}/sshd.pid",
+        f"PidFile={files.folder}/sshd.pid",
     ]
-    return [path("sshd"), "-D", "-e", "-f", "/dev/null", *keys, *(word for each in options for word in ("-o", each))]
+    return [
+        program_path("sshd"),
+        "-D",
+        "-e",
+        "-f",
+        "/dev/null",
+        *keys,
+        *(word for each in options for word in ("-o", each)),
+    ]
 
 
 def fingerprint(folder: Path, kind: str) -> str:
@@ -96,16 +104,16 @@ def fingerprint(folder: Path, kind: str) -> str:
 _FTP: tuple[Check, ...] = (("ftp", "ftp", {}), ("ftp", "ftp", {"starttls": True, **TLS}))
 
 FILES = (
-    Kind("vsftpd", "vsftpd", ("ftp",), _vsftpd, _FTP, Refusal(15), root=True),
-    Kind(
+    ServerKind("vsftpd", "vsftpd", ("ftp",), _vsftpd, _FTP, RefusalSetup(15), root=True),
+    ServerKind(
         "proftpd",
         "proftpd",
         ("ftp",),
         _proftpd,
         _FTP,
-        Refusal(20),
+        RefusalSetup(20),
         root=True,
-        needs=_MODULES / "mod_tls.so",
+        required_file=_MODULES / "mod_tls.so",
     ),
-    Kind("openssh", "sshd", ("ssh",), _sshd, (("ssh", "ssh", {}),), Refusal(15), root=True),
+    ServerKind("openssh", "sshd", ("ssh",), _sshd, (("ssh", "ssh", {}),), RefusalSetup(15), root=True),
 )

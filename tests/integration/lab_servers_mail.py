@@ -7,21 +7,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.integration.lab_certificates import NAME
-from tests.integration.lab_servers import LOGIN, PASSWORD, TLS, USER, Kind, Refusal, output, path, write
+from tests.integration.lab_servers import (
+    LOGIN,
+    PASSWORD,
+    TLS,
+    USER,
+    RefusalSetup,
+    ServerKind,
+    program_path,
+    run_output,
+    write_config,
+)
 from tests.integration.postfix import services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.integration.lab_servers import Check, Grounds
+    from tests.integration.lab_servers import Check, ServerFiles
 
 
-def _postfix(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+def _postfix(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
     for name in ("etc", "spool", "data"):
-        (grounds.folder / name).mkdir(exist_ok=True)
-    shutil.chown(grounds.folder / "data", "postfix")
-    write(
-        grounds,
+        (files.folder / name).mkdir(exist_ok=True)
+    shutil.chown(files.folder / "data", "postfix")
+    write_config(
+        files,
         "etc/main.cf",
         """compatibility_level = 3.6
 queue_directory = {D}/spool
@@ -47,15 +57,15 @@ smtpd_client_event_limit_exceptions =
     listening.append(f"127.0.0.1:{ports['smtps']} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes")
     closed = "-o smtpd_delay_reject=no -o smtpd_client_restrictions=reject"
     listening.append(f"127.0.0.1:{ports['closed']} inet n - n - - smtpd {closed}")
-    folder = Path(write(grounds, "etc/master.cf", "\n".join([*listening, ""]))).parent
+    folder = Path(write_config(files, "etc/master.cf", "\n".join([*listening, ""]))).parent
     # the usual way to start it leaves the session that the test started, and could not be frozen with it
-    master = output("postconf", "-h", "daemon_directory").strip() + "/master"
-    return ["sh", "-c", f"{path('postfix')} -c {folder} check && exec {master} -c {folder} -d"]
+    master = run_output("postconf", "-h", "daemon_directory").strip() + "/master"
+    return ["sh", "-c", f"{program_path('postfix')} -c {folder} check && exec {master} -c {folder} -d"]
 
 
-def _exim(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
-    file = write(
-        grounds,
+def _exim(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
+    file = write_config(
+        files,
         "exim.conf",
         f"""spool_directory = {{D}}/exim
 log_file_path = {{D}}/exim/%slog
@@ -78,26 +88,26 @@ deny:
   deny
 """,
     )
-    (grounds.folder / "exim").mkdir(exist_ok=True)
-    shutil.chown(grounds.folder / "exim", "mail", "mail")
+    (files.folder / "exim").mkdir(exist_ok=True)
+    shutil.chown(files.folder / "exim", "mail", "mail")
     # Debian's exim insists on its user, whom only the package makes: it sees a list of users of its own
-    users = grounds.folder / "passwd"
+    users = files.folder / "passwd"
     users.write_text(Path("/etc/passwd").read_text() + "Debian-exim:x:8:8::/nonexistent:/bin/false\n")
-    groups = grounds.folder / "group"
+    groups = files.folder / "group"
     groups.write_text(Path("/etc/group").read_text() + "Debian-exim:x:8:\n")
     binds = f"mount --bind {users} /etc/passwd && mount --bind {groups} /etc/group"
-    inside = f"{binds} && exec {path('exim4')} -bdf -C {file}"
+    inside = f"{binds} && exec {program_path('exim4')} -bdf -C {file}"
     return ["unshare", "--mount", "sh", "-c", inside]
 
 
-def _dovecot(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+def _dovecot(files: ServerFiles, ports: Mapping[str, int]) -> list[str]:
     listeners = "".join(
         f"service {service}-login {{\n inet_listener {plain} {{\n port = {ports[plain]}\n }}\n"
         f" inet_listener {tls} {{\n port = {ports[tls]}\n ssl = yes\n }}\n}}\n"
         for service, plain, tls in (("imap", "imap", "imaps"), ("pop3", "pop3", "pop3s"))
     )
-    file = write(
-        grounds,
+    file = write_config(
+        files,
         "dovecot.conf",
         f"""base_dir = {{D}}/run-dovecot
 log_path = {{D}}/dovecot.err
@@ -125,10 +135,10 @@ userdb {{
 }}
 {listeners}""",
     )
-    grounds.password.write_text(PASSWORD.replace(" ", "_"))
-    (grounds.folder / "mail").mkdir(exist_ok=True)
-    shutil.chown(grounds.folder / "mail", "mail", "mail")
-    return [path("dovecot"), "-F", "-c", file]
+    files.password.write_text(PASSWORD.replace(" ", "_"))
+    (files.folder / "mail").mkdir(exist_ok=True)
+    shutil.chown(files.folder / "mail", "mail", "mail")
+    return [program_path("dovecot"), "-F", "-c", file]
 
 
 _SMTP: tuple[Check, ...] = (
@@ -148,10 +158,12 @@ _POP3: tuple[Check, ...] = (
     ("pop3", "pop3", {"starttls": True, **_SECURED}),
     ("pop3s", "pop3s", _SECURED),
 )
-_TOO_OFTEN = Refusal(10, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
+_LIMIT_REFUSAL = RefusalSetup(10, f"a LOGIN {USER} {PASSWORD.replace(' ', '_')}\r\n".encode(), _IMAP[1])
 
 MAIL = (
-    Kind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, Refusal(20), root=True),
-    Kind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, Refusal(20), root=True),
-    Kind("dovecot", "dovecot", ("imap", "imaps", "pop3", "pop3s"), _dovecot, (*_IMAP, *_POP3), _TOO_OFTEN, root=True),
+    ServerKind("postfix", "postfix", ("smtp", "smtps", "closed"), _postfix, _SMTP, RefusalSetup(20), root=True),
+    ServerKind("exim4", "exim4", ("smtp", "smtps"), _exim, _SMTP, RefusalSetup(20), root=True),
+    ServerKind(
+        "dovecot", "dovecot", ("imap", "imaps", "pop3", "pop3s"), _dovecot, (*_IMAP, *_POP3), _LIMIT_REFUSAL, root=True
+    ),
 )

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if __name__ != "__main__":
-    from tests.integration.network_lab import MONITOR_V4, PATIENCE, Lab, run
+    from tests.integration.network_lab import MONITOR_V4, WAIT_TIMEOUT, NetworkLab, run_program
 
     if TYPE_CHECKING:
         from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 @dataclass(frozen=True)
-class Road:
+class LinkConditions:
     """What the way to one server is like."""
 
     delay: float = 0.0
@@ -49,63 +49,65 @@ class Road:
     """Seconds that are added to the delay at most, each packet by its own."""
     loss: float = 0.0
     """Of pings, not of packets."""
-    doubles: float = 0.0
+    duplicates: float = 0.0
     """Of requests: each is answered twice."""
 
 
 @dataclass
-class Seen:
+class LinkCounts:
     """What happened on the way to one server."""
 
     requests: int = 0
     lost: int = 0
-    doubled: int = 0
-    trips: list[float] = field(default_factory=list)
+    duplicated: int = 0
+    round_trips: list[float] = field(default_factory=list)
     """Seconds from a request's leaving the monitor's side to its answer's coming back there, of those answered."""
 
 
-class Weather:
-    """A running road; after its end ``seen`` tells what happened."""
+class EmulatedNetwork:
+    """A running road; after its end ``counts`` tells what happened."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.seen: dict[str, Seen] = {}
+        self.counts: dict[str, LinkCounts] = {}
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Take the road away."""
         if self._process.poll() is None:
-            said, _ = self._process.communicate("", PATIENCE)
-            self.seen = {host: Seen(**counts) for host, counts in json.loads(said).items()}
+            said, _ = self._process.communicate("", WAIT_TIMEOUT)
+            self.counts = {host: LinkCounts(**counts) for host, counts in json.loads(said).items()}
 
 
 @contextlib.contextmanager
-def weather(net: Lab, roads: Mapping[str, Road]) -> Iterator[Weather]:
+def emulated_network(net: NetworkLab, links: Mapping[str, LinkConditions]) -> Iterator[EmulatedNetwork]:
     """Join the two namespaces of a lab by such a road, for these servers."""
-    rules = json.dumps({host: asdict(road) for host, road in roads.items()})
+    rules = json.dumps({host: asdict(road) for host, road in links.items()})
     process = subprocess.Popen(
         [sys.executable, __file__, net.monitor, net.servers],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    built = Weather(process)
+    built = EmulatedNetwork(process)
     try:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(f"{rules}\n")
         process.stdin.flush()
         assert process.stdout.readline() == "ready\n"
-        run("ip", "-n", net.monitor, "link", "set", "road", "up")
-        run("ip", "-n", net.monitor, "route", "add", NETWORK, "dev", "road", "src", MONITOR_V4)
-        addresses = "".join(f"address add {host}/32 dev lo\n" for host in roads)
-        run("ip", "-n", net.servers, "-batch", "-", text=f"link set road up\n{addresses}")
+        run_program("ip", "-n", net.monitor, "link", "set", "road", "up")
+        run_program("ip", "-n", net.monitor, "route", "add", NETWORK, "dev", "road", "src", MONITOR_V4)
+        addresses = "".join(f"address add {host}/32 dev lo\n" for host in links)
+        run_program("ip", "-n", net.servers, "-batch", "-", text=f"link set road up\n{addresses}")
         # what comes by the road is answered by the road, though the monitor is a neighbour too
-        run("ip", "-n", net.servers, "rule", "add", "from", NETWORK, "lookup", "100")
-        run("ip", "-n", net.servers, "route", "add", "default", "dev", "road", "table", "100")
-        run(*net.server_command("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.road.rp_filter=0"))
+        run_program("ip", "-n", net.servers, "rule", "add", "from", NETWORK, "lookup", "100")
+        run_program("ip", "-n", net.servers, "route", "add", "default", "dev", "road", "table", "100")
+        run_program(
+            *net.server_command("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.road.rp_filter=0")
+        )
         yield built
     finally:
-        built.end()
+        built.stop()
         process.kill()
         process.communicate()
 
@@ -119,37 +121,37 @@ def _tun(namespace: str) -> int:
     return tun
 
 
-class _Carrier:
+class _Forwarder:
     """Carries packets both ways."""
 
-    def __init__(self, monitor: int, servers: int, roads: dict[str, Road]) -> None:
+    def __init__(self, monitor: int, servers: int, links: dict[str, LinkConditions]) -> None:
         self._ends = {monitor: servers, servers: monitor}
         self._monitor = monitor
-        self._roads = roads
-        self._coin = random.Random(4)
-        self._held: list[tuple[float, int, int, bytes]] = []
+        self._links = links
+        self._random = random.Random(4)
+        self._delayed: list[tuple[float, int, int, bytes]] = []
         self._number = 0
-        self._under_way: dict[tuple[str, bytes], float] = {}
+        self._in_flight: dict[tuple[str, bytes], float] = {}
         """When each request came, by its server, id and sequence."""
-        self.seen = {host: Seen() for host in roads}
+        self.counts = {host: LinkCounts() for host in links}
 
-    def carry(self) -> None:
+    def forward(self) -> None:
         """Carry until standard input ends."""
         while True:
-            wait = max(0.0, self._held[0][0] - time.monotonic()) if self._held else None
+            wait = max(0.0, self._delayed[0][0] - time.monotonic()) if self._delayed else None
             ready, _, _ = select.select([*self._ends, sys.stdin], [], [], wait)
             if sys.stdin in ready:
                 return
             for end in self._ends.keys() & ready:
-                self._take(end)
-            while self._held and self._held[0][0] <= time.monotonic():
-                _, _, end, packet = heapq.heappop(self._held)
+                self._receive(end)
+            while self._delayed and self._delayed[0][0] <= time.monotonic():
+                _, _, end, packet = heapq.heappop(self._delayed)
                 leaves = time.monotonic()
                 os.write(end, packet)
                 if end == self._monitor:
-                    self._measure(packet, leaves)
+                    self._record_round_trip(packet, leaves)
 
-    def _take(self, end: int) -> None:
+    def _receive(self, end: int) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._send(end, os.read(end, 4096))
@@ -157,37 +159,39 @@ class _Carrier:
     def _send(self, end: int, packet: bytes) -> None:
         going = end == self._monitor
         host = socket.inet_ntoa(packet[16:20] if going else packet[12:16])
-        road, seen = self._roads.get(host), self.seen.get(host)
+        road, seen = self._links.get(host), self.counts.get(host)
         if packet[0] >> 4 != 4 or road is None or seen is None:
             return
         seen.requests += going
         if going:
-            self._under_way[host, packet[24:28]] = time.monotonic()
-        if self._coin.random() < 1 - (1 - road.loss) ** 0.5:
+            self._in_flight[host, packet[24:28]] = time.monotonic()
+        if self._random.random() < 1 - (1 - road.loss) ** 0.5:
             seen.lost += 1
             return
-        held = road.delay / 2 + self._coin.random() * road.jitter / 2
-        doubled = going and self._coin.random() < road.doubles
-        seen.doubled += doubled
+        held = road.delay / 2 + self._random.random() * road.jitter / 2
+        doubled = going and self._random.random() < road.duplicates
+        seen.duplicated += doubled
         for _ in range(1 + doubled):
             self._number += 1
-            heapq.heappush(self._held, (time.monotonic() + held, self._number, self._ends[end], packet))
+            heapq.heappush(self._delayed, (time.monotonic() + held, self._number, self._ends[end], packet))
 
-    def _measure(self, packet: bytes, leaves: float) -> None:
+    def _record_round_trip(self, packet: bytes, sent_at: float) -> None:
         """Take note of a round trip: never of a longer one than it was."""
         host = socket.inet_ntoa(packet[12:16])
-        came = self._under_way.pop((host, packet[24:28]), None)  # its double says nothing new
+        came = self._in_flight.pop((host, packet[24:28]), None)  # its double says nothing new
         if came is not None:
-            self.seen[host].trips.append(leaves - came)
+            self.counts[host].round_trips.append(sent_at - came)
 
 
 def _main() -> None:
     rules = json.loads(sys.stdin.readline())
-    carrier = _Carrier(_tun(sys.argv[1]), _tun(sys.argv[2]), {host: Road(**rule) for host, rule in rules.items()})
+    carrier = _Forwarder(
+        _tun(sys.argv[1]), _tun(sys.argv[2]), {host: LinkConditions(**rule) for host, rule in rules.items()}
+    )
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    carrier.carry()
-    sys.stdout.write(json.dumps({host: asdict(seen) for host, seen in carrier.seen.items()}))
+    carrier.forward()
+    sys.stdout.write(json.dumps({host: asdict(seen) for host, seen in carrier.counts.items()}))
 
 
 if __name__ == "__main__":

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
-Fault = Literal["drop", "reject", "prohibit", "lossy"]
+FaultKind = Literal["drop", "reject", "prohibit", "lossy"]
 
 MONITOR_V4, MONITOR_V6 = "198.18.255.254", "fd77::ffff"
 SILENT_NAMESERVER = "198.18.255.253"
 """An address that nobody has and that drops what is sent to it: a name server that never answers."""
-PATIENCE = 20.0
+WAIT_TIMEOUT = 20.0
 """Seconds for anything that is waited for; far more than it ever takes."""
 _PROGRAMS = ("ip", "nft", "sysctl", "setpriv")
 _CLONE_NEWNET = 0x40000000
-_SETS: dict[Fault, str] = {"drop": "dead", "reject": "rej", "prohibit": "prohib", "lossy": "lossy"}
+_SETS: dict[FaultKind, str] = {"drop": "dead", "reject": "rej", "prohibit": "prohib", "lossy": "lossy"}
 
 _RULES = """
 table inet lab {
@@ -70,7 +70,7 @@ table inet lab {
 """
 
 
-def why_not(*programs: str) -> str:
+def skip_reason(*programs: str) -> str:
     """Say why this machine cannot have such a network, or lacks one of ``programs`` too; empty where it can."""
     if os.geteuid() != 0:
         return "needs root: network namespaces"
@@ -82,7 +82,7 @@ def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def run(*command: str, text: str | None = None) -> str:
+def run_program(*command: str, text: str | None = None) -> str:
     """Run a program to its end and give what it said; raises where it fails."""
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, check=False, env={**os.environ, "PATH": _path()}
@@ -93,7 +93,7 @@ def run(*command: str, text: str | None = None) -> str:
 
 
 @dataclass(frozen=True)
-class Lab:
+class NetworkLab:
     """Two namespaces with a cable between them."""
 
     monitor: str
@@ -120,7 +120,7 @@ class Lab:
         """Give the command that runs a program on the servers' side."""
         return ["ip", "netns", "exec", self.servers, *command]
 
-    def inside(self, coroutine: Coroutine[Any, Any, T], namespace: str | None = None) -> T:
+    def run_in_namespace(self, coroutine: Coroutine[Any, Any, T], namespace: str | None = None) -> T:
         """Run a coroutine to its end in an event loop on the monitor's side, or in the namespace that is named."""
 
         def work() -> T:
@@ -134,52 +134,52 @@ class Lab:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(work).result()
 
-    def take_down(self, *addresses: str, how: Fault = "drop") -> None:
+    def take_down(self, *addresses: str, kind: FaultKind = "drop") -> None:
         """Break the road to these servers: silent, unreachable, prohibited, or losing 30 of 100 packets."""
-        self._elements("add", addresses, how)
+        self._elements("add", addresses, kind)
 
-    def bring_up(self, *addresses: str, how: Fault = "drop") -> None:
+    def bring_up(self, *addresses: str, kind: FaultKind = "drop") -> None:
         """Mend what ``take_down`` broke in the same way."""
-        self._elements("delete", addresses, how)
+        self._elements("delete", addresses, kind)
 
-    def _elements(self, verb: str, addresses: tuple[str, ...], how: Fault) -> None:
+    def _elements(self, verb: str, addresses: tuple[str, ...], kind: FaultKind) -> None:
         script = "".join(
-            f"{verb} element inet lab {_SETS[how]}{6 if ':' in each else 4} {{ {each} }}\n" for each in addresses
+            f"{verb} element inet lab {_SETS[kind]}{6 if ':' in each else 4} {{ {each} }}\n" for each in addresses
         )
-        run(*self.server_command("nft", "-f", "-"), text=script)
+        run_program(*self.server_command("nft", "-f", "-"), text=script)
 
     def link_down(self) -> None:
         """Pull the monitor's own cable."""
-        run("ip", "-n", self.monitor, "link", "set", "m0", "down")
+        run_program("ip", "-n", self.monitor, "link", "set", "m0", "down")
 
     def link_up(self) -> None:
         """Plug it in again; returns when it carries."""
-        run("ip", "-n", self.monitor, "link", "set", "m0", "up")
-        run("ip", "-n", self.monitor, "address", "replace", f"{MONITOR_V6}/64", "dev", "m0", "nodad")
+        run_program("ip", "-n", self.monitor, "link", "set", "m0", "up")
+        run_program("ip", "-n", self.monitor, "address", "replace", f"{MONITOR_V6}/64", "dev", "m0", "nodad")
         self._wait_for_carrier()
 
     @property
     def pings_by_datagram(self) -> bool:
         """Whether anybody may ping by a datagram socket on the monitor's side."""
-        return run(*self.command("sysctl", "-n", "net.ipv4.ping_group_range")).split()[0] == "0"
+        return run_program(*self.command("sysctl", "-n", "net.ipv4.ping_group_range")).split()[0] == "0"
 
     def permit_pings(self, *, to_all: bool = True) -> None:
         """Permit ICMP by datagram sockets to everybody on the monitor's side, or to nobody."""
         groups = "0 2147483647" if to_all else "1 0"
-        run(*self.command("sysctl", "-qw", f"net.ipv4.ping_group_range={groups}"))
+        run_program(*self.command("sysctl", "-qw", f"net.ipv4.ping_group_range={groups}"))
 
     def _wait_for_carrier(self) -> None:
-        until = time.monotonic() + PATIENCE
-        while "LOWER_UP" not in run("ip", "-n", self.monitor, "link", "show", "m0"):
+        until = time.monotonic() + WAIT_TIMEOUT
+        while "LOWER_UP" not in run_program("ip", "-n", self.monitor, "link", "show", "m0"):
             assert time.monotonic() < until, "the cable does not carry"
             time.sleep(0.01)
 
 
 @contextlib.contextmanager
-def lab(servers: int = 20) -> Iterator[Lab]:
+def lab(servers: int = 20) -> Iterator[NetworkLab]:
     """Build the network with so many servers, each of an IPv4 and an IPv6 address; take it down at the end."""
     suffix = f"{os.getpid()}-{secrets.token_hex(2)}"
-    net = Lab(f"mon-{suffix}", f"srv-{suffix}", servers)
+    net = NetworkLab(f"mon-{suffix}", f"srv-{suffix}", servers)
     try:
         _build(net)
         yield net
@@ -190,12 +190,14 @@ def lab(servers: int = 20) -> Iterator[Lab]:
         shutil.rmtree(Path("/etc/netns", net.monitor), ignore_errors=True)
 
 
-def _build(net: Lab) -> None:
+def _build(net: NetworkLab) -> None:
     for name in (net.monitor, net.servers):
-        run("ip", "netns", "add", name)
-        run("ip", "-n", name, "link", "set", "lo", "up")
-    run("ip", "link", "add", "m0", "netns", net.monitor, "type", "veth", "peer", "name", "s0", "netns", net.servers)
-    run(
+        run_program("ip", "netns", "add", name)
+        run_program("ip", "-n", name, "link", "set", "lo", "up")
+    run_program(
+        "ip", "link", "add", "m0", "netns", net.monitor, "type", "veth", "peer", "name", "s0", "netns", net.servers
+    )
+    run_program(
         *("ip", "-n", net.monitor, "-batch", "-"),
         text=f"address add {MONITOR_V4}/16 dev m0\naddress add {MONITOR_V6}/64 dev m0 nodad\nlink set m0 up\n",
     )
@@ -204,13 +206,13 @@ def _build(net: Lab) -> None:
         "net.ipv4.icmp_ratelimit=0",  # else only one in a second is told that a server is unreachable
         "net.ipv6.icmp.ratelimit=0",
     )
-    run(*net.server_command("sysctl", "-qw", *settings))
+    run_program(*net.server_command("sysctl", "-qw", *settings))
     addresses = "".join(
         f"address add {net.address(n)}/16 dev s0\naddress add {net.address6(n)}/64 dev s0 nodad\n"
         for n in range(net.count)
     )
-    run(*("ip", "-n", net.servers, "-batch", "-"), text=f"link set s0 up\n{addresses}")
-    run(*net.server_command("nft", "-f", "-"), text=_RULES)
+    run_program(*("ip", "-n", net.servers, "-batch", "-"), text=f"link set s0 up\n{addresses}")
+    run_program(*net.server_command("nft", "-f", "-"), text=_RULES)
     # what a fresh namespace permits is the machine's own choice
     net.permit_pings(to_all=False)
     # names are looked up at an address where nothing answers, so that no lookup ever leaves for the machine's own
@@ -218,27 +220,27 @@ def _build(net: Lab) -> None:
     folder.mkdir(parents=True)
     (folder / "resolv.conf").write_text(f"nameserver {SILENT_NAMESERVER}\noptions timeout:2 attempts:1\n")
     (folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
-    run("ip", "-n", net.servers, "address", "add", f"{SILENT_NAMESERVER}/16", "dev", "s0")
+    run_program("ip", "-n", net.servers, "address", "add", f"{SILENT_NAMESERVER}/16", "dev", "s0")
     net.take_down(SILENT_NAMESERVER)
     net._wait_for_carrier()
 
 
 def _remove(name: str) -> None:
-    for pid in run("ip", "netns", "pids", name).split():
+    for pid in run_program("ip", "netns", "pids", name).split():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
-    run("ip", "netns", "delete", name)
+    run_program("ip", "netns", "delete", name)
 
 
-def nobody_runs_this_python() -> bool:
+def nobody_can_run_python() -> bool:
     """Whether a user without privileges may run the Python of these tests."""
     done = subprocess.run(
-        [*as_nobody(), sys.executable, "-c", "import monitor"], capture_output=True, check=False, cwd="/"
+        [*nobody_prefix(), sys.executable, "-c", "import monitor"], capture_output=True, check=False, cwd="/"
     )
     return done.returncode == 0
 
 
-def as_nobody(*, raw: bool = False) -> list[str]:
+def nobody_prefix(*, raw: bool = False) -> list[str]:
     """Give the prefix that runs a command as a user without privileges, or with CAP_NET_RAW as its only one."""
     grants = ["--inh-caps", "+net_raw", "--ambient-caps", "+net_raw"] if raw else []
     return ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *grants]
@@ -247,7 +249,7 @@ def as_nobody(*, raw: bool = False) -> list[str]:
 class Prober:
     """A process that probes on the monitor's side, see ``tests.integration.probe_process``; ended with the block."""
 
-    def __init__(self, net: Lab, request: dict[str, Any], prefix: list[str], env: dict[str, str]) -> None:
+    def __init__(self, net: NetworkLab, request: dict[str, Any], prefix: list[str], env: dict[str, str]) -> None:
         self._process = subprocess.Popen(
             [*net.command(*prefix), sys.executable, "-m", "tests.integration.probe_process", json.dumps(request)],
             cwd=Path(__file__).parents[2],
@@ -262,11 +264,11 @@ class Prober:
         """Read what it says next."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, f"the prober ended with status {self._process.wait(PATIENCE)}"
+        assert line, f"the prober ended with status {self._process.wait(WAIT_TIMEOUT)}"
         said: dict[str, Any] = json.loads(line)
         return said
 
-    def again(self) -> dict[str, Any]:
+    def next_round(self) -> dict[str, Any]:
         """Ask for the next round and read it."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
@@ -275,7 +277,7 @@ class Prober:
 
     def wait(self) -> int:
         """Wait for its end and give its status."""
-        return self._process.wait(PATIENCE)
+        return self._process.wait(WAIT_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self
@@ -288,13 +290,13 @@ class Prober:
 
 
 def prober(
-    net: Lab,
+    net: NetworkLab,
     *attempts: tuple[str, str, dict[str, Any]],
     timeout: float = 2.0,
     rounds: int = 1,
     prefix: list[str] | None = None,
     env: dict[str, str] | None = None,
 ) -> Prober:
-    """Start a process that makes these attempts, ``rounds`` times; each round after the first waits for ``again``."""
+    """Start a process that makes these attempts, ``rounds`` times; each round after the first waits for ``next_round``."""
     request = {"attempts": attempts, "timeout": timeout, "rounds": rounds}
     return Prober(net, request, prefix or [], env or {})

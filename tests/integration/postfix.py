@@ -44,7 +44,7 @@ USER, PASSWORD = "sla", "çok gizli 42"
 REFUSED = {"gone": "550 5.1.1 no such user", "later": "450 4.2.0 try again"}
 """What the relay answers at once for some mailboxes; every other mailbox exists."""
 SIZE_LIMIT = 200_000
-PATIENCE = 30.0
+WAIT_TIMEOUT = 30.0
 """Seconds for anything that Postfix is waited for; far more than it ever takes."""
 _PROGRAMS = ("ip", "postfix", "postconf")
 _MASTER = Path("/usr/share/postfix/master.cf.dist")
@@ -53,7 +53,7 @@ _MAIL_ID = 8
 _CLONE_NEWNET = 0x40000000
 
 
-def why_not() -> str:
+def skip_reason() -> str:
     """Say why this machine cannot run it; empty where it can."""
     if os.geteuid() != 0:
         return "needs root: a Postfix in a network namespace"
@@ -64,7 +64,7 @@ def why_not() -> str:
 
 
 @contextlib.contextmanager
-def own_namespace(address: str = ADDRESS) -> Iterator[str]:
+def network_namespace(address: str = ADDRESS) -> Iterator[str]:
     """Make a network namespace with a loopback that has ``address`` too; what still runs in it at the end is ended."""
     name = f"mail-{os.getpid()}-{secrets.token_hex(2)}"
     _run("ip", "netns", "add", name)
@@ -79,7 +79,7 @@ def own_namespace(address: str = ADDRESS) -> Iterator[str]:
         _run("ip", "netns", "delete", name)
 
 
-def inside(namespace: str, coroutine: Coroutine[Any, Any, T]) -> T:
+def run_in_namespace(namespace: str, coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end in an event loop whose connections are made in the namespace."""
 
     def run() -> T:
@@ -102,11 +102,11 @@ class Postfix:
         self.address = address
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self.ca = self.folder / "ca.pem"
-        self._logins = _Logins(self.folder / "logins")
+        self._logins = _SaslServer(self.folder / "logins")
 
     def __enter__(self) -> Self:
         try:
-            self._lay_out()
+            self._write_tree()
             self._logins.start()
             self.start()
         except BaseException:
@@ -126,7 +126,7 @@ class Postfix:
         """Start it, or start it again; returns once both ports greet."""
         self._postfix("start")
         for port in (25, 587):
-            inside(self.namespace, _greeted(self.address, port, time.monotonic() + PATIENCE))
+            run_in_namespace(self.namespace, _wait_for_greeting(self.address, port, time.monotonic() + WAIT_TIMEOUT))
 
     def stop(self) -> None:
         """Stop it; what it has accepted it keeps."""
@@ -134,17 +134,17 @@ class Postfix:
 
     def delivered(self, mailbox: str, count: int = 0) -> list[EmailMessage]:
         """Give the mails in a mailbox, in the order of their arrival, once there are ``count`` at least."""
-        until = time.monotonic() + PATIENCE
-        while len(mails := self._kept().get(mailbox, [])) < count:
+        until = time.monotonic() + WAIT_TIMEOUT
+        while len(mails := self._stored_mails().get(mailbox, [])) < count:
             assert time.monotonic() < until, f"{len(mails)} mails for {mailbox}, not {count}:\n{self.log()}"
             time.sleep(0.02)
         return mails
 
     def mailboxes(self) -> Mapping[str, int]:
         """Give how many mails each mailbox has; those without any are not there."""
-        return {mailbox: len(mails) for mailbox, mails in self._kept().items()}
+        return {mailbox: len(mails) for mailbox, mails in self._stored_mails().items()}
 
-    def _kept(self) -> dict[str, list[EmailMessage]]:
+    def _stored_mails(self) -> dict[str, list[EmailMessage]]:
         """Read all mails, by the mailbox that Postfix wrote into each: one Maildir holds them all."""
         kept: dict[str, list[EmailMessage]] = {}
         files = (self.folder / "mail" / "all" / "new").glob("*")
@@ -159,7 +159,7 @@ class Postfix:
         file = self.folder / "mail.log"
         return file.read_text() if file.exists() else ""
 
-    def _lay_out(self) -> None:
+    def _write_tree(self) -> None:
         """Write its tree: nothing chrooted, no mail to anywhere else, a certificate for its address."""
         self.folder.chmod(0o755)
         for name in ("etc", "spool", "data", "mail"):
@@ -216,7 +216,7 @@ class Postfix:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class _Logins:
+class _SaslServer:
     """The logins that Postfix asks for at a socket, in the protocol of Dovecot: one user, one password."""
 
     def __init__(self, path: Path) -> None:
@@ -224,7 +224,7 @@ class _Logins:
         self._server: socketserver.ThreadingUnixStreamServer | None = None
 
     def start(self) -> None:
-        self._server = socketserver.ThreadingUnixStreamServer(str(self.path), _Login)
+        self._server = socketserver.ThreadingUnixStreamServer(str(self.path), _SaslHandler)
         self._server.daemon_threads = True
         self.path.chmod(0o666)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -235,24 +235,24 @@ class _Logins:
             self._server.server_close()
 
 
-class _Login(socketserver.StreamRequestHandler):
+class _SaslHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         cookie = secrets.token_hex(16)
-        self._say("VERSION", "1", "1")
-        self._say("MECH", "PLAIN", "plaintext")
-        self._say("SPID", "1")
-        self._say("CUID", "1")
-        self._say("COOKIE", cookie)
-        self._say("DONE")
+        self._reply("VERSION", "1", "1")
+        self._reply("MECH", "PLAIN", "plaintext")
+        self._reply("SPID", "1")
+        self._reply("CUID", "1")
+        self._reply("COOKIE", cookie)
+        self._reply("DONE")
         for line in self.rfile:
             verb, *words = line.decode().rstrip("\n").split("\t")
             if verb == "AUTH":
                 response = next(word.removeprefix("resp=") for word in words if word.startswith("resp="))
                 _, user, password = base64.b64decode(response).decode().split("\0")
                 right = (user, password) == (USER, PASSWORD)
-                self._say("OK" if right else "FAIL", words[0], f"user={user}")
+                self._reply("OK" if right else "FAIL", words[0], f"user={user}")
 
-    def _say(self, *words: str) -> None:
+    def _reply(self, *words: str) -> None:
         self.wfile.write("\t".join(words).encode() + b"\n")
 
 
@@ -273,7 +273,7 @@ def _services() -> str:
     return "\n".join([*services(), f"587 inet n - n - - smtpd {login} {only}", ""])
 
 
-async def _greeted(host: str, port: int, until: float) -> None:
+async def _wait_for_greeting(host: str, port: int, until: float) -> None:
     """Wait until a server greets."""
     while True:
         try:

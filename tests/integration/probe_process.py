@@ -22,7 +22,7 @@ from monitor.probes.probe import Target
 from monitor.probes.resources import Instruments, open_instruments
 
 
-async def attempted(
+async def run_attempt(
     instruments: Instruments,
     timeout: float,  # noqa: ASYNC109 - the attempt's own
     kind: str,
@@ -37,24 +37,24 @@ async def attempted(
     return {"outcome": seen.outcome.name, "reason": seen.reason, "latency_us": seen.latency_us, "took_us": took}
 
 
-async def probing(request: dict[str, Any]) -> None:
+async def run_request(request: dict[str, Any]) -> None:
     async with open_instruments(SystemClock()) as instruments:
         for _ in range(request.get("rounds", 1)):
             attempts = await asyncio.gather(
-                *(attempted(instruments, request["timeout"], *each) for each in request["attempts"])
+                *(run_attempt(instruments, request["timeout"], *each) for each in request["attempts"])
             )
-            tell({"now": time.time(), "attempts": attempts})
+            write_line({"now": time.time(), "attempts": attempts})
             if request.get("rounds", 1) > 1:
                 # the next round is asked for, so that the test can change the world between two of them
                 await asyncio.to_thread(sys.stdin.readline)
 
 
-def tell(what: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
+def write_line(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
-def kind_of_socket() -> str:
+def socket_kind() -> str:
     try:
         echo = EchoSocket(socket.AF_INET)
     except PermissionError:
@@ -64,5 +64,5 @@ def kind_of_socket() -> str:
 
 
 if __name__ == "__main__":
-    tell({"permission": icmp_permission(), "socket": kind_of_socket()})
-    asyncio.run(probing(json.loads(sys.argv[1])))
+    write_line({"permission": icmp_permission(), "socket": socket_kind()})
+    asyncio.run(run_request(json.loads(sys.argv[1])))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.store import database, journal
-from tests.integration.lab_config import Customer, Server, Setting
-from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, free_port
+from tests.integration.lab_config import Customer, LabConfig, Server
+from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +42,15 @@ def daemon(tmp_path: Path, silent: int) -> Iterator[Daemon]:
         Server(f"s{number}", ADDRESS, "acme", reach=f"tcp:{silent}", level=4, services=page)
         for number in range(SERVERS)
     ]
-    daemon = Daemon(Setting(free_port(), servers, [Customer("acme")]).write(tmp_path))
+    daemon = Daemon(LabConfig(free_port(), servers, [Customer("acme")]).write(tmp_path))
     yield daemon
-    if daemon.runs:
+    if daemon.is_running:
         daemon.kill()
 
 
 def ends_quietly(daemon: Daemon) -> None:
-    assert daemon.stop() < STOPS_WITHIN
-    said = daemon.said()
+    assert daemon.stop() < STOP_TIMEOUT
+    said = daemon.output()
     assert "Traceback" not in said, said
     assert "ERROR" not in said, said
 
@@ -68,7 +68,7 @@ def verifying(pid: int) -> list[Path]:
 
 def test_a_daemon_asked_to_stop_before_it_has_greeted_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
     daemon.start(wait=False)
-    awaited("it obeys signals, and opens its books", (tmp_path / "data" / database.FILE).exists)
+    wait_for("it obeys signals, and opens its books", (tmp_path / "data" / database.DATABASE_FILE).exists)
     ends_quietly(daemon)
 
 
@@ -81,14 +81,14 @@ def test_a_daemon_asked_to_stop_with_visits_under_way_ends_quietly(daemon: Daemo
 
 def test_a_daemon_asked_to_stop_while_it_verifies_a_long_journal_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
     (tmp_path / "data").mkdir()
-    db = database.open_writing(tmp_path / "data" / database.FILE)
+    db = database.open_read_write(tmp_path / "data" / database.DATABASE_FILE)
     with database.transaction(db):
         for number in range(LONG):
             journal.append(db, number, "daemon-started", {})
     db.close()
-    Setting(free_port(), [], []).write(tmp_path)
+    LabConfig(free_port(), [], []).write(tmp_path)
     daemon.start()
-    awaited("it verifies", lambda: verifying(daemon.pid))
+    wait_for("it verifies", lambda: verifying(daemon.pid))
     (reader,) = verifying(daemon.pid)
     ends_quietly(daemon)
     assert not reader.exists()

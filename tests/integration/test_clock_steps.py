@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.model import CheckKey, Outcome
-from tests.integration.lab_config import INTERVAL, TIMEOUT, Customer, Server, Setting
-from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
-from tests.integration.lab_ledger import Books
-from tests.integration.lab_listeners import PORT, Doors, address, now
+from tests.integration.lab_config import INTERVAL, TIMEOUT, Customer, LabConfig, Server
+from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, metrics, wait_for
+from tests.integration.lab_ledger import LedgerReader
+from tests.integration.lab_listeners import PORT, Listeners, address, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,8 @@ class Scene:
     clock: Path
     port: int
     daemon: Daemon
-    books: Books
-    doors: Doors
+    books: LedgerReader
+    doors: Listeners
 
     def step(self, offset: str) -> None:
         """Set the daemon's wall clock so much beside the machine's."""
@@ -71,7 +71,7 @@ class Scene:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     port = free_port()
     servers = [Server(key(n).server, address(n), "acme", "icmp" if n < 3 else f"tcp:{PORT}") for n in range(COUNT)]
-    config = Setting(port, servers, [Customer("acme")]).write(tmp_path)
+    config = LabConfig(port, servers, [Customer("acme")]).write(tmp_path)
     clock = tmp_path / "clock"
     clock.write_text("+0\n")
     environment = {
@@ -84,11 +84,11 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
     with (
-        Doors(tuple(address(number) for number in range(COUNT))) as doors,
+        Listeners(tuple(address(number) for number in range(COUNT))) as doors,
         Daemon(config, environment=environment) as daemon,
     ):
-        books = Books(tmp_path / "data")
-        awaited("everything has results", lambda: len(books.last()) == COUNT)
+        books = LedgerReader(tmp_path / "data")
+        wait_for("everything has results", lambda: len(books.last_outcomes()) == COUNT)
         yield Scene(clock, port, daemon, books, doors)
 
 
@@ -118,7 +118,7 @@ def test_a_step_of_an_hour_forwards_leaves_an_hour_of_unknown_time_and_no_gap_in
     before, began = _counts(scene), time.monotonic()
     scene.live(3)
     scene.step("+1h")
-    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    wait_for("the books are an hour ahead", lambda: scene.books.newest_result_at() > now_ms() + HOUR - 5 * INTERVAL)
     scene.live(4)
     _neither_stopped_nor_doubled(scene, before, time.monotonic() - began)
     for number in range(COUNT):
@@ -126,25 +126,25 @@ def test_a_step_of_an_hour_forwards_leaves_an_hour_of_unknown_time_and_no_gap_in
         _true(results)
         [leap] = [later.at - earlier.at for earlier, later in pairwise(results) if later.at - earlier.at > HOUR // 2]
         assert abs(leap - HOUR) < 3 * INTERVAL
-    assert re.search(r"the wall clock was stepped by 3(599|600)\d{3} ms", scene.daemon.said())
+    assert re.search(r"the wall clock was stepped by 3(599|600)\d{3} ms", scene.daemon.output())
     _ended_well(scene)
-    for account in scene.daemon.told("availability", "--days", "1")["subscriptions"]:
+    for account in scene.daemon.run_json("availability", "--days", "1")["subscriptions"]:
         assert account["down_seconds"] == 0
         assert 1000 * account["up_seconds"] <= 1000 * (time.monotonic() - began) + 3 * INTERVAL
 
 
 def _ended_well(scene: Scene) -> None:
     assert not scene.books.outages()
-    assert scene.daemon.stop() < STOPS_WITHIN
-    assert "clock ran backwards" not in scene.daemon.said()
-    scene.daemon.verified()
+    assert scene.daemon.stop() < STOP_TIMEOUT
+    assert "clock ran backwards" not in scene.daemon.output()
+    scene.daemon.verify()
 
 
 def test_a_step_of_an_hour_backwards_is_followed_only_when_its_hour_has_passed(scene: Scene) -> None:
     before, began = _counts(scene), time.monotonic()
     scene.live(3)
     scene.step("-1h")
-    awaited("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.said())
+    wait_for("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.output())
     scene.live(4)
     _neither_stopped_nor_doubled(scene, before, time.monotonic() - began)
     for number in range(COUNT):
@@ -156,37 +156,37 @@ def test_a_step_of_an_hour_backwards_is_followed_only_when_its_hour_has_passed(s
 
 def test_a_daemon_that_starts_on_books_which_are_ahead_of_its_clock_goes_on_after_them(scene: Scene) -> None:
     scene.step("+1h")
-    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    wait_for("the books are an hour ahead", lambda: scene.books.newest_result_at() > now_ms() + HOUR - 5 * INTERVAL)
     scene.doors.close(address(COUNT - 1))
-    awaited("the fall is in the books", scene.books.outages)
-    assert scene.daemon.stop() < STOPS_WITHIN
+    wait_for("the fall is in the books", scene.books.outages)
+    assert scene.daemon.stop() < STOP_TIMEOUT
     scene.step("+0")
-    ahead = scene.books.newest()
+    ahead = scene.books.newest_result_at()
     scene.daemon.start()
     began = time.monotonic()
-    awaited("it goes on", lambda: scene.books.newest() > ahead + 3 * INTERVAL)
+    wait_for("it goes on", lambda: scene.books.newest_result_at() > ahead + 3 * INTERVAL)
     scene.doors.open(address(COUNT - 1))
-    awaited("the end is in the books", lambda: scene.books.outages()[0].end is not None)
+    wait_for("the end is in the books", lambda: scene.books.outages()[0].end is not None)
     # the scale of the books runs as fast as time does
-    assert scene.books.newest() - ahead <= 1000 * (time.monotonic() - began) + 2 * INTERVAL
+    assert scene.books.newest_result_at() - ahead <= 1000 * (time.monotonic() - began) + 2 * INTERVAL
     [outage] = scene.books.outages()
     assert outage.check == key(COUNT - 1)
-    awaited("both mails have left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending())
-    [record] = scene.daemon.told("outages", "list")["outages"]
+    wait_for("both mails have left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending_mails())
+    [record] = scene.daemon.run_json("outages", "list")["outages"]
     assert 0 < record["counted_seconds"] < 60
-    assert scene.daemon.stop() < STOPS_WITHIN
-    assert "clock ran backwards" not in scene.daemon.said()
-    scene.daemon.verified()
+    assert scene.daemon.stop() < STOP_TIMEOUT
+    assert "clock ran backwards" not in scene.daemon.output()
+    scene.daemon.verify()
 
 
 def test_mail_leaves_in_time_whatever_the_clock_does(scene: Scene) -> None:
     scene.step("-1h")
-    awaited("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.said())
+    wait_for("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.output())
     scene.doors.close(address(COUNT - 1))
-    awaited("the mail has left", lambda: scene.books.mails() and not scene.books.pending())
+    wait_for("the mail has left", lambda: scene.books.mails() and not scene.books.pending_mails())
     scene.step("+1h")
-    awaited("the books are an hour ahead", lambda: scene.books.newest() > now() + HOUR - 5 * INTERVAL)
+    wait_for("the books are an hour ahead", lambda: scene.books.newest_result_at() > now_ms() + HOUR - 5 * INTERVAL)
     scene.doors.open(address(COUNT - 1))
-    awaited("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending())
+    wait_for("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending_mails())
     [outage] = scene.books.outages()
     assert outage.end is not None

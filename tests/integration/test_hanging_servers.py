@@ -11,12 +11,12 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.probing.concurrency import Gate
-from monitor.engine.probing.connectivity import Sight
-from monitor.engine.probing.runner import MISSED, Sweeper
-from monitor.engine.probing.scheduler import Pacer
-from monitor.engine.recorded_time import Timescale
-from monitor.engine.turn import Turn
+from monitor.engine.probing.concurrency import ConcurrencyLimiter
+from monitor.engine.probing.connectivity import ConnectivityCheck
+from monitor.engine.probing.runner import SLOT_MISSED, CheckRunner
+from monitor.engine.probing.running_checks import ScheduledCheck
+from monitor.engine.probing.scheduler import Scheduler
+from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey, Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.cycle import Plan
@@ -56,9 +56,9 @@ class Keeper:
 class Witness:
     """Hears of canaries."""
 
-    def canary(self, address: str, outcome: Outcome) -> None: ...
+    def on_canary_result(self, address: str, outcome: Outcome) -> None: ...
 
-    def blind(self, *, blind: bool) -> None: ...
+    def on_connectivity_change(self, *, offline: bool) -> None: ...
 
 
 class Page(asyncio.Protocol):
@@ -91,13 +91,13 @@ async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: T
                 settings = kind.settings(url=f"http://{address}:{port}/")
                 probe = kind.build(settings, instruments)
                 key = CheckKey(address, "site")
-                turns[address] = (Turn(key, "http", probe, Target(address), door(kind, settings, address)),)
-        sight = Sight(clock, {"127.0.0.1": _ok}, Witness())
+                turns[address] = (ScheduledCheck(key, "http", probe, Target(address), door(kind, settings, address)),)
+        sight = ConnectivityCheck(clock, {"127.0.0.1": _ok}, Witness())
         recorder = cast("Recorder", keeper)
-        sweeper = Sweeper(clock, Timescale(clock, None), sight, recorder, telemetry, Gate(PLACES))
-        sweeper.watch(turns, Plan(TIMEOUT, 0, 0), INTERVAL)
-        pacer = Pacer(clock, INTERVAL, sweeper)
-        pacer.watch(turns, INTERVAL)
+        sweeper = CheckRunner(clock, RecordedTime(clock, None), sight, recorder, telemetry, ConcurrencyLimiter(PLACES))
+        sweeper.configure(turns, Plan(TIMEOUT, 0, 0), INTERVAL)
+        pacer = Scheduler(clock, INTERVAL, sweeper)
+        pacer.set_servers(turns, INTERVAL)
         first = pacer.sweep + 1
         pacing = asyncio.create_task(pacer.run())
         await asyncio.sleep((SWEEPS + 1) * INTERVAL / 1000)  # what is tested is that time passes
@@ -123,6 +123,6 @@ async def test_five_hundred_servers_that_hang_hold_back_none_of_the_others() -> 
     )
     assert well == {Outcome.OK: WELL * len(whole)}
     assert hanging.total() == HANGING * len(whole)
-    assert hanging.keys() == {(Outcome.FAIL, "timeout"), (Outcome.UNKNOWN, MISSED)}
-    assert telemetry.slots_missed == sum(result.reason == MISSED for _, result in keeper.results)
+    assert hanging.keys() == {(Outcome.FAIL, "timeout"), (Outcome.UNKNOWN, SLOT_MISSED)}
+    assert telemetry.slots_missed == sum(result.reason == SLOT_MISSED for _, result in keeper.results)
     assert set(whole) <= set(keeper.ended)

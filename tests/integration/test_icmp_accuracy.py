@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.probing.runner import MISSED
+from monitor.engine.probing.runner import SLOT_MISSED
 from monitor.model import Outcome
-from monitor.store import database, outages, results
+from monitor.store import database, history, results
 from tests.integration.lab_daemon import Daemon
-from tests.integration.network_emulation import Road, Seen, weather
-from tests.integration.network_lab import Lab, lab, why_not
+from tests.integration.network_emulation import LinkConditions, LinkCounts, emulated_network
+from tests.integration.network_lab import NetworkLab, lab, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run"),
+    pytest.mark.skipif(bool(skip_reason()), reason=skip_reason() or "can run"),
 ]
 
 SECONDS = 24
@@ -42,13 +42,13 @@ EARLY = 0.001
 """Seconds by which a round trip may seem shorter than the road says, for the sake of the clocks: the kernel's stamp is
 of another than the monitor's."""
 ROADS = {
-    "fair": Road(loss=0.01),
-    "poor": Road(loss=0.1),
-    "near": Road(delay=0.005),
-    "far": Road(delay=0.08),
-    "shaky": Road(delay=0.02, jitter=0.03),
-    "double": Road(doubles=1.0),
-    "torn": Road(loss=0.5),
+    "fair": LinkConditions(loss=0.01),
+    "poor": LinkConditions(loss=0.1),
+    "near": LinkConditions(delay=0.005),
+    "far": LinkConditions(delay=0.08),
+    "shaky": LinkConditions(delay=0.02, jitter=0.03),
+    "double": LinkConditions(duplicates=1.0),
+    "torn": LinkConditions(loss=0.5),
 }
 COUNTS = {"fair": LOSSY, "poor": LOSSY, "near": 5, "far": 5, "shaky": 10, "double": 10, "torn": 20}
 
@@ -67,7 +67,7 @@ class Told:
 
     results: list[Result]
     outages: list[Outage]
-    seen: dict[str, Seen]
+    seen: dict[str, LinkCounts]
     late: int
     duplicate: int
     missed: int
@@ -75,7 +75,7 @@ class Told:
     def of(self, kind: str) -> list[Result]:
         return [each for each in self.results if each.check.server.startswith(kind)]
 
-    def happened(self, kind: str) -> list[Seen]:
+    def happened(self, kind: str) -> list[LinkCounts]:
         return [self.seen[host] for server, host in ADDRESSES.items() if server.startswith(kind)]
 
 
@@ -102,33 +102,33 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("truth")
     config = configuration(folder)
     roads = {host: ROADS[server.partition("-")[0]] for server, host in ADDRESSES.items()}
-    with lab(servers=1) as net, weather(net, roads) as road:
+    with lab(servers=1) as net, emulated_network(net, roads) as road:
         net.permit_pings()
         seen = watched(net, config)
-        road.end()
-        db = database.open_reading(folder / database.FILE)
+        road.stop()
+        db = database.open_read_only(folder / database.DATABASE_FILE)
         yield Told(
             list(results.read_all(db)),
-            list(outages.listing(db)),
-            road.seen,
+            list(history.list_outages(db)),
+            road.counts,
             late=int(seen["monitor_icmp_late_replies_total"]),
             duplicate=int(seen["monitor_icmp_duplicate_replies_total"]),
             missed=int(seen["monitor_slots_missed_total"]),
         )
 
 
-def watched(net: Lab, config: Path) -> dict[str, float]:
+def watched(net: NetworkLab, config: Path) -> dict[str, float]:
     """Let the daemon watch for a while, and give its metrics at the end."""
     with Daemon(config, tuple(net.command())) as daemon:
         time.sleep(SECONDS)  # the road is what it is for as long as this
-        seen = net.inside(metrics())
+        seen = net.run_in_namespace(metrics())
         daemon.stop()
     return seen
 
 
 def test_hardly_a_slot_was_missed(told: Told) -> None:
     # a machine that is busy with something else for a whole second misses some, and says so
-    assert told.missed == sum(each.reason == MISSED for each in told.results)
+    assert told.missed == sum(each.reason == SLOT_MISSED for each in told.results)
     assert told.missed <= len(told.results) // 50
     assert len(told.of("fair")) >= 10_000
     assert len(told.of("poor")) >= 10_000
@@ -136,7 +136,7 @@ def test_hardly_a_slot_was_missed(told: Told) -> None:
 
 def test_one_ping_in_a_hundred_lost_makes_no_outage(told: Told) -> None:
     assert [each for each in told.outages if each.check.server.startswith("fair")] == []
-    assert {each.outcome for each in told.of("fair") if each.reason != MISSED} == {Outcome.OK}
+    assert {each.outcome for each in told.of("fair") if each.reason != SLOT_MISSED} == {Outcome.OK}
     assert any(each.attempts > 1 for each in told.of("fair"))
 
 
@@ -188,7 +188,9 @@ def test_each_round_trip_is_what_the_road_measured_itself(told: Told, kind: str)
         by_monitor = [each for each in told.of(kind) if each.check.server == server]
         if any(each.attempts != 1 for each in by_monitor):  # one came too late: who knows which is which
             continue
-        pairs = zip(by_monitor, told.seen[host].trips, strict=False)  # what was not finished at the end was not written
+        pairs = zip(
+            by_monitor, told.seen[host].round_trips, strict=False
+        )  # what was not finished at the end was not written
         beyond += [each.latency / 1_000_000 - trip for each, trip in pairs if each.latency is not None]
     assert len(beyond) > SECONDS * COUNTS[kind] // 2
     assert min(beyond) >= -EARLY
@@ -196,7 +198,9 @@ def test_each_round_trip_is_what_the_road_measured_itself(told: Told, kind: str)
 
 
 def test_doubled_answers_are_counted_and_change_nothing(told: Told) -> None:
-    doubled = sum(each.doubled for each in told.happened("double"))
-    assert {(each.outcome, each.attempts) for each in told.of("double") if each.reason != MISSED} == {(Outcome.OK, 1)}
+    doubled = sum(each.duplicated for each in told.happened("double"))
+    assert {(each.outcome, each.attempts) for each in told.of("double") if each.reason != SLOT_MISSED} == {
+        (Outcome.OK, 1)
+    }
     assert 0 < told.duplicate <= doubled
     assert doubled - told.duplicate <= 3 * COUNTS["double"]

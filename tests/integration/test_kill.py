@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.model import CheckKey, Outcome
-from tests.integration.lab_config import INTERVAL, LONGEST, Customer, Server, Setting
-from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, free_port, metrics
-from tests.integration.lab_ledger import Books
-from tests.integration.lab_listeners import PORT, Doors, address, now
+from tests.integration.lab_config import INTERVAL, MAX_CHECK_DURATION, Customer, LabConfig, Server
+from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, metrics, wait_for
+from tests.integration.lab_ledger import LedgerReader
+from tests.integration.lab_listeners import PORT, Listeners, address, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ COUNT = 50
 CUSTOMERS = 10
 ROUNDS = 14
 SEED = 20261124
-SEEN = INTERVAL + LONGEST + 1_000
+SEEN = INTERVAL + MAX_CHECK_DURATION + 1_000
 """Milliseconds of a daemon that works after which what has changed is in the books: the next slot, a cycle that fails
 to the last, and a second for the transaction."""
 WRITING = 2_000
@@ -53,7 +53,7 @@ class Fall:
 class World:
     """Servers that fall and rise at random, and what has truly become of them."""
 
-    doors: Doors
+    doors: Listeners
     chance: random.Random
     falls: dict[int, list[Fall]] = field(default_factory=lambda: {number: [] for number in range(COUNT)})
     due: dict[int, float] = field(default_factory=dict)
@@ -96,52 +96,52 @@ def folder(tmp_path: Path) -> Path:
         Server(key(number).server, address(number), f"c{number % CUSTOMERS}", reach=f"tcp:{PORT}")
         for number in range(COUNT)
     ]
-    Setting(port, servers, customers).write(tmp_path)
+    LabConfig(port, servers, customers).write(tmp_path)
     (tmp_path / "port").write_text(str(port))
     return tmp_path
 
 
 @pytest.fixture
-def doors() -> Iterator[Doors]:
-    with Doors(tuple(address(number) for number in range(COUNT))) as doors:
+def doors() -> Iterator[Listeners]:
+    with Listeners(tuple(address(number) for number in range(COUNT))) as doors:
         yield doors
 
 
 @pytest.fixture
-def daemon(folder: Path, doors: Doors) -> Iterator[Daemon]:  # noqa: ARG001 - the doors are open before it looks
+def daemon(folder: Path, doors: Listeners) -> Iterator[Daemon]:  # noqa: ARG001 - the doors are open before it looks
     with Daemon(folder / "config.toml") as daemon:
         yield daemon
 
 
 @pytest.fixture
-def books(folder: Path) -> Books:
-    return Books(folder / "data")
+def books(folder: Path) -> LedgerReader:
+    return LedgerReader(folder / "data")
 
 
 def test_a_daemon_killed_again_and_again_loses_and_doubles_nothing(
-    folder: Path, doors: Doors, daemon: Daemon, books: Books
+    folder: Path, doors: Listeners, daemon: Daemon, books: LedgerReader
 ) -> None:
     chance = random.Random(SEED)
     world = World(doors, chance)
-    awaited("everything is up", lambda: books.everything_is(Outcome.OK, COUNT))
+    wait_for("everything is up", lambda: books.all_checks_are(Outcome.OK, COUNT))
     world.begin()
     alive: list[tuple[int, int]] = []
     for _ in range(ROUNDS):
-        began = now()
+        began = now_ms()
         world.live(time.monotonic() + chance.uniform(0.1, 5))
         daemon.kill()
-        alive.append((began, now()))
-        daemon.verified()
+        alive.append((began, now_ms()))
+        daemon.verify()
         if chance.random() < 0.5:
             world.live(time.monotonic() + chance.uniform(0, 3))
         daemon.start()
-    began = now()
+    began = now_ms()
     world.settle()
-    awaited("everything is up again", lambda: books.everything_is(Outcome.OK, COUNT))
-    awaited("all mail has left", lambda: books.pending() == 0)
-    alive.append((began, now()))
-    assert daemon.stop() < STOPS_WITHIN
-    daemon.verified()
+    wait_for("everything is up again", lambda: books.all_checks_are(Outcome.OK, COUNT))
+    wait_for("all mail has left", lambda: books.pending_mails() == 0)
+    alive.append((began, now_ms()))
+    assert daemon.stop() < STOP_TIMEOUT
+    daemon.verify()
 
     found = books.outages()
     for number, falls in world.falls.items():
@@ -157,14 +157,14 @@ def _nothing_is_lost_or_doubled(falls: list[Fall], outages: list[Outage], alive:
     for fall in falls:
         assert fall.end is not None
         end = _first_sight_after(fall.end, alive)
-        ours = [outage for outage in left if fall.begin - LONGEST <= outage.start <= fall.end]
+        ours = [outage for outage in left if fall.begin - MAX_CHECK_DURATION <= outage.start <= fall.end]
         assert len(ours) <= 1, f"one fall, {fall}, is told as {ours}"
         left = [outage for outage in left if outage not in ours]
         watched = max(min(fall.end, until) - max(fall.begin, since) for since, until in alive)
         assert ours or watched < SEEN, f"{fall} is lost, though it was watched for {watched} ms"
         for outage in ours:
             assert outage.end is not None
-            assert fall.end - LONGEST <= outage.end <= end, f"{outage} ends elsewhere than {fall}, by {end}"
+            assert fall.end - MAX_CHECK_DURATION <= outage.end <= end, f"{outage} ends elsewhere than {fall}, by {end}"
     assert not left, f"nothing fell, but {left} are in the books"
 
 
@@ -177,8 +177,8 @@ def _first_sight_after(moment: int, alive: list[tuple[int, int]]) -> int:
     return next(seen, alive[-1][1])
 
 
-def _each_outage_is_told_once(books: Books, outages: list[Outage]) -> None:
-    told = books.told()
+def _each_outage_is_told_once(books: LedgerReader, outages: list[Outage]) -> None:
+    told = books.mailed_news()
     for outage in outages:
         number = int(outage.check.server[1:])
         about = [(each.notice, each.customer) for each in told if each.outage == outage.id]
@@ -187,7 +187,7 @@ def _each_outage_is_told_once(books: Books, outages: list[Outage]) -> None:
     assert len(told) == 2 * len(outages)
 
 
-def _each_mail_is_one_file(folder: Path, books: Books) -> None:
+def _each_mail_is_one_file(folder: Path, books: LedgerReader) -> None:
     mails = books.mails()
     files = list((folder / "data" / "mail").iterdir())
     written = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
@@ -200,32 +200,32 @@ def _time_without_a_daemon_is_unknown(daemon: Daemon, alive: list[tuple[int, int
     """A result holds for two intervals at most; what lies further from the daemon's life is nobody's to judge."""
     gaps = [max(0, later - earlier - 2 * INTERVAL) for (_, earlier), (later, _) in pairwise(alive)]
     lived = alive[-1][1] - alive[0][0]
-    for account in daemon.told("availability", "--days", "1")["subscriptions"]:
+    for account in daemon.run_json("availability", "--days", "1")["subscriptions"]:
         known = 1000 * (account["up_seconds"] + account["down_seconds"])
-        assert 0 < known <= lived + LONGEST + WRITING - sum(gaps)
+        assert 0 < known <= lived + MAX_CHECK_DURATION + WRITING - sum(gaps)
         parts = ("up_seconds", "down_seconds", "excluded_seconds", "unknown_seconds")
         assert sum(account[part] for part in parts) == 86_400
 
 
 def test_a_daemon_asked_to_stop_ends_in_time_and_loses_nothing(
-    folder: Path, doors: Doors, daemon: Daemon, books: Books
+    folder: Path, doors: Listeners, daemon: Daemon, books: LedgerReader
 ) -> None:
-    awaited("everything is up", lambda: books.everything_is(Outcome.OK, COUNT))
+    wait_for("everything is up", lambda: books.all_checks_are(Outcome.OK, COUNT))
     for number in range(10):
         doors.close(address(number))
-    awaited("the first outage is in the books", books.outages)
-    assert daemon.stop() < STOPS_WITHIN
-    daemon.verified()
+    wait_for("the first outage is in the books", books.outages)
+    assert daemon.stop() < STOP_TIMEOUT
+    daemon.verify()
     before = books.outages()
 
     daemon.start()
-    awaited("all ten are in the books", lambda: len(books.outages()) == 10)
+    wait_for("all ten are in the books", lambda: len(books.outages()) == 10)
     for number in range(10):
         doors.open(address(number))
-    awaited("everything is up again", lambda: books.everything_is(Outcome.OK, COUNT))
-    awaited("all mail has left", lambda: books.mails() and books.pending() == 0)
-    assert daemon.stop() < STOPS_WITHIN
-    daemon.verified()
+    wait_for("everything is up again", lambda: books.all_checks_are(Outcome.OK, COUNT))
+    wait_for("all mail has left", lambda: books.mails() and books.pending_mails() == 0)
+    assert daemon.stop() < STOP_TIMEOUT
+    daemon.verify()
     after = books.outages()
     assert len(after) == 10
     assert [(outage.id, outage.start) for outage in after][: len(before)] == [(each.id, each.start) for each in before]
@@ -234,18 +234,18 @@ def test_a_daemon_asked_to_stop_ends_in_time_and_loses_nothing(
 
 
 def test_slots_in_which_the_daemon_stood_still_are_counted_and_unknown(
-    folder: Path, daemon: Daemon, books: Books
+    folder: Path, daemon: Daemon, books: LedgerReader
 ) -> None:
     port = int((folder / "port").read_text())
-    awaited("everything is up", lambda: books.everything_is(Outcome.OK, COUNT))
-    awaited("the metrics are there", lambda: metrics(port))
+    wait_for("everything is up", lambda: books.all_checks_are(Outcome.OK, COUNT))
+    wait_for("the metrics are there", lambda: metrics(port))
     assert metrics(port)["monitor_slots_missed_total"] == 0
     daemon.pause()
-    began = now()
+    began = now_ms()
     time.sleep(4.5)  # what is tested is that time passes
-    ended = now()
+    ended = now_ms()
     daemon.resume()
-    awaited("it has caught up", lambda: books.newest() > ended + 2 * INTERVAL)
+    wait_for("it has caught up", lambda: books.newest_result_at() > ended + 2 * INTERVAL)
     stood_still = ended - began
     missed = metrics(port)["monitor_slots_missed_total"]
     # the last slot of each server is not missed, it leaves late: as soon as the daemon goes on
@@ -258,9 +258,9 @@ def test_slots_in_which_the_daemon_stood_still_are_counted_and_unknown(
         assert [each for each in results if gap.at < each.at < ended] == []
     assert not books.outages()
     assert not books.mails()
-    assert daemon.stop() < STOPS_WITHIN
-    daemon.verified()
-    for account in daemon.told("availability", "--days", "1")["subscriptions"]:
+    assert daemon.stop() < STOP_TIMEOUT
+    daemon.verify()
+    for account in daemon.run_json("availability", "--days", "1")["subscriptions"]:
         results = books.results(CheckKey(account["server"], "ping"))
         assert account["down_seconds"] == 0
         most = results[-1].at - results[0].at + 2 * INTERVAL - (stood_still - INTERVAL - 100)

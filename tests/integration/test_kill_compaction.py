@@ -12,17 +12,17 @@ from shutil import copyfile
 
 import pytest
 
-from monitor.engine.jobs.compaction import Packer
+from monitor.engine.jobs.compaction import Compactor
 from monitor.ledger.verify import verify
-from monitor.store import database, results, threads
+from monitor.store import database, database_thread, results
 from monitor.store.archive import hours
-from tests.fakes import HOUR, MINUTE, START, a_context, a_server, a_subscription
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import HOUR, MINUTE, START, make_context, make_server, make_subscription
+from tests.ledger.ledger_fixture import LedgerFixture
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-CONTEXT = a_context([a_server("web-01"), a_server("db-01")], [a_subscription("acme", "web-01")])
+CONTEXT = make_context([make_server("web-01"), make_server("db-01")], [make_subscription("acme", "web-01")])
 EVERY = 4
 """Each so many statements it is tried once."""
 
@@ -40,10 +40,10 @@ class Killed:
 
 
 async def pack(file: Path, last: int = 0) -> None:
-    writer, reader = threads.Writer(file), threads.Reader(file)
+    writer, reader = database_thread.WriterThread(file), database_thread.ReaderThread(file)
     killed = Killed(last)
     await writer.run(lambda db: db.conn.set_trace_callback(killed))
-    await Packer(reader, writer, lambda: START + 3 * HOUR, rest=0).pack()
+    await Compactor(reader, writer, lambda: START + 3 * HOUR, rest_factor=0).compact()
     await reader.close()
     await writer.close()
 
@@ -57,10 +57,10 @@ def pack_apart(file: Path, last: int) -> int:
 
 def test_an_hour_that_was_half_packed_is_whole_and_packed_the_next_time(tmp_path: Path) -> None:
     books = tmp_path / "books.db"
-    desk = Desk(CONTEXT, database.open_writing(books))
-    desk.now_in_force()
+    desk = LedgerFixture(CONTEXT, database.open_read_write(books))
+    desk.apply_terms()
     for minute in range(0, 130, 2):
-        desk.sweep(minute, web_01="oxo"[minute % 3], db_01="o")
+        desk.record_sweep(minute, web_01="oxo"[minute % 3], db_01="o")
     before = list(results.read_with_batches(desk.db))
     desk.db.close()
     kills = 0
@@ -70,16 +70,16 @@ def test_an_hour_that_was_half_packed_is_whole_and_packed_the_next_time(tmp_path
         if pack_apart(file, last) != -signal.SIGKILL:
             break
         kills += 1
-        db = database.open_writing(file)
+        db = database.open_read_write(file)
         assert list(results.read_with_batches(db)) == before
-        assert verify(db).wrong is None
+        assert verify(db).error is None
         db.close()
         asyncio.run(pack(file))
-        db = database.open_reading(file)
-        assert hours.until(db) == START + 2 * HOUR
+        db = database.open_read_only(file)
+        assert hours.packed_until(db) == START + 2 * HOUR
         assert list(results.read_with_batches(db)) == before
 
-        assert verify(db).wrong is None
+        assert verify(db).error is None
         db.close()
     assert kills > 3
     assert before[-1][0].at >= START + 128 * MINUTE

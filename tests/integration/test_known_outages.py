@@ -20,25 +20,32 @@ import trustme
 
 from monitor.model import CheckKey, Outcome
 from tests.integration import postfix as relays
-from tests.integration.lab_config import INTERVAL, LONGEST, OPERATORS, Customer, Server, Setting
-from tests.integration.lab_daemon import STOPS_WITHIN, Daemon, awaited, page, samples
-from tests.integration.lab_fault_schedule import BETWEEN_SWEEPS, LATE, SURELY_SEEN, Plan, in_mid_sweep, sweep_of
-from tests.integration.lab_faults import Faults
-from tests.integration.lab_ledger import Books
-from tests.integration.lab_listeners import Moment
-from tests.integration.lab_mail import News, answers, counted, news_of, text_of
+from tests.integration.lab_config import INTERVAL, MAX_CHECK_DURATION, OPERATORS, Customer, LabConfig, Server
+from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, get_page, samples, wait_for
+from tests.integration.lab_fault_schedule import (
+    BETWEEN_SWEEPS,
+    MAX_LATENESS,
+    MIN_DETECTABLE,
+    FaultSchedule,
+    ids_in_mid_sweep,
+    sweep_of,
+)
+from tests.integration.lab_faults import NetworkFaults
+from tests.integration.lab_ledger import LedgerReader
+from tests.integration.lab_listeners import TimeRange
+from tests.integration.lab_mail import MailNews, count_by_news, news_of, references_of, text_of
 from tests.integration.lab_nginx import Nginx
 from tests.integration.network_lab import lab as network
-from tests.integration.network_lab import why_not
+from tests.integration.network_lab import skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from monitor.model import Outage, Result
-    from tests.integration.network_lab import Lab as Network
+    from tests.integration.network_lab import NetworkLab as Network
 
-REASON = why_not("nginx") or relays.why_not()
+REASON = skip_reason("nginx") or relays.skip_reason()
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(240),
@@ -52,11 +59,11 @@ NOBODY = "198.18.254.2"
 """A canary that never answers: one of several is enough."""
 LONERS = [f"s-{number}" for number in range(60)]
 """Fall and rise at random, once or twice."""
-CROWD = in_mid_sweep("crowd", 6)
+CROWD = ids_in_mid_sweep("crowd", 6)
 """Fall together; one customer's."""
-SWITCH, *BEHIND = in_mid_sweep("rack", 9)
+SWITCH, *BEHIND = ids_in_mid_sweep("rack", 9)
 """A switch, and what hangs on it: four of its own customer, one of a guest, three of nobody."""
-[MAINTAINED] = in_mid_sweep("maintained", 1)
+[MAINTAINED] = ids_in_mid_sweep("maintained", 1)
 FLAPPING, HOLED, LONG, HEALED = "flapping", "holed", "long", "healed"
 PAGES, STOPPED = "pages", "stopped"
 CHECKS = COUNT + 4
@@ -81,12 +88,12 @@ class Lab:
     """What stands there, and what was seen of it in the end."""
 
     net: Network
-    plan: Plan
+    plan: FaultSchedule
     daemon: Daemon
-    books: Books
+    books: LedgerReader
     postfix: relays.Postfix
     servers: dict[str, Server]
-    setting: Setting
+    setting: LabConfig
 
 
 def _servers(net: Network, ca_file: Path) -> list[Server]:
@@ -113,7 +120,7 @@ def _customers(servers: list[Server]) -> list[Customer]:
     return [Customer(name, "tr" if name in {"c0", "guest"} else "en") for name in names]
 
 
-def _setting(servers: list[Server], canary: str) -> Setting:
+def _setting(servers: list[Server], canary: str) -> LabConfig:
     email = f"""
 from = "SLA <sla@lab.test>"
 transport = "smtp"
@@ -123,7 +130,7 @@ security = "starttls"
 username = "{relays.USER}"
 password_file = "password"
 """
-    return Setting(PORT, servers, _customers(servers), [canary, NOBODY], email)
+    return LabConfig(PORT, servers, _customers(servers), [canary, NOBODY], email)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +142,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (folder / "password").write_text(relays.PASSWORD)
     with ExitStack() as stack:
         net = stack.enter_context(network(servers=COUNT + 1))
-        faults = Faults(net)
+        faults = NetworkFaults(net)
         servers = _servers(net, folder / "ca.pem")
         setting = _setting(servers, net.address(COUNT))
         config = setting.write(folder)
@@ -147,32 +154,32 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         }
         faults.drop_every_third(addresses[HOLED])
         daemon = stack.enter_context(Daemon(config, tuple(net.command())))
-        books = Books(folder / "data")
+        books = LedgerReader(folder / "data")
         plan = _plan(faults, addresses, nginx)
         announced = _announce_when_it_begins(plan, daemon)
-        awaited("everything is up", lambda: books.everything_is(Outcome.OK, CHECKS))
-        plan.live()
+        wait_for("everything is up", lambda: books.all_checks_are(Outcome.OK, CHECKS))
+        plan.run()
         assert announced[0].wait(30) == 0
-        awaited("everything is up again", lambda: books.everything_is(Outcome.OK, CHECKS))
-        awaited("the flapping has settled", lambda: "settled" in {told.notice for told in books.told()})
-        awaited("all mail has left", lambda: books.pending() == 0)
+        wait_for("everything is up again", lambda: books.all_checks_are(Outcome.OK, CHECKS))
+        wait_for("the flapping has settled", lambda: "settled" in {told.notice for told in books.mailed_news()})
+        wait_for("all mail has left", lambda: books.pending_mails() == 0)
         _see_the_metrics(net, books)
-        assert daemon.stop() < STOPS_WITHIN
+        assert daemon.stop() < STOP_TIMEOUT
         postfix.delivered(OPERATORS.partition("@")[0], count=len(books.mails()))
         yield Lab(net, plan, daemon, books, postfix, {server.id: server for server in servers}, setting)
 
 
-def _plan(faults: Faults, addresses: dict[str, str], nginx: dict[str, Nginx]) -> Plan:
-    plan = Plan()
+def _plan(faults: NetworkFaults, addresses: dict[str, str], nginx: dict[str, Nginx]) -> FaultSchedule:
+    plan = FaultSchedule()
 
     def fall(begin: float, end: float, *names: str) -> None:
         where = [addresses[name] for name in names]
-        plan.fall(
+        plan.add_outage(
             begin, end, tuple(map(ping, names)), (partial(faults.take_down, *where), partial(faults.bring_up, *where))
         )
 
     chance = random.Random(SEED)
-    shortest = SURELY_SEEN / 1000 + 0.1
+    shortest = MIN_DETECTABLE / 1000 + 0.1
     for name in LONERS:
         begin = 1 + chance.uniform(0, 12)
         end = begin + chance.uniform(shortest, 5)
@@ -186,19 +193,19 @@ def _plan(faults: Faults, addresses: dict[str, str], nginx: dict[str, Nginx]) ->
     for begin in (1, 6, 11, 16):
         fall(begin, begin + 2.4, FLAPPING)
     site, stopped = nginx[PAGES], nginx[STOPPED]
-    plan.fall(4, 9, services(PAGES), (site.break_down, site.recover), "status: 500")
-    plan.fall(6, 12, services(STOPPED), (stopped.stop, stopped.start), "refused")
+    plan.add_outage(4, 9, services(PAGES), (site.answer_500, site.answer_200), "status: 500")
+    plan.add_outage(6, 12, services(STOPPED), (stopped.stop, stopped.start), "refused")
     fall(20.5, UNPLUGGED[1] + 1, LONG)
     # it is mended while the monitor sees nothing, so what can be seen of that begins when it sees again
-    plan.fall(20, BLIND[1], (ping(HEALED),), (partial(faults.take_down, addresses[HEALED]), faults.mend_all))
-    plan.at(BLIND[0], faults.cut_all)
-    plan.at(BLIND[0] + 1.5, partial(faults.bring_up, addresses[HEALED]))
-    plan.at(UNPLUGGED[0], faults.unplug)
-    plan.at(UNPLUGGED[1], faults.plug)
+    plan.add_outage(20, BLIND[1], (ping(HEALED),), (partial(faults.take_down, addresses[HEALED]), faults.restore_all))
+    plan.schedule(BLIND[0], faults.drop_all)
+    plan.schedule(BLIND[0] + 1.5, partial(faults.bring_up, addresses[HEALED]))
+    plan.schedule(UNPLUGGED[0], faults.link_down)
+    plan.schedule(UNPLUGGED[1], faults.link_up)
     return plan
 
 
-def _announce_when_it_begins(plan: Plan, daemon: Daemon) -> list[subprocess.Popen[bytes]]:
+def _announce_when_it_begins(plan: FaultSchedule, daemon: Daemon) -> list[subprocess.Popen[bytes]]:
     """Announce an emergency maintenance while the daemon works, without waiting for the command."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -209,17 +216,17 @@ def _announce_when_it_begins(plan: Plan, daemon: Daemon) -> list[subprocess.Pope
         why = ["--reason", "a fan", "--emergency", "it burns"]
         started.append(subprocess.Popen([*command, *which, *why], stdout=subprocess.DEVNULL))
 
-    plan.at(0, announce)
+    plan.schedule(0, announce)
     return started
 
 
-def _see_the_metrics(net: Network, books: Books) -> None:
+def _see_the_metrics(net: Network, books: LedgerReader) -> None:
     async def look() -> str:
-        answer = page(PORT, "/metrics")
+        answer = get_page(PORT, "/metrics")
         assert answer is not None
         return answer.text
 
-    shown = samples(net.inside(look()))
+    shown = samples(net.run_in_namespace(look()))
     assert shown["monitor_emails_sent_total"] == len(books.mails())
     assert shown["monitor_emails_pending"] == 0
     assert sum(value for series, value in shown.items() if series.startswith("probe_success{")) == CHECKS
@@ -238,7 +245,7 @@ def test_retries_hide_a_line_that_drops_every_third_packet(lab: Lab) -> None:
 
 def _outside_of_blindness(lab: Lab, results: list[Result]) -> list[Result]:
     until = [lab.plan.origin + 1000 * second for second in (*BLIND, *UNPLUGGED)]
-    around = LONGEST + LATE
+    around = MAX_CHECK_DURATION + MAX_LATENESS
     return [
         result
         for result in results
@@ -257,7 +264,9 @@ def test_while_the_monitor_cannot_see_out_nobody_is_accused(
     lab: Lab, between: tuple[float, float], reasons: set[str]
 ) -> None:
     begin, end = (lab.plan.origin + 1000 * second for second in between)
-    seen = [each for each in lab.books.results() if begin + LATE < each.at < end - LONGEST - LATE]
+    seen = [
+        each for each in lab.books.results() if begin + MAX_LATENESS < each.at < end - MAX_CHECK_DURATION - MAX_LATENESS
+    ]
     assert len({each.check for each in seen}) == CHECKS
     assert {each.outcome for each in seen} == {Outcome.UNKNOWN}
     assert {each.reason for each in seen} <= reasons
@@ -268,22 +277,22 @@ def test_an_outage_goes_on_behind_the_monitors_own_blindness(lab: Lab) -> None:
         [outage] = [each for each in lab.books.outages() if each.check == ping(server)]
         assert outage.start < lab.plan.origin + 1000 * BLIND[0]
         assert outage.end is not None
-        assert outage.end > lab.plan.origin + 1000 * BLIND[1] - LONGEST
+        assert outage.end > lab.plan.origin + 1000 * BLIND[1] - MAX_CHECK_DURATION
 
 
-def _letters(lab: Lab) -> dict[str, Counter[frozenset[News]]]:
+def _letters(lab: Lab) -> dict[str, Counter[frozenset[MailNews]]]:
     """What is due, by mailbox: for each customer one mail a sweep, whatever has happened in it."""
-    due: dict[tuple[str, int], set[News]] = defaultdict(set)
+    due: dict[tuple[str, int], set[MailNews]] = defaultdict(set)
     for outage in lab.books.outages():
         server, check = outage.check
         mailbox = lab.servers[server].customer or OPERATORS.partition("@")[0]
         notices = _notices(lab, outage)
         for notice, at in notices.items():
-            due[mailbox, sweep_of(server, at)].add(News(server, check, notice))
-    letters: dict[str, Counter[frozenset[News]]] = defaultdict(Counter)
+            due[mailbox, sweep_of(server, at)].add(MailNews(server, check, notice))
+    letters: dict[str, Counter[frozenset[MailNews]]] = defaultdict(Counter)
     for (mailbox, _), news in due.items():
         letters[mailbox][frozenset(news)] += 1
-    letters[FLAPPING][frozenset({News(FLAPPING, "ping", "settled")})] += 1
+    letters[FLAPPING][frozenset({MailNews(FLAPPING, "ping", "settled")})] += 1
     return letters
 
 
@@ -297,7 +306,7 @@ def _notices(lab: Lab, outage: Outage) -> dict[str, int]:
     if outage.check.server == MAINTAINED:
         end = lab.plan.origin + 1000 * WINDOW[1]
         told = next(each.at for each in lab.books.results(outage.check) if each.at >= end)
-        assert told - end < INTERVAL + LATE
+        assert told - end < INTERVAL + MAX_LATENESS
         return {"down": told, "up": outage.end}
     return both
 
@@ -309,11 +318,11 @@ def test_every_customer_gets_the_mails_that_are_due_and_no_other(lab: Lab) -> No
         came = lab.postfix.delivered(mailbox)
         about_maintenance = [mail for mail in came if not news_of(mail)]
         assert len(about_maintenance) == (mailbox == MAINTAINED)
-        assert counted(mail for mail in came if news_of(mail)) == due.get(mailbox, Counter())
+        assert count_by_news(mail for mail in came if news_of(mail)) == due.get(mailbox, Counter())
         assert {mail["To"] for mail in came} <= {f"{mailbox}@lab.test"}
         assert all(mail["Auto-Submitted"] == "auto-generated" and mail["Bcc"] is None for mail in came)
     alone = [mail for mail in lab.postfix.delivered("noc") if mail["To"] == OPERATORS]
-    assert counted(mail for mail in alone if news_of(mail)) == operators
+    assert count_by_news(mail for mail in alone if news_of(mail)) == operators
     [about_the_monitor] = [mail for mail in alone if not news_of(mail)]
     assert str(about_the_monitor["Subject"]).startswith("BLIND")
 
@@ -340,8 +349,8 @@ def test_the_mails_say_in_their_subject_what_has_happened(lab: Lab) -> None:
 def test_children_of_a_fallen_parent_stand_under_it_in_one_mail(lab: Lab) -> None:
     owner, guest, nobody = BEHIND[:4], BEHIND[4], BEHIND[5:]
     down, up = lab.postfix.delivered("rack")
-    assert news_of(down) == {News(server, "ping", "down") for server in (SWITCH, *owner)}
-    assert news_of(up) == {News(server, "ping", "up") for server in (SWITCH, *owner)}
+    assert news_of(down) == {MailNews(server, "ping", "down") for server in (SWITCH, *owner)}
+    assert news_of(up) == {MailNews(server, "ping", "up") for server in (SWITCH, *owner)}
     assert str(down["Subject"]).startswith("DOWN")
     for mail, children in ((down, owner), (lab.postfix.delivered("guest")[0], [guest])):
         lines = text_of(mail).splitlines()
@@ -354,7 +363,7 @@ def test_children_of_a_fallen_parent_stand_under_it_in_one_mail(lab: Lab) -> Non
 
 
 def test_the_end_of_an_outage_is_told_in_the_thread_of_its_beginning(lab: Lab) -> None:
-    told = lab.books.told()
+    told = lab.books.mailed_news()
     begun = {(each.customer, each.outage): each.mail for each in told if each.notice == "down"}
     threads = 0
     for mailbox in {customer.id for customer in lab.setting.customers} | {"noc"}:
@@ -362,8 +371,8 @@ def test_the_end_of_an_outage_is_told_in_the_thread_of_its_beginning(lab: Lab) -
         for end in (each for each in told if each.notice == "up" and each.mail in came):
             beginning = begun[end.customer, end.outage]
             down, up = came[beginning], came[end.mail]
-            assert beginning in answers(up)
-            assert end.mail not in answers(down)
+            assert beginning in references_of(up)
+            assert end.mail not in references_of(down)
             assert down["Date"].datetime <= up["Date"].datetime
             threads += 1
     assert threads > 2 * len(LONERS)
@@ -380,18 +389,18 @@ def test_an_emergency_maintenance_excludes_its_time_and_silences_what_falls_in_i
 
 
 def _accounts(lab: Lab) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = lab.daemon.told("availability", "--days", "1")["subscriptions"]
+    found: list[dict[str, Any]] = lab.daemon.run_json("availability", "--days", "1")["subscriptions"]
     return found
 
 
 def test_the_books_balance_and_say_how_long_each_server_was_down(lab: Lab) -> None:
     down: dict[str, int] = defaultdict(int)
     slack: dict[str, int] = defaultdict(int)
-    for fall in lab.plan.falls:
+    for fall in lab.plan.outages:
         for server in {check.server for check in fall.checks}:
-            down[server] += fall.rose.after - fall.fell.before
-            slack[server] += INTERVAL + LONGEST + 2 * LATE
-    for account in lab.daemon.told("availability", "--days", "1")["subscriptions"]:
+            down[server] += fall.came_up.after - fall.went_down.before
+            slack[server] += INTERVAL + MAX_CHECK_DURATION + 2 * MAX_LATENESS
+    for account in lab.daemon.run_json("availability", "--days", "1")["subscriptions"]:
         parts = ("up_seconds", "down_seconds", "excluded_seconds", "unknown_seconds")
         assert sum(account[part] for part in parts) == 86_400
         if account["id"] not in {MAINTAINED, LONG, HEALED}:  # part of their downtime is excluded, or unknown
@@ -400,11 +409,11 @@ def test_the_books_balance_and_say_how_long_each_server_was_down(lab: Lab) -> No
 
 
 def test_the_journal_holds(lab: Lab) -> None:
-    lab.daemon.verified()
+    lab.daemon.verify()
 
 
 def test_everything_is_shown_as_up_in_the_end(lab: Lab) -> None:
-    shown = lab.daemon.told("status")
+    shown = lab.daemon.run_json("status")
     assert shown["daemon"]["running"] is False
     assert len(shown["servers"]) == 100
 
@@ -414,9 +423,9 @@ def test_the_truth_is_compared_strictly(lab: Lab) -> None:
     outages = lab.books.outages()
     assert lab.plan.unmatched(outages[1:])
     assert lab.plan.unmatched([*outages, outages[0]])
-    fell = lab.plan.falls[0].fell
-    lab.plan.falls[0].fell = Moment(fell.before - 2 * INTERVAL, fell.after - 2 * INTERVAL)
+    fell = lab.plan.outages[0].went_down
+    lab.plan.outages[0].went_down = TimeRange(fell.before - 2 * INTERVAL, fell.after - 2 * INTERVAL)
     try:
         assert lab.plan.unmatched(outages)
     finally:
-        lab.plan.falls[0].fell = fell
+        lab.plan.outages[0].went_down = fell

@@ -7,37 +7,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.mail.content import Fell, OutageLetter, Reader, Rose, ServerNews
+from monitor.mail.content import OutageEnded, OutageMail, OutageStarted, Recipient, ServerEvents
 from monitor.mail.delivery.smtp import SmtpTransport
 from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import Message, new_message_id
 from monitor.mail.rendering.compose import compose
-from tests.integration.postfix import PASSWORD, SIZE_LIMIT, USER, Postfix, inside, own_namespace, why_not
+from tests.integration.postfix import (
+    PASSWORD,
+    SIZE_LIMIT,
+    USER,
+    Postfix,
+    network_namespace,
+    run_in_namespace,
+    skip_reason,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.mail.content import Event
+    from monitor.mail.content import OutageEvent
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(skip_reason()), reason=skip_reason() or "can run")]
 
 START = 1_790_935_200_000  # 2026-10-02 13:00:00 in Istanbul
-READER = Reader("Acme Ltd. Şti.", "tr", "Europe/Istanbul", "https://sla.example.com/")
+READER = Recipient("Acme Ltd. Şti.", "tr", "Europe/Istanbul", "https://sla.example.com/")
 
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with own_namespace() as namespace, Postfix(namespace) as postfix:
+    with network_namespace() as namespace, Postfix(namespace) as postfix:
         yield postfix
 
 
 def submission(postfix: Postfix, password: str = PASSWORD) -> SmtpTransport:
-    return SmtpTransport(postfix.address, 587, "starttls", USER, lambda: password, ca=postfix.ca, timeout=20.0)
+    return SmtpTransport(postfix.address, 587, "starttls", USER, lambda: password, ca_file=postfix.ca, timeout=20.0)
 
 
-def mail(to: tuple[str, ...], bcc: tuple[str, ...] = (), *events: Event, answers: str = "") -> Message:
-    events = events or (Fell("ping", START, "timeout"),)
-    letter = compose(OutageLetter(READER, (ServerNews("web-01", events),)))
+def mail(to: tuple[str, ...], bcc: tuple[str, ...] = (), *events: OutageEvent, answers: str = "") -> Message:
+    events = events or (OutageStarted("ping", START, "timeout"),)
+    letter = compose(OutageMail(READER, (ServerEvents("web-01", events),)))
     return Message(
         sender="İzleme <sla@lab.test>",
         to=to,
@@ -54,7 +62,7 @@ def mail(to: tuple[str, ...], bcc: tuple[str, ...] = (), *events: Event, answers
 
 def send(postfix: Postfix, message: Message, transport: SmtpTransport | None = None) -> Receipt:
     way = transport or submission(postfix)
-    return inside(postfix.namespace, way.send(message, message.recipients))
+    return run_in_namespace(postfix.namespace, way.send(message, message.recipients))
 
 
 def failure(postfix: Postfix, message: Message, transport: SmtpTransport | None = None) -> TransportError:
@@ -65,7 +73,7 @@ def failure(postfix: Postfix, message: Message, transport: SmtpTransport | None 
 
 def test_a_mail_and_its_answer_arrive_as_they_were_written(postfix: Postfix) -> None:
     down = mail(("it@lab.test",), ("noc@lab.test",))
-    rose = Rose("ping", START, START + 450_000, 450_000, 390_000, 510_000, claim_deadline=START + 86_400_000)
+    rose = OutageEnded("ping", START, START + 450_000, 450_000, 390_000, 510_000, claim_deadline=START + 86_400_000)
     up = mail(("it@lab.test",), ("noc@lab.test",), rose, answers=down.message_id)
     assert "queued as" in send(postfix, down).reply
     postfix.delivered("it", count=1)
@@ -120,14 +128,14 @@ def test_a_wrong_password_waits_to_be_mended(postfix: Postfix) -> None:
 
 
 def test_a_missing_login_waits_to_be_mended(postfix: Postfix) -> None:
-    anonymous = SmtpTransport(postfix.address, 587, "starttls", ca=postfix.ca)
+    anonymous = SmtpTransport(postfix.address, 587, "starttls", ca_file=postfix.ca)
     error = failure(postfix, mail(("nobody@lab.test",)), anonymous)
     assert not error.permanent
     assert "nobody" not in postfix.mailboxes()
 
 
 def test_a_relay_without_a_trusted_certificate_gets_neither_password_nor_mail(postfix: Postfix) -> None:
-    untrusted = replace(submission(postfix), ca=None)
+    untrusted = replace(submission(postfix), ca_file=None)
     error = failure(postfix, mail(("nobody@lab.test",)), untrusted)
     assert not error.permanent
     assert "certificate verify failed" in error.text.lower()

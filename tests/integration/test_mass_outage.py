@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.probing.scheduler import phase
+from monitor.engine.probing.scheduler import slot_offset
 from monitor.model import Outcome
-from monitor.store import database, outages, outbox, results
+from monitor.store import database, history, outbox, results
 from tests.integration.lab_daemon import Daemon
-from tests.integration.network_lab import Lab, lab, run, why_not
+from tests.integration.network_lab import NetworkLab, lab, run_program, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run"),
+    pytest.mark.skipif(bool(skip_reason()), reason=skip_reason() or "can run"),
 ]
 
 SERVERS = 2_000
@@ -108,10 +108,10 @@ class Told:
 class Patient:
     """Asks again and again whether the loop turns, on the monitor's side, in a thread."""
 
-    def __init__(self, net: Lab) -> None:
+    def __init__(self, net: NetworkLab) -> None:
         self.answers: list[float] = []
         self._over = threading.Event()
-        self._thread = threading.Thread(target=lambda: net.inside(self._ask()))
+        self._thread = threading.Thread(target=lambda: net.run_in_namespace(self._ask()))
         self._thread.start()
 
     async def _ask(self) -> None:
@@ -132,7 +132,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     with lab(servers=1) as net:
         net.permit_pings()
         nft = net.command("nft", "-f", "-")
-        run(*nft, text=_RULES)
+        run_program(*nft, text=_RULES)
         with Daemon(configuration(folder), tuple(net.command())) as daemon:
             time.sleep(2.5 * INTERVAL / 1000)  # every server has been seen to answer
             patient = Patient(net)
@@ -141,14 +141,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             mended = filtered(nft, "flush set inet silence silent")
             time.sleep(2 * INTERVAL / 1000)
             patient.end()
-            seen = net.inside(told_by_metrics())
+            seen = net.run_in_namespace(told_by_metrics())
             daemon.stop()
-        db = database.open_reading(folder / database.FILE)
+        db = database.open_read_only(folder / database.DATABASE_FILE)
         by_server: dict[str, list[Result]] = {f"s{n}": [] for n in range(SERVERS)}
         for each in results.read_all(db):
             by_server[each.check.server].append(each)
-        mails = list(outbox.listing(db))
-        found = list(outages.listing(db))
+        mails = list(outbox.list_mails(db))
+        found = list(history.list_outages(db))
         yield Told(
             cut,
             mended,
@@ -165,7 +165,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 def filtered(nft: list[str], rule: str) -> tuple[Millis, Millis]:
     """Put a rule into force; gives when that began and when it was done."""
     before = int(time.time() * 1000)
-    run(*nft, text=rule)
+    run_program(*nft, text=rule)
     return before, int(time.time() * 1000)
 
 
@@ -190,7 +190,7 @@ def test_no_slot_moves_and_none_is_missed(told: Told) -> None:
     for server, seen in told.results.items():
         assert len(seen) >= 4
         # both clocks are read in whole milliseconds, so a result can be written a millisecond before its slot
-        off = [(each.at - phase(server, INTERVAL) + MOVED) % INTERVAL - MOVED for each in seen]
+        off = [(each.at - slot_offset(server, INTERVAL) + MOVED) % INTERVAL - MOVED for each in seen]
         assert max(map(abs, off)) < MOVED, server
         assert all(abs(after.at - before.at - INTERVAL) < MOVED for before, after in pairwise(seen))
 

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.network_lab import Lab, lab, prober, why_not
+from tests.integration.network_lab import NetworkLab, lab, prober, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-_REASON = why_not() or ("" if FAKETIME else "needs faketime: apt-get install faketime")
+_REASON = skip_reason() or ("" if FAKETIME else "needs faketime: apt-get install faketime")
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(_REASON), reason=_REASON or "can run")]
 
 HOUR = 3600
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Lab]:
+def net() -> Iterator[NetworkLab]:
     with lab(servers=2) as built:
         yield built
 
 
 @pytest.mark.parametrize("step", ["+1h", "-1h"])
-def test_a_step_of_the_wall_clock_is_in_no_latency(net: Lab, tmp_path: Path, step: str) -> None:
+def test_a_step_of_the_wall_clock_is_in_no_latency(net: NetworkLab, tmp_path: Path, step: str) -> None:
     clock = tmp_path / "clock"
     clock.write_text("+0")
     env = {
@@ -40,9 +40,9 @@ def test_a_step_of_the_wall_clock_is_in_no_latency(net: Lab, tmp_path: Path, ste
     with prober(net, *pings, rounds=4, env=env) as asked:
         rounds = [asked.read()]
         clock.write_text(step)
-        rounds += [asked.again(), asked.again()]
+        rounds += [asked.next_round(), asked.next_round()]
         clock.write_text("+0")
-        rounds.append(asked.again())
+        rounds.append(asked.next_round())
     assert abs(rounds[1]["now"] - rounds[0]["now"]) > HOUR / 2, "the clock did not step"
     seen = [each for one in rounds for each in one["attempts"]]
     assert {each["outcome"] for each in seen} == {"OK"}

@@ -17,12 +17,12 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.resources import open_instruments
-from tests.integration.network_lab import PATIENCE, Lab, lab, why_not
+from tests.integration.network_lab import WAIT_TIMEOUT, NetworkLab, lab, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REASON = why_not("nginx")
+_REASON = skip_reason("nginx")
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(_REASON), reason=_REASON or "can run")]
 
 _CONFIGURATION = """
@@ -51,7 +51,7 @@ http {{
 class Web:
     """A network whose server 0 runs nginx."""
 
-    net: Lab
+    net: NetworkLab
     ca_file: Path
     process: subprocess.Popen[bytes]
 
@@ -62,7 +62,7 @@ class Web:
                 probe = check_type.build(check_type.settings(url=url, **keys), instruments)
                 return await probe.attempt(Target(self.net.address(1)), timeout)
 
-        return self.net.inside(once())
+        return self.net.run_in_namespace(once())
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         command = net.server_command("nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"))
         with subprocess.Popen(command) as process:
             made = Web(net, folder / "ca.pem", process)
-            until = time.monotonic() + PATIENCE
+            until = time.monotonic() + WAIT_TIMEOUT
             while made.attempt("http", f"http://{net.address(0)}/").outcome is not Outcome.OK:
                 assert time.monotonic() < until, (folder / "error.log").read_text()
             yield made
@@ -150,6 +150,6 @@ def test_many_checks_at_once_leave_no_descriptor_behind(web: Web) -> None:
             await asyncio.sleep(0)
             return before, descriptors(), {each.outcome for each in seen}
 
-    before, after, outcomes = web.net.inside(rounds())
+    before, after, outcomes = web.net.run_in_namespace(rounds())
     assert outcomes == {Outcome.OK}
     assert after <= before

@@ -15,14 +15,14 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import CheckKey, Outcome
 from monitor.web.metrics.page import METRICS
-from monitor.web.server import Site, start
+from monitor.web.server import WebState, serve
 from tests.integration.lab_daemon import free_port
-from tests.web.page_fixtures import CHECKS, PING, SITE, SUBSCRIPTIONS, full, result
+from tests.web.page_fixtures import CHECKS, PING, SITE, SUBSCRIPTIONS, make_result, populated_state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from monitor.engine.live.state import Board
+    from monitor.engine.live.state import LiveState
 
 pytestmark = [
     pytest.mark.integration,
@@ -118,10 +118,10 @@ async def running(folder: Path, target: str) -> AsyncIterator[Prometheus]:
 
 
 @asynccontextmanager
-async def watching(folder: Path) -> AsyncIterator[tuple[Board, Prometheus]]:
+async def watching(folder: Path) -> AsyncIterator[tuple[LiveState, Prometheus]]:
     """Serve a picture in which everything is known, and let Prometheus scrape it."""
-    board, telemetry = full()
-    async with start(Site(board, telemetry, SystemClock()), ("127.0.0.1", 0), "") as url:
+    board, telemetry = populated_state()
+    async with serve(WebState(board, telemetry, SystemClock()), ("127.0.0.1", 0), "") as url:
         target = url.removeprefix("http://").rstrip("/")
         async with running(folder, target) as prometheus:
             await until({target: 1}, lambda: prometheus.values("up", "instance"))
@@ -131,7 +131,7 @@ async def watching(folder: Path) -> AsyncIterator[tuple[Board, Prometheus]]:
 async def test_every_metric_arrives_and_nothing_is_refused(tmp_path: Path) -> None:
     async with watching(tmp_path) as (_, prometheus):
         names = set(await prometheus.values('count by (__name__) ({job="sla-monitor"})', "__name__"))
-        arrived = {family.name + ("_bucket" if family.kind == "histogram" else "") for family, _ in METRICS}
+        arrived = {family.name + ("_bucket" if family.metric_type == "histogram" else "") for family, _ in METRICS}
         assert arrived - names == set()
         (target,) = (await prometheus.api("targets"))["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
@@ -149,14 +149,14 @@ async def test_what_leaves_the_configuration_goes_stale_at_once(tmp_path: Path) 
 async def test_alerts_fire_and_are_silent_in_maintenance(tmp_path: Path) -> None:
     async with watching(tmp_path) as (board, prometheus):
         for key in (PING, SITE, MAIL):
-            board.check_result(result(key, Outcome.FAIL, reason="timeout"))
+            board.set_check_result(make_result(key, Outcome.FAIL, reason="timeout"))
         # mail-01 is in maintenance; the service of a fallen server is not told of beside it
         await until({"web-01"}, lambda: prometheus.firing("ServerDown"))
         assert await prometheus.firing("CheckDown") == set()
-        board.maintenance([])
+        board.set_maintenance_windows([])
         await until({"web-01", "mail-01"}, lambda: prometheus.firing("ServerDown"))
         for key in (PING, MAIL):
-            board.check_result(result(key))
+            board.set_check_result(make_result(key))
         await until(set(), lambda: prometheus.firing("ServerDown"))
         await until({"web-01"}, lambda: prometheus.firing("CheckDown"))
 

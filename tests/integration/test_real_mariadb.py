@@ -17,21 +17,21 @@ from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
 from tests.integration.lab_servers import running
-from tests.integration.lab_servers_database import MARIADB, MOST_CONNECT_ERRORS
-from tests.integration.postfix import inside, own_namespace, why_not
+from tests.integration.lab_servers_database import MARIADB, MAX_CONNECT_ERRORS
+from tests.integration.postfix import network_namespace, run_in_namespace, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.integration.lab_servers import Grounds, Running
+    from tests.integration.lab_servers import RunningServer, ServerFiles
 
-WHY_NOT = MARIADB.why_not() or why_not()
+WHY_NOT = MARIADB.skip_reason() or skip_reason()
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can run")]
 
 ADDRESS = "198.18.33.6"
 
 
-def everywhere(grounds: Grounds, ports: Mapping[str, int]) -> list[str]:
+def everywhere(grounds: ServerFiles, ports: Mapping[str, int]) -> list[str]:
     """Let it listen to all of its own network, and know us by name: it counts the faults of whom it could look up."""
     hosts = grounds.folder / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{ADDRESS} monitor.lab.test\n")
@@ -55,7 +55,7 @@ def hang_up(port: int) -> None:
             pass
 
 
-async def visited(server: Running, checks: int, hung_up: int) -> list[str]:
+async def visited(server: RunningServer, checks: int, hung_up: int) -> list[str]:
     """Look so often, hang up on it so often, and look once more; gives the reasons."""
     async with open_instruments(SystemClock()) as tools:
         settings = CHECK_TYPES["mysql"].settings(port=server.ports["mysql"])
@@ -69,7 +69,7 @@ async def visited(server: Running, checks: int, hung_up: int) -> list[str]:
 def test_checks_do_not_get_the_monitor_blocked_and_a_host_that_is_blocked_is_told_as_such(folder: Path) -> None:
     async def story() -> list[str]:
         with running(dataclasses.replace(MARIADB, command=everywhere), folder) as server:
-            return await visited(server, 5 * MOST_CONNECT_ERRORS, MOST_CONNECT_ERRORS + 1)
+            return await visited(server, 5 * MAX_CONNECT_ERRORS, MAX_CONNECT_ERRORS + 1)
 
-    with own_namespace(ADDRESS) as namespace:
-        assert inside(namespace, story()) == [""] * 5 * MOST_CONNECT_ERRORS + ["host_blocked"]
+    with network_namespace(ADDRESS) as namespace:
+        assert run_in_namespace(namespace, story()) == [""] * 5 * MAX_CONNECT_ERRORS + ["host_blocked"]

@@ -10,7 +10,7 @@ from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
-from tests.integration.postfix import PASSWORD, USER, Postfix, inside, own_namespace, why_not
+from tests.integration.postfix import PASSWORD, USER, Postfix, network_namespace, run_in_namespace, skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from monitor.probes.probe import Attempt
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "can run")]
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(skip_reason()), reason=skip_reason() or "can run")]
 
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with own_namespace() as namespace, Postfix(namespace) as started:
+    with network_namespace() as namespace, Postfix(namespace) as started:
         yield started
 
 
@@ -33,7 +33,7 @@ def look(postfix: Postfix, kind: str, **keys: Any) -> Attempt:
             probe = CHECK_TYPES[kind].build(CHECK_TYPES[kind].settings(**keys), tools)
             return await probe.attempt(Target(postfix.address), 20.0)
 
-    return inside(postfix.namespace, attempt())
+    return run_in_namespace(postfix.namespace, attempt())
 
 
 def test_postfix_passes_and_the_login_and_the_certificate_are_judged(postfix: Postfix, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
-from tests.integration.lab_certificates import RIGHT, WRONG
-from tests.integration.lab_expected_reasons import NOT_POSSIBLE, matrix
-from tests.integration.lab_servers import PATIENCE, Running, running
-from tests.integration.lab_servers_all import KINDS
+from tests.integration.lab_certificates import DEFECTS, VALID
+from tests.integration.lab_expected_reasons import NOT_POSSIBLE, expected_reasons
+from tests.integration.lab_servers import WAIT_TIMEOUT, RunningServer, running
+from tests.integration.lab_servers_all import SERVER_KINDS
 from tests.integration.lab_servers_file import fingerprint
 
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "checks.md"
-MATRIX = matrix()
-STATES = ("up", "stopped", "frozen", "refusing", *WRONG)
+MATRIX = expected_reasons()
+STATES = ("up", "stopped", "frozen", "refusing", *DEFECTS)
 
 
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param(
-            kind, id=kind.name, marks=pytest.mark.skipif(bool(kind.why_not()), reason=kind.why_not() or "can run")
+            kind,
+            id=kind.name,
+            marks=pytest.mark.skipif(bool(kind.skip_reason()), reason=kind.skip_reason() or "can run"),
         )
-        for kind in KINDS
+        for kind in SERVER_KINDS
     ],
 )
-def started(request: pytest.FixtureRequest) -> Iterator[Running]:
+def started(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     # not in pytest's folder, which root keeps to itself: servers give up root
     folder = Path(tempfile.mkdtemp(prefix="server-"))
     try:
@@ -57,8 +59,8 @@ def started(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 
 @pytest.fixture
-def server(started: Running) -> Running:
-    started.present(RIGHT)
+def server(started: RunningServer) -> RunningServer:
+    started.use_certificate(VALID)
     return started
 
 
@@ -68,9 +70,9 @@ async def tools() -> AsyncIterator[Instruments]:
         yield opened
 
 
-async def look(tools: Instruments, server: Running, check: Check, timeout: float = 20.0, **more: Any) -> Attempt:  # noqa: ASYNC109
+async def look(tools: Instruments, server: RunningServer, check: Check, timeout: float = 20.0, **more: Any) -> Attempt:  # noqa: ASYNC109
     kind, role, keys = check
-    files = {"CA": server.grounds.ca, "PASSWORD": server.grounds.password}
+    files = {"CA": server.files.ca, "PASSWORD": server.files.password}
     given = {key: files.get(each, each) if isinstance(each, str) else each for key, each in keys.items()} | more
     port = server.ports[role]
     given |= {"url": f"{kind}://127.0.0.1:{port}/"} if CHECK_TYPES[kind].needs_url else {"port": port}
@@ -78,14 +80,14 @@ async def look(tools: Instruments, server: Running, check: Check, timeout: float
     return await probe.attempt(Target("127.0.0.1"), timeout)
 
 
-async def up(tools: Instruments, server: Running) -> set[str]:
+async def up(tools: Instruments, server: RunningServer) -> set[str]:
     seen = [await look(tools, server, check) for check in server.kind.checks]
     secured = [attempt.cert_expiry is not None for attempt in seen]
     assert secured == ["ca_file" in keys for _, _, keys in server.kind.checks]
     return {attempt.reason for attempt in seen}
 
 
-async def stopped(tools: Instruments, server: Running) -> set[str]:
+async def stopped(tools: Instruments, server: RunningServer) -> set[str]:
     server.stop()
     try:
         return {(await look(tools, server, check)).reason for check in server.kind.checks}
@@ -93,37 +95,37 @@ async def stopped(tools: Instruments, server: Running) -> set[str]:
         server.start()
 
 
-async def frozen(tools: Instruments, server: Running) -> set[str]:
+async def frozen(tools: Instruments, server: RunningServer) -> set[str]:
     with server.frozen():
         seen = await asyncio.gather(*(look(tools, server, check, 0.5) for check in server.kind.checks))
     assert (await look(tools, server, server.kind.checks[0])).outcome is Outcome.OK
     return {attempt.reason for attempt in seen}
 
 
-async def refusing(tools: Instruments, server: Running) -> set[str]:
-    refusal = server.kind.refuses
+async def refusing(tools: Instruments, server: RunningServer) -> set[str]:
+    refusal = server.kind.refusal
     check = refusal.check or server.kind.checks[0]
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
 
         def call() -> None:
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports[check[1]]), PATIENCE))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.ports[check[1]]), WAIT_TIMEOUT))
             with contextlib.suppress(ConnectionError):  # the last of them are refused
-                sock.sendall(refusal.says)
+                sock.sendall(refusal.sends)
 
-        for _ in range(refusal.callers):
+        for _ in range(refusal.connections):
             call()
-        until = loop.time() + PATIENCE
+        until = loop.time() + WAIT_TIMEOUT
         # a caller counts from when the server has come to it; one that was refused, because an earlier guest still
         # counted, holds no place: another takes it
         while (seen := await look(tools, server, check)).outcome is Outcome.OK and loop.time() < until:
-            if refusal.callers:
+            if refusal.connections:
                 call()
     return {seen.reason}
 
 
-async def presenting(tools: Instruments, server: Running, how: str) -> set[str]:
-    server.present(how)
+async def presenting(tools: Instruments, server: RunningServer, how: str) -> set[str]:
+    server.use_certificate(how)
     secured = [check for check in server.kind.checks if "ca_file" in check[2]]
     assert secured
     unverified = [await look(tools, server, check, verify_certificate=False) for check in secured]
@@ -133,22 +135,22 @@ async def presenting(tools: Instruments, server: Running, how: str) -> set[str]:
 
 @pytest.mark.parametrize("state", STATES)
 async def test_every_server_is_seen_in_every_state_for_what_it_is(
-    started: Running, tools: Instruments, state: str
+    started: RunningServer, tools: Instruments, state: str
 ) -> None:
     server = started
     expected = MATRIX[server.kind.name][state]
     if expected == NOT_POSSIBLE:
         assert not [keys for _, _, keys in server.kind.checks if "ca_file" in keys]
         return
-    if state not in WRONG:
-        server.present(RIGHT)
+    if state not in DEFECTS:
+        server.use_certificate(VALID)
     in_state = {"up": up, "stopped": stopped, "frozen": frozen, "refusing": refusing}.get(state)
     seen = await (in_state(tools, server) if in_state else presenting(tools, server, state))
     assert seen == ({""} if expected == "ok" else {expected}), server.log()
 
 
 def test_the_matrix_has_every_server_and_every_state() -> None:
-    assert list(MATRIX) == [kind.name for kind in KINDS]
+    assert list(MATRIX) == [kind.name for kind in SERVER_KINDS]
     assert {tuple(states) for states in MATRIX.values()} == {STATES}
 
 
@@ -159,28 +161,28 @@ def test_the_documents_show_the_matrix() -> None:
         assert f"| {' | '.join([name, *(shown.get(cell, f'`{cell}`') for cell in cells.values())])} |" in text
 
 
-async def test_a_wrong_password_is_a_failure_of_the_login(server: Running, tools: Instruments) -> None:
-    right = server.grounds.password.read_text()
+async def test_a_wrong_password_is_a_failure_of_the_login(server: RunningServer, tools: Instruments) -> None:
+    right = server.files.password.read_text()
     try:
-        server.grounds.password.write_text("wrong")
+        server.files.password.write_text("wrong")
         for check in server.kind.checks:
             if "user" in check[2]:
                 seen = await look(tools, server, check)
                 assert (seen.outcome, seen.reason.partition(":")[0]) == (Outcome.FAIL, "login"), (check, seen.steps)
     finally:
-        server.grounds.password.write_text(right)
+        server.files.password.write_text(right)
 
 
-async def test_a_mail_server_that_serves_nobody_from_here_says_so(server: Running, tools: Instruments) -> None:
+async def test_a_mail_server_that_serves_nobody_from_here_says_so(server: RunningServer, tools: Instruments) -> None:
     if server.kind.name == "postfix":
         assert (await look(tools, server, ("smtp", "closed", {}))).reason == "status: 554"
 
 
-async def test_the_host_key_is_the_one_that_is_pinned(server: Running, tools: Instruments) -> None:
+async def test_the_host_key_is_the_one_that_is_pinned(server: RunningServer, tools: Instruments) -> None:
     if server.kind.name != "openssh":
         return
     for kind in ("ed25519", "ecdsa", "rsa"):
-        right = fingerprint(server.grounds.folder, kind)
+        right = fingerprint(server.files.folder, kind)
         seen = await look(tools, server, ("ssh", "ssh", {"key_type": kind, "fingerprints": (right,)}))
         assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
     wrong = await look(tools, server, ("ssh", "ssh", {"key_type": "ed25519", "fingerprints": (right,)}))

@@ -79,14 +79,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted machine on which the program is installed as docs/operations.md says, and not started yet."""
     try:
         with boot(_program(tmp_path_factory.mktemp("program"))) as machine:
-            ours, theirs = sys.version_info[:2], machine.do("python3", "-c", "import sys; print(*sys.version_info[:2])")
+            ours, theirs = (
+                sys.version_info[:2],
+                machine.check_output("python3", "-c", "import sys; print(*sys.version_info[:2])"),
+            )
             if f"{ours[0]} {ours[1]}" != theirs:
                 pytest.skip(f"the tests run by Python {ours[0]}.{ours[1]}, the booted system has {theirs}")
             machine.write("/etc/monitor/config.toml", CONFIG)
             machine.write("/etc/credstore/monitor.smtp-password", "hidden behind a credential\n", 0o600)
             # the shipped 30 s and 5 s would only make the tests slow
             machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", "[Service]\nWatchdogSec=3\nRestartSec=1\n")
-            machine.do("systemctl", "enable", UNIT)
+            machine.check_output("systemctl", "enable", UNIT)
             yield machine
     except Unavailable as reason:
         pytest.skip(str(reason))
@@ -117,16 +120,16 @@ def _program(here: Path) -> dict[Path, str]:
 def machine(installed: Machine) -> Iterator[Machine]:
     """The same machine with the daemon running on the good configuration, whatever the last test left."""
     installed.write("/etc/monitor/config.toml", CONFIG)
-    installed.do("systemctl", "stop", UNIT)
-    installed.ask("systemctl", "reset-failed", UNIT)
-    answer = installed.ask("systemctl", "start", UNIT)
+    installed.check_output("systemctl", "stop", UNIT)
+    installed.run("systemctl", "reset-failed", UNIT)
+    answer = installed.run("systemctl", "start", UNIT)
     assert answer.status == 0, installed.journal(UNIT)
     yield installed
-    installed.ask("systemctl", "stop", UNIT)
+    installed.run("systemctl", "stop", UNIT)
 
 
 def _main_process(machine: Machine) -> dict[str, str]:
-    status = machine.do("cat", f"/proc/{machine.properties(UNIT)['MainPID']}/status")
+    status = machine.check_output("cat", f"/proc/{machine.properties(UNIT)['MainPID']}/status")
     return {key: value.strip() for key, _, value in (line.partition(":") for line in status.splitlines())}
 
 
@@ -149,94 +152,96 @@ def test_it_runs_as_nobody_known_with_the_one_capability_that_ping_needs(machine
 
 def test_it_keeps_its_data_in_its_state_directory_for_itself_alone(machine: Machine) -> None:
     uid = _main_process(machine)["Uid"].split()[0]
-    kept = machine.do("find", "/var/lib/private/monitor", "-type", "f", "-printf", "%U %m %f\n").splitlines()
+    kept = machine.check_output("find", "/var/lib/private/monitor", "-type", "f", "-printf", "%U %m %f\n").splitlines()
     assert kept
     assert {line.split()[0] for line in kept} == {uid}
     assert {line.split()[1] for line in kept} == {"600"}
 
 
 def test_it_can_ping(machine: Machine) -> None:
-    machine.until(
+    machine.wait_until(
         "a first result of ping",
-        lambda: '"state": "up"' in machine.ask(PROGRAM, "status", "--json").out,
+        lambda: '"state": "up"' in machine.run(PROGRAM, "status", "--json").out,
     )
 
 
 def test_it_can_measure_itself_in_its_sandbox(machine: Machine) -> None:
     get = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9809/metrics').read().decode())"
-    metrics = machine.do("python3", "-c", get)
+    metrics = machine.check_output("python3", "-c", get)
     assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"} <= set(metrics.split())
 
 
 def test_what_root_writes_beside_it_does_not_lock_it_out(machine: Machine) -> None:
     announce = ("maintenance", "announce", "--server", "itself", "--reason", "a new fan")
-    machine.do(PROGRAM, *announce, "--start", "2040-01-01T00:00", "--end", "2040-01-01T01:00")
-    machine.do("systemctl", "stop", UNIT)
-    machine.do(PROGRAM, *announce, "--start", "2040-02-01T00:00", "--end", "2040-02-01T01:00")
-    machine.do("systemctl", "start", UNIT)
+    machine.check_output(PROGRAM, *announce, "--start", "2040-01-01T00:00", "--end", "2040-01-01T01:00")
+    machine.check_output("systemctl", "stop", UNIT)
+    machine.check_output(PROGRAM, *announce, "--start", "2040-02-01T00:00", "--end", "2040-02-01T01:00")
+    machine.check_output("systemctl", "start", UNIT)
     uid = _main_process(machine)["Uid"].split()[0]
-    assert set(machine.do("find", "/var/lib/private/monitor", "-printf", "%U\n").split()) == {uid}
+    assert set(machine.check_output("find", "/var/lib/private/monitor", "-printf", "%U\n").split()) == {uid}
     before = _results(machine)
-    machine.until("a result written after that", lambda: _results(machine) > before)
+    machine.wait_until("a result written after that", lambda: _results(machine) > before)
 
 
 def _results(machine: Machine) -> int:
     """How many results the books hold, which are whole."""
-    count: int = json.loads(machine.do(PROGRAM, "verify", "--json"))["results"]
+    count: int = json.loads(machine.check_output(PROGRAM, "verify", "--json"))["results"]
     return count
 
 
 def test_it_can_read_its_credential_and_nobody_else_can(machine: Machine) -> None:
     process = machine.properties(UNIT)["MainPID"]
-    environment = machine.do("cat", f"/proc/{process}/environ").split("\0")
+    environment = machine.check_output("cat", f"/proc/{process}/environ").split("\0")
     directory = next(
         value for key, _, value in (item.partition("=") for item in environment) if key == "CREDENTIALS_DIRECTORY"
     )
-    assert machine.do("cat", f"{directory}/smtp-password") == "hidden behind a credential"
+    assert machine.check_output("cat", f"{directory}/smtp-password") == "hidden behind a credential"
     as_somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    assert machine.ask(*as_somebody, "cat", f"{directory}/smtp-password").status != 0
+    assert machine.run(*as_somebody, "cat", f"{directory}/smtp-password").status != 0
 
 
 def test_a_check_logs_in_with_a_credential_of_a_drop_in(machine: Machine) -> None:
     drop_in = f"/etc/systemd/system/{UNIT}.d/login.conf"
     machine.write("/etc/redis.py", REDIS)
-    machine.do("systemd-run", "--unit=stand-in", "python3", "/etc/redis.py")
+    machine.check_output("systemd-run", "--unit=stand-in", "python3", "/etc/redis.py")
     machine.write("/etc/credstore/redis-login", "as systemd keeps it\n", 0o600)
     machine.write(drop_in, "[Service]\nLoadCredential=redis-login:/etc/credstore/redis-login\n")
     machine.write("/etc/monitor/config.toml", CONFIG + CACHE)
     try:
-        machine.do("systemctl", "daemon-reload")
-        machine.do("systemctl", "restart", UNIT)
-        machine.until("the login", lambda: _state(machine, "cache", "redis") == "up")
+        machine.check_output("systemctl", "daemon-reload")
+        machine.check_output("systemctl", "restart", UNIT)
+        machine.wait_until("the login", lambda: _state(machine, "cache", "redis") == "up")
         assert "as systemd keeps it" not in machine.journal(UNIT)
     finally:
-        machine.do("rm", drop_in)
-        machine.do("systemctl", "daemon-reload")
-        machine.ask("systemctl", "stop", "stand-in")
+        machine.check_output("rm", drop_in)
+        machine.check_output("systemctl", "daemon-reload")
+        machine.run("systemctl", "stop", "stand-in")
 
 
 def _state(machine: Machine, server: str, check: str) -> str:
-    servers = json.loads(machine.do(PROGRAM, "status", "--json"))["servers"]
+    servers = json.loads(machine.check_output(PROGRAM, "status", "--json"))["servers"]
     checks = next(each["checks"] for each in servers if each["id"] == server)
     state: str = next(each["state"] for each in checks if each["name"] == check)
     return state
 
 
 def test_it_starts_without_a_credential_where_mail_needs_none(machine: Machine) -> None:
-    machine.do("mv", "/etc/credstore/monitor.smtp-password", "/etc/credstore/aside")
+    machine.check_output("mv", "/etc/credstore/monitor.smtp-password", "/etc/credstore/aside")
     try:
         machine.write("/etc/monitor/config.toml", CONFIG.replace(LOGIN, ""))
-        machine.do("systemctl", "restart", UNIT)
+        machine.check_output("systemctl", "restart", UNIT)
         assert machine.properties(UNIT)["ActiveState"] == "active"
     finally:
-        machine.do("mv", "/etc/credstore/aside", "/etc/credstore/monitor.smtp-password")
+        machine.check_output("mv", "/etc/credstore/aside", "/etc/credstore/monitor.smtp-password")
 
 
 def test_a_reload_takes_the_new_configuration_in_the_same_process(machine: Machine) -> None:
     before = machine.properties(UNIT)
     machine.write("/etc/monitor/config.toml", CONFIG + '\n[[server]]\nid = "other"\naddress = "127.0.0.2"\nlevel = 2\n')
-    machine.do("systemctl", "reload", UNIT)
-    machine.until("the status of two servers", lambda: machine.properties(UNIT)["StatusText"] != before["StatusText"])
+    machine.check_output("systemctl", "reload", UNIT)
+    machine.wait_until(
+        "the status of two servers", lambda: machine.properties(UNIT)["StatusText"] != before["StatusText"]
+    )
     after = machine.properties(UNIT)
     assert (after["ActiveState"], after["MainPID"]) == ("active", before["MainPID"])
 
@@ -244,42 +249,42 @@ def test_a_reload_takes_the_new_configuration_in_the_same_process(machine: Machi
 def test_a_reload_of_a_faulty_configuration_fails_and_the_daemon_runs_on(machine: Machine) -> None:
     before = machine.properties(UNIT)
     machine.write("/etc/monitor/config.toml", FAULTY)
-    assert machine.ask("systemctl", "reload", UNIT).status != 0
+    assert machine.run("systemctl", "reload", UNIT).status != 0
     assert "level = 7" in machine.journal(UNIT)
-    machine.until("running again", lambda: machine.properties(UNIT)["SubState"] == "running")
+    machine.wait_until("running again", lambda: machine.properties(UNIT)["SubState"] == "running")
     after = machine.properties(UNIT)
     assert (after["ActiveState"], after["MainPID"]) == ("active", before["MainPID"])
     assert after["NRestarts"] == "0"
 
 
 def test_a_faulty_configuration_fails_the_start_and_mending_it_is_enough(machine: Machine) -> None:
-    machine.do("systemctl", "stop", UNIT)
+    machine.check_output("systemctl", "stop", UNIT)
     machine.write("/etc/monitor/config.toml", FAULTY)
-    assert machine.ask("systemctl", "start", UNIT).status != 0
+    assert machine.run("systemctl", "start", UNIT).status != 0
     shown = machine.properties(UNIT)
     assert (shown["SubState"], shown["ExecMainStatus"]) == ("auto-restart", "2")
     assert "level = 7" in machine.journal(UNIT)
     machine.write("/etc/monitor/config.toml", CONFIG)
-    machine.until("active", lambda: machine.properties(UNIT)["ActiveState"] == "active")
+    machine.wait_until("active", lambda: machine.properties(UNIT)["ActiveState"] == "active")
 
 
 def test_a_daemon_whose_loop_hangs_is_restarted_by_the_watchdog(machine: Machine) -> None:
     hung = machine.properties(UNIT)["MainPID"]
-    machine.do("kill", "-STOP", hung)
-    machine.until("restarted", lambda: machine.properties(UNIT)["NRestarts"] == "1")
-    machine.until("active again", lambda: machine.properties(UNIT)["ActiveState"] == "active")
+    machine.check_output("kill", "-STOP", hung)
+    machine.wait_until("restarted", lambda: machine.properties(UNIT)["NRestarts"] == "1")
+    machine.wait_until("active again", lambda: machine.properties(UNIT)["ActiveState"] == "active")
     assert machine.properties(UNIT)["MainPID"] != hung
     assert "Watchdog timeout" in machine.journal(UNIT)
 
 
 def test_a_daemon_that_was_killed_is_restarted(machine: Machine) -> None:
-    machine.do("kill", "-KILL", machine.properties(UNIT)["MainPID"])
-    machine.until("restarted", lambda: machine.properties(UNIT)["NRestarts"] == "1")
-    machine.until("active again", lambda: machine.properties(UNIT)["ActiveState"] == "active")
+    machine.check_output("kill", "-KILL", machine.properties(UNIT)["MainPID"])
+    machine.wait_until("restarted", lambda: machine.properties(UNIT)["NRestarts"] == "1")
+    machine.wait_until("active again", lambda: machine.properties(UNIT)["ActiveState"] == "active")
 
 
 def test_it_stops_within_ten_seconds_when_asked(machine: Machine) -> None:
-    machine.do("systemctl", "stop", UNIT)
+    machine.check_output("systemctl", "stop", UNIT)
     shown = machine.properties(UNIT)
     # killed for its slowness, the result would be "timeout"
     assert (shown["ActiveState"], shown["Result"], shown["ExecMainStatus"]) == ("inactive", "success", "0")
@@ -288,12 +293,12 @@ def test_it_stops_within_ten_seconds_when_asked(machine: Machine) -> None:
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(installed: Machine) -> None:
-    answer = installed.ask("systemd-analyze", "verify", f"/etc/systemd/system/{UNIT}")
+    answer = installed.run("systemd-analyze", "verify", f"/etc/systemd/system/{UNIT}")
     assert (answer.status, answer.out, answer.err) == (0, "", "")
 
 
 def test_the_sandbox_leaves_little_exposed(installed: Machine) -> None:
-    answer = installed.ask(
+    answer = installed.run(
         "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15", f"/etc/systemd/system/{UNIT}"
     )
     assert answer.status == 0, answer.out

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.exclusions import Asked, add, known_exclusions, withdraw
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.exclusions import ExclusionRequest, add, known_exclusions, withdraw
 from monitor.model import Outcome, Span
 from monitor.sla.terms import RECORDED_CLAUSES
-from monitor.store import database, journal, outages
+from monitor.store import database, history, journal
 from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, moments, new_books
 
 if TYPE_CHECKING:
@@ -25,22 +25,22 @@ LATER = NOW + 1_000_000
 
 
 def account(db: Database, at: Millis) -> Account:
-    return Books(db, at, TERMS).rolling(30).subscriptions[0].account
+    return LedgerView(db, at, TERMS).rolling(30).subscriptions[0].account
 
 
 def exclude_outage(db: Database, number: int, at: Millis, clause: str = "4.3") -> int:
     with database.transaction(db):
-        return add(db, TERMS, Asked(clause, "why", outage=number), at).id
+        return add(db, TERMS, ExclusionRequest(clause, "why", outage=number), at).id
 
 
 @st.composite
-def asked(draw: st.DrawFn, outage_ids: list[int]) -> Asked:
+def asked(draw: st.DrawFn, outage_ids: list[int]) -> ExclusionRequest:
     clause = draw(st.sampled_from(RECORDED_CLAUSES))
     by_outage: bool = draw(st.booleans())
     if outage_ids and by_outage:
-        return Asked(clause, "why", outage=draw(st.sampled_from(outage_ids)))
+        return ExclusionRequest(clause, "why", outage=draw(st.sampled_from(outage_ids)))
     first, last = sorted(draw(st.lists(st.integers(-5, 70), min_size=2, max_size=2, unique=True)))
-    return Asked(clause, "why", server="web-01", span=Span(START + first * STEP, START + last * STEP))
+    return ExclusionRequest(clause, "why", server="web-01", span=Span(START + first * STEP, START + last * STEP))
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +50,7 @@ def test_exclusions_never_raise_downtime_and_withdrawing_them_restores_every_fig
 ) -> None:
     db = new_books()
     import_into(db, found.items())
-    ids = [outage.id for outage in outages.listing(db)]
+    ids = [outage.id for outage in history.list_outages(db)]
     states = [account(db, LATER)]
     at = NOW
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_exclusions_never_raise_downtime_and_withdrawing_them_restores_every_fig
 def test_the_books_before_a_fact_are_the_books_without_it(found: dict[int, Outcome], data: st.DataObject) -> None:
     db = new_books()
     import_into(db, found.items())
-    ids = [outage.id for outage in outages.listing(db)]
+    ids = [outage.id for outage in history.list_outages(db)]
     stood = [account(db, NOW)]
     for step in (1, 2):
         with database.transaction(db):
@@ -92,14 +92,14 @@ def test_the_books_before_an_import_have_the_exclusions_of_their_outages_as_they
 ) -> None:
     db = new_books()
     import_into(db, first.items(), NOW)
-    ids = [outage.id for outage in outages.listing(db)]
+    ids = [outage.id for outage in history.list_outages(db)]
     for number in data.draw(st.lists(st.sampled_from(ids), max_size=3)) if ids else []:
         exclude_outage(db, number, NOW + 1)
     stood = account(db, NOW + 1_000), known_exclusions(db, NOW + 1_000)
     import_into(db, [(slot, one) for slot, one in second.items() if slot not in first], NOW + 60_000)
     assert account(db, NOW + 1_000) == stood[0]
-    books = Books(db, NOW + 1_000, TERMS)
-    assert [(one.start, one.end, one.outage) for one in books.records] == [
+    books = LedgerView(db, NOW + 1_000, TERMS)
+    assert [(one.start, one.end, one.outage) for one in books.exclusion_records] == [
         (one.start, one.end, one.outage) for one in stood[1]
     ]
 
@@ -142,6 +142,6 @@ def test_an_exclusion_of_an_open_outage_grows_to_the_moment_at_which_the_books_a
     db = new_books()
     import_into(db, [(0, OK), (998, FAIL), (999, FAIL)])
     exclude_outage(db, 1, NOW + 1)
-    exclusion = Books(db, NOW + 30_000, TERMS).exclusions[0]
+    exclusion = LedgerView(db, NOW + 30_000, TERMS).exclusions[0]
     assert exclusion.span == Span(START + 998 * STEP, NOW + 30_000)
     assert account(db, NOW + 30_000).down == 0

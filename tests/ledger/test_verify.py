@@ -12,28 +12,28 @@ from hypothesis import strategies as st
 
 from monitor.ledger.verify import verify
 from monitor.store import journal
-from tests.fakes import HOUR, MINUTE, OK, START, a_context, a_result, a_server, a_subscription, packed
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import HOUR, MINUTE, OK, START, make_context, make_result, make_server, make_subscription, pack_hours
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-CONTEXT = a_context([a_server("web-01", "site"), a_server("db-01")], [a_subscription("acme", "web-01")])
+CONTEXT = make_context([make_server("web-01", "site"), make_server("db-01")], [make_subscription("acme", "web-01")])
 SLOWER = replace(CONTEXT, terms=replace(CONTEXT.terms, interval=2 * MINUTE))
 
 
-def lived() -> Desk:
+def lived() -> LedgerFixture:
     """Books with everything in them: outages over and open, doubts, gaps, a restart, a window, a changed interval."""
-    desk = Desk(CONTEXT)
-    desk.now_in_force()
-    desk.tell(web_01="ooxxo?xoo..ooxx", web_01__site="ooooooooooo", db_01="xxoo?ooxo")
+    desk = LedgerFixture(CONTEXT)
+    desk.apply_terms()
+    desk.record_sweeps(web_01="ooxxo?xoo..ooxx", web_01__site="ooooooooooo", db_01="xxoo?ooxo")
     desk.restart(START + 20 * MINUTE)
     desk.announce("web-01", start=START + HOUR, end=START + 2 * HOUR, emergency="disk")
     for minute in range(20, 30):
-        desk.sweep(minute, web_01="x", web_01__site="o" if minute < 25 else "x", db_01="o")
+        desk.record_sweep(minute, web_01="x", web_01__site="o" if minute < 25 else "x", db_01="o")
     desk.reconfigure(SLOWER, START + 30 * MINUTE)
     for minute in range(30, 40, 2):
-        desk.sweep(minute, web_01="x", web_01__site="o", db_01="o")
+        desk.record_sweep(minute, web_01="x", web_01__site="o", db_01="o")
     return desk
 
 
@@ -44,7 +44,7 @@ def unlocked(db: Database) -> None:
     db.execute("PRAGMA foreign_keys = OFF")
 
 
-def wrong(desk: Desk, *statements: str) -> str:
+def wrong(desk: LedgerFixture, *statements: str) -> str:
     """What is found after a tampering that changed something."""
     unlocked(desk.db)
     changed = 0
@@ -52,14 +52,14 @@ def wrong(desk: Desk, *statements: str) -> str:
         changed += desk.db.execute(statement).rowcount
     assert changed > 0, "the tampering did nothing"
     verdict = verify(desk.db)
-    assert verdict.wrong is not None, "nobody noticed"
-    return verdict.wrong
+    assert verdict.error is not None, "nobody noticed"
+    return verdict.error
 
 
 def test_an_end_that_was_cut_off_is_noticed_although_the_chain_holds() -> None:
     desk = lived()
     desk.announce("web-01", start=START + 3 * HOUR, end=START + 4 * HOUR, at=START + HOUR, emergency="disk")
-    number, _ = journal.newest(desk.db)
+    number, _ = journal.head(desk.db)
     found = wrong(desk, f"DELETE FROM journal WHERE number = {number}")
     assert found == f"journal entry {number} is missing: the last that is there is {number - 1}"
 
@@ -67,33 +67,33 @@ def test_an_end_that_was_cut_off_is_noticed_although_the_chain_holds() -> None:
 def test_a_chain_that_was_made_anew_does_not_end_in_what_was_written_last() -> None:
     desk = lived()
     journal.append(desk.db, START + HOUR, "daemon-stopped", {})
-    number, hash_ = journal.newest(desk.db)
+    number, hash_ = journal.head(desk.db)
     unlocked(desk.db)
     [(at, kind, before)] = desk.db.execute("SELECT at, kind, previous FROM journal WHERE number = ?", [number])
-    body = journal.canonical({"forged": 1})
+    body = journal.canonical_json({"forged": 1})
     forged = journal.entry_hash(number, at, kind, body, before)
     desk.db.execute("UPDATE journal SET body = ?, hash = ? WHERE number = ?", [body, forged, number])
     assert forged != hash_
-    assert "is not what was written last" in (verify(desk.db).wrong or "")
+    assert "is not what was written last" in (verify(desk.db).error or "")
 
 
 def test_untouched_records_pass_and_are_counted() -> None:
     desk = lived()
     verdict = verify(desk.db)
-    assert verdict.wrong is None
+    assert verdict.error is None
     assert verdict.entries == journal.length(desk.db)
     assert verdict.results == desk.db.execute("SELECT count(*) FROM result").fetchone()[0]
     assert verdict.outages == len(desk.outages()) == 6
 
 
 def test_empty_records_pass() -> None:
-    assert verify(Desk(CONTEXT).db).wrong is None
+    assert verify(LedgerFixture(CONTEXT).db).error is None
 
 
 def test_a_sweep_that_is_not_over_is_not_missed_in_the_journal() -> None:
     desk = lived()
-    desk.record(99, [a_result(CONTEXT.servers["web-01"].checks[0].key, START + HOUR, OK)], START + HOUR)
-    assert verify(desk.db).wrong is None
+    desk.record(99, [make_result(CONTEXT.servers["web-01"].checks[0].key, START + HOUR, OK)], START + HOUR)
+    assert verify(desk.db).error is None
 
 
 def test_progress_is_heard_entry_by_entry() -> None:
@@ -138,12 +138,12 @@ def test_a_journal_that_was_rewritten_whole_is_found_out_by_what_hangs_on_it() -
         if not (kind.startswith("outage-") and '"outage":1,' in body)
     ]
     desk.db.execute("DELETE FROM journal")
-    previous = journal.START
+    previous = journal.GENESIS_HASH
     for number, (at, kind, body) in enumerate(kept, 1):
         own = journal.entry_hash(number, at, kind, body, previous)
         desk.db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", [number, at, kind, body, previous, own])
         previous = own
-    assert verify(desk.db).wrong is not None
+    assert verify(desk.db).error is not None
 
 
 ONE = f"at = {START + 2 * MINUTE} AND probed = (SELECT id FROM probed WHERE server = 'web-01' AND name = 'ping')"
@@ -185,12 +185,12 @@ def test_two_checks_that_were_swapped_are_found_out() -> None:
     )
 
 
-def packed_books() -> Desk:
+def packed_books() -> LedgerFixture:
     """The same books, when most of their results are packed."""
     desk = lived()
     for minute in range(40, 130, 6):
-        desk.sweep(minute, web_01="oxo?"[minute % 4], web_01__site="o", db_01="o")
-    packed(desk.db, START + 2 * HOUR)
+        desk.record_sweep(minute, web_01="oxo?"[minute % 4], web_01__site="o", db_01="o")
+    pack_hours(desk.db, START + 2 * HOUR)
     assert desk.db.execute("SELECT count(*), sum(length(codes)) > 0 FROM packed").fetchone() == (6, 1)
     return desk
 
@@ -198,7 +198,7 @@ def packed_books() -> Desk:
 def test_packed_results_pass_and_are_counted() -> None:
     desk = packed_books()
     verdict = verify(desk.db)
-    assert verdict.wrong is None
+    assert verdict.error is None
     assert verdict.results == desk.db.execute("SELECT count(*) FROM readable_results").fetchone()[0]
 
 
@@ -227,14 +227,14 @@ def test_any_flipped_bit_of_a_packed_column_is_found_out_and_none_makes_it_fall(
                 now = bytearray(was)
                 now[place // 8] ^= 1 << place % 8
                 desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [bytes(now), number])
-                assert verify(desk.db).wrong is not None, (column, number, place)
+                assert verify(desk.db).error is not None, (column, number, place)
                 flipped += 1
             for other in (was + b"\0", was[:-1], b"\0" * len(was) if any(was) else b"\1"):
                 desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [other, number])
-                assert verify(desk.db).wrong is not None or other == was, (column, number, other)
+                assert verify(desk.db).error is not None or other == was, (column, number, other)
             desk.db.execute(f"UPDATE packed SET {column} = ? WHERE id = ?", [was, number])
     assert flipped > 300
-    assert verify(desk.db).wrong is None
+    assert verify(desk.db).error is None
 
 
 @pytest.mark.parametrize(
@@ -389,15 +389,15 @@ LETTERS = st.text("ooxx?.", max_size=25)
 @settings(max_examples=60, deadline=None)
 @given(LETTERS, LETTERS, st.integers(0, 25), st.sampled_from([MINUTE, 2 * MINUTE, 30_000]))
 def test_whatever_was_lived_through_passes(web: str, site: str, minute: int, interval: int) -> None:
-    desk = Desk(CONTEXT)
-    desk.now_in_force()
+    desk = LedgerFixture(CONTEXT)
+    desk.apply_terms()
     for now in range(max(len(web), len(site))):
         if now == minute:
             desk.restart(START + now * MINUTE)
             changed = replace(CONTEXT, terms=replace(CONTEXT.terms, interval=interval))
             desk.reconfigure(changed, START + now * MINUTE - 30_000)
-        desk.sweep(now, web_01=web[now : now + 1], web_01__site=site[now : now + 1])
-        assert verify(desk.db).wrong is None
+        desk.record_sweep(now, web_01=web[now : now + 1], web_01__site=site[now : now + 1])
+        assert verify(desk.db).error is None
 
 
 @settings(max_examples=80, deadline=None)
@@ -432,4 +432,4 @@ def test_any_single_change_of_any_number_in_the_evidence_is_found_out(data: st.D
         desk.db.execute(f"UPDATE {table} SET {column} = {after} WHERE {where}")
     except IntegrityError:  # the table itself refuses
         return
-    assert verify(desk.db).wrong is not None
+    assert verify(desk.db).error is not None

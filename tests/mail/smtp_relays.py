@@ -36,12 +36,12 @@ class Listener:
         self.port = 0
         self._server: asyncio.Server | None = None
 
-    def conversation(self) -> asyncio.BaseProtocol:
+    def make_protocol(self) -> asyncio.BaseProtocol:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.conversation, "127.0.0.1", 0, ssl=self.tls)
+        self._server = await loop.create_server(self.make_protocol, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -73,7 +73,7 @@ class Relay(Listener):
         """By address, of a sender or a recipient: what is answered instead of yes."""
         self.data_reply = "250 2.0.0 Ok: queued as 4711"
 
-    def conversation(self) -> asyncio.BaseProtocol:
+    def make_protocol(self) -> asyncio.BaseProtocol:
         conversation: asyncio.BaseProtocol = SMTP(
             self,
             hostname="relay.test",
@@ -115,7 +115,7 @@ class Relay(Listener):
 
 
 @contextlib.contextmanager
-def elsewhere(listener: Listener) -> Iterator[None]:
+def in_thread(listener: Listener) -> Iterator[None]:
     """Run a server in a loop and a thread of its own, as if it were another program."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -131,20 +131,20 @@ def elsewhere(listener: Listener) -> Iterator[None]:
 
 
 @dataclass
-class Script:
+class RelayScript:
     """What a scripted relay answers: by the line's verb, ``DATA.`` for the end of the mail; "" hangs up."""
 
     greeting: str = "220 relay.test"
     answers: dict[str, str] = field(default_factory=dict)
-    standard: str = "250 OK"
-    deaf_after: str = ""
+    default_reply: str = "250 OK"
+    stop_reading_after: str = ""
     """The verb after whose answer nothing is read any more, not even that the other side hangs up."""
 
 
 class ScriptedRelay(Listener):
     """A relay that misbehaves by the book of a test."""
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, script: RelayScript, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(tls)
         self.script = script
         self.lines: list[str] = []
@@ -152,9 +152,9 @@ class ScriptedRelay(Listener):
         self.connections = 0
         self.open: list[asyncio.Transport] = []
 
-    def conversation(self) -> asyncio.BaseProtocol:
+    def make_protocol(self) -> asyncio.BaseProtocol:
         self.connections += 1
-        return _Scripted(self)
+        return _ScriptedProtocol(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -164,7 +164,7 @@ class ScriptedRelay(Listener):
         await super().__aexit__(kind, error, trace)
 
 
-class _Scripted(asyncio.Protocol):
+class _ScriptedProtocol(asyncio.Protocol):
     def __init__(self, relay: ScriptedRelay) -> None:
         self.relay = relay
         self.transport: asyncio.Transport | None = None
@@ -175,30 +175,30 @@ class _Scripted(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.relay.open.append(transport)
-        self.say(self.relay.script.greeting)
+        self.reply(self.relay.script.greeting)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while b"\r\n" in self.buffer:
             line, _, self.buffer = self.buffer.partition(b"\r\n")
-            self.hear(line.decode())
+            self.on_line(line.decode())
 
-    def hear(self, line: str) -> None:
+    def on_line(self, line: str) -> None:
         self.relay.lines.append(line)
         script = self.relay.script
         if self.in_data and line != ".":
             if "DATA..." in script.answers:
-                self.say(script.answers["DATA..."])
+                self.reply(script.answers["DATA..."])
             return
         verb = "DATA." if self.in_data else line.partition(" ")[0].upper()
-        usual = {"DATA": "354 go on", "QUIT": "221 bye"}.get(verb, script.standard)
+        usual = {"DATA": "354 go on", "QUIT": "221 bye"}.get(verb, script.default_reply)
         answer = script.answers.get(verb, usual)
         self.in_data = verb == "DATA" and answer.startswith("354")
-        self.say(answer)
-        if verb == script.deaf_after and self.transport is not None:
+        self.reply(answer)
+        if verb == script.stop_reading_after and self.transport is not None:
             self.transport.pause_reading()
 
-    def say(self, answer: str) -> None:
+    def reply(self, answer: str) -> None:
         assert self.transport is not None
         if not answer:
             self.transport.abort()

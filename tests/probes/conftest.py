@@ -14,7 +14,7 @@ from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
 from monitor.probes.resources import Instruments, open_instruments
 
-Try = Callable[..., Awaitable[Attempt]]
+AttemptFunction = Callable[..., Awaitable[Attempt]]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def instruments() -> AsyncIterator[Instruments]:
 
 
 @pytest.fixture
-def attempt(instruments: Instruments) -> Try:
+def attempt(instruments: Instruments) -> AttemptFunction:
     """Try once: the check type, the timeout in seconds, the server's address, the keys."""
 
     async def attempt(kind: str, timeout: float = 5.0, server: str = "127.0.0.1", **keys: Any) -> Attempt:  # noqa: ASYNC109

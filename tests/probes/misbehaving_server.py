@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-PATIENCE = 20.0
+IDLE_TIMEOUT = 20.0
 """Seconds after which a server gives a caller up who neither says anything nor leaves; far more than it ever takes."""
-PAUSE = 0.005
+DRIP_INTERVAL = 0.005
 """Seconds between two bytes of a drip."""
 
 
-class Do(enum.Enum):
+class Action(enum.Enum):
     """What a server does besides saying something."""
 
-    HEAR = enum.auto()
+    RECEIVE = enum.auto()
     """Wait until something was said."""
     TLS = enum.auto()
     """Shake hands."""
-    HALF = enum.auto()
+    HALF_HANDSHAKE = enum.auto()
     """Shake hands half: the first half of what a server says first."""
 
 
-Moves = tuple["bytes | int | Do", ...]
-"""What a server does in turn: say those bytes, hear so many bytes, or one of ``Do``."""
+Steps = tuple["bytes | int | Action", ...]
+"""What a server does in turn: say those bytes, hear so many bytes, or one of ``Action``."""
 
 
 @dataclass(frozen=True)
@@ -42,44 +42,44 @@ class Stage:
     """How far a conversation goes well, and how an answer would begin from there on."""
 
     name: str
-    moves: Moves
+    steps: Steps
     start: bytes = b""
     """How something begins that promises more to come."""
     line: bytes = b"220-more\r\n"
     """What can be said again and again without anything being wrong yet."""
-    farewell: bool = False
+    complete: bool = False
     """Whether all that was to be shown has been: who hangs up now has done nothing wrong."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the check that lead there: ``CA`` and ``PASSWORD`` stand for the files."""
 
 
-class Caller:
+class ServerConnection:
     """One connection as the server sees it."""
 
     def __init__(self, sock: socket.socket, stage: Stage, tls: ssl.SSLContext) -> None:
         self.sock = sock
         self.stage = stage
-        self.rest = b""
+        self.handshake_rest = b""
         """Of a handshake that was begun: what is left to say."""
         self._tls = tls
 
-    def lead(self) -> None:
+    def play(self) -> None:
         """Go through the conversation up to the stage."""
-        for move in self.stage.moves:
+        for move in self.stage.steps:
             if isinstance(move, bytes):
                 self.sock.sendall(move)
             elif isinstance(move, int):
                 self.sock.recv(move, socket.MSG_WAITALL)
-            elif move is Do.HEAR:
+            elif move is Action.RECEIVE:
                 self.sock.recv(4096)
-            elif move is Do.TLS:
+            elif move is Action.TLS:
                 self.sock = self._tls.wrap_socket(self.sock, server_side=True)
             else:
-                flight = self._flight()
-                self.rest = flight[len(flight) // 2 :]
+                flight = self._handshake_start()
+                self.handshake_rest = flight[len(flight) // 2 :]
                 self.sock.sendall(flight[: len(flight) // 2])
 
-    def _flight(self) -> bytes:
+    def _handshake_start(self) -> bytes:
         """Give what a server says first in a handshake."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self._tls.wrap_bio(incoming, outgoing, server_side=True)
@@ -89,7 +89,7 @@ class Caller:
                 tls.do_handshake()
         return outgoing.read()
 
-    def stay(self) -> None:
+    def wait_for_close(self) -> None:
         """Listen until the other side leaves."""
         while self.sock.recv(4096):
             pass
@@ -97,24 +97,24 @@ class Caller:
     def reset(self) -> None:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def drip(self, what: Iterable[int]) -> None:
-        for byte in what:
+    def drip(self, data: Iterable[int]) -> None:
+        for byte in data:
             self.sock.sendall(bytes([byte]))
-            time.sleep(PAUSE)
+            time.sleep(DRIP_INTERVAL)
 
-    def flood(self, what: bytes) -> None:
-        much = what * (65536 // len(what))
+    def flood(self, data: bytes) -> None:
+        much = data * (65536 // len(data))
         while True:
             self.sock.sendall(much)
 
 
-class Misbehaving:
+class MisbehavingServer:
     """A server on a free port of 127.0.0.1, or at that listener: well up to a stage, from there on as it is told."""
 
     def __init__(
         self,
         stage: Stage,
-        behave: Callable[[Caller], None],
+        behave: Callable[[ServerConnection], None],
         tls: ssl.SSLContext,
         listener: socket.socket | None = None,
     ) -> None:
@@ -139,8 +139,8 @@ class Misbehaving:
             thread.join()
         self._listener.close()
 
-    def _start(self, what: Callable[..., None], *args: Any) -> None:
-        thread = threading.Thread(target=what, args=args)
+    def _start(self, target: Callable[..., None], *args: Any) -> None:
+        thread = threading.Thread(target=target, args=args)
         self._threads.append(thread)
         thread.start()
 
@@ -150,10 +150,10 @@ class Misbehaving:
                 self._start(self._serve, self._listener.accept()[0])
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE)
-        caller = Caller(sock, self._stage, self._tls)
+        sock.settimeout(IDLE_TIMEOUT)
+        caller = ServerConnection(sock, self._stage, self._tls)
         try:
-            caller.lead()
+            caller.play()
             self.reached = True
             self._behave(caller)
         except OSError:

@@ -13,7 +13,7 @@ from monitor.probes.failures import NotOkError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FUZZ = int(os.environ.get("FUZZ", "1"))
+FUZZ_FACTOR = int(os.environ.get("FUZZ", "1"))
 """How many times as many examples as usual are tried."""
 
 _BLOBS = (
@@ -23,7 +23,7 @@ _BLOBS = (
 )
 
 
-class Spoil(NamedTuple):
+class Mutation(NamedTuple):
     """One change to what a server says, in numbers, so that it fits whatever is said."""
 
     piece: int
@@ -35,44 +35,44 @@ class Spoil(NamedTuple):
     blob: bytes
 
 
-_SPOIL = st.builds(
-    Spoil,
+_MUTATION = st.builds(
+    Mutation,
     piece=st.integers(0, 7),
     how=st.integers(0, 8),
     place=st.integers(0, 5000),
     size=st.integers(0, 40),
     blob=st.one_of(st.sampled_from(_BLOBS), st.binary(min_size=1, max_size=40)),
 )
-SPOILS = st.lists(_SPOIL, min_size=1, max_size=3)
+MUTATIONS = st.lists(_MUTATION, min_size=1, max_size=3)
 """What is done to an answer of several pieces."""
 
 
-def spoilt(data: bytes, spoils: list[Spoil]) -> bytes:
+def mutate(data: bytes, mutations: list[Mutation]) -> bytes:
     """Do all of it to one piece, in turn."""
-    for each in spoils:
-        data = _spoilt(data, each)
+    for each in mutations:
+        data = _mutate(data, each)
     return data
 
 
-def _spoilt(data: bytes, spoil: Spoil) -> bytes:
-    place = spoil.place % (len(data) + 1)
+def _mutate(data: bytes, mutation: Mutation) -> bytes:
+    place = mutation.place % (len(data) + 1)
     head, tail = data[:place], data[place:]
-    size = spoil.size % (len(data) + 1)
+    size = mutation.size % (len(data) + 1)
     changes = (
-        lambda: head + bytes([tail[0] ^ 1 << spoil.size % 8]) + tail[1:] if tail else data,
+        lambda: head + bytes([tail[0] ^ 1 << mutation.size % 8]) + tail[1:] if tail else data,
         lambda: head,  # cut off
         lambda: head + tail[size:],  # a hole
         lambda: head + tail[:size] + tail,  # twice
-        lambda: head + spoil.blob + tail,
-        lambda: head + spoil.blob + tail[len(spoil.blob) :],
+        lambda: head + mutation.blob + tail,
+        lambda: head + mutation.blob + tail[len(mutation.blob) :],
         lambda: tail + head,
-        lambda: head + spoil.blob[:1] * (1 + spoil.size % 4) + tail[1 + spoil.size % 4 :],  # another length
-        lambda: b"" if spoil.size % 2 else spoil.blob,
+        lambda: head + mutation.blob[:1] * (1 + mutation.size % 4) + tail[1 + mutation.size % 4 :],  # another length
+        lambda: b"" if mutation.size % 2 else mutation.blob,
     )
-    return changes[spoil.how]()
+    return changes[mutation.how]()
 
 
-def judged(read: Callable[[], object]) -> None:
+def assert_reads_or_fails(read: Callable[[], object]) -> None:
     """Read it, or judge it by a word of the set: nothing else is raised."""
     end: NotOkError | None = None
     try:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     Answer = Callable[[socket.socket, bytes, Any], None]
 
-TRUNCATED = b"\x83\x80" + bytes(8)
-ANSWERED = b"\x81\x80\0\1\0\1\0\0\0\0"
+TRUNCATED_HEADER = b"\x83\x80" + bytes(8)
+ANSWER_HEADER = b"\x81\x80\0\1\0\1\0\0\0\0"
 """What comes after the number of an answer: that it is too long for a datagram; one question and one record."""
 
 
-class Datagrams:
+class UdpNameServer:
     """Answers every datagram as it is told."""
 
     def __init__(self, answer: Answer) -> None:
@@ -54,7 +54,7 @@ class Datagrams:
                 self._answer(self._sock, question, address)
 
 
-def says(*answers: bytes) -> Answer:
+def replies(*answers: bytes) -> Answer:
     """Answer by that, after the number of the question."""
 
     def answer(sock: socket.socket, question: bytes, address: Any) -> None:
@@ -64,7 +64,7 @@ def says(*answers: bytes) -> Answer:
     return answer
 
 
-def says_with_another_number(times: int) -> Answer:
+def replies_with_wrong_id(times: int) -> Answer:
     def answer(sock: socket.socket, question: bytes, address: Any) -> None:
         for _ in range(times):
             sock.sendto(bytes([question[0], question[1] ^ 1]) + question[2:], address)
@@ -77,34 +77,34 @@ def drips(sock: socket.socket, question: bytes, address: Any) -> None:
         sock.sendto(bytes([byte]), address)
 
 
-def says_from_elsewhere(_sock: socket.socket, question: bytes, address: Any) -> None:
+def replies_from_another_port(_sock: socket.socket, question: bytes, address: Any) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other, contextlib.suppress(ConnectionError):
         other.bind(("127.0.0.2", 0))
-        other.sendto(question[:2] + ANSWERED + question[12:], address)
+        other.sendto(question[:2] + ANSWER_HEADER + question[12:], address)
 
 
-BY_DATAGRAMS: dict[str, Answer] = {
-    "hangs": says(),
+UDP_MISBEHAVIOUR: dict[str, Answer] = {
+    "hangs": replies(),
     "drips": drips,
-    "floods": says_with_another_number(2000),
-    "another number": says_with_another_number(1),
-    "from another address": says_from_elsewhere,
-    "garbage": says(bytes(range(256)) * 16),
-    "garbage, as much as a datagram takes": says(bytes(range(256)) * 255),
-    "NULs": says(bytes(4096)),
-    "nothing": says(b""),
-    "cut short": says(ANSWERED[:5]),
-    "another question": says(ANSWERED[:4] + bytes(6) + b"\x05other\0\0\1\0\1"),
-    "a name that points at itself": says(ANSWERED + b"\xc0\x0c\0\1\0\1"),
-    "not even UTF-8": says(ANSWERED + b"\x04\xff\xfe\xc3\x28\0\0\1\0\1"),
-    "truncated, and takes no connection": says(TRUNCATED),
+    "floods": replies_with_wrong_id(2000),
+    "another number": replies_with_wrong_id(1),
+    "from another address": replies_from_another_port,
+    "garbage": replies(bytes(range(256)) * 16),
+    "garbage, as much as a datagram takes": replies(bytes(range(256)) * 255),
+    "NULs": replies(bytes(4096)),
+    "nothing": replies(b""),
+    "cut short": replies(ANSWER_HEADER[:5]),
+    "another question": replies(ANSWER_HEADER[:4] + bytes(6) + b"\x05other\0\0\1\0\1"),
+    "a name that points at itself": replies(ANSWER_HEADER + b"\xc0\x0c\0\1\0\1"),
+    "not even UTF-8": replies(ANSWER_HEADER + b"\x04\xff\xfe\xc3\x28\0\0\1\0\1"),
+    "truncated, and takes no connection": replies(TRUNCATED_HEADER),
 }
 """What a name server can do before any connection."""
 
 
-def listener_beside(stack: contextlib.ExitStack) -> socket.socket:
+def tcp_listener_with_truncating_udp(stack: contextlib.ExitStack) -> socket.socket:
     """Give a listener at whose address all datagrams are answered by a truncated answer, as long as the stack lasts."""
     while True:
-        server = stack.enter_context(Datagrams(says(TRUNCATED)))
+        server = stack.enter_context(UdpNameServer(replies(TRUNCATED_HEADER)))
         with contextlib.suppress(OSError):  # somebody else has that port for connections
             return socket.create_server(("127.0.0.1", server.port))

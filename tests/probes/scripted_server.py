@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-TURNS = 5
+ACCEPT_LOOP_TURNS = 5
 """Turns of the loop in which a connection that stands already is taken: uvloop cannot end with one half taken."""
 
 
-class Server:
+class ScriptedServer:
     """Plays a script on every connection to a free port of 127.0.0.1, and hangs up at its end."""
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
@@ -44,7 +44,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
-        for _ in range(TURNS):
+        for _ in range(ACCEPT_LOOP_TURNS):
             await asyncio.sleep(0)
         self._server.close()
         for task in self._playing:
@@ -69,7 +69,7 @@ class Server:
                 await writer.wait_closed()
 
 
-class Site:
+class PageServer:
     """Answers every request with what it is given for its path, and remembers the requests."""
 
     def __init__(self, pages: dict[str, bytes]) -> None:
@@ -92,33 +92,33 @@ def redirect(to: str, headers: str = "") -> bytes:
     return page(b"", "302 Found", f"Location: {to}\r\n{headers}")
 
 
-def says(what: bytes) -> Script:
+def sends(data: bytes) -> Script:
     """Say it to whoever has asked something, and hang up."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.write(what)
+        writer.write(data)
         await writer.drain()
 
     return script
 
 
-def says_and_hangs(what: bytes) -> Script:
+def sends_and_hangs(data: bytes) -> Script:
     """Say it, and nothing more, for as long as anyone listens."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(what)
+        writer.write(data)
         await reader.read()
 
     return script
 
 
-def drips(what: bytes) -> Script:
+def drips(data: bytes) -> Script:
     """Say it byte by byte, again and again, so that something always comes."""
 
     async def script(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            for byte in what:
+            for byte in data:
                 writer.write(bytes([byte]))
                 await writer.drain()
                 await asyncio.sleep(0.02)
@@ -156,7 +156,7 @@ def closed_port() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def stays_on_the_line(tls: ssl.SSLContext, answer: bytes) -> Iterator[int]:
+def answers_and_hangs(tls: ssl.SSLContext, answer: bytes) -> Iterator[int]:
     """Give a port where the first caller is answered over TLS, and then neither hung up on nor listened to."""
     over = threading.Event()
 

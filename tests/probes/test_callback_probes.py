@@ -17,7 +17,16 @@ from monitor.probes.net.resolver import Resolver
 from monitor.probes.probe import Attempt, Swift, Target
 from monitor.probes.resources import Instruments, open_instruments
 from monitor.probes.session import HttpClient
-from tests.probes.scripted_server import Server, Site, closed_port, full_backlog, page, redirect, resets, says_and_hangs
+from tests.probes.scripted_server import (
+    PageServer,
+    ScriptedServer,
+    closed_port,
+    full_backlog,
+    page,
+    redirect,
+    resets,
+    sends_and_hangs,
+)
 
 if TYPE_CHECKING:
     from monitor.probes.probe import Probe
@@ -53,7 +62,7 @@ async def both(probe: Probe, seconds: float = 5.0) -> Attempt:
 
 
 async def test_a_page_and_a_port_that_are_there_are_ok(instruments: Instruments) -> None:
-    async with Server(Site({"/": redirect("/there"), "/there": page()})) as server:
+    async with ScriptedServer(PageServer({"/": redirect("/there"), "/there": page()})) as server:
         assert (await both(built("http", instruments, url=server.url()))).outcome is Outcome.OK
         assert (await both(built("tcp", instruments, port=server.port))).outcome is Outcome.OK
 
@@ -70,9 +79,9 @@ async def test_a_connection_that_is_never_taken_is_a_fail_in_time(instruments: I
         assert (await both(built("http", instruments, url=f"http://127.0.0.1:{port}/"), SHORT)).reason == "timeout"
 
 
-@pytest.mark.parametrize(("script", "reason"), [(resets, "reset"), (says_and_hangs(b"HT"), "timeout")])
+@pytest.mark.parametrize(("script", "reason"), [(resets, "reset"), (sends_and_hangs(b"HT"), "timeout")])
 async def test_a_server_that_misbehaves_is_a_fail(instruments: Instruments, script: Any, reason: str) -> None:
-    async with Server(script) as server:
+    async with ScriptedServer(script) as server:
         assert (await both(built("http", instruments, url=server.url()), SHORT)).reason == reason
 
 
@@ -85,7 +94,7 @@ async def test_an_interface_that_is_missing_is_the_monitors_fault(instruments: I
 async def test_a_name_is_looked_up_for_a_page_and_left_to_a_task_for_a_port(instruments: Instruments) -> None:
     resolver = Resolver(SystemClock(), lambda _: (Address(socket.AF_INET, "127.0.0.1"),))
     tools = dataclasses.replace(instruments, resolver=resolver, http=HttpClient(resolver))
-    async with Server(Site({"/": page()})) as server:
+    async with ScriptedServer(PageServer({"/": page()})) as server:
         assert (await both(built("http", tools, url=server.url(host="www.acme.example")))).outcome is Outcome.OK
         port = built("tcp", tools, host="www.acme.example", port=server.port)
         assert isinstance(port, Swift)
@@ -97,7 +106,7 @@ async def test_a_name_of_two_addresses_is_up_where_either_answers(instruments: I
     found = (Address(socket.AF_INET, "127.0.0.2"), Address(socket.AF_INET, "127.0.0.1"))
     resolver = Resolver(SystemClock(), lambda _: found)
     tools = dataclasses.replace(instruments, resolver=resolver, http=HttpClient(resolver))
-    async with Server(Site({"/": page()})) as server:
+    async with ScriptedServer(PageServer({"/": page()})) as server:
         seen = await both(built("http", tools, url=server.url(host="both.example")))
     assert seen.outcome is Outcome.OK
     assert [(step.name, step.text) for step in seen.steps[1:3]] == [
@@ -124,7 +133,7 @@ async def test_a_name_of_which_one_address_hangs_is_up_where_the_other_answers(i
 
 async def test_visits_under_way_are_told_as_unknown_when_the_monitor_stops() -> None:
     told: list[Attempt] = []
-    async with Server(says_and_hangs(b"")) as server:
+    async with ScriptedServer(sends_and_hangs(b"")) as server:
         async with open_instruments(SystemClock()) as tools:
             probe = built("http", tools, url=server.url())
             assert isinstance(probe, Swift)
@@ -134,7 +143,7 @@ async def test_visits_under_way_are_told_as_unknown_when_the_monitor_stops() -> 
 
 
 async def test_a_visit_that_nobody_waits_for_any_more_ends(instruments: Instruments) -> None:
-    async with Server(says_and_hangs(b"")) as server:
+    async with ScriptedServer(sends_and_hangs(b"")) as server:
         probe = built("http", instruments, url=server.url())
         waiting = asyncio.create_task(probe.attempt(Target("127.0.0.1"), 5.0))
         await asyncio.sleep(0.05)  # it hangs from now on: nothing else is to be awaited

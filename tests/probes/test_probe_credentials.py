@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from monitor.probes.credentials import Secrets
 from monitor.probes.failures import NotOkError
 from monitor.probes.redaction import MASK, Mask
-from tests.probes.scripted_server import Server, Site, page, redirect
+from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
     from monitor.probes.probe import Attempt
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
     from tests.probes.scripted_server import Script
 
 PASSWORD = 'gizli "42" & çok/uzun'
@@ -63,23 +63,27 @@ def assert_hidden(seen: Attempt) -> None:
     ],
 )
 async def test_a_server_that_says_the_password_again_tells_it_to_nobody(
-    attempt: Try, file: Path, kind: str, greeting: bytes, prefix: bytes
+    attempt: AttemptFunction, file: Path, kind: str, greeting: bytes, prefix: bytes
 ) -> None:
-    async with Server(parrot(greeting, prefix)) as server:
+    async with ScriptedServer(parrot(greeting, prefix)) as server:
         seen = await attempt(kind, port=server.port, user="sla", password_file=file)
     assert_hidden(seen)
 
 
-async def test_a_page_that_shows_the_login_in_its_headers_tells_it_to_nobody(attempt: Try, file: Path) -> None:
+async def test_a_page_that_shows_the_login_in_its_headers_tells_it_to_nobody(
+    attempt: AttemptFunction, file: Path
+) -> None:
     leak = f"X-Was: Basic {TOKEN}\r\nX-Password: {PASSWORD}\r\n"
     pages = {"/": redirect(f"/secret?{PASSWORD}", leak), "/secret?gizli+%2242%22+&+%C3%A7ok/uzun": page()}
-    async with Server(Site(pages)) as server:
+    async with ScriptedServer(PageServer(pages)) as server:
         seen = await attempt("http", url=server.url(), user="sla", password_file=file)
     assert_hidden(seen)
 
 
-async def test_a_password_that_is_cut_off_at_the_end_of_what_is_shown_is_hidden_too(attempt: Try, file: Path) -> None:
-    async with Server(Site({"/": page(headers="X-Pad: " + "x" * 3930 + PASSWORD + "\r\n")})) as server:
+async def test_a_password_that_is_cut_off_at_the_end_of_what_is_shown_is_hidden_too(
+    attempt: AttemptFunction, file: Path
+) -> None:
+    async with ScriptedServer(PageServer({"/": page(headers="X-Pad: " + "x" * 3930 + PASSWORD + "\r\n")})) as server:
         seen = await attempt("http", url=server.url(), user="sla", password_file=file)
     assert_hidden(seen)
 

@@ -32,7 +32,7 @@ from monitor.probes.ssh.probe import read_offer as read_ssh_offer
 from monitor.probes.ssh.strings import read_string
 from monitor.probes.tcp.settings import script_step
 from monitor.probes.trace import follow
-from tests.probes.mutations import FUZZ, judged
+from tests.probes.mutations import FUZZ_FACTOR, assert_reads_or_fails
 
 if TYPE_CHECKING:
     from monitor.probes.trace import Trail
@@ -93,7 +93,7 @@ async def _converse(kind: str, said: bytes) -> Any:
 
 
 @pytest.mark.parametrize("kind", sorted(set(CHECK_TYPES) - {"icmp", "http", "https", "dns"}))
-@settings(max_examples=40 * FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40 * FUZZ_FACTOR, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=SAID)
 def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:
     seen = asyncio.run(_converse(kind, said))
@@ -104,24 +104,24 @@ def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:
     assert seen.reason.isprintable()
 
 
-@settings(max_examples=500 * FUZZ)
+@settings(max_examples=500 * FUZZ_FACTOR)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(lambda rest: b"\x0a5.5.5\0" + rest)))
 def test_greetings_and_errors_of_mysql_are_read_or_judged(data: bytes) -> None:
-    judged(lambda: read_greeting(data))
+    assert_reads_or_fails(lambda: read_greeting(data))
     assert mysql_refusal(data).outcome is Outcome.FAIL
 
 
-@settings(max_examples=500 * FUZZ)
+@settings(max_examples=500 * FUZZ_FACTOR)
 @given(st.binary(max_size=200))
 def test_offers_of_mssql_are_read_or_judged(data: bytes) -> None:
-    judged(lambda: read_mssql_offer(data))
+    assert_reads_or_fails(lambda: read_mssql_offer(data))
 
 
-@settings(max_examples=500 * FUZZ)
+@settings(max_examples=500 * FUZZ_FACTOR)
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_offers_and_strings_of_ssh_are_read_or_judged(data: bytes, place: int) -> None:
-    judged(lambda: read_ssh_offer(data))
-    judged(lambda: read_string(data, place))
+    assert_reads_or_fails(lambda: read_ssh_offer(data))
+    assert_reads_or_fails(lambda: read_string(data, place))
 
 
 def _strings(parts: list[bytes]) -> bytes:
@@ -137,13 +137,13 @@ _PARTS = st.one_of(
 )
 
 
-@settings(max_examples=500 * FUZZ, deadline=None)
+@settings(max_examples=500 * FUZZ_FACTOR, deadline=None)
 @given(st.lists(_PARTS, max_size=4).map(_strings), st.binary(min_size=30, max_size=33), st.lists(_PARTS, max_size=3))
 def test_a_reply_of_a_key_exchange_is_proven_or_judged(key: bytes, point: bytes, signature: list[bytes]) -> None:
-    judged(lambda: Exchange(b"a", b"b", b"c", b"d").finish(_strings([key, point, _strings(signature)])))
+    assert_reads_or_fails(lambda: Exchange(b"a", b"b", b"c", b"d").finish(_strings([key, point, _strings(signature)])))
 
 
-@settings(max_examples=500 * FUZZ)
+@settings(max_examples=500 * FUZZ_FACTOR)
 @given(st.binary(max_size=300))
 def test_errors_of_postgresql_are_judged_or_served(data: bytes) -> None:
     found = postgresql_refusal(data)
@@ -153,10 +153,10 @@ def test_errors_of_postgresql_are_judged_or_served(data: bytes) -> None:
 _HEADER = st.binary(min_size=4, max_size=4).map(lambda head: head + b"\0\1\0\1\0\0\0\0\3www\0\0\1\0\1")
 
 
-@settings(max_examples=1000 * FUZZ)
+@settings(max_examples=1000 * FUZZ_FACTOR)
 @given(st.one_of(st.binary(max_size=300), st.tuples(_HEADER, st.binary(max_size=100)).map(b"".join)))
 def test_messages_of_name_servers_are_read_or_judged(data: bytes) -> None:
-    judged(lambda: list(DnsMessage(data).read(1)))
+    assert_reads_or_fails(lambda: list(DnsMessage(data).read(1)))
 
 
 @given(st.text(max_size=60))

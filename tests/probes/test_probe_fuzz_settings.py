@@ -16,7 +16,7 @@ from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.resolver import Resolver
 from monitor.probes.resources import Instruments
 from monitor.probes.session import HttpClient
-from tests.probes.mutations import FUZZ, SPOILS, Spoil, spoilt
+from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, mutate
 
 EXAMPLES = (
     *("http://www.example.com/", "https://ğ.example:8443/x?y", "http://[::1]/", "https://[fe80::1%25eth0]/#b"),
@@ -27,12 +27,12 @@ EXAMPLES = (
 )
 
 
-def _changed(text: str, spoils: list[Spoil]) -> str:
-    return spoilt(text.encode(), spoils).decode("utf-8", "replace")
+def _changed(text: str, spoils: list[Mutation]) -> str:
+    return mutate(text.encode(), spoils).decode("utf-8", "replace")
 
 
 _TEXTS = st.one_of(
-    st.sampled_from(EXAMPLES), st.text(max_size=30), st.builds(_changed, st.sampled_from(EXAMPLES), SPOILS)
+    st.sampled_from(EXAMPLES), st.text(max_size=30), st.builds(_changed, st.sampled_from(EXAMPLES), MUTATIONS)
 )
 
 
@@ -48,7 +48,7 @@ def values(field: dataclasses.Field[Any], texts: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", sorted(set(CHECK_TYPES) - {"icmp"}))
-@settings(max_examples=60 * FUZZ, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(_TEXTS, min_size=1, max_size=6))
 def test_what_the_keys_allow_can_be_probed_with(kind: str, texts: list[str]) -> None:
     check_type = CHECK_TYPES[kind]

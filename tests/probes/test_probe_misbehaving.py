@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from monitor.daemon import SWITCH
+from monitor.daemon import THREAD_SWITCH_INTERVAL
 from monitor.model import Outcome, Reason
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Probe, Swift, Target
 from monitor.probes.trace import STALL
-from tests.probes.misbehaving_server import Do, Misbehaving, Stage
-from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, OF_A_PAGE, OVER_TLS
-from tests.probes.nameserver import BY_DATAGRAMS, Datagrams, listener_beside
+from tests.probes.misbehaving_server import Action, MisbehavingServer, Stage
+from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, IN_A_PAGE, OVER_TLS
+from tests.probes.nameserver import UDP_MISBEHAVIOUR, UdpNameServer, tcp_listener_with_truncating_udp
 from tests.probes.protocol_stages import BEFORE, STAGES
 from tests.probes.scripted_server import closed_port, full_backlog
 
@@ -63,7 +63,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def threads_that_give_way() -> Iterator[None]:
     """Let the servers' threads give the interpreter away as soon as the daemon's do."""
     before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(THREAD_SWITCH_INTERVAL)
     yield
     sys.setswitchinterval(before)
 
@@ -99,15 +99,17 @@ class Neighbour:
 
 def servers(
     stack: contextlib.ExitStack, tls: ssl.SSLContext, kind: str, stage: Stage
-) -> dict[str, Misbehaving | Datagrams]:
+) -> dict[str, MisbehavingServer | UdpNameServer]:
     """Start one for each behaviour, for as long as the stack lasts."""
     if kind == "dns" and stage.name == BEFORE:
-        return {name: stack.enter_context(Datagrams(answer)) for name, answer in BY_DATAGRAMS.items()}
-    more = OVER_TLS if Do.TLS in stage.moves else IN_A_HANDSHAKE if Do.HALF in stage.moves else {}
-    asked = kind in ("http", "https") and stage.moves[-1:] == (Do.HEAR,)
-    behaviours = EVERYWHERE | more | (OF_A_PAGE if asked else {})
+        return {name: stack.enter_context(UdpNameServer(answer)) for name, answer in UDP_MISBEHAVIOUR.items()}
+    more = OVER_TLS if Action.TLS in stage.steps else IN_A_HANDSHAKE if Action.HALF_HANDSHAKE in stage.steps else {}
+    asked = kind in ("http", "https") and stage.steps[-1:] == (Action.RECEIVE,)
+    behaviours = EVERYWHERE | more | (IN_A_PAGE if asked else {})
     return {
-        name: stack.enter_context(Misbehaving(stage, behave, tls, listener_beside(stack) if kind == "dns" else None))
+        name: stack.enter_context(
+            MisbehavingServer(stage, behave, tls, tcp_listener_with_truncating_udp(stack) if kind == "dns" else None)
+        )
         for name, behave in behaviours.items()
     }
 
@@ -136,13 +138,13 @@ async def timed(attempt: Callable[[], Any]) -> tuple[Attempt, float]:
     return await attempt(), time.monotonic() - began
 
 
-def fault(stage: Stage, name: str, server: Misbehaving | Datagrams, seen: Attempt) -> str:
+def fault(stage: Stage, name: str, server: MisbehavingServer | UdpNameServer, seen: Attempt) -> str:
     """Say what is wrong with how the attempt ended; empty where nothing is."""
     word = seen.reason.partition(":")[0]
     hung_up = "up" in name.split() or "resets" in name or name == "half-closes"
     if not server.reached:
         return f"the stage was not reached: {seen.reason}"
-    if seen.outcome is Outcome.OK and stage.farewell and hung_up:
+    if seen.outcome is Outcome.OK and stage.complete and hung_up:
         return ""
     return "" if seen.outcome is Outcome.FAIL and word in set(Reason) else f"{seen.outcome}: {seen.reason}"
 

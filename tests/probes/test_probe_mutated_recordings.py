@@ -12,47 +12,47 @@ from hypothesis import strategies as st
 
 from monitor.model import Outcome
 from monitor.probes.tls_contexts import TlsContexts
-from tests.probes.mutations import FUZZ, SPOILS
+from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS
 from tests.probes.recordings import RECORDINGS, Recording
-from tests.probes.replay_server import Files, is_a_result, played
+from tests.probes.replay_server import ReplayFiles, assert_valid_result, replay
 
 if TYPE_CHECKING:
-    from tests.probes.mutations import Spoil
+    from tests.probes.mutations import Mutation
 
-OVER_TLS = [name for name, each in RECORDINGS.items() if "TLS" in str(each.said)]
+OVER_TLS = [name for name, each in RECORDINGS.items() if "TLS" in str(each.steps)]
 
 
-def authority(folder: pytest.TempPathFactory, highest: ssl.TLSVersion) -> Files:
+def authority(folder: pytest.TempPathFactory, highest: ssl.TLSVersion) -> ReplayFiles:
     place = folder.mktemp("files")
     ca, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = highest
     ca.cert_pem.write_to_path(place / "ca.pem")
     ca.issue_cert("127.0.0.1").configure_cert(context)
     (place / "password").write_text("gizli")
-    return Files(context, place / "ca.pem", place / "password", TlsContexts())
+    return ReplayFiles(context, place / "ca.pem", place / "password", TlsContexts())
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def files(tmp_path_factory: pytest.TempPathFactory) -> ReplayFiles:
     return authority(tmp_path_factory, ssl.TLSVersion.TLSv1_3)
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def older(tmp_path_factory: pytest.TempPathFactory) -> ReplayFiles:
     """The same with a server whose certificate travels in clear."""
     return authority(tmp_path_factory, ssl.TLSVersion.TLSv1_2)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_a_recording_is_of_a_good_server(files: Files, name: str) -> None:
-    seen = played(RECORDINGS[name], files)
+def test_a_recording_is_of_a_good_server(files: ReplayFiles, name: str) -> None:
+    seen = replay(RECORDINGS[name], files)
     assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
 
 
-def test_names_and_versions_of_a_server_move_no_cursor(files: Files) -> None:
-    greeting, *rest = RECORDINGS["mysql"].said
+def test_names_and_versions_of_a_server_move_no_cursor(files: ReplayFiles) -> None:
+    greeting, *rest = RECORDINGS["mysql"].steps
     said = (greeting.replace(b"8.0.36", b"\x1b[2J\r\7"), *rest)
-    seen = played(Recording("mysql", said), files)
+    seen = replay(Recording("mysql", said), files)
     assert seen.outcome is Outcome.OK
     assert "version \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in "".join(
         step.text for step in seen.steps
@@ -60,16 +60,16 @@ def test_names_and_versions_of_a_server_move_no_cursor(files: Files) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDINGS if not name.startswith("tls")])
-@settings(max_examples=15 * FUZZ, suppress_health_check=list(HealthCheck))
-@given(spoils=SPOILS)
-def test_a_conversation_that_is_spoilt_ends_in_a_result(files: Files, name: str, spoils: list[Spoil]) -> None:
-    is_a_result(played(RECORDINGS[name], files, spoils))
+@settings(max_examples=15 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
+@given(spoils=MUTATIONS)
+def test_a_conversation_that_is_spoilt_ends_in_a_result(files: ReplayFiles, name: str, spoils: list[Mutation]) -> None:
+    assert_valid_result(replay(RECORDINGS[name], files, spoils))
 
 
 @pytest.mark.parametrize("name", OVER_TLS)
-@settings(max_examples=6 * FUZZ, suppress_health_check=list(HealthCheck))
-@given(spoils=SPOILS, data=st.data())
+@settings(max_examples=6 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
+@given(spoils=MUTATIONS, data=st.data())
 def test_tls_that_is_spoilt_on_its_way_ends_in_a_result(
-    files: Files, older: Files, name: str, spoils: list[Spoil], data: st.DataObject
+    files: ReplayFiles, older: ReplayFiles, name: str, spoils: list[Mutation], data: st.DataObject
 ) -> None:
-    is_a_result(played(RECORDINGS[name], data.draw(st.sampled_from([files, older])), spoils, below=True))
+    assert_valid_result(replay(RECORDINGS[name], data.draw(st.sampled_from([files, older])), spoils, below_tls=True))

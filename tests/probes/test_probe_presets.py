@@ -15,13 +15,13 @@ import trustme
 from monitor.model import Outcome
 from monitor.probes.presets import PRESETS
 from tests.probes.database.test_databases_and_ssh import mssql_reply, plays
-from tests.probes.scripted_server import Server, page
+from tests.probes.scripted_server import ScriptedServer, page
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
     from tests.probes.scripted_server import Script
 
 BY_NAME = {preset.name: preset for preset in PRESETS}
@@ -153,13 +153,13 @@ def by_path(answers: dict[str, bytes]) -> Script:
     ],
 )
 async def test_a_panel_or_web_server_is_judged_by_its_page(
-    attempt: Try, tmp_path: Path, name: str, answers: dict[str, bytes], reason: str
+    attempt: AttemptFunction, tmp_path: Path, name: str, answers: dict[str, bytes], reason: str
 ) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     keys: dict[str, Any] = {**dict(BY_NAME[name].keys), "ca_file": tmp_path / "ca.pem"}
-    async with Server(by_path(answers), context) as server:
+    async with ScriptedServer(by_path(answers), context) as server:
         seen = await attempt(BY_NAME[name].type, **{**keys, "url": server.url(scheme="https")})
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
 
@@ -173,9 +173,9 @@ async def test_a_panel_or_web_server_is_judged_by_its_page(
     ],
 )
 async def test_a_server_is_judged_by_what_it_says(
-    attempt: Try, name: str, says: tuple[bytes, ...], reason: str
+    attempt: AttemptFunction, name: str, says: tuple[bytes, ...], reason: str
 ) -> None:
-    async with Server(plays(*says)) as server:
+    async with ScriptedServer(plays(*says)) as server:
         seen = await attempt(BY_NAME[name].type, **{**dict(BY_NAME[name].keys), "port": server.port})
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
 

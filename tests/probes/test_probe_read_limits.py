@@ -26,14 +26,14 @@ from monitor.probes.http.messages import ask
 from monitor.probes.probe import Target
 from monitor.probes.regex_search import GLANCE, Pattern, Searches
 from monitor.probes.tls_contexts import FLOORS, TlsContexts
-from tests.probes.scripted_server import Server, Site, page, redirect, says
+from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect, sends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from monitor.probes.resources import Instruments
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
 
 ROOM = 12 * 1024 * 1024
 """Bytes that a flood gets rid of at most: what is read, and what the kernel keeps on both sides."""
@@ -82,27 +82,29 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("what", FLOODS)
-async def test_an_answer_without_an_end_is_read_for_a_while_only(attempt: Try, what: str) -> None:
+async def test_an_answer_without_an_end_is_read_for_a_while_only(attempt: AttemptFunction, what: str) -> None:
     flood = Flood(*FLOODS[what])
-    async with Server(flood) as server:
+    async with ScriptedServer(flood) as server:
         seen = await attempt("http", 60.0, url=server.url(), expect="never")
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
     assert flood.sent < ROOM
 
 
-async def test_a_page_in_small_chunks_and_one_that_is_longer_than_what_is_read_are_whole(attempt: Try) -> None:
+async def test_a_page_in_small_chunks_and_one_that_is_longer_than_what_is_read_are_whole(
+    attempt: AttemptFunction,
+) -> None:
     small = CHUNKED + b"\r\n" + chunk(b"abcdefgh") * (MOST_BODY // 8) + b"0\r\n\r\n"
-    async with Server(says(small)) as server:
+    async with ScriptedServer(sends(small)) as server:
         assert (await attempt("http", url=server.url(), expect="habc")).outcome is Outcome.OK
-    async with Server(says(page(bytes(5 * MOST_BODY)))) as server:
+    async with ScriptedServer(sends(page(bytes(5 * MOST_BODY)))) as server:
         assert (await attempt("http", url=server.url())).outcome is Outcome.OK
 
 
 @pytest.mark.parametrize("name", ["a\0b", "no-such-encoding", "hex", "idna", "undefined", "x" * 50, "u" * 5000])
-async def test_an_encoding_that_is_none_is_passed_over_and_not_kept(attempt: Try, name: str) -> None:
+async def test_an_encoding_that_is_none_is_passed_over_and_not_kept(attempt: AttemptFunction, name: str) -> None:
     before = set(encodings._cache)
     answer = page("ş".encode("cp1254"), headers=f"Content-Type: text/html; charset={name}\r\n")
-    async with Server(says(answer)) as server:
+    async with ScriptedServer(sends(answer)) as server:
         found = await attempt("http", url=server.url(), expect="ş")
         missed = await attempt("http", url=server.url(), expect="ç")
     assert (found.outcome, missed.reason) == (Outcome.OK, "content: text not found")
@@ -110,9 +112,9 @@ async def test_an_encoding_that_is_none_is_passed_over_and_not_kept(attempt: Try
 
 
 @pytest.mark.parametrize("name", ["ISO-8859-9", "latin5", "windows-1254", "cp1254", '"iso_8859-9"'])
-async def test_an_encoding_is_known_by_all_its_names(attempt: Try, name: str) -> None:
+async def test_an_encoding_is_known_by_all_its_names(attempt: AttemptFunction, name: str) -> None:
     answer = page("ığdır".encode("iso8859-9"), headers=f"Content-Type: text/html; charset={name}\r\n")
-    async with Server(says(answer)) as server:
+    async with ScriptedServer(sends(answer)) as server:
         assert (await attempt("http", url=server.url(), expect="ığdır")).outcome is Outcome.OK
 
 
@@ -127,8 +129,8 @@ async def test_an_encoding_is_known_by_all_its_names(attempt: Try, name: str) ->
         *(f"http://{'ş.' * 3000}/", f"http://127.0.0.1/{'a' * 9000}"),
     ],
 )
-async def test_a_redirect_to_what_can_be_no_server_is_the_servers_fault(attempt: Try, to: str) -> None:
-    async with Server(Site({"/": redirect(to)})) as server:
+async def test_a_redirect_to_what_can_be_no_server_is_the_servers_fault(attempt: AttemptFunction, to: str) -> None:
+    async with ScriptedServer(PageServer({"/": redirect(to)})) as server:
         seen = await attempt("http", url=server.url())
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "redirect: to nowhere")
 
@@ -146,10 +148,10 @@ async def test_a_redirect_within_a_server_on_the_link_keeps_its_interface() -> N
         ask("http://[fe80::1%25eth0]/").towards("http://[fe80::2%25eth0]/", 302)
 
 
-async def test_a_document_of_json_is_read_up_to_its_bound(attempt: Try) -> None:
+async def test_a_document_of_json_is_read_up_to_its_bound(attempt: AttemptFunction) -> None:
     fits = json.dumps({"state": "ok", "rest": [[]] * 60_000}).encode()
     more = json.dumps({"state": "ok", "rest": [[]] * 80_000}).encode()
-    async with Server(Site({"/fits": page(fits), "/more": page(more)})) as server:
+    async with ScriptedServer(PageServer({"/fits": page(fits), "/more": page(more)})) as server:
         found = await attempt("http", url=server.url("/fits"), expect_json=("state = ok",))
         refused = await attempt("http", url=server.url("/more"), expect_json=("state = ok",))
     assert (found.outcome, refused.reason) == (Outcome.OK, "content: JSON too long")
@@ -188,7 +190,7 @@ def test_what_a_name_server_says_beyond_the_bound_is_not_read() -> None:
         DnsMessage(dns_answer(1) + bytes(LONGEST))
 
 
-async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to(attempt: Try) -> None:
+async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to(attempt: AttemptFunction) -> None:
     class Truncated(asyncio.DatagramProtocol):
         def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
             self.transport = transport
@@ -196,7 +198,7 @@ async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to
         def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
             self.transport.sendto(data[:2] + b"\x83\x80" + bytes(8), address)
 
-    async with Server(says(b"\xff\xff" + bytes(65535))) as server:
+    async with ScriptedServer(sends(b"\xff\xff" + bytes(65535))) as server:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             Truncated, local_addr=("127.0.0.1", server.port)
         )
@@ -207,13 +209,13 @@ async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
 
 
-async def test_an_expectation_reads_so_many_lines_and_no_more(attempt: Try) -> None:
+async def test_an_expectation_reads_so_many_lines_and_no_more(attempt: AttemptFunction) -> None:
     async def script(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             writer.write(b"\n" * 4096)
             await writer.drain()
 
-    async with Server(script) as server:
+    async with ScriptedServer(script) as server:
         seen = await attempt("tcp", 60.0, port=server.port, script=("expect ^never$",))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
     assert len(seen.steps) < 250
@@ -234,7 +236,7 @@ SLOW = r"(a+)+$"
 async def test_waiting_for_a_thread_of_our_own_is_never_the_servers_fault(instruments: Instruments) -> None:
     tools = dataclasses.replace(instruments, searches=Busy())
     check_type = CHECK_TYPES["tcp"]
-    async with Server(says_at_once(b"a" * 5000 + b"b\r\n")) as server:
+    async with ScriptedServer(says_at_once(b"a" * 5000 + b"b\r\n")) as server:
         probe = check_type.build(check_type.settings(port=server.port, script=(f"expect {SLOW}",)), tools)
         seen = await probe.attempt(Target("127.0.0.1"), 0.3)
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "monitor too busy")
@@ -294,14 +296,14 @@ def test_no_server_can_choose_a_key_exchange_that_computes_for_long(floor: str) 
     assert bool(old) is (floor in ("TLSv1", "TLSv1.1"))
 
 
-async def test_a_chain_of_hundreds_of_certificates_is_not_read(attempt: Try, tmp_path: Path) -> None:
+async def test_a_chain_of_hundreds_of_certificates_is_not_read(attempt: AttemptFunction, tmp_path: Path) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     pem = tmp_path / "chain.pem"
     pem.write_bytes(leaf.private_key_and_cert_chain_pem.bytes() + authority.cert_pem.bytes() * 130)
     context.load_cert_chain(pem)
-    async with Server(says(page()), tls=context) as server:
+    async with ScriptedServer(sends(page()), tls=context) as server:
         by_task = await attempt("tls", port=server.port, verify_certificate=False)
         by_callbacks = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
     assert (by_task.reason, by_callbacks.reason) == ("protocol: too long", "protocol: too long")

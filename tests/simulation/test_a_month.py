@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from monitor.engine.engine import Engine, Threads
-from monitor.engine.reload import Orders
+from monitor.engine.engine import DatabaseThreads, Engine
+from monitor.engine.reload import EngineConfig
 from monitor.ledger import maintenance
-from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.verify import verify
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.cycle import Plan
@@ -22,16 +22,16 @@ from monitor.probes.icmp.in_flight import PingCounts
 from monitor.probes.icmp.settings import IcmpSettings
 from monitor.probes.probe import Attempt
 from monitor.probes.resources import Instruments
-from monitor.store import database, outages, outbox, results
+from monitor.store import database, history, outbox, results
 from tests.fakes import (
     MINUTE,
     FakeClock,
     FakeTransport,
     InlineReader,
     InlineWriter,
-    a_context,
-    a_customer,
-    a_subscription,
+    make_context,
+    make_customer,
+    make_subscription,
 )
 
 if TYPE_CHECKING:
@@ -103,56 +103,56 @@ def servers() -> tuple[Server, ...]:
 
 async def live(file: Path, clock: FakeClock, until: Millis) -> None:
     """Run the daemon's engine until a moment, then end it in good order."""
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     db.execute("PRAGMA synchronous = OFF")
     network = cast("Any", ScriptedNetwork(clock, clock.now))
-    context = a_context(
+    context = make_context(
         servers(),
-        [a_subscription("acme", "a"), a_subscription("blue", "b")],
-        [a_customer("acme"), a_customer("blue")],
+        [make_subscription("acme", "a"), make_subscription("blue", "b")],
+        [make_customer("acme"), make_customer("blue")],
         timezone=ZONE,
     )
-    orders = Orders(context, servers(), (), Plan(1.0, 2, 2.0), FakeTransport())
-    threads = Threads(InlineWriter(db), InlineReader(db), InlineReader(db))
+    orders = EngineConfig(context, servers(), (), Plan(1.0, 2, 2.0), FakeTransport())
+    threads = DatabaseThreads(InlineWriter(db), InlineReader(db), InlineReader(db))
     instruments = Instruments(clock, network, network, cast("Any", None))
     engine = Engine(orders, clock, instruments, threads)
     await engine.prepare()
     if clock.now() < _at(2):
         with database.transaction(db):
-            maintenance.announce(db, context, maintenance.Asked(("a",), *WINDOW, "Disks"), clock.now())
-        engine.recording.forget()
-    tasks = [asyncio.create_task(engine.recorder.run()), asyncio.create_task(engine.pacer.run())]
+            maintenance.announce(db, context, maintenance.MaintenanceRequest(("a",), *WINDOW, "Disks"), clock.now())
+        engine.recording.invalidate()
+    tasks = [asyncio.create_task(engine.recorder.run()), asyncio.create_task(engine.scheduler.run())]
     steps = [step for step in STEPS if clock.now() < step[0] < until]
     for moment, step in [*steps, (until, 0)]:
         while (left := moment - clock.now()) > 0:
             await asyncio.sleep(min(left / 1000, 30))
-            engine.timescale.follow(MINUTE)
+            engine.recorded_time.follow_wall_clock(MINUTE)
         clock.step(step)
     tasks[1].cancel()
     await engine.drain()
     tasks[0].cancel()
-    while await engine.dispatcher.send_due():
+    while await engine.mail_dispatcher.send_due():
         pass
     db.close()
 
 
 def test_a_month_is_recorded_told_and_accounted_for_to_the_minute(tmp_path: Path) -> None:
-    file, clock = tmp_path / database.FILE, FakeClock(BEGIN)
+    file, clock = tmp_path / database.DATABASE_FILE, FakeClock(BEGIN)
     clock.run(live(file, clock, AWAY[0]))
     clock.advance((AWAY[1] - clock.now()) / 1000)
     clock.run(live(file, clock, BEGIN + LENGTH + 5 * MINUTE))
 
-    db = database.open_reading(file)
+    db = database.open_read_only(file)
     for name in FALLS:
         _every_slot_left_and_said_the_truth(db, name)
     _outages_are_the_falls(db)
     _the_month_adds_up(db)
     told = Counter(
-        news["notice"] for mail in outbox.listing(db) if mail.kind == "outages" for news in mail.body["news"]
+        news["notice"] for mail in outbox.list_mails(db) if mail.kind == "outages" for news in mail.body["news"]
     )
     assert told == {"down": 4, "up": 4}
-    assert {mail.state for mail in outbox.listing(db)} == {"sent"}
-    assert verify(db).wrong is None
+    assert {mail.state for mail in outbox.list_mails(db)} == {"sent"}
+    assert verify(db).error is None
 
 
 def _every_slot_left_and_said_the_truth(db: Any, name: str) -> None:
@@ -170,7 +170,7 @@ def _every_slot_left_and_said_the_truth(db: Any, name: str) -> None:
 
 def _outages_are_the_falls(db: Any) -> None:
     found: dict[str, list[tuple[Millis, Millis]]] = {}
-    for outage in outages.listing(db):
+    for outage in history.list_outages(db):
         assert outage.end is not None
         found.setdefault(outage.check.server, []).append((outage.start, outage.end))
     for name, falls in FALLS.items():
@@ -183,9 +183,10 @@ def _outages_are_the_falls(db: Any) -> None:
 def _the_month_adds_up(db: Any) -> None:
     """Compare with the minutes of the script, within the one minute on each side that no probe can know."""
     now = BEGIN + LENGTH + MINUTE
-    context = a_context(servers(), [a_subscription("acme", "a"), a_subscription("blue", "b")], timezone=ZONE)
+    context = make_context(servers(), [make_subscription("acme", "a"), make_subscription("blue", "b")], timezone=ZONE)
     accounts = {
-        each.subscription.server: each.account for each in Books(db, now, context.terms).month(*MONTH).subscriptions
+        each.subscription.server: each.account
+        for each in LedgerView(db, now, context.terms).month(*MONTH).subscriptions
     }
     for name, falls in FALLS.items():
         account = accounts[name]

@@ -1,7 +1,7 @@
 """The accounts a second time, slow and plain: every instant of a small window is painted, then the paint is counted.
 
 Written from reading.md alone, with nothing of monitor.sla but the record that is handed in, so that both would
-have to make the same mistake. Instants are whole units of ``World.unit`` milliseconds; all facts lie on them.
+have to make the same mistake. Instants are whole units of ``AccountInputs.unit`` milliseconds; all facts lie on them.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
     from monitor.sla.exclusions import Exclusion
 
-Where = tuple[str, tuple[str, ...]]
+MeasuredChecks = tuple[str, tuple[str, ...]]
 """A server and the names of the checks that are measured on it."""
 Results = list[tuple[int, Outcome]]
-Way = Literal["counted", "lowest", "highest"]
-AGREEMENT = ["4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9", "4.10"]
+BoundName = Literal["counted", "lowest", "highest"]
+CLAUSE_ORDER = ["4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9", "4.10"]
 
 
 @dataclass(frozen=True)
-class World:
+class AccountInputs:
     """Everything that one account hangs on."""
 
     start: int
     end: int
     now: int
-    where: Callable[[int], Where | None]
+    measured_at: Callable[[int], MeasuredChecks | None]
     """What the subscription is measured on at an instant; None while it is not in force."""
     results: Mapping[CheckKey, Results]
     hold: int
@@ -44,7 +44,7 @@ class World:
 
 
 @dataclass
-class Painting:
+class ReferenceAccount:
     """What was counted, in milliseconds and hundredths of a percent."""
 
     up: int = 0
@@ -53,11 +53,11 @@ class Painting:
     unknown: int = 0
     instants: list[int] = field(default_factory=list)
     figures: dict[str, int | None] = field(default_factory=dict)
-    charges: Counter[tuple[str, str]] = field(default_factory=Counter)
+    excluded_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     outages: set[tuple[CheckKey, int]] = field(default_factory=set)
 
 
-class PaintedOutage:
+class ReferenceOutage:
     """reading.md 4.5: a maximal run of fails, whatever unknown results and gaps are inside."""
 
     def __init__(self, first_fail: int, last_ok: int | None) -> None:
@@ -65,23 +65,23 @@ class PaintedOutage:
         self.last_ok = last_ok
         self.first_ok_after: int | None = None
 
-    def possible(self, at: int) -> bool:
+    def possible_at(self, at: int) -> bool:
         begins = self.fails[0] if self.last_ok is None else self.last_ok
         return begins <= at and (self.first_ok_after is None or at < self.first_ok_after)
 
-    def there(self, at: int) -> bool:
+    def ongoing_at(self, at: int) -> bool:
         return self.fails[0] <= at and (self.first_ok_after is None or at < self.first_ok_after)
 
 
-class PaintedCheck:
+class ReferenceCheck:
     """One check's record up to now."""
 
     def __init__(self, results: Results, hold: int, now: int) -> None:
         self.results = sorted(result for result in results if result[0] <= now)
         self.hold = hold
-        self.outages: list[PaintedOutage] = []
+        self.outages: list[ReferenceOutage] = []
         last_ok: int | None = None
-        current: PaintedOutage | None = None
+        current: ReferenceOutage | None = None
         for at, outcome in self.results:
             if outcome == Outcome.OK:
                 if current:
@@ -90,11 +90,11 @@ class PaintedCheck:
             elif outcome == Outcome.FAIL and current:
                 current.fails.append(at)
             elif outcome == Outcome.FAIL:
-                current = PaintedOutage(at, last_ok)
+                current = ReferenceOutage(at, last_ok)
                 self.outages.append(current)
 
-    def colour(self, at: int, way: Way) -> str:
-        if way == "lowest" and any(outage.possible(at) for outage in self.outages):
+    def state_at(self, at: int, bound: BoundName) -> str:
+        if bound == "lowest" and any(outage.possible_at(at) for outage in self.outages):
             return "down"
         before = [result for result in self.results if result[0] <= at]
         if not before or at >= before[-1][0] + self.hold or before[-1][1] == Outcome.UNKNOWN:
@@ -102,19 +102,19 @@ class PaintedCheck:
         time, outcome = before[-1]
         if outcome == Outcome.OK:
             return "up"
-        if way == "highest" and any(outage.fails[-1] == time for outage in self.outages):
+        if bound == "highest" and any(outage.fails[-1] == time for outage in self.outages):
             return "up"
         return "down"
 
 
-def mixed(colours: list[str]) -> str:
+def combined_state(states: list[str]) -> str:
     """reading.md 4.6; where nothing is measured nothing is known (level 1)."""
-    if "down" in colours:
+    if "down" in states:
         return "down"
-    return "unknown" if "unknown" in colours or not colours else "up"
+    return "unknown" if "unknown" in states or not states else "up"
 
 
-def share(part: int, whole: int, rounding: str) -> int | None:
+def percentage(part: int, whole: int, rounding: str) -> int | None:
     """A percentage to two decimals, in hundredths."""
     if whole == 0:
         return None
@@ -122,23 +122,27 @@ def share(part: int, whole: int, rounding: str) -> int | None:
     return floor(exact) if rounding == "down" else floor(exact + Fraction(1, 2))
 
 
-def charged_to(world: World, at: int, where: Where, counted: Mapping[str, str]) -> Exclusion | None:
+def applicable_exclusion(
+    inputs: AccountInputs, at: int, measured: MeasuredChecks, counted: Mapping[str, str]
+) -> Exclusion | None:
     """Find the record that an instant is charged to, if any excludes it."""
-    _server, checks = where
-    whole, named = _records(world, at, where)
+    _server, checks = measured
+    whole, named = _covering_exclusions(inputs, at, measured)
     covered = {one.check for one in named}
     if any(counted[name] == "down" for name in checks if name not in covered):
         named = []
-    return min(whole + named, key=_place, default=None)
+    return min(whole + named, key=_precedence, default=None)
 
 
-def _records(world: World, at: int, where: Where) -> tuple[list[Exclusion], list[Exclusion]]:
+def _covering_exclusions(
+    inputs: AccountInputs, at: int, measured: MeasuredChecks
+) -> tuple[list[Exclusion], list[Exclusion]]:
     """What covers the instant: whole, and naming one check among several."""
-    server, checks = where
+    server, checks = measured
     whole, named = [], []
-    for one in world.exclusions:
+    for one in inputs.exclusions:
         here = one.servers is None or server in one.servers
-        mine = one.subscription is None or one.subscription == world.subscription
+        mine = one.subscription is None or one.subscription == inputs.subscription
         if not (one.span.start <= at < one.span.end and here and mine):
             continue
         if one.check is None or (one.check,) == checks:
@@ -148,47 +152,49 @@ def _records(world: World, at: int, where: Where) -> tuple[list[Exclusion], list
     return whole, named
 
 
-def _place(one: Exclusion) -> tuple[int, int, str, int]:
-    kind, number = one.reference.split(" ")
-    return AGREEMENT.index(one.clause), one.recorded_at, kind, int(number)
+def _precedence(exclusion: Exclusion) -> tuple[int, int, str, int]:
+    kind, number = exclusion.reference.split(" ")
+    return CLAUSE_ORDER.index(exclusion.clause), exclusion.recorded_at, kind, int(number)
 
 
-def paint(world: World) -> Painting:
+def reference_account(inputs: AccountInputs) -> ReferenceAccount:
     """Paint the window and count."""
-    checks = {key: PaintedCheck(results, world.hold, world.now) for key, results in world.results.items()}
-    nothing = PaintedCheck([], world.hold, world.now)
-    painting = Painting()
+    checks = {key: ReferenceCheck(results, inputs.hold, inputs.now) for key, results in inputs.results.items()}
+    nothing = ReferenceCheck([], inputs.hold, inputs.now)
+    painting = ReferenceAccount()
     counts: dict[str, Counter[str]] = {way: Counter() for way in ("counted", "lowest", "highest", "experienced")}
-    for at in range(world.start, min(world.end, world.now), world.unit):
-        where = world.where(at)
+    for at in range(inputs.start, min(inputs.end, inputs.now), inputs.unit):
+        where = inputs.measured_at(at)
         if where is None:
             continue
         painting.instants.append(at)
         server, names = where
         own = {name: checks.get(CheckKey(server, name), nothing) for name in names}
         for name, check in own.items():
-            painting.outages |= {(CheckKey(server, name), one.fails[0]) for one in check.outages if one.there(at)}
-        counted = {name: check.colour(at, "counted") for name, check in own.items()}
-        counts["experienced"][mixed(list(counted.values()))] += 1
-        record = charged_to(world, at, where, counted)
+            painting.outages |= {(CheckKey(server, name), one.fails[0]) for one in check.outages if one.ongoing_at(at)}
+        counted = {name: check.state_at(at, "counted") for name, check in own.items()}
+        counts["experienced"][combined_state(list(counted.values()))] += 1
+        record = applicable_exclusion(inputs, at, where, counted)
         if record is not None:
-            painting.charges[record.clause, record.reference] += world.unit
-            painting.excluded += world.unit
+            painting.excluded_by[record.clause, record.reference] += inputs.unit
+            painting.excluded += inputs.unit
             continue
-        covered = {one.check for one in _records(world, at, where)[1]}
-        ways: tuple[Way, ...] = ("counted", "lowest", "highest")
+        covered = {one.check for one in _covering_exclusions(inputs, at, where)[1]}
+        ways: tuple[BoundName, ...] = ("counted", "lowest", "highest")
         for way in ways:
-            counts[way][mixed([check.colour(at, way) for name, check in own.items() if name not in covered])] += 1
-    return _counted(painting, counts, world)
+            counts[way][
+                combined_state([check.state_at(at, way) for name, check in own.items() if name not in covered])
+            ] += 1
+    return _total(painting, counts, inputs)
 
 
-def _counted(painting: Painting, counts: dict[str, Counter[str]], world: World) -> Painting:
+def _total(account: ReferenceAccount, counts: dict[str, Counter[str]], inputs: AccountInputs) -> ReferenceAccount:
     for colour in ("up", "down", "unknown"):
-        setattr(painting, colour, counts["counted"][colour] * world.unit)
+        setattr(account, colour, counts["counted"][colour] * inputs.unit)
     for way, count in counts.items():
-        painting.figures[way] = share(count["up"], count["up"] + count["down"], world.rounding)
-    if painting.figures["counted"] is None:
-        painting.figures["lowest"] = painting.figures["highest"] = None
-    known = painting.up + painting.down
-    painting.figures["coverage"] = share(known, known + painting.unknown, world.rounding)
-    return painting
+        account.figures[way] = percentage(count["up"], count["up"] + count["down"], inputs.rounding)
+    if account.figures["counted"] is None:
+        account.figures["lowest"] = account.figures["highest"] = None
+    known = account.up + account.down
+    account.figures["coverage"] = percentage(known, known + account.unknown, inputs.rounding)
+    return account

@@ -11,29 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import PING, CheckKey, Span, Subscription
-from monitor.sla.segments import Segment, segments, terms_at_end
-from monitor.sla.terms import CheckTerms, ServerTerms, Terms
-from monitor.sla.timeline import Reading, outage_lengths, read
-from tests.sla.reference_model import PaintedCheck, World, paint
+from monitor.sla.terms import CheckTerms, Segment, ServerTerms, Terms, segments, terms_at_end
+from monitor.sla.timeline import Bound, outage_durations, timeline_of
+from tests.sla.reference_model import AccountInputs, ReferenceCheck, reference_account
 from tests.sla.sla_fixtures import (
     HOUR,
     THOROUGH,
+    account_inputs,
     account_of,
     at,
+    exclusion_lists,
     histories_of,
     history_of,
-    some_exclusions,
-    some_results,
-    some_worlds,
+    result_lists,
 )
 
 if TYPE_CHECKING:
     from monitor.model import Millis, Product
     from monitor.sla.availability import Account
-    from tests.sla.reference_model import Painting, Results, Where
+    from tests.sla.reference_model import MeasuredChecks, ReferenceAccount, Results
 
 
-def assert_as_painted(made: Account, painting: Painting, world: World) -> None:
+def assert_as_painted(made: Account, painting: ReferenceAccount, world: AccountInputs) -> None:
     assert (made.up, made.down, made.excluded, made.unknown) == (
         painting.up,
         painting.down,
@@ -45,7 +44,7 @@ def assert_as_painted(made: Account, painting: Painting, world: World) -> None:
     assert made.highest == painting.figures["highest"]
     assert made.experienced == painting.figures["experienced"]
     assert made.coverage == painting.figures["coverage"]
-    assert Counter({(one.clause, one.reference): one.length for one in made.exclusions}) == painting.charges
+    assert Counter({(one.clause, one.reference): one.length for one in made.exclusions}) == painting.excluded_by
     instants = painting.instants
     assert made.window == len(instants) * world.unit
     assert made.span == (Span(instants[0], instants[-1] + world.unit) if instants else None)
@@ -54,42 +53,42 @@ def assert_as_painted(made: Account, painting: Painting, world: World) -> None:
 
 
 @THOROUGH
-@given(some_worlds())
-def test_every_figure_is_what_painting_each_instant_gives(drawn: tuple[World, tuple[Segment, ...]]) -> None:
+@given(account_inputs())
+def test_every_figure_is_what_painting_each_instant_gives(drawn: tuple[AccountInputs, tuple[Segment, ...]]) -> None:
     world, parts = drawn
-    assert_as_painted(account_of(world, parts), paint(world), world)
+    assert_as_painted(account_of(world, parts), reference_account(world), world)
 
 
 @THOROUGH
-@given(some_results(0, 60), st.integers(1, 8), st.integers(0, 60), st.sampled_from(Reading))
+@given(result_lists(0, 60), st.integers(1, 8), st.integers(0, 60), st.sampled_from(Bound))
 def test_each_reading_of_one_check_is_what_painting_gives(
-    results: Results, hold: int, now: Millis, reading: Reading
+    results: Results, hold: int, now: Millis, reading: Bound
 ) -> None:
     known = [one for one in results if one[0] <= now]
-    check = PaintedCheck(results, hold, now)
+    check = ReferenceCheck(results, hold, now)
     window = Span(20, 50)
-    timeline = read(history_of(CheckKey("a", "ping"), known, hold), window, reading, now)
+    timeline = timeline_of(history_of(CheckKey("a", "ping"), known, hold), window, reading, now)
     for instant in range(window.start, min(window.end, now)):
         colour = "up" if instant in timeline.up else "down" if instant in timeline.down else "unknown"
-        assert (instant, colour) == (instant, check.colour(instant, reading.value))
+        assert (instant, colour) == (instant, check.state_at(instant, reading.value))
     assert timeline.up.clip(window.start, min(window.end, now)) == timeline.up
     assert timeline.down.clip(window.start, min(window.end, now)) == timeline.down
 
 
 @THOROUGH
-@given(some_results(0, 60), st.integers(1, 8), st.integers(0, 70))
+@given(result_lists(0, 60), st.integers(1, 8), st.integers(0, 70))
 def test_the_lengths_of_an_outage_are_what_painting_gives(results: Results, hold: int, now: Millis) -> None:
     known = [one for one in results if one[0] <= now]
     history = history_of(CheckKey("a", "ping"), known, hold)
-    check = PaintedCheck(results, hold, now)
+    check = ReferenceCheck(results, hold, now)
     assert len(history.outages) == len(check.outages)
     for outage, painted in zip(history.outages, check.outages, strict=True):
-        lengths = outage_lengths(outage, history, now)
-        instants = [instant for instant in range(now) if painted.possible(instant)]
+        lengths = outage_durations(outage, history, now)
+        instants = [instant for instant in range(now) if painted.possible_at(instant)]
         assert lengths.most == len(instants)
-        inside = [instant for instant in instants if painted.there(instant)]
-        assert lengths.counted == sum(check.colour(instant, "counted") == "down" for instant in inside)
-        assert lengths.least == sum(check.colour(instant, "highest") == "down" for instant in inside)
+        inside = [instant for instant in instants if painted.ongoing_at(instant)]
+        assert lengths.counted == sum(check.state_at(instant, "counted") == "down" for instant in inside)
+        assert lengths.least == sum(check.state_at(instant, "highest") == "down" for instant in inside)
 
 
 # --- the whole road: configurations that came into force, days in a zone, then the account ---------------------------
@@ -162,7 +161,7 @@ def painted_version(versions: list[Version], instant: Millis) -> Version | None:
     return current
 
 
-def painted_where(versions: list[Version], instant: Millis) -> Where | None:
+def painted_where(versions: list[Version], instant: Millis) -> MeasuredChecks | None:
     version = painted_version(versions, instant)
     if version is None or version.subscription is None:
         return None
@@ -178,24 +177,24 @@ def painted_where(versions: list[Version], instant: Millis) -> Where | None:
 @given(st.data(), some_versions())
 def test_an_account_follows_the_terms_in_force_hour_by_hour(data: st.DataObject, versions: list[Version]) -> None:
     end = OCTOBER + 240 * HOUR
-    world = World(
+    world = AccountInputs(
         start=OCTOBER,
         end=end,
         now=data.draw(st.one_of(st.just(end + 99 * HOUR), st.integers(0, 250).map(lambda n: OCTOBER + n * HOUR))),
-        where=lambda instant: painted_where(versions, instant),
+        measured_at=lambda instant: painted_where(versions, instant),
         results={
-            CheckKey(server, name): data.draw(some_results(OCTOBER - 20 * HOUR, end + 20 * HOUR, HOUR))
+            CheckKey(server, name): data.draw(result_lists(OCTOBER - 20 * HOUR, end + 20 * HOUR, HOUR))
             for server in "ab"
             for name in ("ping", "site")
         },
         hold=data.draw(st.integers(1, 60)) * HOUR,
-        exclusions=data.draw(some_exclusions(OCTOBER, end, HOUR)),
+        exclusions=data.draw(exclusion_lists(OCTOBER, end, HOUR)),
         rounding="down",
         unit=HOUR,
     )
     terms = [as_terms(version) for version in versions]
     parts = segments(terms, "x", Span(world.start, world.end), world.now)
-    painting = paint(world)
+    painting = reference_account(world)
     assert_as_painted(account_of(world, parts), painting, world)
     last = terms_at_end(terms, "x", Span(world.start, world.end), world.now)
     painted_last = painted_version(versions, painting.instants[-1]) if painting.instants else None

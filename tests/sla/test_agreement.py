@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Subscription
-from monitor.sla.interpretations import FIXED, decisions
+from monitor.sla.interpretations import FIXED_INTERPRETATIONS, interpretations_of
 from monitor.sla.terms import (
-    CLAUSES,
-    PERSONAL_CLAUSES,
+    CUSTOMER_CLAUSES,
+    EXCLUSION_CLAUSES,
     PRODUCTS,
     RECORDED_CLAUSES,
     CheckTerms,
@@ -64,7 +64,7 @@ def test_each_product_has_its_clauses(
 
 
 def test_every_clause_has_its_place_in_the_agreement() -> None:
-    assert [clause_order(clause) for clause in CLAUSES] == list(range(10))
+    assert [clause_order(clause) for clause in EXCLUSION_CLAUSES] == list(range(10))
     assert clause_order("4.9") < clause_order("4.10")
     with pytest.raises(KeyError):
         clause_order("4.11")
@@ -72,7 +72,7 @@ def test_every_clause_has_its_place_in_the_agreement() -> None:
 
 def test_an_operator_records_all_clauses_but_4_1_and_4_5() -> None:
     assert RECORDED_CLAUSES == ("4.2", "4.3", "4.4", "4.6", "4.7", "4.8", "4.9", "4.10")
-    assert set(PERSONAL_CLAUSES) < set(RECORDED_CLAUSES)
+    assert set(CUSTOMER_CLAUSES) < set(RECORDED_CLAUSES)
 
 
 # --- what is measured ------------------------------------------------------------------------------------------------
@@ -185,9 +185,9 @@ def test_terms_written_before_the_newer_keys_are_those_of_the_agreement() -> Non
 
 
 def test_a_report_can_say_which_reading_was_used() -> None:
-    found = {one.setting: one.value for one in decisions(TERMS)}
+    found = {one.setting: one.value for one in interpretations_of(TERMS)}
     assert found["rounding"] == "down"
     assert found["timezone"] == "Europe/Istanbul"
     assert found["rolling_days"] == "30"
-    assert {one.setting for one in FIXED} < set(found)
-    assert all(one.value and one.clause for one in decisions(TERMS))
+    assert {one.setting for one in FIXED_INTERPRETATIONS} < set(found)
+    assert all(one.value and one.clause for one in interpretations_of(TERMS))

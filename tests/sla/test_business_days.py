@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.sla.calendar import (
-    answer_due,
+    answer_deadline,
     claim_deadline,
     date_of,
     end_of_business_day,
@@ -103,7 +103,7 @@ def test_religious_holidays_move_with_the_years(day: str, *, open_: bool) -> Non
 )
 def test_a_claim_is_in_time_to_the_end_of_the_second_business_day(start: str, deadline: str) -> None:
     assert claim_deadline(at(start), ISTANBUL) == at(deadline)
-    assert answer_due(at(start), ISTANBUL) == at(deadline)
+    assert answer_deadline(at(start), ISTANBUL) == at(deadline)
 
 
 def test_a_claim_at_24_00_itself_is_in_time_and_a_millisecond_later_it_is_not() -> None:

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.sla.credits import Credit, amount, band, capped, credit, hardware_credit, monthly_fee
-from monitor.sla.percentages import percent, percent_text
+from monitor.sla.availability import percent, percent_text
+from monitor.sla.credits import (
+    Credit,
+    availability_credit,
+    cap_to_fee,
+    credit_amount,
+    credit_percent,
+    hardware_credit,
+    monthly_fee,
+)
 from monitor.sla.terms import PRODUCTS
-from tests.sla.sla_fixtures import EXAMPLE, HOUR, read_account, share_down, whole
+from tests.sla.sla_fixtures import EXAMPLE, HOUR, account_with_downtime, compute_account, whole_segment
 
 if TYPE_CHECKING:
     from monitor.model import Product, Rounding
@@ -83,7 +91,7 @@ def test_a_percentage_is_written_with_two_decimals(figure: int, text: str) -> No
     ],
 )
 def test_web_hosting_pays_by_the_table_of_5_1_2(figure: int, pays: int) -> None:
-    assert band(WEB, figure) == pays
+    assert credit_percent(WEB, figure) == pays
 
 
 @pytest.mark.parametrize(
@@ -104,12 +112,12 @@ def test_web_hosting_pays_by_the_table_of_5_1_2(figure: int, pays: int) -> None:
 )
 @pytest.mark.parametrize("product", ["server", "colocation"])
 def test_server_and_colocation_pay_by_the_tables_of_5_2_2_and_5_3_2(product: Product, figure: int, pays: int) -> None:
-    assert band(PRODUCTS[product], figure) == pays
+    assert credit_percent(PRODUCTS[product], figure) == pays
 
 
 @pytest.mark.parametrize("product", ["web-hosting", "server", "colocation"])
 def test_what_was_not_measured_pays_nothing(product: Product) -> None:
-    assert band(PRODUCTS[product], None) == 0
+    assert credit_percent(PRODUCTS[product], None) == 0
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,7 @@ def test_a_gap_of_the_table_belongs_to_the_band_below_it(
 ) -> None:
     """98.995 % is in the 98.99 band, 98.009 % pays 25 %: the figure has a bound only when it reaches it."""
     figure = percent(thousandths, 100_000, rounding)
-    assert band(PRODUCTS[product], figure) == pays
+    assert credit_percent(PRODUCTS[product], figure) == pays
 
 
 @pytest.mark.parametrize(
@@ -142,13 +150,13 @@ def test_a_gap_of_the_table_belongs_to_the_band_below_it(
     [(9_976, True), (9_975, True), (9_974, False), (9_600, False)],
 )
 def test_the_target_is_compared_with_the_rounded_figure(figure: int, *, met: bool) -> None:
-    made = replace(share_down(0, 100), availability=figure)
+    made = replace(account_with_downtime(0, 100), availability=figure)
     assert made.target_met is met
 
 
 def test_between_the_floor_and_the_target_it_is_missed_but_unpaid() -> None:
-    made = share_down(50, 10_000)
-    owed = credit(SERVER, made, EXAMPLE)
+    made = account_with_downtime(50, 10_000)
+    owed = availability_credit(SERVER, made, EXAMPLE)
     assert (made.availability, made.target_met, owed.percent, str(owed.amount)) == (9950, False, 0, "0.00")
 
 
@@ -177,8 +185,8 @@ def test_every_target_is_99_75() -> None:
 def test_a_credit_is_certain_when_both_bounds_fall_in_one_band(
     lowest: int | None, counted: int | None, highest: int | None, *, certain: bool
 ) -> None:
-    made = replace(share_down(0, 100), lowest=lowest, availability=counted, highest=highest)
-    assert credit(SERVER, made, EXAMPLE).certain is certain
+    made = replace(account_with_downtime(0, 100), lowest=lowest, availability=counted, highest=highest)
+    assert availability_credit(SERVER, made, EXAMPLE).certain is certain
 
 
 # --- amounts ---------------------------------------------------------------------------------------------------------
@@ -211,11 +219,11 @@ def test_a_credit_is_certain_when_both_bounds_fall_in_one_band(
 def test_a_credit_is_the_monthly_fee_times_the_rate_rounded_half_up_to_the_cent_once(
     fee: str, months: int, percent_: int, expected: str
 ) -> None:
-    assert str(amount(replace(EXAMPLE, fee=Decimal(fee), months=months), percent_)) == expected
+    assert str(credit_amount(replace(EXAMPLE, fee=Decimal(fee), months=months), percent_)) == expected
 
 
 def test_without_a_fee_the_amount_is_none() -> None:
-    owed = credit(SERVER, share_down(5, 100), replace(EXAMPLE, fee=None, currency=None))
+    owed = availability_credit(SERVER, account_with_downtime(5, 100), replace(EXAMPLE, fee=None, currency=None))
     assert owed == Credit(25, certain=True, amount=None, currency=None, clause="5.2.2")
     assert monthly_fee(replace(EXAMPLE, fee=None)) is None
 
@@ -225,18 +233,18 @@ def test_without_a_fee_the_amount_is_none() -> None:
     [("web-hosting", "5.1.2", 25, "12.48"), ("server", "5.2.2", 25, "12.48"), ("colocation", "5.3.2", 25, "12.48")],
 )
 def test_a_credit_names_its_clause_by_product(product: Product, clause: str, pays: int, paid: str) -> None:
-    owed = credit(PRODUCTS[product], share_down(5, 100), EXAMPLE)
+    owed = availability_credit(PRODUCTS[product], account_with_downtime(5, 100), EXAMPLE)
     assert (owed.clause, owed.percent, str(owed.amount), owed.currency) == (clause, pays, paid, "USD")
 
 
 def test_the_fee_is_not_prorated() -> None:
     """A subscription with one day in the month that was down for that day."""
-    made = replace(share_down(100, 100), span=None)
-    assert str(credit(SERVER, made, EXAMPLE).amount) == "12.48"
+    made = replace(account_with_downtime(100, 100), span=None)
+    assert str(availability_credit(SERVER, made, EXAMPLE).amount) == "12.48"
 
 
 def test_what_was_not_measured_owes_nothing_and_certainly() -> None:
-    owed = credit(SERVER, read_account(whole(0, HOUR, ()), {}), EXAMPLE)
+    owed = availability_credit(SERVER, compute_account(whole_segment(0, HOUR, ()), {}), EXAMPLE)
     assert (owed.percent, owed.certain, str(owed.amount)) == (0, True, "0.00")
 
 
@@ -255,12 +263,12 @@ def test_what_was_not_measured_owes_nothing_and_certainly() -> None:
 )
 def test_all_credits_of_one_month_never_exceed_the_monthly_fee(fee: str, amounts: list[str], paid: list[str]) -> None:
     subscription = replace(EXAMPLE, fee=Decimal(fee))
-    assert [str(one) for one in capped([Decimal(one) for one in amounts], subscription)] == paid
+    assert [str(one) for one in cap_to_fee([Decimal(one) for one in amounts], subscription)] == paid
 
 
 def test_a_monthly_fee_with_a_fraction_of_a_cent_caps_at_the_whole_cent() -> None:
     subscription = replace(EXAMPLE, fee=Decimal(100), months=12)  # 8.333...
-    assert capped([Decimal("8.34")], subscription) == (Decimal("8.33"),)
+    assert cap_to_fee([Decimal("8.34")], subscription) == (Decimal("8.33"),)
 
 
 # --- hardware (5.2.1, 5.2.2) -----------------------------------------------------------------------------------------

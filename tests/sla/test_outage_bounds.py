@@ -5,64 +5,64 @@ from __future__ import annotations
 import pytest
 
 from monitor.model import Span
-from monitor.sla.availability import excluded_of
+from monitor.sla.availability import excluded_downtime
 from monitor.sla.exclusions import Exclusion
-from monitor.sla.interval_set import Intervals
-from monitor.sla.timeline import Lengths, outage_down, outage_lengths, outage_span
-from tests.sla.sla_fixtures import DAY, FAIL, HOUR, MINUTE, OK, UNKNOWN, at, told
+from monitor.sla.interval_set import IntervalSet
+from monitor.sla.timeline import OutageDurations, outage_downtime, outage_durations, outage_span
+from tests.sla.sla_fixtures import DAY, FAIL, HOUR, MINUTE, OK, UNKNOWN, at, history_from
 
 FAR = 10**15
 START = at("2026-10-02T13:08:00+03:00")
 
 
-def minutes(lengths: Lengths) -> tuple[float, float, float]:
+def minutes(lengths: OutageDurations) -> tuple[float, float, float]:
     return lengths.counted / MINUTE, lengths.least / MINUTE, lengths.most / MINUTE
 
 
 def test_seven_fails_are_seven_minutes_at_least_six_at_most_eight() -> None:
     """420, 360 and 480 seconds."""
-    history = told(START, (OK, 7), (FAIL, 7), (OK, 10))
-    assert outage_lengths(history.outages[0], history, FAR) == Lengths(420_000, 360_000, 480_000)
+    history = history_from(START, (OK, 7), (FAIL, 7), (OK, 10))
+    assert outage_durations(history.outages[0], history, FAR) == OutageDurations(420_000, 360_000, 480_000)
 
 
 def test_a_single_fail_is_certain_for_no_time() -> None:
-    history = told(START, (OK, 7), (FAIL, 1), (OK, 10))
-    assert minutes(outage_lengths(history.outages[0], history, FAR)) == (1, 0, 2)
+    history = history_from(START, (OK, 7), (FAIL, 1), (OK, 10))
+    assert minutes(outage_durations(history.outages[0], history, FAR)) == (1, 0, 2)
 
 
 def test_an_outage_before_any_ok_is_at_most_from_its_first_fail() -> None:
-    history = told(START, (FAIL, 7), (OK, 10))
-    assert minutes(outage_lengths(history.outages[0], history, FAR)) == (7, 6, 7)
+    history = history_from(START, (FAIL, 7), (OK, 10))
+    assert minutes(outage_durations(history.outages[0], history, FAR)) == (7, 6, 7)
 
 
 def test_the_last_fail_of_an_open_outage_holds_two_minutes_or_to_now() -> None:
-    history = told(START, (OK, 7), (FAIL, 7))
+    history = history_from(START, (OK, 7), (FAIL, 7))
     first = START + 7 * MINUTE
     (outage,) = history.outages
-    assert minutes(outage_lengths(outage, history, first + 6 * MINUTE + 1)) == (6 + 1 / MINUTE, 6, 7 + 1 / MINUTE)
-    assert minutes(outage_lengths(outage, history, first + 7 * MINUTE)) == (7, 6, 8)
-    assert minutes(outage_lengths(outage, history, first + HOUR)) == (8, 6, 61)
+    assert minutes(outage_durations(outage, history, first + 6 * MINUTE + 1)) == (6 + 1 / MINUTE, 6, 7 + 1 / MINUTE)
+    assert minutes(outage_durations(outage, history, first + 7 * MINUTE)) == (7, 6, 8)
+    assert minutes(outage_durations(outage, history, first + HOUR)) == (8, 6, 61)
 
 
 def test_unknown_time_inside_an_outage_is_possible_but_does_not_count() -> None:
-    history = told(START, (OK, 7), (FAIL, 3), (UNKNOWN, 30), (FAIL, 2), (OK, 1))
-    assert minutes(outage_lengths(history.outages[0], history, FAR)) == (5, 4, 36)
+    history = history_from(START, (OK, 7), (FAIL, 3), (UNKNOWN, 30), (FAIL, 2), (OK, 1))
+    assert minutes(outage_durations(history.outages[0], history, FAR)) == (5, 4, 36)
 
 
 def test_a_gap_inside_an_outage_counts_for_the_two_minutes_that_the_fail_before_it_holds() -> None:
-    history = told(START, (OK, 7), (FAIL, 3), (None, 30), (FAIL, 2), (OK, 1))
-    assert minutes(outage_lengths(history.outages[0], history, FAR)) == (4 + 2, 5, 36)
+    history = history_from(START, (OK, 7), (FAIL, 3), (None, 30), (FAIL, 2), (OK, 1))
+    assert minutes(outage_durations(history.outages[0], history, FAR)) == (4 + 2, 5, 36)
 
 
 def test_the_lengths_of_one_outage_leave_the_next_one_out() -> None:
-    history = told(START, (OK, 2), (FAIL, 3), (OK, 2), (FAIL, 9), (OK, 1))
-    assert [minutes(outage_lengths(one, history, FAR)) for one in history.outages] == [(3, 2, 4), (9, 8, 10)]
+    history = history_from(START, (OK, 2), (FAIL, 3), (OK, 2), (FAIL, 9), (OK, 1))
+    assert [minutes(outage_durations(one, history, FAR)) for one in history.outages] == [(3, 2, 4), (9, 8, 10)]
 
 
 def test_an_outage_is_not_cut_to_a_month() -> None:
     start = at("2026-10-31T23:30:00+03:00")
-    history = told(start, (OK, 1), (FAIL, 100), (OK, 1))
-    assert minutes(outage_lengths(history.outages[0], history, FAR)) == (100, 99, 101)
+    history = history_from(start, (OK, 1), (FAIL, 100), (OK, 1))
+    assert minutes(outage_durations(history.outages[0], history, FAR)) == (100, 99, 101)
 
 
 def exclusion(start: int, end: int, **changed: object) -> Exclusion:
@@ -87,21 +87,21 @@ def exclusion(start: int, end: int, **changed: object) -> Exclusion:
 def test_the_excluded_length_is_the_counted_time_that_exclusions_of_everybody_cover(
     records: list[Exclusion], excluded: int
 ) -> None:
-    history = told(START, (OK, 7), (FAIL, 7), (OK, 1))
-    assert excluded_of(history.outages[0], history, records, FAR) == excluded * MINUTE
+    history = history_from(START, (OK, 7), (FAIL, 7), (OK, 1))
+    assert excluded_downtime(history.outages[0], history, records, FAR) == excluded * MINUTE
 
 
 def test_an_exclusion_of_an_outage_covers_it_from_its_first_fail_to_its_end() -> None:
-    history = told(START, (OK, 7), (FAIL, 7), (OK, 1))
+    history = history_from(START, (OK, 7), (FAIL, 7), (OK, 1))
     assert outage_span(history.outages[0], FAR) == Span(START + 7 * MINUTE, START + 14 * MINUTE)
 
 
 def test_an_exclusion_of_an_open_outage_grows_with_it() -> None:
-    history = told(START, (FAIL, 7))
+    history = history_from(START, (FAIL, 7))
     spans = [outage_span(history.outages[0], START + minute * MINUTE) for minute in (0, 3, 600)]
     assert [(span.end - span.start) // MINUTE for span in spans] == [0, 3, 600]
 
 
 def test_the_down_time_of_an_outage_lists_its_stretches() -> None:
-    history = told(0, (FAIL, 2), (UNKNOWN, 2), (FAIL, 1), (OK, 1))
-    assert outage_down(history.outages[0], history, FAR) == Intervals([(0, 2 * MINUTE), (4 * MINUTE, 5 * MINUTE)])
+    history = history_from(0, (FAIL, 2), (UNKNOWN, 2), (FAIL, 1), (OK, 1))
+    assert outage_downtime(history.outages[0], history, FAR) == IntervalSet([(0, 2 * MINUTE), (4 * MINUTE, 5 * MINUTE)])

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.sla.support_levels import CATALOGUE, LEVELS
+from monitor.sla.support_levels import SUPPORT_LEVELS, SUPPORT_TABLE
 
-ROWS = {row.key: row for row in CATALOGUE}
+ROWS = {row.key: row for row in SUPPORT_TABLE}
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ ROWS = {row.key: row for row in CATALOGUE}
 def test_each_level_has_its_monitoring_response_and_fee(
     level: int, monitoring: str, services: int, hours: int, phone: str | None, fee: str
 ) -> None:
-    one = LEVELS[level]
+    one = SUPPORT_LEVELS[level]
     assert (one.level, one.monitoring, one.services, one.phone) == (level, monitoring, services, phone)
     assert (one.ticket_hours, one.email_hours, one.fee_usd) == (hours, hours, Decimal(fee))
     assert one.monitored is (level > 1)
@@ -31,13 +31,13 @@ def test_each_level_has_its_monitoring_response_and_fee(
 
 @pytest.mark.parametrize(("level", "reinstalls", "kvm"), [(1, 1, 4), (2, 2, 8), (3, 2, 12), (4, 4, 24)])
 def test_each_level_has_its_quotas(level: int, reinstalls: int, kvm: int) -> None:
-    one = LEVELS[level]
+    one = SUPPORT_LEVELS[level]
     assert (one.reinstalls_per_year, one.kvm_hours_per_month) == (reinstalls, kvm)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_catalogue_and_the_levels_say_the_same(level: int) -> None:
-    one = LEVELS[level]
+    one = SUPPORT_LEVELS[level]
     cells = {key: row.cells[level - 1] for key, row in ROWS.items()}
     assert (cells["monitoring"] or "none") == one.monitoring
     assert (cells["ticket_response"], cells["email_response"]) == (one.ticket_hours, one.email_hours)
@@ -46,8 +46,8 @@ def test_the_catalogue_and_the_levels_say_the_same(level: int) -> None:
 
 
 def test_the_catalogue_has_every_row_of_the_agreement() -> None:
-    assert len(ROWS) == len(CATALOGUE) == 25
-    assert [row.tr for row in CATALOGUE][:3] == [
+    assert len(ROWS) == len(SUPPORT_TABLE) == 25
+    assert [row.tr for row in SUPPORT_TABLE][:3] == [
         "İlk Kurulum ve ayarlar",
         "Yeniden Kurulum (İşletim Sistemi)",
         "Power On - Power Off - Restart",

@@ -8,8 +8,17 @@ from dataclasses import replace
 import pytest
 
 from monitor.model import Span, Subscription
-from monitor.sla.segments import Segment, month_window, segments, terms_at, terms_at_end, terms_of_window
-from monitor.sla.terms import CheckTerms, ServerTerms, Terms
+from monitor.sla.terms import (
+    CheckTerms,
+    Segment,
+    ServerTerms,
+    Terms,
+    month_window,
+    segments,
+    terms_at,
+    terms_at_end,
+    terms_of_window,
+)
 from tests.sla.sla_fixtures import DAY, HOUR, at
 
 PING, SITE, SHOP = CheckTerms("ping", "icmp"), CheckTerms("site", "https"), CheckTerms("shop", "https")

@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.model import Span, Subscription
-from monitor.sla.segments import month_window, segments, terms_at
-from monitor.sla.terms import Terms, TermsReader, terms_body
-from monitor.sla.versions import Versions, place_at
+from monitor.sla.terms import Terms, TermsReader, TermsVersions, index_at, month_window, segments, terms_at, terms_body
 
 ONE = Subscription("one", "acme", "web-01", "server", None, None, 1, None, None)
 FIRST = Terms(0, "UTC", "down", 30, 60_000, servers={}, subscriptions={}, customers={})
@@ -20,7 +18,7 @@ class Shelf:
     def __init__(self, versions: tuple[Terms, ...]) -> None:
         self.read: list[int] = []
         self._all = versions
-        self.versions = Versions([each.in_force for each in versions], self._take)
+        self.versions = TermsVersions([each.in_force for each in versions], self._take)
 
     def _take(self, place: int) -> Terms:
         self.read.append(place)
@@ -40,7 +38,7 @@ def test_versions_are_read_when_they_are_looked_at_and_once() -> None:
 def test_the_version_in_force_is_found_without_reading_the_others(at: int) -> None:
     shelf = Shelf(ALL)
     assert terms_at(shelf.versions, at) is terms_at(ALL, at)
-    assert shelf.read == [place_at(ALL, at)]
+    assert shelf.read == [index_at(ALL, at)]
 
 
 def test_a_window_reads_the_versions_in_force_in_it_and_the_next_however_many_there_are() -> None:
@@ -82,4 +80,4 @@ def test_what_was_read_is_freed_and_what_somebody_holds_stays_whole() -> None:
     held = shelf.versions[7]
     shelf.versions.close()
     assert held.subscriptions == {"one": ONE}
-    assert not shelf.versions._known
+    assert not shelf.versions._cache

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import InputError, StoreError
-from monitor.store.daemon_lock import FILE, DaemonLock, is_held
+from monitor.store.daemon_lock import LOCK_FILE, DaemonLock, is_held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,9 +79,9 @@ def test_looking_whether_it_is_held_does_not_take_it(tmp_path: Path) -> None:
 
 
 def test_the_lock_carries_the_number_of_who_holds_it_now(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("4194304999")
+    (tmp_path / LOCK_FILE).write_text("4194304999")
     lock = DaemonLock(tmp_path)
-    assert (tmp_path / FILE).read_text() == str(os.getpid())
+    assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
     lock.release()
 
 

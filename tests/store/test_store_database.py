@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.errors import DamagedError, StoreError
-from monitor.store import daemon_state, database, journal, results, threads
+from monitor.errors import CorruptDatabaseError, StoreError
+from monitor.store import daemon_state, database, database_thread, journal, results
 from monitor.store.schema import migrations
-from tests.fakes import START, CrashError, crashing
+from tests.fakes import START, CrashError, open_crashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / database.FILE
+    return tmp_path / "data" / database.DATABASE_FILE
 
 
 @pytest.fixture
 def db(file: Path) -> Iterator[Database]:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     yield db
     db.close()
 
@@ -72,7 +72,7 @@ def nothing_can_be_written() -> Iterator[None]:
 
 
 def test_a_new_file_gets_all_tables_and_its_folder(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     assert {"journal", "result", "run", "outage", "mail"} <= set(db.table_names())
     assert migrations.pending(db) == []
     db.close()
@@ -81,18 +81,18 @@ def test_a_new_file_gets_all_tables_and_its_folder(file: Path) -> None:
 def test_an_empty_file_gets_all_tables(file: Path) -> None:
     file.parent.mkdir()
     file.touch()
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     assert journal.length(db) == 0
     db.close()
 
 
 def test_a_current_file_is_opened_again_as_it_is(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     before = schema(db)
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     assert schema(db) == before
     assert journal.length(db) == 1
     db.close()
@@ -100,23 +100,23 @@ def test_a_current_file_is_opened_again_as_it_is(file: Path) -> None:
 
 def test_a_migration_that_is_missing_is_applied_whole_or_not_at_all(file: Path) -> None:
     """Two processes that open a new file at once both see all migrations missing: the second finds them done."""
-    first, second = database.open_writing(file), database.open_writing(file)
+    first, second = database.open_read_write(file), database.open_read_write(file)
     assert schema(first) == schema(second)
     first.close()
     second.close()
 
 
 def test_a_file_of_the_version_before_learns_which_entry_was_written_last(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     with database.transaction(db):
         db.execute("DROP TRIGGER journal_head")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = '2026-11-head'")
         journal.append(db, START, "daemon-started", {})
     assert daemon_state.get(db, "journal-head") is None
     db.close()
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     for _ in range(2):
-        number, hash_ = journal.newest(db)
+        number, hash_ = journal.head(db)
         assert daemon_state.get(db, "journal-head") == {"entry": number, "hash": hash_}
         with database.transaction(db):
             journal.append(db, START, "daemon-stopped", {})
@@ -125,25 +125,25 @@ def test_a_file_of_the_version_before_learns_which_entry_was_written_last(file: 
 
 
 def test_a_file_of_a_newer_version_is_refused_by_name(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     age(db)
     db.close()
     with pytest.raises(StoreError, match=r"monitor\.db: written by a newer version \(2031-01-future\); upgrade"):
-        database.open_writing(file)
+        database.open_read_write(file)
 
 
 def test_a_file_of_a_newer_version_is_not_read_either(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     age(db)
     db.close()
     with pytest.raises(StoreError, match="written by a newer version"):
-        database.open_reading(file)
+        database.open_read_only(file)
 
 
 def test_a_file_that_is_no_database_is_refused_in_one_line(file: Path) -> None:
     file.parent.mkdir()
     file.write_text("this is not a database, it is a shopping list of some length" * 20)
-    for open_it in (database.open_writing, database.open_reading):
+    for open_it in (database.open_read_write, database.open_read_only):
         with pytest.raises(StoreError) as refused:
             open_it(file)
         assert str(file) in str(refused.value)
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(file: Path) -> None:
 
 def test_a_folder_in_the_place_of_the_file_is_refused(file: Path) -> None:
     file.mkdir(parents=True)
-    for open_it in (database.open_writing, database.open_reading):
+    for open_it in (database.open_read_write, database.open_read_only):
         with pytest.raises(StoreError, match=r"monitor\.db"):
             open_it(file)
 
@@ -160,49 +160,54 @@ def test_a_folder_in_the_place_of_the_file_is_refused(file: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StoreError, match=r"monitor\.db"):
-        database.open_writing(tmp_path / "data" / "monitor.db")
+        database.open_read_write(tmp_path / "data" / "monitor.db")
 
 
 def test_a_database_at_rest_is_read_where_nothing_can_be_written_beside_it(file: Path) -> None:
     """As on a full disk, or in a folder of somebody else."""
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
     with nothing_can_be_written():
-        db = database.open_reading(file)
+        db = database.open_read_only(file)
         assert journal.length(db) == 1
         db.close()
     file.with_name("monitor.db-wal").write_bytes(b"something waits")
     with nothing_can_be_written(), pytest.raises(StoreError, match="cannot be read"):
-        database.open_reading(file)
+        database.open_read_only(file)
 
 
 def test_a_damaged_database_is_told_from_one_that_cannot_be_had_now(file: Path) -> None:
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     db.execute("DROP TABLE told")
     db.execute("DROP TABLE outage")
     db.close()
-    reading = database.open_reading(file)
-    with pytest.raises(DamagedError, match=r"monitor\.db: no such table: outage"), database.asked(file):
+    reading = database.open_read_only(file)
+    with (
+        pytest.raises(CorruptDatabaseError, match=r"monitor\.db: no such table: outage"),
+        database.translate_errors(file),
+    ):
         reading.execute("SELECT * FROM outage")
     reading.close()
     file.write_bytes(b"not a database at all" * 999)
-    with pytest.raises(DamagedError, match="not a database"):
-        database.open_reading(file)
-    assert not isinstance(database.refusal("busy", sqlite3.OperationalError("database is locked")), DamagedError)
+    with pytest.raises(CorruptDatabaseError, match="not a database"):
+        database.open_read_only(file)
+    assert not isinstance(
+        database.store_error("busy", sqlite3.OperationalError("database is locked")), CorruptDatabaseError
+    )
 
 
 def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path) -> None:
-    db = database.open_reading(file)
+    db = database.open_read_only(file)
     assert journal.length(db) == 0
     assert list(results.read_all(db)) == []
     assert not file.exists()
 
 
 def test_who_reads_cannot_write(file: Path) -> None:
-    database.open_writing(file).close()
-    db = database.open_reading(file)
+    database.open_read_write(file).close()
+    db = database.open_read_only(file)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("DELETE FROM note")
     db.close()
@@ -210,9 +215,9 @@ def test_who_reads_cannot_write(file: Path) -> None:
 
 def test_a_name_with_spaces_and_signs_is_one_file(tmp_path: Path) -> None:
     file = tmp_path / "of 50 % ? & # ü" / "monitor.db"
-    database.open_writing(file).close()
+    database.open_read_write(file).close()
     assert file.exists()
-    database.open_reading(file).close()
+    database.open_read_only(file).close()
 
 
 def test_what_a_figure_hangs_on_survives_a_power_cut(db: Database) -> None:
@@ -222,7 +227,7 @@ def test_what_a_figure_hangs_on_survives_a_power_cut(db: Database) -> None:
 
 
 def test_the_data_folder_is_not_for_everybody(file: Path) -> None:
-    database.open_writing(file).close()
+    database.open_read_write(file).close()
     assert file.parent.stat().st_mode & 0o007 == 0
 
 
@@ -238,7 +243,7 @@ db.execute("INSERT INTO result VALUES (60000, 1, 0, 1, 412, NULL, 1)")
 """
 
 
-@pytest.mark.parametrize("opened", [database.open_writing, database.open_reading])
+@pytest.mark.parametrize("opened", [database.open_read_write, database.open_read_only])
 def test_a_file_of_the_version_before_is_brought_up_to_date(file: Path, opened: Callable[[Path], Database]) -> None:
     file.parent.mkdir()
     subprocess.run([sys.executable, "-c", BEFORE_PACKING, str(file)], check=True)
@@ -274,7 +279,7 @@ def test_a_transaction_inside_another_is_a_part_of_it(db: Database) -> None:
 
 def test_a_commit_that_fails_leaves_no_transaction_behind(file: Path) -> None:
     """Else everything written afterwards would be a part of it, told as written and never committed."""
-    db, connection = crashing(file)
+    db, connection = open_crashing(file)
     connection.arm(2)
     with pytest.raises(CrashError), database.transaction(db):
         journal.append(db, START, "daemon-started", {})
@@ -283,11 +288,11 @@ def test_a_commit_that_fails_leaves_no_transaction_behind(file: Path) -> None:
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
-    assert journal.length(database.open_reading(file)) == 1
+    assert journal.length(database.open_read_only(file)) == 1
 
 
 def test_a_write_after_a_read_does_not_fail_for_what_another_process_wrote_between(file: Path) -> None:
-    ours, theirs = database.open_writing(file), database.open_writing(file)
+    ours, theirs = database.open_read_write(file), database.open_read_write(file)
     journal.length(ours)
     with database.transaction(theirs):
         journal.append(theirs, START, "daemon-started", {})
@@ -298,7 +303,7 @@ def test_a_write_after_a_read_does_not_fail_for_what_another_process_wrote_betwe
 
 
 def test_a_snapshot_shows_one_state_whatever_is_written_meanwhile(file: Path, db: Database) -> None:
-    reading = database.open_reading(file)
+    reading = database.open_read_only(file)
     with database.snapshot(reading):
         assert journal.length(reading) == 0
         with database.transaction(db):
@@ -312,15 +317,15 @@ def test_a_snapshot_shows_one_state_whatever_is_written_meanwhile(file: Path, db
 
 
 async def test_each_piece_of_work_of_the_writer_is_one_transaction(file: Path) -> None:
-    writer = threads.Writer(file)
+    writer = database_thread.WriterThread(file)
     assert await writer.run(lambda db: db.conn.in_transaction)
     assert await writer.run(lambda db: journal.append(db, START, "daemon-started", {})) == 1
     await writer.close()
-    assert journal.length(database.open_reading(file)) == 1
+    assert journal.length(database.open_read_only(file)) == 1
 
 
 async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(file: Path) -> None:
-    writer = threads.Writer(file)
+    writer = database_thread.WriterThread(file)
     with pytest.raises(StoreError, match="cannot write: no such table"):
         await writer.run(refuse)
     assert await writer.run(journal.length) == 0
@@ -328,7 +333,7 @@ async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(f
 
 
 async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -> None:
-    writer = threads.Writer(file)
+    writer = database_thread.WriterThread(file)
     numbers = await asyncio.gather(
         *(writer.run(lambda db: journal.append(db, START, "daemon-started", {})) for _ in range(50))
     )
@@ -337,7 +342,7 @@ async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -
 
 
 async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
-    writer = threads.Writer(file)
+    writer = database_thread.WriterThread(file)
     asked = asyncio.ensure_future(writer.run(lambda db: journal.append(db, START, "daemon-started", {})))
     await asyncio.sleep(0)
     await writer.close()
@@ -345,8 +350,8 @@ async def test_closing_finishes_what_was_asked_for(file: Path) -> None:
 
 
 async def test_a_reader_that_is_closed_breaks_off_a_question_without_an_end(file: Path) -> None:
-    database.open_writing(file).close()
-    reader = threads.Reader(file)
+    database.open_read_write(file).close()
+    reader = database_thread.ReaderThread(file)
     asked = asyncio.ensure_future(reader.run(ask_without_end))
     await asyncio.sleep(0)
     await reader.close()
@@ -355,7 +360,7 @@ async def test_a_reader_that_is_closed_breaks_off_a_question_without_an_end(file
 
 
 async def test_a_reader_sees_what_was_committed_and_refuses_to_write(file: Path) -> None:
-    writer, reader = threads.Writer(file), threads.Reader(file)
+    writer, reader = database_thread.WriterThread(file), database_thread.ReaderThread(file)
     await writer.run(lambda db: journal.append(db, START, "daemon-started", {}))
     assert await reader.run(journal.length) == 1
     with pytest.raises(StoreError, match="cannot read"):
@@ -368,7 +373,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from monitor.store import database, journal
-db = database.open_writing(Path(sys.argv[1]))
+db = database.open_read_write(Path(sys.argv[1]))
 with database.transaction(db):
     journal.append(db, 1, "daemon-started", {})
 db.execute("BEGIN IMMEDIATE")
@@ -380,6 +385,6 @@ os.kill(os.getpid(), 9)
 def test_a_process_that_is_killed_inside_a_transaction_leaves_only_what_was_committed(file: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, env={**os.environ})
     assert ended.returncode == -9
-    db = database.open_writing(file)
+    db = database.open_read_write(file)
     assert [entry.kind for entry in journal.entries(db, "daemon-started", "daemon-stopped")] == ["daemon-started"]
     db.close()

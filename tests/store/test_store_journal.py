@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.store import database, journal
-from monitor.store.journal import Broken, Entry
+from monitor.store.journal import ChainBreak, JournalEntry
 from tests.fakes import START
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = database.open_writing(tmp_path / "monitor.db")
+    db = database.open_read_write(tmp_path / "monitor.db")
     yield db
     db.close()
 
@@ -62,51 +62,51 @@ def test_anybody_can_recompute_a_hash_with_a_few_lines(db: Database) -> None:
 @given(st.dictionaries(st.text(), JSON, max_size=4), st.integers(0, 1 << 60), st.text(min_size=1))
 def test_the_hash_is_that_of_the_canonical_text_of_the_whole_entry(body: dict[str, Any], at: int, kind: str) -> None:
     try:
-        text = journal.canonical(body)
+        text = journal.canonical_json(body)
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8 and is never stored
         return
     whole = {"number": 7, "at": at, "kind": "k", "body": body, "previous": "p"}
-    expected = hashlib.sha256(journal.canonical(whole).encode()).hexdigest()
+    expected = hashlib.sha256(journal.canonical_json(whole).encode()).hexdigest()
     assert journal.entry_hash(7, at, "k", text, "p") == expected
     assert kind
 
 
 @given(JSON)
 def test_the_same_value_always_has_the_same_text_and_comes_back(value: object) -> None:
-    assert json.loads(journal.canonical(value)) == value
-    assert journal.canonical(json.loads(journal.canonical(value))) == journal.canonical(value)
+    assert json.loads(journal.canonical_json(value)) == value
+    assert journal.canonical_json(json.loads(journal.canonical_json(value))) == journal.canonical_json(value)
 
 
 def long(servers: dict[str, Any]) -> dict[str, Any]:
     """A body like the terms of thousands of servers, longer than what is read in one go."""
-    padding = {f"s{number}": {"checks": [["ping", "icmp"]], "level": 2} for number in range(journal.LONG // 40)}
+    padding = {f"s{number}": {"checks": [["ping", "icmp"]], "level": 2} for number in range(journal.LONG_BODY // 40)}
     return {"customers": {}, "interval": 60_000, "servers": padding | servers, "z": None}
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 @settings(max_examples=20, deadline=None)
 def test_a_long_body_is_written_and_read_by_its_parts_as_json_would_in_one_go(servers: dict[str, Any]) -> None:
-    text = journal.canonical(long(servers))
+    text = journal.canonical_json(long(servers))
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert json.loads(text) == long(servers)
-    assert journal._read(text) == long(servers)
+    assert journal._parse_body(text) == long(servers)
 
 
 @pytest.mark.parametrize("indent", [None, 1])
 def test_a_long_body_that_somebody_wrote_otherwise_is_read_all_the_same(indent: int | None) -> None:
-    assert journal._read(json.dumps(long({}), indent=indent)) == long({})
+    assert journal._parse_body(json.dumps(long({}), indent=indent)) == long({})
 
 
 @pytest.mark.parametrize("value", [1.0, float("nan"), {"a": [1, {"b": 0.5}]}, (1.5,)])
 def test_a_float_is_refused_wherever_it_hides(value: object) -> None:
     with pytest.raises(TypeError, match="float"):
-        journal.canonical(value)
+        journal.canonical_json(value)
 
 
 def test_what_json_does_not_know_is_refused() -> None:
     with pytest.raises(TypeError):
-        journal.canonical({"a": {1, 2}})
+        journal.canonical_json({"a": {1, 2}})
 
 
 def test_numbers_have_no_gap_and_each_entry_follows_the_one_before(db: Database) -> None:
@@ -122,7 +122,7 @@ def test_an_append_that_is_rolled_back_leaves_no_gap(db: Database) -> None:
     journal.append(db, START, "daemon-stopped", {})
     db.execute("ROLLBACK")
     filled(db, 2)
-    assert not any(isinstance(entry, Broken) for entry in journal.walk(db))
+    assert not any(isinstance(entry, ChainBreak) for entry in journal.verify_chain(db))
     assert journal.length(db) == 4
 
 
@@ -135,13 +135,13 @@ def test_entries_are_given_by_kind_in_order_until_a_moment(db: Database) -> None
 
 def test_the_newest_fact_of_a_kind(db: Database) -> None:
     filled(db, 5)
-    assert journal.last(db, "clock-stepped") == Entry(4, START + 3, "clock-stepped", {"step": 3})
+    assert journal.last(db, "clock-stepped") == JournalEntry(4, START + 3, "clock-stepped", {"step": 3})
     assert journal.last(db, "terms") is None
 
 
 def test_an_empty_journal_has_no_length_and_holds(db: Database) -> None:
     assert journal.length(db) == 0
-    assert list(journal.walk(db)) == []
+    assert list(journal.verify_chain(db)) == []
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_the_first_entry_that_does_not_hold_is_named(db: Database, tampering: st
     filled(db)
     unlocked(db)
     db.execute(tampering)
-    *before, broken = journal.walk(db)
-    assert isinstance(broken, Broken)
+    *before, broken = journal.verify_chain(db)
+    assert isinstance(broken, ChainBreak)
     assert broken.number == number
-    assert why in broken.why
+    assert why in broken.reason
     assert [entry.number for entry in before] == list(range(1, number))
 
 
@@ -204,5 +204,5 @@ def test_an_entry_rewritten_with_a_fitting_hash_is_betrayed_by_the_next(db: Data
     previous = db.execute("SELECT previous FROM journal WHERE number = 3").fetchone()[0]
     forged = journal.entry_hash(3, START, "daemon-started", '{"step":77}', previous)
     db.execute("UPDATE journal SET at = ?, body = ?, hash = ? WHERE number = 3", [START, '{"step":77}', forged])
-    *_, broken = journal.walk(db)
-    assert broken == Broken(4, "does not follow the entry before it: that entry or this one was changed")
+    *_, broken = journal.verify_chain(db)
+    assert broken == ChainBreak(4, "does not follow the entry before it: that entry or this one was changed")

@@ -7,14 +7,14 @@ import pytest
 from monitor.engine.live.telemetry import Telemetry
 from monitor.web.health import Health
 from tests.fakes import FakeClock
-from tests.web.page_fixtures import CHECKS, watched
+from tests.web.page_fixtures import CHECKS, configured_state
 
 
 class Patient:
     """A board, counters and a clock, and the one who looks at them."""
 
     def __init__(self) -> None:
-        self.board, self.telemetry, self.clock = watched(), Telemetry(), FakeClock()
+        self.board, self.telemetry, self.clock = configured_state(), Telemetry(), FakeClock()
         self.health = Health(self.board, self.telemetry, self.clock)
 
     def sweep(self) -> None:
@@ -68,20 +68,20 @@ def test_what_is_late_depends_on_the_interval(patient: Patient) -> None:
 
 
 def test_every_problem_that_stops_it_is_named_with_its_remedy(patient: Patient) -> None:
-    patient.board.problem("store", "The disk is full: free some of it.")
-    patient.board.problem("icmp", "ICMP is not permitted: permit it.")
+    patient.board.set_problem("store", "The disk is full: free some of it.")
+    patient.board.set_problem("icmp", "ICMP is not permitted: permit it.")
     assert patient.health.readiness() == (
         False,
         "not ready\nicmp: ICMP is not permitted: permit it.\nstore: The disk is full: free some of it.\n",
     )
-    patient.board.solved("store")
-    patient.board.solved("icmp")
+    patient.board.clear_problem("store")
+    patient.board.clear_problem("icmp")
     assert patient.health.readiness() == (True, "ready\n")
 
 
 def test_a_problem_that_it_can_work_with_is_shown_last_and_leaves_it_ready(patient: Patient) -> None:
-    patient.board.problem("reload", "The last reload was refused.", ready=True)
+    patient.board.set_problem("reload", "The last reload was refused.", ready=True)
     assert patient.health.readiness() == (True, "ready\n")
-    patient.board.problem("store", "The disk is full.")
-    assert [complaint.name for complaint in patient.health.complaints()] == ["store", "reload"]
+    patient.board.set_problem("store", "The disk is full.")
+    assert [complaint.name for complaint in patient.health.problems()] == ["store", "reload"]
     assert "reload" not in patient.health.readiness()[1]

@@ -7,14 +7,24 @@ from html.parser import HTMLParser
 
 import pytest
 
-from monitor.engine.live.state import ActiveWindow, Board, CheckEntry, SubscriptionEntry
+from monitor.engine.live.state import ActiveMaintenanceWindow, CheckEntry, LiveState, SubscriptionEntry
 from monitor.engine.live.telemetry import Telemetry
 from monitor.model import CheckKey, Outcome, State
 from monitor.web.health import Health
-from monitor.web.page import OUTAGES_SHOWN, OperatorsPage
-from monitor.web.server_list import Wish
+from monitor.web.page import MAX_OUTAGES_SHOWN, OperatorsPage
+from monitor.web.server_list import ServerQuery
 from tests.fakes import FakeClock
-from tests.web.page_fixtures import CHECKS, MINUTE, NOW, PING, SITE, full, outage, result, watched
+from tests.web.page_fixtures import (
+    CHECKS,
+    MINUTE,
+    NOW,
+    PING,
+    SITE,
+    configured_state,
+    make_outage,
+    make_result,
+    populated_state,
+)
 
 EVIL = "<script>alert(1)</script>'\"&"
 VOID = {"meta", "link", "input", "br", "rect"}
@@ -49,13 +59,13 @@ class Reader(HTMLParser):
         return " ".join(self.words)
 
 
-def html(board: Board, telemetry: Telemetry | None = None, wish: Wish | None = None) -> str:
+def html(board: LiveState, telemetry: Telemetry | None = None, wish: ServerQuery | None = None) -> str:
     telemetry, clock = telemetry or Telemetry(), FakeClock(NOW)
     page = OperatorsPage(board, telemetry, Health(board, telemetry, clock), clock)
-    return "".join(page.render(wish or Wish()))
+    return "".join(page.render(wish or ServerQuery()))
 
 
-def read(board: Board, telemetry: Telemetry | None = None, wish: Wish | None = None) -> Reader:
+def read(board: LiveState, telemetry: Telemetry | None = None, wish: ServerQuery | None = None) -> Reader:
     reader = Reader()
     reader.feed(html(board, telemetry, wish))
     reader.close()
@@ -65,7 +75,7 @@ def read(board: Board, telemetry: Telemetry | None = None, wish: Wish | None = N
 
 @pytest.fixture
 def everything() -> Reader:
-    return read(*full())
+    return read(*populated_state())
 
 
 @pytest.mark.parametrize(
@@ -89,53 +99,53 @@ def test_an_operator_finds_it_on_the_page(everything: Reader, words: str) -> Non
 
 
 def test_what_was_seen_of_a_failing_check_is_told() -> None:
-    board = watched()
-    board.check_result(result(SITE, Outcome.FAIL, reason="status: 500"))
-    board.check_state(SITE, State.DOWN, NOW - 5 * MINUTE)
+    board = configured_state()
+    board.set_check_result(make_result(SITE, Outcome.FAIL, reason="status: 500"))
+    board.set_check_state(SITE, State.DOWN, NOW - 5 * MINUTE)
     text = read(board).text
     assert "site https://www.acme.example/ status: 500 down for 5 min" in text
     assert "ping icmp 192.0.2.10 no result yet unknown" in text
 
 
 def test_problems_stand_before_everything_else() -> None:
-    board, telemetry = full()
-    board.problem("reload", "The last reload was refused.", ready=True)
-    board.problem("store", "The disk is full.")
+    board, telemetry = populated_state()
+    board.set_problem("reload", "The last reload was refused.", ready=True)
+    board.set_problem("store", "The disk is full.")
     text = read(board, telemetry).text
     places = [text.index(words) for words in ("store The disk is full.", "reload The last", "Open outages", "Servers")]
     assert places == sorted(places)
 
 
 def test_an_untroubled_page_has_no_empty_sections() -> None:
-    text = read(watched()).text
+    text = read(configured_state()).text
     assert [
         words for words in ("The monitor itself", "Open outages", "Maintenance now", "waiting") if words in text
     ] == []
 
 
 def test_an_empty_configuration_says_so() -> None:
-    assert "No server is configured." in read(Board()).text
-    assert "No server matches." in read(watched(), wish=Wish(search="nothing like it")).text
+    assert "No server is configured." in read(LiveState()).text
+    assert "No server matches." in read(configured_state(), wish=ServerQuery(search="nothing like it")).text
 
 
 def test_the_title_says_how_many_are_down() -> None:
-    board = watched()
+    board = configured_state()
     for key in (PING, SITE, CheckKey("mail-01", "ping")):
-        board.check_state(key, State.UP, NOW)
+        board.set_check_state(key, State.UP, NOW)
     assert "<title>2 up · monitor</title>" in html(board)
-    board.check_state(SITE, State.DOWN, NOW)
+    board.set_check_state(SITE, State.DOWN, NOW)
     assert "<title>1 down · monitor</title>" in html(board)
 
 
 def test_names_are_escaped_wherever_they_stand() -> None:
-    board = Board()
+    board = LiveState()
     board.replace_config([CheckEntry(EVIL, "ping", EVIL, EVIL)], [SubscriptionEntry(EVIL, EVIL, EVIL, EVIL, 4, 9975)])
     key = CheckKey(EVIL, "ping")
-    board.check_result(result(key, Outcome.FAIL, reason=EVIL))
-    board.outage_opened(outage(1, key, EVIL))
-    board.maintenance([ActiveWindow(1, frozenset({EVIL}), NOW, EVIL, EVIL)])
-    board.problem(EVIL, EVIL)
-    reader = read(board, wish=Wish(search=EVIL))
+    board.set_check_result(make_result(key, Outcome.FAIL, reason=EVIL))
+    board.add_outage(make_outage(1, key, EVIL))
+    board.set_maintenance_windows([ActiveMaintenanceWindow(1, frozenset({EVIL}), NOW, EVIL, EVIL)])
+    board.set_problem(EVIL, EVIL)
+    reader = read(board, wish=ServerQuery(search=EVIL))
     assert "script" not in {tag for tag, _ in reader.tags}
     assert [attributes["value"] for tag, attributes in reader.tags if tag == "input"] == [EVIL]
 
@@ -152,37 +162,37 @@ def test_it_needs_no_script_and_nothing_from_elsewhere(everything: Reader) -> No
 
 
 def test_the_policy_allows_its_own_style_and_no_other() -> None:
-    board, telemetry, clock = watched(), Telemetry(), FakeClock(NOW)
+    board, telemetry, clock = configured_state(), Telemetry(), FakeClock(NOW)
     page = OperatorsPage(board, telemetry, Health(board, telemetry, clock), clock)
-    assert page.policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in page.policy
-    style = re.search(r"<style>(.*?)</style>", "".join(page.render(Wish())), re.DOTALL)
+    assert page.content_security_policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in page.content_security_policy
+    style = re.search(r"<style>(.*?)</style>", "".join(page.render(ServerQuery())), re.DOTALL)
     assert style is not None
     assert re.search(r"url\(|@import|</", style[1]) is None
 
 
 def test_links_keep_the_search_and_escape_it() -> None:
-    board = Board()
+    board = LiveState()
     board.replace_config([], [], [f"a&b-{number}" for number in range(101)])
-    links = [each["href"] for tag, each in read(board, wish=Wish(search="a&b", page=2)).tags if tag == "a"]
+    links = [each["href"] for tag, each in read(board, wish=ServerQuery(search="a&b", page=2)).tags if tag == "a"]
     assert "/?q=a%26b&state=&page=1" in links
     assert "/?q=a%26b&state=down" in links
 
 
 def test_many_outages_do_not_fill_the_page() -> None:
-    board = Board()
-    checks = [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(OUTAGES_SHOWN + 20)]
+    board = LiveState()
+    checks = [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MAX_OUTAGES_SHOWN + 20)]
     board.replace_config(checks, [])
     for number, entry in enumerate(checks):
-        board.outage_opened(outage(number, entry.key))
+        board.add_outage(make_outage(number, entry.key))
     text = read(board).text
-    assert f"Open outages {OUTAGES_SHOWN + 20}" in text
-    assert text.count("since 2026-10-02") == OUTAGES_SHOWN
+    assert f"Open outages {MAX_OUTAGES_SHOWN + 20}" in text
+    assert text.count("since 2026-10-02") == MAX_OUTAGES_SHOWN
     assert "and 20 more" in text
 
 
 def test_a_shared_server_folds_its_many_subscriptions() -> None:
-    board = Board()
+    board = LiveState()
     subscriptions = [SubscriptionEntry(f"site-{number}", "acme", "web-01", "server", 4, 9975) for number in range(9)]
     board.replace_config(CHECKS, subscriptions)
     text = read(board).text

@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 
-from monitor.engine.live.state import Board, CheckEntry
+from monitor.engine.live.state import CheckEntry, LiveState
 from monitor.engine.live.telemetry import Telemetry
 from monitor.errors import InputError
-from monitor.web.metrics.exposition import Format
-from monitor.web.server import HEADERS, Site, start
+from monitor.web.metrics.exposition import ExpositionFormat
+from monitor.web.server import DEFAULT_HEADERS, WebState, serve
 from tests.fakes import FakeClock
-from tests.web.page_fixtures import full, page, parsed, result
+from tests.web.page_fixtures import make_result, metrics_page, parse_page, populated_state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ PUBLIC = "https://sla.example.com/"
 class Visit:
     """A running site and somebody who asks it."""
 
-    def __init__(self, board: Board, telemetry: Telemetry, url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, board: LiveState, telemetry: Telemetry, url: str, session: aiohttp.ClientSession) -> None:
         self.board, self.telemetry, self.url, self.session = board, telemetry, url, session
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -42,11 +42,11 @@ class Visit:
 
 @asynccontextmanager
 async def visit(
-    listen: tuple[str, int] = LOOPBACK, picture: tuple[Board, Telemetry] | None = None
+    listen: tuple[str, int] = LOOPBACK, picture: tuple[LiveState, Telemetry] | None = None
 ) -> AsyncIterator[Visit]:
-    board, telemetry = picture or full()
+    board, telemetry = picture or populated_state()
     async with (
-        start(Site(board, telemetry, FakeClock()), listen, PUBLIC) as url,
+        serve(WebState(board, telemetry, FakeClock()), listen, PUBLIC) as url,
         aiohttp.ClientSession(auto_decompress=False) as session,
     ):
         yield Visit(board, telemetry, url, session)
@@ -62,19 +62,22 @@ async def test_readiness_is_a_status_and_a_list_of_remedies() -> None:
     async with visit() as site:
         site.telemetry.last_sweep_monotonic = None
         assert (await site.ask("readyz"))[0] == 200
-        site.board.problem("store", "The disk is full: free some of it.")
+        site.board.set_problem("store", "The disk is full: free some of it.")
         status, _, body = await site.ask("readyz")
         assert (status, body) == (503, b"not ready\nstore: The disk is full: free some of it.\n")
 
 
 async def test_a_scrape_is_plain_text_unless_openmetrics_is_asked_for() -> None:
     async with visit() as site:
-        for accept, form in (("*/*", Format.TEXT), ("application/openmetrics-text; version=1.0.0", Format.OPENMETRICS)):
+        for accept, form in (
+            ("*/*", ExpositionFormat.TEXT),
+            ("application/openmetrics-text; version=1.0.0", ExpositionFormat.OPENMETRICS),
+        ):
             status, headers, body = await site.ask("metrics", Accept=accept)
             assert (status, headers["Content-Type"]) == (200, form.value)
             text = body.decode()
-            assert text.startswith(page(site.board, site.telemetry, form).removesuffix("# EOF\n"))
-            assert "process_cpu_seconds" in {family.name for family in parsed(text, form)}
+            assert text.startswith(metrics_page(site.board, site.telemetry, form).removesuffix("# EOF\n"))
+            assert "process_cpu_seconds" in {family.name for family in parse_page(text, form)}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ async def test_a_scrape_is_compressed_for_those_who_ask(wish: str, encoding: str
         _, headers, body = await site.ask("metrics", Accept_Encoding=wish)
         assert headers.get("Content-Encoding") == encoding
         text = (gzip.decompress(body) if encoding else body).decode()
-        assert text.startswith(page(site.board, site.telemetry))
+        assert text.startswith(metrics_page(site.board, site.telemetry))
 
 
 async def test_wishes_may_come_on_several_lines() -> None:
@@ -107,16 +110,16 @@ async def test_wishes_may_come_on_several_lines() -> None:
         lines = CIMultiDict([("Accept", "text/plain;q=0.5"), ("Accept", "application/openmetrics-text")])
         lines.extend([("Accept-Encoding", "identity;q=0.5"), ("Accept-Encoding", "gzip")])
         async with site.session.get(f"{site.url}metrics", headers=lines) as answer:
-            assert answer.headers["Content-Type"] == Format.OPENMETRICS.value
+            assert answer.headers["Content-Type"] == ExpositionFormat.OPENMETRICS.value
             assert answer.headers["Content-Encoding"] == "gzip"
             assert answer.headers.getall("Vary") == ["Accept", "Accept-Encoding"]
 
 
 async def test_the_loop_turns_while_a_large_scrape_is_made() -> None:
-    board = Board()
+    board = LiveState()
     board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(20_000)], [])
     for key in board.checks:
-        board.check_result(result(key))
+        board.set_check_result(make_result(key))
     turns = 0
 
     async def turn() -> None:
@@ -138,7 +141,7 @@ async def test_every_answer_carries_the_headers_that_protect(path: str) -> None:
     async with visit() as site:
         for method in ("GET", "HEAD", "POST"):
             _, headers, _ = await site.ask(path, method)
-            assert {name for name in HEADERS if name not in headers} == set()
+            assert {name for name in DEFAULT_HEADERS if name not in headers} == set()
             assert headers["Server"] == "monitor"
 
 

@@ -20,66 +20,75 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.store.threads import Thread
+    from monitor.store.database_thread import DatabaseThread
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-LOOK = 60.0
+POLL_INTERVAL = 60.0
 """Seconds between looks whether an hour is due."""
-PIECE = 50_000
+RESULTS_PER_STEP = 50_000
 """Results that are packed in one step."""
-ROWS = 20_000
+ROWS_PER_DELETE = 20_000
 """Rows that one transaction deletes."""
-REST = 3
+REST_FACTOR = 3
 """After each step so many times as long as it took, nothing is done."""
 
 
-class Packer:
+class Compactor:
     """Packs every hour that is over."""
 
-    def __init__(self, reader: Thread, writer: Thread, now: Callable[[], Millis], *, rest: float = REST) -> None:
+    def __init__(
+        self,
+        reader: DatabaseThread,
+        writer: DatabaseThread,
+        now: Callable[[], Millis],
+        *,
+        rest_factor: float = REST_FACTOR,
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._now = now
-        self._rest = rest
+        self._rest_factor = rest_factor
 
     async def run(self) -> None:
         """Pack until cancelled."""
         while True:
             try:
-                await self.pack()
+                await self.compact()
             except StoreError as error:
                 log.warning("old results could not be packed, it will be tried again: %s", error)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_INTERVAL)
 
-    async def pack(self) -> None:
+    async def compact(self) -> None:
         """Pack what is due, hour after hour. Raises StoreError where the database refuses."""
-        await self._tidy()
-        while (began := await self._step(self._reader, self._due)) is not None:
-            if not await self._hour(began):
+        await self._delete_compacted_rows()
+        while (began := await self._run_step(self._reader, self._next_due)) is not None:
+            if not await self._compact_hour(began):
                 return  # results came in meanwhile: at the next look they are among the others
-            await self._tidy()
+            await self._delete_compacted_rows()
 
-    def _due(self, db: Database) -> Millis | None:
-        return compaction.next_due(db, self._now() - compaction.PATIENCE)
+    def _next_due(self, db: Database) -> Millis | None:
+        return compaction.next_hour_due(db, self._now() - compaction.GRACE_PERIOD_MS)
 
-    async def _hour(self, began: Millis) -> bool:
-        await self._step(self._writer, compaction.clear)
-        for first, last in await self._step(self._reader, partial(compaction.pieces, began=began, most=PIECE)):
-            made = await self._step(
-                self._reader, partial(compaction.packed_from_rows, began=began, first=first, last=last)
+    async def _compact_hour(self, hour_start: Millis) -> bool:
+        await self._run_step(self._writer, compaction.discard_unfinished)
+        for first, last in await self._run_step(
+            self._reader, partial(compaction.check_ranges, hour_start=hour_start, max_rows=RESULTS_PER_STEP)
+        ):
+            made = await self._run_step(
+                self._reader, partial(compaction.pack_rows, hour_start=hour_start, first=first, last=last)
             )
-            await self._step(self._writer, partial(hours.put, hours=made))
-        return await self._step(self._writer, partial(compaction.finish, began=began))
+            await self._run_step(self._writer, partial(hours.write_hours, hours=made))
+        return await self._run_step(self._writer, partial(compaction.commit_hour, hour_start=hour_start))
 
-    async def _tidy(self) -> None:
-        while await self._step(self._writer, partial(compaction.tidy, most=ROWS)):
+    async def _delete_compacted_rows(self) -> None:
+        while await self._run_step(self._writer, partial(compaction.delete_packed_rows, max_rows=ROWS_PER_DELETE)):
             pass
 
-    async def _step(self, thread: Thread, work: Callable[[Database], T]) -> T:
+    async def _run_step(self, thread: DatabaseThread, work: Callable[[Database], T]) -> T:
         loop = asyncio.get_running_loop()
         began = loop.time()
         done = await thread.run(work)
-        await asyncio.sleep(self._rest * (loop.time() - began))
+        await asyncio.sleep(self._rest_factor * (loop.time() - began))
         return done

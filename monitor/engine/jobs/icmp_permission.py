@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from monitor.engine.jobs.operator_mail import over, trouble
+from monitor.engine.jobs.operator_mail import clear_problem, raise_problem
 from monitor.errors import StoreError
 from monitor.mail.content import OperatorNews
 from monitor.probes.icmp.probe import icmp_permission
@@ -16,55 +16,57 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.engine.live.state import Board
-    from monitor.ledger.context import Context
+    from monitor.engine.live.state import LiveState
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis
 
 log = logging.getLogger(__name__)
 
 PROBLEM: Final = "icmp"
-_NEVER: Final = ""
+_NOT_RECORDED: Final = ""
 
 
-class PermissionKeeper:
+class IcmpPermissionCheck:
     """Notices a permission that is given, or taken away, while the daemon runs."""
 
     def __init__(
         self,
-        board: Board,
+        live_state: LiveState,
         write: Callable[[Callable[[Database], object]], Awaitable[object]],
         *,
         now: Callable[[], Millis],
-        context: Callable[[], Context],
+        context: Callable[[], LedgerContext],
         remedy: Callable[[], str | None] = icmp_permission,
     ) -> None:
         """``remedy`` says what would permit pings; None where they are permitted."""
-        self._board = board
+        self._live_state = live_state
         self._write = write
         self._now = now
         self._context = context
         self._remedy = remedy
-        self._told: str | None = _NEVER
+        self._recorded_remedy: str | None = _NOT_RECORDED
         """What was written down last, so that the database is not asked every minute."""
 
-    async def look(self, *, pings: bool) -> None:
-        """Say so, once, where ``pings`` are configured and the system permits none; or that it is over."""
-        remedy = self._remedy() if pings else None
+    async def run(self, *, pings_configured: bool) -> None:
+        """Say so, once, where ``pings_configured`` are configured and the system permits none; or that it is over."""
+        remedy = self._remedy() if pings_configured else None
         if remedy is None:
-            self._board.solved(PROBLEM)
+            self._live_state.clear_problem(PROBLEM)
         else:
-            if PROBLEM not in self._board.problems:
+            if PROBLEM not in self._live_state.problems:
                 log.error("%s", remedy)
-            self._board.problem(PROBLEM, remedy)
-        if remedy == self._told:
+            self._live_state.set_problem(PROBLEM, remedy)
+        if remedy == self._recorded_remedy:
             return
         try:
             if remedy is None:
-                await self._write(partial(over, news=OperatorNews.ICMP))
+                await self._write(partial(clear_problem, news=OperatorNews.ICMP))
             else:
                 context, at = self._context(), self._now()
-                await self._write(partial(trouble, context=context, news=OperatorNews.ICMP, lines=(remedy,), at=at))
+                await self._write(
+                    partial(raise_problem, context=context, news=OperatorNews.ICMP, lines=(remedy,), at=at)
+                )
         except StoreError as error:
             log.warning("%s", error)
         else:
-            self._told = remedy
+            self._recorded_remedy = remedy

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.engine.jobs.certificate_expiry import CertificateKeeper
-from monitor.engine.jobs.overdue_claims import ClaimKeeper
-from monitor.engine.jobs.support_deadlines import PromiseKeeper
+from monitor.engine.jobs.certificate_expiry import CertificateExpiryReminder
+from monitor.engine.jobs.overdue_claims import OverdueClaimReminder
+from monitor.engine.jobs.support_deadlines import SupportDeadlineMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from monitor.engine.engine import Engine
-    from monitor.ledger.context import Context
-    from monitor.store.threads import Thread
+    from monitor.ledger.context import LedgerContext
+    from monitor.store.database_thread import DatabaseThread
 
 
-def looks(engine: Engine, reader: Thread) -> tuple[Callable[[], Awaitable[None]], ...]:
+def minute_jobs(engine: Engine, reader: DatabaseThread) -> tuple[Callable[[], Awaitable[None]], ...]:
     """Give what is to be called every minute."""
-    now = engine.timescale.now
+    now = engine.recorded_time.now
 
-    def context() -> Context:
+    def context() -> LedgerContext:
         return engine.recording.context
 
-    claims = ClaimKeeper(reader, engine.recorder.write, engine.telemetry, now=now, context=context)
-    promises = PromiseKeeper(reader, engine.telemetry, now=now, terms=lambda: context().terms)
-    certificates = CertificateKeeper(
-        engine.board, engine.recorder.write, now=now, context=context, warn_days=lambda: engine.warn_days
+    claims = OverdueClaimReminder(reader, engine.recorder.write, engine.telemetry, now=now, context=context)
+    promises = SupportDeadlineMetrics(reader, engine.telemetry, now=now, terms=lambda: context().terms)
+    certificates = CertificateExpiryReminder(
+        engine.live_state, engine.recorder.write, now=now, context=context, warn_days=lambda: engine.warn_days
     )
-    return claims.look, promises.look, certificates.look
+    return claims.run, promises.run, certificates.run

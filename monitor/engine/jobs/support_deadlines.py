@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from monitor.errors import StoreError
-from monitor.ledger.support.deadlines import promises
+from monitor.ledger.support.deadlines import read_deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from monitor.engine.live.telemetry import Telemetry
     from monitor.model import Millis
     from monitor.sla.terms import Terms
-    from monitor.store.threads import Thread
+    from monitor.store.database_thread import DatabaseThread
 
 log = logging.getLogger(__name__)
 
 
-class PromiseKeeper:
+class SupportDeadlineMetrics:
     """Brings the metrics of both up to date, so that somebody hears of a deadline before it has passed."""
 
     def __init__(
-        self, reader: Thread, telemetry: Telemetry, *, now: Callable[[], Millis], terms: Callable[[], Terms]
+        self, reader: DatabaseThread, telemetry: Telemetry, *, now: Callable[[], Millis], terms: Callable[[], Terms]
     ) -> None:
         self._reader = reader
         self._telemetry = telemetry
         self._now = now
         self._terms = terms
 
-    async def look(self) -> None:
+    async def run(self) -> None:
         """Read what waits; to be called every minute."""
         now, terms = self._now(), self._terms()
         try:
-            self._telemetry.promised(await self._reader.run(lambda db: promises(db, terms, now)))
+            self._telemetry.set_support_deadlines(await self._reader.run(lambda db: read_deadlines(db, terms, now)))
         except StoreError as error:
             log.warning("hardware and tickets: %s", error)

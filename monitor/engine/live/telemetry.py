@@ -16,7 +16,7 @@ from monitor.probes.icmp.in_flight import PingCounts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from monitor.ledger.support.deadlines import Promises
+    from monitor.ledger.support.deadlines import SupportDeadlines
     from monitor.model import Millis
 
 LATENCY_BOUNDS = (
@@ -82,7 +82,7 @@ class Telemetry:
         self.database_size: int | None = None
         self.claims_open: int | None = None
         self.claims_overdue: int | None = None
-        self.promises: Promises | None = None
+        self.support_deadlines: SupportDeadlines | None = None
         """Hardware and tickets that wait; None before the first look."""
         self.journal_entries: int | None = None
         self.journal_verified: Millis | None = None
@@ -91,7 +91,7 @@ class Telemetry:
         self.reload_succeeded: bool | None = None
         self.reloaded_at: Millis | None = None
 
-    def result(self, prober: str, outcome: Outcome, latency_us: int | None) -> None:
+    def count_result(self, prober: str, outcome: Outcome, latency_us: int | None) -> None:
         """Count a result of a check of type ``prober``; ``latency_us`` in microseconds, None unless it was ok."""
         counts = self.probers.get(prober)
         if counts is None:
@@ -104,11 +104,11 @@ class Telemetry:
         if latency_us is not None:
             counts.latency.observe(latency_us / 1_000_000)
 
-    def slot_left(self, lag: float) -> None:
+    def observe_lag(self, lag: float) -> None:
         """Count a probe that left, ``lag`` seconds after its slot (early by rounding counts as 0)."""
         self.lag.observe(max(lag, 0.0))
 
-    def slot_missed(self, count: int = 1) -> None:
+    def count_missed_slots(self, count: int = 1) -> None:
         """Count slots in which a probe never left at all; their time is unknown."""
         self.slots_missed += count
 
@@ -117,11 +117,11 @@ class Telemetry:
         self.last_sweep = at
         self.last_sweep_monotonic = monotonic
 
-    def watch_canaries(self, addresses: Iterable[str]) -> None:
+    def set_canaries(self, addresses: Iterable[str]) -> None:
         """Take the configured canaries; what is known of others is forgotten."""
         self.canaries = {address: self.canaries.get(address) for address in addresses}
 
-    def canary(self, address: str, *, ok: bool) -> None:
+    def set_canary(self, address: str, *, ok: bool) -> None:
         """Note whether a canary could be reached; one that left the configuration meanwhile is ignored."""
         if address in self.canaries:
             self.canaries[address] = ok
@@ -134,7 +134,7 @@ class Telemetry:
         """Count an attempt to send a mail that failed, for now or for good."""
         self.emails_failed += 1
 
-    def written(self, seconds: float) -> None:
+    def observe_write(self, seconds: float) -> None:
         """Count a write transaction, committed ``seconds`` after it began."""
         self.writes.observe(seconds)
 
@@ -146,20 +146,20 @@ class Telemetry:
         """Note the bytes that the database takes on disk, its write-ahead log included."""
         self.database_size = size
 
-    def claims(self, still_open: int, overdue: int) -> None:
+    def set_open_claims(self, open_count: int, overdue_count: int) -> None:
         """Note how many claims wait for their answer, and for how many of them it is overdue."""
-        self.claims_open = still_open
-        self.claims_overdue = overdue
+        self.claims_open = open_count
+        self.claims_overdue = overdue_count
 
-    def promised(self, promises: Promises) -> None:
+    def set_support_deadlines(self, deadlines: SupportDeadlines) -> None:
         """Note what waits of hardware and tickets, and until when."""
-        self.promises = promises
+        self.support_deadlines = deadlines
 
-    def journaled(self, entries: int) -> None:
+    def set_journal_entries(self, entries: int) -> None:
         """Note how many entries the journal holds."""
         self.journal_entries = entries
 
-    def verified(self, entries: int, at: Millis) -> None:
+    def set_journal_verified(self, entries: int, at: Millis) -> None:
         """Note that the journal's chain was recomputed over ``entries`` entries and found whole."""
         self.journal_entries = entries
         self.journal_verified = at

@@ -10,25 +10,29 @@ import heapq
 import resource
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from monitor.model import Millis
+    from monitor.clock import Clock
+    from monitor.engine.probing.running_checks import ScheduledCheck
+    from monitor.engine.probing.scheduler import Slot
+    from monitor.model import CheckKey, Millis
 
-MOST = 10_000
+MAX_CONCURRENT = 10_000
 """Cycles at once, where the descriptors last: hanging through all attempts, 15,000 checks a minute need so many."""
-MOST_OF_ONE = 100
+MAX_PER_ENDPOINT = 100
 """Cycles at once at one door: a host and port."""
-FEWEST = 64
-RESERVED = 256
+MIN_CONCURRENT = 64
+RESERVED_DESCRIPTORS = 256
 """File descriptors that are kept for everything else."""
-SUSPECTS = 3 / 4
+RECENTLY_FAILED_SHARE = 3 / 4
 """The part of the places that checks which were not ok may hold together."""
 
 
-def raise_descriptors() -> int:
+def raise_descriptor_limit() -> int:
     """Take as many file descriptors as the system grants this process; gives how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
@@ -40,101 +44,192 @@ def raise_descriptors() -> int:
     return hard
 
 
-def places(descriptors: int) -> int:
+def max_concurrent_checks(descriptors: int) -> int:
     """Give how many cycles may be under way with so many descriptors; a name with two addresses may take two."""
     if descriptors == resource.RLIM_INFINITY:
-        return MOST
-    return max(FEWEST, min(MOST, (descriptors - RESERVED) * 3 // 4))
+        return MAX_CONCURRENT
+    return max(MIN_CONCURRENT, min(MAX_CONCURRENT, (descriptors - RESERVED_DESCRIPTORS) * 3 // 4))
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """What one cycle asks for: ``enter`` is called when it is there."""
+class Permit:
+    """What one cycle asks for: ``on_granted`` is called when it is there."""
 
-    door: str
+    endpoint: str
     due: Millis
-    suspect: bool
-    enter: Callable[[Place], None]
-    given_up: bool = False
+    recently_failed: bool
+    on_granted: Callable[[Permit], None]
+    cancelled: bool = False
     """Set where it is not wanted any more, while waiting."""
 
 
 @dataclass(slots=True)
-class _Door:
-    inside: int = 0
+class _EndpointQueue:
+    admitted: int = 0
     """Places held, or asked for in the hall."""
-    waiting: deque[Place] = field(default_factory=deque)
+    waiting: deque[Permit] = field(default_factory=deque)
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Gives places out and takes them back; at the door first, then in the hall that all doors lead to."""
 
-    def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE) -> None:
-        self._most = most
-        self._most_of_one = most_of_one
-        self._most_suspects = max(1, int(most * SUSPECTS))
-        self._doors: dict[str, _Door] = {}
-        self._hall: tuple[list[tuple[Millis, int, Place]], ...] = ([], [])
-        self._number = 0
-        self._suspects = 0
+    def __init__(self, max_concurrent: int = MAX_CONCURRENT, max_per_endpoint: int = MAX_PER_ENDPOINT) -> None:
+        self._max_concurrent = max_concurrent
+        self._max_per_endpoint = max_per_endpoint
+        self._max_recently_failed = max(1, int(max_concurrent * RECENTLY_FAILED_SHARE))
+        self._endpoints: dict[str, _EndpointQueue] = {}
+        self._global_queues: tuple[list[tuple[Millis, int, Permit]], ...] = ([], [])
+        self._sequence = 0
+        self._held_by_recently_failed = 0
         self._admitting = False
-        self.inside = 0
+        self.held = 0
         """Places that are held."""
 
-    def ask(self, place: Place) -> None:
+    def acquire(self, permit: Permit) -> None:
         """Ask for a place; it is entered before this returns, where there is one."""
-        door = self._doors.get(place.door)
+        door = self._endpoints.get(permit.endpoint)
         if door is None:
-            door = self._doors[place.door] = _Door()
-        if door.inside >= self._most_of_one:
-            door.waiting.append(place)
+            door = self._endpoints[permit.endpoint] = _EndpointQueue()
+        if door.admitted >= self._max_per_endpoint:
+            door.waiting.append(permit)
             return
-        door.inside += 1
-        self._to_the_hall(place)
+        door.admitted += 1
+        self._enqueue_globally(permit)
         self._admit()
 
-    def leave(self, place: Place) -> None:
+    def release(self, permit: Permit) -> None:
         """Give a place back."""
-        self.inside -= 1
-        self._suspects -= place.suspect
-        self._step_back(place)
+        self.held -= 1
+        self._held_by_recently_failed -= permit.recently_failed
+        self._release_endpoint(permit)
         self._admit()
 
-    def _to_the_hall(self, place: Place) -> None:
-        self._number += 1
-        heapq.heappush(self._hall[place.suspect], (place.due, self._number, place))
+    def _enqueue_globally(self, permit: Permit) -> None:
+        self._sequence += 1
+        heapq.heappush(self._global_queues[permit.recently_failed], (permit.due, self._sequence, permit))
 
-    def _step_back(self, place: Place) -> None:
+    def _release_endpoint(self, permit: Permit) -> None:
         """Let the next one at a door into the hall; forget a door where nobody is."""
-        door = self._doors[place.door]
-        door.inside -= 1
+        door = self._endpoints[permit.endpoint]
+        door.admitted -= 1
         while door.waiting:
             following = door.waiting.popleft()
-            if not following.given_up:
-                door.inside += 1
-                self._to_the_hall(following)
+            if not following.cancelled:
+                door.admitted += 1
+                self._enqueue_globally(following)
                 return
-        if not door.inside:
-            del self._doors[place.door]
+        if not door.admitted:
+            del self._endpoints[permit.endpoint]
 
     def _admit(self) -> None:
         if self._admitting:  # somebody who enters may leave at once
             return
         self._admitting = True
         try:
-            while self.inside < self._most and (place := self._next()) is not None:
-                if place.given_up:
-                    self._step_back(place)
+            while self.held < self._max_concurrent and (place := self._pop_next()) is not None:
+                if place.cancelled:
+                    self._release_endpoint(place)
                     continue
-                self.inside += 1
-                self._suspects += place.suspect
-                place.enter(place)
+                self.held += 1
+                self._held_by_recently_failed += place.recently_failed
+                place.on_granted(place)
         finally:
             self._admitting = False
 
-    def _next(self) -> Place | None:
+    def _pop_next(self) -> Permit | None:
         """Take out of the hall who has been due for longest, among those who may enter."""
-        trusted, suspects = self._hall
-        if suspects and self._suspects < self._most_suspects and (not trusted or suspects[0] < trusted[0]):
+        trusted, suspects = self._global_queues
+        if (
+            suspects
+            and self._held_by_recently_failed < self._max_recently_failed
+            and (not trusted or suspects[0] < trusted[0])
+        ):
             return heapq.heappop(suspects)[2]
         return heapq.heappop(trusted)[2] if trusted else None
+
+
+# FOLDED monitor.engine.probing.concurrency: Turns that wait for a place: each check once, with its newest slot; a slot that is over while it waits is missed.
+
+
+class AdmissionListener(Protocol):
+    """Whose turns they are; of each slot that was asked for it hears once."""
+
+    def on_admitted(self, check: ScheduledCheck, slot: Slot, late: Millis, permit: Permit) -> None:
+        """Probe now, ``late`` milliseconds after the slot was due, and give the place back in the end."""
+
+    def on_superseded(self, check: ScheduledCheck, slot: Slot) -> None:
+        """Say that a slot is over, and that nothing left in it."""
+
+    def on_removed(self, slot: Slot) -> None:
+        """Say that a check is not watched any more, so that its slot counts for nothing."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """A turn that waits; an overtaken slot leaves it where it stands."""
+
+    check: ScheduledCheck
+    slot: Slot
+    permit: Permit
+    superseded: bool = False
+
+
+class AdmissionQueue:
+    """Asks the gate for places."""
+
+    def __init__(self, limiter: ConcurrencyLimiter, clock: Clock, listener: AdmissionListener) -> None:
+        self._limiter = limiter
+        self._clock = clock
+        self._listener = listener
+        self._waiters: dict[CheckKey, _Waiter] = {}
+        self.interval: Millis = 0
+        """Whoever enters so long after the slot was due is too late."""
+
+    @property
+    def checks(self) -> list[CheckKey]:
+        """Those that wait."""
+        return [*self._waiters]
+
+    def submit(self, check: ScheduledCheck, slot: Slot, endpoint: str, *, recently_failed: bool) -> None:
+        """Let a turn enter when there is a place, mostly now; a check that still waits keeps its turn to enter."""
+        waiter = self._waiters.get(check.key)
+        if waiter is not None:
+            self._supersede(waiter)
+            waiter.check, waiter.slot, waiter.superseded = check, slot, False
+            return
+        place = Permit(endpoint, slot.due, recently_failed, partial(self._on_granted, check.key))
+        self._waiters[check.key] = _Waiter(check, slot, place)
+        self._limiter.acquire(place)
+
+    def supersede(self, key: CheckKey) -> None:
+        """Take that the slot which a check waits for, if it does, is over."""
+        if (waiter := self._waiters.get(key)) is not None:
+            self._supersede(waiter)
+
+    def _supersede(self, waiter: _Waiter) -> None:
+        if not waiter.superseded:
+            waiter.superseded = True
+            self._listener.on_superseded(waiter.check, waiter.slot)
+
+    def _on_granted(self, key: CheckKey, permit: Permit) -> None:
+        waiter = self._waiters.pop(key)
+        late = int(self._clock.monotonic() * 1000) - waiter.slot.due
+        if waiter.superseded or late >= self.interval:
+            self._supersede(waiter)
+            self._limiter.release(permit)
+            return
+        self._listener.on_admitted(waiter.check, waiter.slot, late, permit)
+
+    def remove(self, keys: Iterable[CheckKey]) -> None:
+        """Let some checks wait no longer: they are not watched any more."""
+        for key in keys:
+            waiter = self._waiters.pop(key)
+            waiter.permit.cancelled = True
+            if not waiter.superseded:
+                self._listener.on_removed(waiter.slot)
+
+    def clear(self) -> None:
+        """Let nobody wait any longer; nobody hears of it."""
+        for waiter in self._waiters.values():
+            waiter.permit.cancelled = True
+        self._waiters.clear()

@@ -5,39 +5,90 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from monitor.engine.findings import Findings
-from monitor.engine.probing.concurrency import Gate, Place
-from monitor.engine.probing.connectivity import Glances
-from monitor.engine.probing.running_checks import Cycles, wake
-from monitor.engine.tally import Tally
-from monitor.engine.turn import Turn, Watched
-from monitor.engine.waiting import WaitingRoom
-from monitor.model import CheckKey, Outcome, Result
+from monitor.engine.cooperative import chunked
+from monitor.engine.probing.concurrency import AdmissionQueue, ConcurrencyLimiter, Permit
+from monitor.engine.probing.connectivity import ConnectivityRequests
+from monitor.engine.probing.running_checks import (
+    CanaryTriggeringProbe,
+    RunningChecks,
+    ScheduledCheck,
+    SweepProgress,
+    wake_waiter,
+)
+from monitor.model import PING, CheckKey, Outcome, Result
 from monitor.probes.cycle import cycle
+from monitor.probes.trace import phases
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
     from monitor.clock import Clock
     from monitor.engine.live.telemetry import Telemetry
-    from monitor.engine.probing.connectivity import Sight
+    from monitor.engine.probing.connectivity import ConnectivityCheck
     from monitor.engine.probing.scheduler import Slot
-    from monitor.engine.recorded_time import Timescale
+    from monitor.engine.recorded_time import RecordedTime
     from monitor.engine.recorder import Recorder
-    from monitor.model import Millis
+    from monitor.model import Certificate, Millis
     from monitor.probes.cycle import Plan
-    from monitor.probes.probe import Attempt
+    from monitor.probes.probe import Attempt, Phases
+
+
+# FOLDED monitor.engine.probing.runner: What attempts showed of each check besides its result: certificates, where the time went, and who is suspect.
+
+STEP_SIZE: Final = 500
+"""Checks that are looked through before the loop may turn again: a millisecond."""
+
+
+class LastObservations:
+    """The newest of each check, for as long as it is watched."""
+
+    def __init__(self) -> None:
+        self._recently_failed: set[CheckKey] = set()
+        self._certificates: dict[CheckKey, Certificate] = {}
+        self._phases: dict[CheckKey, Phases] = {}
+
+    def record(self, key: CheckKey, last_attempt: Attempt, *, ok: bool) -> None:
+        """Take what the last attempt of a cycle showed; ``ok`` is the cycle's result."""
+        (self._recently_failed.discard if ok else self._recently_failed.add)(key)
+        if last_attempt.certificate is not None and last_attempt.certificate != self._certificates.get(key):
+            self._certificates[key] = last_attempt.certificate
+        if key.name != PING:
+            self._phases[key] = phases(last_attempt.steps)
+
+    def recently_failed(self, key: CheckKey) -> bool:
+        """Whether a check was not ok last time."""
+        return key in self._recently_failed
+
+    def phases(self, key: CheckKey) -> Phases | None:
+        """How long the last attempt of a service's check took to get where; None for pings and before the first."""
+        return self._phases.get(key)
+
+    def certificate(self, key: CheckKey) -> Certificate | None:
+        """Give the certificate that a check saw last; None where it never saw one."""
+        return self._certificates.get(key)
+
+    def forget_removed_steps(self, removed: Callable[[Iterable[CheckKey]], list[CheckKey]]) -> Iterator[None]:
+        """Forget by slices the checks that are not watched any more; ``removed`` gives those among some."""
+        for known, forget in (
+            (self._certificates, self._certificates.pop),
+            (self._phases, self._phases.pop),
+            (self._recently_failed, self._recently_failed.discard),
+        ):
+            for some in chunked(known, STEP_SIZE):
+                for key in removed(some):
+                    forget(key)
+                yield
 
 
 log = logging.getLogger(__name__)
 
-BLIND = "the monitor could not see out"
-MISSED = "slot missed"
+NO_CONNECTIVITY = "the monitor could not see out"
+SLOT_MISSED = "slot missed"
 
 
-class Sweeper:
+class CheckRunner:
     """Does the work of every slot, and knows when a sweep is complete.
 
     A check that is ok at the first attempt of a swift probe costs a callback; whatever else happens is a task.
@@ -46,187 +97,207 @@ class Sweeper:
     def __init__(
         self,
         clock: Clock,
-        timescale: Timescale,
-        sight: Sight,
+        recorded_time: RecordedTime,
+        connectivity: ConnectivityCheck,
         recorder: Recorder,
         telemetry: Telemetry,
-        gate: Gate | None = None,
-        findings: Findings | None = None,
+        limiter: ConcurrencyLimiter | None = None,
+        observations: LastObservations | None = None,
     ) -> None:
-        self._gate = gate or Gate()
-        self._findings = findings or Findings()
+        self._limiter = limiter or ConcurrencyLimiter()
+        self._observations = observations or LastObservations()
         self._clock = clock
-        self._timescale = timescale
-        self._sight = sight
+        self._recorded_time = recorded_time
+        self._connectivity = connectivity
         self._recorder = recorder
         self._telemetry = telemetry
-        self._turns: Mapping[str, tuple[Turn, ...]] = {}
-        self._plan: Plan | None = None
+        self._scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]] = {}
+        self._retry_policy: Plan | None = None
         self._interval: Millis = 0
-        self._cycles = Cycles()
-        self._glances = Glances()
-        self._waiting = WaitingRoom(self._gate, clock, self)
-        self._tally = Tally(recorder.end_sweep)
+        self._running_checks = RunningChecks()
+        self._connectivity_requests = ConnectivityRequests()
+        self._admission_queue = AdmissionQueue(self._limiter, clock, self)
+        self._sweep_progress = SweepProgress(recorder.end_sweep)
 
-    def watch(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis) -> None:
+    def configure(
+        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: Plan, interval: Millis
+    ) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
-        for _ in self.watching(turns, plan, interval):
+        for _ in self.configure_steps(scheduled_checks, retry_policy, interval):
             pass
 
-    def watching(self, turns: Mapping[str, tuple[Turn, ...]], plan: Plan, interval: Millis) -> Iterator[None]:
+    def configure_steps(
+        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: Plan, interval: Millis
+    ) -> Iterator[None]:
         """Do the same, at once; then forget by slices what is known of checks that left."""
-        self._turns, self._plan, self._interval = turns, plan, interval
+        self._scheduled_checks, self._retry_policy, self._interval = scheduled_checks, retry_policy, interval
 
         def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
-            return [key for key in keys if not any(turn.key == key for turn in turns.get(key.server, ()))]
+            return [key for key in keys if not any(turn.key == key for turn in scheduled_checks.get(key.server, ()))]
 
-        self._waiting.interval = interval
-        self._waiting.give_up(left(self._waiting.checks))
-        yield from self._findings.forgetting(left)
+        self._admission_queue.interval = interval
+        self._admission_queue.remove(left(self._admission_queue.checks))
+        yield from self._observations.forget_removed_steps(left)
 
     @property
-    def under_way(self) -> int:
+    def running_count(self) -> int:
         """How many cycles have begun and not ended."""
-        return len(self._cycles)
+        return len(self._running_checks)
 
-    def launch(self, slot: Slot, late: Millis) -> None:
+    def start_checks(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""
-        for turn in self._turns.get(slot.server, ()):
-            if turn.door is None:
+        for turn in self._scheduled_checks.get(slot.server, ()):
+            if turn.endpoint is None:
                 self._start(turn, slot.sweep, late, None)
             else:
-                self._tally.begun(slot.sweep)
-                self._waiting.ask(turn, slot, turn.door, suspect=self._findings.suspect(turn.key))
+                self._sweep_progress.add(slot.sweep)
+                self._admission_queue.submit(
+                    turn, slot, turn.endpoint, recently_failed=self._observations.recently_failed(turn.key)
+                )
 
-    def entered(self, turn: Turn, slot: Slot, late: Millis, place: Place) -> None:
+    def on_admitted(self, check: ScheduledCheck, slot: Slot, late: Millis, permit: Permit) -> None:
         """Begin the cycle of a turn that waited for a place."""
-        self._tally.handed_on(slot.sweep)
-        self._start(turn, slot.sweep, late, place)
+        self._sweep_progress.transfer(slot.sweep)
+        self._start(check, slot.sweep, late, permit)
 
-    def overtaken(self, turn: Turn, slot: Slot) -> None:
+    def on_superseded(self, check: ScheduledCheck, slot: Slot) -> None:
         """Write down that the slot which a turn waits for is over."""
-        self._miss(turn, slot, 1)
-        self._done(slot.sweep)
+        self._record_missed(check, slot, 1)
+        self._check_done(slot.sweep)
 
-    def gave_up(self, slot: Slot) -> None:
+    def on_removed(self, slot: Slot) -> None:
         """Wait no longer for a turn of a check that left."""
-        self._done(slot.sweep)
+        self._check_done(slot.sweep)
 
-    def _start(self, turn: Turn, sweep: int, late: Millis, place: Place | None) -> None:
-        assert self._plan is not None
-        self._telemetry.slot_left(late / 1000)
-        if not self._fly(turn, sweep, self._plan, place):
-            work = self._probe(turn, sweep, self._plan, self._cycles.before(turn.key))
-            self._begin(turn.key, sweep, work, place)
+    def _start(self, check: ScheduledCheck, sweep: int, late: Millis, permit: Permit | None) -> None:
+        assert self._retry_policy is not None
+        self._telemetry.observe_lag(late / 1000)
+        if not self._start_callback(check, sweep, self._retry_policy, permit):
+            work = self._run_check(check, sweep, self._retry_policy, self._running_checks.predecessor(check.key))
+            self._start_task(check.key, sweep, work, permit)
 
-    def _fly(self, turn: Turn, sweep: int, plan: Plan, place: Place | None) -> bool:
+    def _start_callback(self, check: ScheduledCheck, sweep: int, retry_policy: Plan, permit: Permit | None) -> bool:
         """Begin a cycle without a task, if that can be: not while one of the same check is under way."""
-        if turn.begin is None or not self._cycles.take_off(turn.key):
+        if check.begin is None or not self._running_checks.start_callback(check.key):
             return False
-        self._tally.begun(sweep)
+        self._sweep_progress.add(sweep)
         try:
-            flies = turn.begin(turn.target, plan.timeout, partial(self._landed, turn, sweep, plan, place))
+            flies = check.begin(
+                check.target, retry_policy.timeout, partial(self._callback_done, check, sweep, retry_policy, permit)
+            )
         except Exception:  # a fault of ours must not end the pacing; the attempt that follows says what it is
-            log.exception("the code of %s failed on %s", type(turn.probe).__name__, turn.target.host)
+            log.exception("the code of %s failed on %s", type(check.probe).__name__, check.target.host)
             flies = False
         if not flies:
-            self._cycles.land(turn.key)
-            self._tally.handed_on(sweep)
+            self._running_checks.finish_callback(check.key)
+            self._sweep_progress.transfer(sweep)
         return flies
 
-    def _landed(self, turn: Turn, sweep: int, plan: Plan, place: Place | None, attempt: Attempt) -> None:
+    def _callback_done(
+        self, check: ScheduledCheck, sweep: int, retry_policy: Plan, permit: Permit | None, attempt: Attempt
+    ) -> None:
         """Take the first attempt of a cycle: ok ends it, anything else goes on in a task."""
-        if self._cycles.dropped:
+        if self._running_checks.dropped:
             return
-        waiting = self._cycles.land(turn.key)
+        waiting = self._running_checks.finish_callback(check.key)
         if attempt.outcome is Outcome.OK:
-            self._recorder.submit(sweep, self._result(turn, (attempt,), Outcome.OK, ""))
+            self._recorder.submit(sweep, self._build_result(check, (attempt,), Outcome.OK, ""))
             if waiting is not None:
-                wake(waiting)
-            self._done(sweep, place)
+                wake_waiter(waiting)
+            self._check_done(sweep, permit)
             return
         if attempt.outcome is Outcome.FAIL:
-            self._glance()
-        self._tally.handed_on(sweep)
-        self._begin(turn.key, sweep, self._probe(turn, sweep, plan, None, attempt), place, waiting)
+            self._request_connectivity_check()
+        self._sweep_progress.transfer(sweep)
+        self._start_task(check.key, sweep, self._run_check(check, sweep, retry_policy, None, attempt), permit, waiting)
 
-    def _begin(
+    def _start_task(
         self,
         key: CheckKey,
         sweep: int,
         work: Coroutine[Any, Any, None],
-        place: Place | None = None,
-        waiting: asyncio.Future[None] | None = None,
+        permit: Permit | None = None,
+        waiter: asyncio.Future[None] | None = None,
     ) -> None:
-        self._tally.begun(sweep)
-        self._cycles.begin(key, work, partial(self._done, sweep, place), waiting)
+        self._sweep_progress.add(sweep)
+        self._running_checks.start_task(key, work, partial(self._check_done, sweep, permit), waiter)
 
-    def missed(self, slot: Slot, count: int) -> None:
+    def on_missed(self, slot: Slot, count: int) -> None:
         """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
-        for turn in self._turns.get(slot.server, ()):
-            self._waiting.overtake(turn.key)
-            self._miss(turn, slot, count)
+        for turn in self._scheduled_checks.get(slot.server, ()):
+            self._admission_queue.supersede(turn.key)
+            self._record_missed(turn, slot, count)
 
-    def _miss(self, turn: Turn, slot: Slot, count: int) -> None:
-        self._telemetry.slot_missed(count)
-        self._telemetry.result(turn.type, Outcome.UNKNOWN, None)
-        result = Result(turn.key, self._timescale.at(slot.due / 1000), Outcome.UNKNOWN, 0, None, MISSED)
-        before = self._cycles.before(turn.key)
+    def _record_missed(self, check: ScheduledCheck, slot: Slot, count: int) -> None:
+        self._telemetry.count_missed_slots(count)
+        self._telemetry.count_result(check.type, Outcome.UNKNOWN, None)
+        result = Result(
+            check.key, self._recorded_time.from_monotonic(slot.due / 1000), Outcome.UNKNOWN, 0, None, SLOT_MISSED
+        )
+        before = self._running_checks.predecessor(check.key)
         if before is None:
             self._recorder.submit(slot.sweep, result)
         else:
             work = self._submit_after(before, slot.sweep, result)
-            self._begin(turn.key, slot.sweep, work)
+            self._start_task(check.key, slot.sweep, work)
 
-    async def _submit_after(self, before: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
-        """Submit a result when that of the cycle ``before`` is: those of one check come in the order of their times.
+    async def _submit_after(self, predecessor: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
+        """Submit a result when that of the cycle ``predecessor`` is: those of one check come in the order of their times.
 
         A cycle can outlast its interval by what it takes to ask the canaries, or by a stall.
         """
-        if before is not None and not before.done():
-            await asyncio.wait([before])
+        if predecessor is not None and not predecessor.done():
+            await asyncio.wait([predecessor])
         self._recorder.submit(sweep, result)
 
-    def sweep_over(self, sweep: int) -> None:
+    def on_sweep_end(self, sweep: int) -> None:
         """Close a sweep when its last cycle has ended, which may be now."""
-        self._tally.over(sweep)
+        self._sweep_progress.close(sweep)
 
-    def _done(self, sweep: int, place: Place | None = None) -> None:
-        self._tally.ended(sweep)
-        self._cycles.handed_on()
-        if place is not None:
-            self._gate.leave(place)
+    def _check_done(self, sweep: int, permit: Permit | None = None) -> None:
+        self._sweep_progress.finish(sweep)
+        self._running_checks.submitted()
+        if permit is not None:
+            self._limiter.release(permit)
 
-    async def _probe(
+    async def _run_check(
         self,
-        turn: Turn,
+        check: ScheduledCheck,
         sweep: int,
-        plan: Plan,
-        before: asyncio.Future[None] | None,
-        first: Attempt | None = None,
+        retry_policy: Plan,
+        predecessor: asyncio.Future[None] | None,
+        first_attempt: Attempt | None = None,
     ) -> None:
-        """Make a cycle, or what is left of it after its ``first`` attempt, and submit what it gave."""
-        began = self._clock.monotonic() if first is None else first.at
-        cycled = await cycle(Watched(turn.probe, self._glance), turn.target, plan, self._clock, first)
+        """Make a cycle, or what is left of it after its ``first_attempt`` attempt, and submit what it gave."""
+        began = self._clock.monotonic() if first_attempt is None else first_attempt.at
+        cycled = await cycle(
+            CanaryTriggeringProbe(check.probe, self._request_connectivity_check),
+            check.target,
+            retry_policy,
+            self._clock,
+            first_attempt,
+        )
         outcome, reason = cycled.outcome, cycled.attempts[-1].reason
-        if outcome is Outcome.FAIL and not await self._sight.confirms(began):
-            outcome, reason = Outcome.UNKNOWN, BLIND
-        await self._submit_after(before, sweep, self._result(turn, cycled.attempts, outcome, reason))
+        if outcome is Outcome.FAIL and not await self._connectivity.confirms_failure(began):
+            outcome, reason = Outcome.UNKNOWN, NO_CONNECTIVITY
+        await self._submit_after(predecessor, sweep, self._build_result(check, cycled.attempts, outcome, reason))
 
-    def _result(self, turn: Turn, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str) -> Result:
+    def _build_result(
+        self, check: ScheduledCheck, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str
+    ) -> Result:
         last = attempts[-1]
         ok = outcome is Outcome.OK
-        self._findings.take(turn.key, last, ok=ok)
+        self._observations.record(check.key, last, ok=ok)
         latency = last.latency_us if ok else None
-        self._telemetry.result(turn.type, outcome, latency)
-        at = self._timescale.at(attempts[0].at)
-        return Result(turn.key, at, outcome, len(attempts), latency, "" if ok else reason)
+        self._telemetry.count_result(check.type, outcome, latency)
+        at = self._recorded_time.from_monotonic(attempts[0].at)
+        return Result(check.key, at, outcome, len(attempts), latency, "" if ok else reason)
 
-    def _glance(self) -> None:
-        self._glances.throw(self._sight)
+    def _request_connectivity_check(self) -> None:
+        self._connectivity_requests.request_check(self._connectivity)
 
-    async def drain(self, patience: float) -> None:
-        """Let the cycles under way end for ``patience`` seconds, then drop the rest: their slots were never taken."""
-        self._waiting.clear()
-        await self._cycles.drain(patience)
-        await self._glances.cancel()
+    async def drain(self, grace_period: float) -> None:
+        """Let the cycles under way end for ``grace_period`` seconds, then drop the rest: their slots were never taken."""
+        self._admission_queue.clear()
+        await self._running_checks.drain(grace_period)
+        await self._connectivity_requests.cancel()

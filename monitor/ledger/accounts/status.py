@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.model import PING, Outcome, State
-from monitor.sla.availability import account
+from monitor.sla.availability import compute_account
 from monitor.sla.calendar import rolling_span
-from monitor.sla.maintenance import active
-from monitor.sla.segments import Segment
-from monitor.sla.terms import PRODUCTS
-from monitor.store import outages, results
+from monitor.sla.maintenance import is_active
+from monitor.sla.terms import PRODUCTS, Segment
+from monitor.store import history, results
 from monitor.store.history import last_runs
 
 if TYPE_CHECKING:
@@ -20,15 +19,15 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Check, CheckKey, Millis, Server
-    from monitor.sla.percentages import Percent
+    from monitor.sla.availability import Percent
 
 _STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: State.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
-class CheckStanding:
+class CheckStatus:
     """One check now."""
 
     check: Check
@@ -41,12 +40,12 @@ class CheckStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerStanding:
+class ServerStatus:
     """One server now."""
 
     server: Server
     state: State
-    checks: tuple[CheckStanding, ...]
+    checks: tuple[CheckStatus, ...]
 
 
 def server_state(states: Iterable[tuple[str, str, State]], *, only_web: bool) -> State:
@@ -64,10 +63,10 @@ def server_state(states: Iterable[tuple[str, str, State]], *, only_web: bool) ->
     return next((state for name, _, state in known if name == PING), State.UNKNOWN)
 
 
-def standings(db: Database, context: Context, at: Millis) -> list[ServerStanding]:
+def server_statuses(db: Database, context: LedgerContext, at: Millis) -> list[ServerStatus]:
     """Read how every configured server stands at ``at``, which is now."""
-    books = Books(db, at, context.terms)
-    numbers, runs, opened = results.numbers(db), last_runs(db), outages.open_outages(db)
+    books = LedgerView(db, at, context.terms)
+    numbers, runs, opened = results.check_ids(db), last_runs(db), history.open_outages(db)
 
     def state(key: CheckKey) -> tuple[State, Millis | None, int | None]:
         run = runs.get(numbers.get(key, 0))
@@ -76,35 +75,35 @@ def standings(db: Database, context: Context, at: Millis) -> list[ServerStanding
         since = run.first
         if run.outcome is Outcome.FAIL and numbers[key] in opened:
             since = opened[numbers[key]][1].start
-        latency = results.last_latency(db, numbers[key], run.last) if run.outcome is Outcome.OK else None
+        latency = results.latency_at(db, numbers[key], run.last) if run.outcome is Outcome.OK else None
         return _STATES[run.outcome], since, latency
 
-    def check_standing(check: Check) -> CheckStanding:
+    def check_standing(check: Check) -> CheckStatus:
         shown, since, latency = state(check.key)
         for window in books.windows:
-            if active(window, check.key.server, at):
+            if is_active(window, check.key.server, at):
                 shown, since = State.MAINTENANCE, window.start
-        return CheckStanding(check, shown, since, latency, _rolling(books, context, check.key))
+        return CheckStatus(check, shown, since, latency, _rolling_availability(books, context, check.key))
 
     found = []
     for server in context.servers.values():
         checks = tuple(check_standing(check) for check in server.checks)
         products = {subscription.product for subscription in context.subscriptions_of(server.id, at)}
         triples = ((each.check.key.name, each.check.type, each.state) for each in checks)
-        found.append(ServerStanding(server, server_state(triples, only_web=products == {"web-hosting"}), checks))
+        found.append(ServerStatus(server, server_state(triples, only_web=products == {"web-hosting"}), checks))
     return found
 
 
-def _rolling(books: Books, context: Context, key: CheckKey) -> Percent | None:
+def _rolling_availability(ledger: LedgerView, context: LedgerContext, key: CheckKey) -> Percent | None:
     """Account for one check over the rolling window, as if a subscription were read on it alone."""
-    window = rolling_span(books.at, context.terms.rolling_days)
+    window = rolling_span(ledger.at, context.terms.rolling_days)
     segment = Segment(window, key.server, (key.name,), "")
-    came_to = account(
+    came_to = compute_account(
         [segment],
-        {key: books.history(key, window)},
-        books.exclusions,
+        {key: ledger.history(key, window)},
+        ledger.exclusions,
         rounding=context.terms.rounding,
         target=PRODUCTS["server"].target,
-        now=books.at,
+        now=ledger.at,
     )
     return came_to.availability

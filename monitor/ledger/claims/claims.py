@@ -9,46 +9,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.errors import InputError
-from monitor.formatting import instant
-from monitor.ledger.outage_history import extents, next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.ledger.terms import versions
+from monitor.formatting import format_instant
+from monitor.ledger.outage_history import next_number, outage_extents
+from monitor.ledger.recorded_by import recorded_by
+from monitor.ledger.terms import terms_versions
 from monitor.model import CheckKey, Span
 from monitor.sla import claims as rules
-from monitor.sla.calendar import answer_due, claim_deadline
-from monitor.sla.claims import Claim, ClaimState, Refusal
-from monitor.sla.segments import segments, terms_at
+from monitor.sla.calendar import answer_deadline, claim_deadline
+from monitor.sla.claims import Claim, ClaimRefusalReason, ClaimState
+from monitor.sla.terms import segments, terms_at
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
-    from monitor.ledger.outage_history import Extent
+    from monitor.ledger.context import LedgerContext
+    from monitor.ledger.outage_history import OutageExtent
     from monitor.model import Millis
 
-OPENED, REFUSED, ANSWERED = KINDS = ("claim-opened", "claim-refused", "claim-answered")
+OPENED, REFUSED, ANSWERED = CLAIM_EVENTS = ("claim-opened", "claim-refused", "claim-answered")
 
 
 def claims(db: Database, at: Millis) -> tuple[Claim, ...]:
     """Give the claims as the books stood at a moment, by their number; none recorded after it exists."""
-    return rules.fold(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
+    return rules.claims_from(_event(entry) for entry in journal.entries(db, *CLAIM_EVENTS, until=at))
 
 
-def _fact(entry: journal.Entry) -> rules.Fact:
+def _event(entry: journal.JournalEntry) -> rules.ClaimEvent:
     body = entry.body
     number, by = body["claim"], body["recorded_by"]
     if entry.kind == REFUSED:
-        return rules.Refused(number, entry.at, Refusal(body["why"]), by)
+        return rules.ClaimRefused(number, entry.at, ClaimRefusalReason(body["why"]), by)
     if entry.kind == ANSWERED:
-        return rules.Answered(number, entry.at, body["final"], entry.number, by)
-    return rules.Opened(
+        return rules.ClaimAnswered(number, entry.at, body["final"], entry.number, by)
+    return rules.ClaimOpened(
         id=number,
         at=entry.at,
         subscription=body["subscription"],
         outage=body["outage"],
         check=CheckKey(body["server"], body["check"]),
-        began=body["began"],
+        outage_start=body["began"],
         opened_at=body["opened_at"],
         deadline=body["deadline"],
         answer_due=body["answer_due"],
@@ -64,7 +64,7 @@ def claim_of(db: Database, number: int, at: Millis) -> Claim:
     raise InputError(f"claim {number}: there is none; `monitor claim list` shows them")
 
 
-class Waiting(NamedTuple):
+class PendingClaims(NamedTuple):
     """The claims that wait for their answer."""
 
     open: tuple[Claim, ...]
@@ -74,29 +74,29 @@ class Waiting(NamedTuple):
     """After this moment one more is overdue."""
 
 
-def waiting(db: Database, at: Millis) -> Waiting:
+def pending_claims(db: Database, at: Millis) -> PendingClaims:
     """Give the claims that wait for their answer."""
     still_open = tuple(claim for claim in claims(db, at) if claim.state is ClaimState.OPEN)
     due = (claim.answer_due for claim in still_open if not claim.overdue(at))
-    return Waiting(still_open, tuple(claim for claim in still_open if claim.overdue(at)), min(due, default=None))
+    return PendingClaims(still_open, tuple(claim for claim in still_open if claim.overdue(at)), min(due, default=None))
 
 
 def open_claim(
-    db: Database, context: Context, subscription: str, outage: int, opened_at: Millis | None, at: Millis
-) -> tuple[Claim, Refusal | None]:
+    db: Database, context: LedgerContext, subscription: str, outage: int, opened_at: Millis | None, at: Millis
+) -> tuple[Claim, ClaimRefusalReason | None]:
     """Record a claim; ``opened_at`` is when the customer's ticket came, else it comes now.
 
     Gives with it why it has to be refused, which is for the caller to record in the same transaction: it came too late
     (6.2), or the subscription's availability is not read on the outage's check. Raises InputError where it cannot be
     as asked; then nothing is recorded.
     """
-    extent = extents(db, [outage], at, ()).get(outage)
+    extent = outage_extents(db, [outage], at, ()).get(outage)
     if extent is None:
         raise InputError(f"--outage {outage}: there is none; `monitor outages list` shows them")
     measured = _is_measured(db, context, subscription, extent, at)
-    made = _made_at(context, extent, opened_at, at)
+    made = _claimed_at(context, extent, opened_at, at)
     known = claims(db, at)
-    _refuse_repeated(db, known, subscription, extent, at)
+    _reject_duplicate(db, known, subscription, extent, at)
     number = next_number(claim.id for claim in known)
     body: dict[str, Any] = {
         "claim": number,
@@ -107,33 +107,33 @@ def open_claim(
         "began": extent.start,
         "opened_at": made,
         "deadline": claim_deadline(extent.start, context.zone),
-        "answer_due": answer_due(made, context.zone),
-        "recorded_by": recorder(),
+        "answer_due": answer_deadline(made, context.zone),
+        "recorded_by": recorded_by(),
     }
     journal.append(db, at, OPENED, body)
     claim = claim_of(db, number, at)
     if not claim.in_time:
-        return claim, Refusal.LATE
-    return claim, None if measured else Refusal.NOT_MEASURED
+        return claim, ClaimRefusalReason.LATE
+    return claim, None if measured else ClaimRefusalReason.NOT_MEASURED
 
 
-def _made_at(context: Context, extent: Extent, opened_at: Millis | None, at: Millis) -> Millis:
+def _claimed_at(context: LedgerContext, extent: OutageExtent, opened_at: Millis | None, at: Millis) -> Millis:
     if opened_at is None:
         return at
     if opened_at > at:
         raise InputError("--at: a claim cannot have been made in the future")
     if opened_at < extent.start:
-        began = instant(extent.start, context.zone, "en")
+        began = format_instant(extent.start, context.zone, "en")
         raise InputError(f"--at: a claim cannot have been made before outage {extent.id} began, at {began}")
     return opened_at
 
 
-def _is_measured(db: Database, context: Context, subscription: str, extent: Extent, at: Millis) -> bool:
+def _is_measured(db: Database, context: LedgerContext, subscription: str, extent: OutageExtent, at: Millis) -> bool:
     """Whether the subscription's availability is read on the outage's check (reading.md 2).
 
     Raises InputError for an unknown subscription, and for one that was not on the outage's server while it lasted.
     """
-    known = versions(db, at, context.terms)
+    known = terms_versions(db, at, context.terms)
     stood = [terms.subscriptions[subscription] for terms in known if subscription in terms.subscriptions]
     if not stood:
         raise InputError(f"--subscription {subscription}: no such subscription in the configuration or the records")
@@ -148,10 +148,12 @@ def _is_measured(db: Database, context: Context, subscription: str, extent: Exte
     raise InputError(f"{outage}, and {subscription} was not in force there while it lasted")
 
 
-def _refuse_repeated(db: Database, known: tuple[Claim, ...], subscription: str, extent: Extent, at: Millis) -> None:
+def _reject_duplicate(
+    db: Database, known: tuple[Claim, ...], subscription: str, extent: OutageExtent, at: Millis
+) -> None:
     # an import may have joined an outage that was claimed to this one
     mine = [claim for claim in known if claim.subscription == subscription]
-    meant = extents(db, {claim.outage for claim in mine}, at, ())
+    meant = outage_extents(db, {claim.outage for claim in mine}, at, ())
     for claim in mine:
         found = meant.get(claim.outage)
         if found is not None and found.id == extent.id:
@@ -161,9 +163,9 @@ def _refuse_repeated(db: Database, known: tuple[Claim, ...], subscription: str, 
             )
 
 
-def customer_of(db: Database, context: Context, claim: Claim, at: Millis) -> str | None:
+def customer_of(db: Database, context: LedgerContext, claim: Claim, at: Millis) -> str | None:
     """Give the customer whose claim it is: by the terms of the outage's beginning, or the first that know of it."""
-    known = versions(db, at, context.terms)
-    first = terms_at(known, claim.began).subscriptions.get(claim.subscription)
+    known = terms_versions(db, at, context.terms)
+    first = terms_at(known, claim.outage_start).subscriptions.get(claim.subscription)
     found = [terms.subscriptions[claim.subscription] for terms in known if claim.subscription in terms.subscriptions]
     return (first or found[0]).customer if first or found else None

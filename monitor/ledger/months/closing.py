@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.figures import figures
-from monitor.ledger.terms import come_into_force, in_force
+from monitor.ledger.accounts.accounts import LedgerView, account_fields
+from monitor.ledger.terms import record_terms, terms_in_force
 from monitor.model import Span
 from monitor.sla.calendar import month_after, month_of, month_span, month_text, parse_month
-from monitor.sla.segments import month_window
+from monitor.sla.terms import month_window
 from monitor.store import journal, result_origin
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.sla.terms import Terms
 
 CLOSED: Final = "month-closed"
-_FACTS = (
+_ACCOUNT_EVENTS = (
     "terms",
     "exclusion-added",
     "exclusion-withdrawn",
@@ -44,38 +43,38 @@ class Closing:
     entry: int
     at: Millis
     window: Span
-    measured: Millis
+    measured_until: Millis
     """Results later than this are not in it."""
-    terms: int
+    terms_entry: int
     """The journal's number of the terms in force."""
     recorded_by: str
     subscriptions: dict[str, dict[str, Any]]
-    """The figures, as ``figures`` gives them, by subscription."""
+    """The figures, as ``account_fields`` gives them, by subscription."""
 
 
 def closing_of(db: Database, month: str, at: Millis | None = None) -> Closing | None:
     """Give a month's closing, if it was closed until a moment."""
-    for entry in journal.of_month(db, "month-closed", month):
+    for entry in journal.entries_of_month(db, "month-closed", month):
         if at is None or entry.at <= at:
-            return _closing(entry)
+            return _closing_from(entry)
     return None
 
 
-def _closing(entry: journal.Entry) -> Closing:
+def _closing_from(entry: journal.JournalEntry) -> Closing:
     body = entry.body
     return Closing(
         month=body["month"],
         entry=entry.number,
         at=entry.at,
         window=Span(body["start"], body["end"]),
-        measured=body["measured_until"],
-        terms=body["terms"],
+        measured_until=body["measured_until"],
+        terms_entry=body["terms"],
         recorded_by=body["recorded_by"],
         subscriptions=body["subscriptions"],
     )
 
 
-def last_over(zone: str, at: Millis) -> tuple[int, int]:
+def last_finished_month(zone: str, at: Millis) -> tuple[int, int]:
     """Give the last month that is over at a moment."""
     year, month = month_of(at, zone)
     return month_of(month_span(year, month, zone).start - 1, zone)
@@ -90,14 +89,14 @@ def close(db: Database, current: Terms, when: tuple[int, int], at: Millis, by: s
     month = month_text(*when)
     if (known := closing_of(db, month)) is not None:
         return known, False
-    found = in_force(db, at)
+    found = terms_in_force(db, at)
     if found is None:
-        come_into_force(db, current, at)
-        found = in_force(db, at)
+        record_terms(db, current, at)
+        found = terms_in_force(db, at)
     assert found is not None
     entry, terms = found
     measured = at - terms.hold
-    books = Books(db, at, terms, measured)
+    books = LedgerView(db, at, terms, measured)
     window = month_window(books.versions, *when)
     if at < window.end:
         raise InputError(f"{month} is not over: only a month that is over can be closed")
@@ -110,7 +109,7 @@ def close(db: Database, current: Terms, when: tuple[int, int], at: Millis, by: s
         "measured_until": measured,
         "terms": entry,
         "recorded_by": by,
-        "subscriptions": {each.subscription.id: figures(each) for each in books.month(*when).subscriptions},
+        "subscriptions": {each.subscription.id: account_fields(each) for each in books.month(*when).subscriptions},
     }
     journal.append(db, at, CLOSED, body)
     made = closing_of(db, month)
@@ -118,9 +117,9 @@ def close(db: Database, current: Terms, when: tuple[int, int], at: Millis, by: s
     return made, True
 
 
-def close_recorded(db: Database, when: tuple[int, int], at: Millis, by: str) -> tuple[Closing, bool]:
+def close_with_recorded_terms(db: Database, when: tuple[int, int], at: Millis, by: str) -> tuple[Closing, bool]:
     """Close a month with the terms that were recorded; ``months_due`` gives those for which there are any."""
-    found = in_force(db, at)
+    found = terms_in_force(db, at)
     assert found is not None
     return close(db, found[1], when, at, by)
 
@@ -131,22 +130,22 @@ def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:
     The last one too where the books were opened after it and it has results, for they were imported. Earlier ones are
     closed when somebody asks for it.
     """
-    found, first = in_force(db, at), journal.first(db)
+    found, first = terms_in_force(db, at), journal.first(db)
     if found is None or first is None:
         return []
     zone, hold = found[1].timezone, found[1].hold
-    last = last_over(zone, at - hold)
+    last = last_finished_month(zone, at - hold)
     months, month = [], month_of(first.at, zone)
     while month <= last:
         months.append(month)
         month = month_after(*month)
     window = month_span(*last, zone)
-    if not months and result_origin.any_result(db, window.start, window.end):
+    if not months and result_origin.has_results(db, window.start, window.end):
         months.append(last)
     return [month for month in months if closing_of(db, month_text(*month)) is None]
 
 
-def replay(db: Database, month: str) -> str | None:
+def find_closing_mismatch(db: Database, month: str) -> str | None:
     """Compute a closed month again as of its closing; gives the first figure that differs, None where none does.
 
     Where the clock ran backwards later facts bear earlier times, so that the moment cannot be told from them: then
@@ -155,14 +154,14 @@ def replay(db: Database, month: str) -> str | None:
     closing = closing_of(db, month)
     if closing is None:
         return "which was closed, cannot be found"
-    if journal.any_backdated(db, _FACTS, closing.entry, closing.at):
+    if journal.any_backdated(db, _ACCOUNT_EVENTS, closing.entry, closing.at):
         return None
-    found = in_force(db, closing.at)
-    if found is None or found[0] != closing.terms:
-        return f"journal entry {closing.entry}: the terms in force were not those of entry {closing.terms}"
-    books = Books(db, closing.at, found[1], closing.measured)
+    found = terms_in_force(db, closing.at)
+    if found is None or found[0] != closing.terms_entry:
+        return f"journal entry {closing.entry}: the terms in force were not those of entry {closing.terms_entry}"
+    books = LedgerView(db, closing.at, found[1], closing.measured_until)
     accounts = books.month(*parse_month(closing.month))
-    again = {each.subscription.id: figures(each) for each in accounts.subscriptions}
+    again = {each.subscription.id: account_fields(each) for each in accounts.subscriptions}
     for name in sorted(again.keys() | closing.subscriptions.keys()):
         frozen, computed = closing.subscriptions.get(name, {}), again.get(name, {})
         for field in sorted(frozen.keys() | computed.keys()):

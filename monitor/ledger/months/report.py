@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.ledger.months.closing import close_recorded
-from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.content import MonthLine, ReportLetter
+from monitor.ledger.months.closing import close_with_recorded_terms
+from monitor.ledger.notifications.mail_queue import queue_mail
+from monitor.mail.content import ReportMail, ReportRow
 from monitor.mail.rendering.compose import compose
-from monitor.sla.percentages import percent_text
+from monitor.sla.availability import percent_text
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -20,51 +20,51 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.ledger.months.closing import Closing
     from monitor.model import Millis
-    from monitor.sla.percentages import Percent
+    from monitor.sla.availability import Percent
 
 
-def close_and_report(db: Database, context: Context, when: tuple[int, int], at: Millis, by: str) -> Closing:
+def close_and_report(db: Database, context: LedgerContext, when: tuple[int, int], at: Millis, by: str) -> Closing:
     """Close a month that is due with the terms that were recorded, and queue its reports."""
-    closing, new = close_recorded(db, when, at, by)
+    closing, new = close_with_recorded_terms(db, when, at, by)
     if new:
-        report(db, context, closing, at)
+        queue_reports(db, context, closing, at)
     return closing
 
 
-def report(db: Database, context: Context, closing: Closing, at: Millis) -> int:
+def queue_reports(db: Database, context: LedgerContext, closing: Closing, at: Millis) -> int:
     """Queue a mail to each customer for whom anything was measured in a month that was just closed; gives how many."""
     first = journal.first(db)
     if first is None or first.at >= closing.window.end:
         return 0
-    found: dict[str, list[MonthLine]] = {}
-    for customer, line in _lines(closing):
+    found: dict[str, list[ReportRow]] = {}
+    for customer, line in _report_lines(closing):
         found.setdefault(customer, []).append(line)
     told = [customer for customer in found if customer in context.customers]
     for customer in told:
-        letter = compose(ReportLetter(context.reader(customer), closing.month, tuple(found[customer])))
+        letter = compose(ReportMail(context.recipient(customer), closing.month, tuple(found[customer])))
         body = {"month": closing.month, "entry": closing.entry}
-        post(db, context, "report", at=at, customer=customer, body=body, letter=letter)
+        queue_mail(db, context, "report", at=at, customer=customer, body=body, letter=letter)
     return len(told)
 
 
-def _lines(closing: Closing) -> Iterator[tuple[str, MonthLine]]:
+def _report_lines(closing: Closing) -> Iterator[tuple[str, ReportRow]]:
     for name, frozen in sorted(closing.subscriptions.items()):
         if frozen["up"] or frozen["down"] or frozen["excluded"]:
-            yield frozen["customer"], _line(name, frozen)
+            yield frozen["customer"], _report_line(name, frozen)
 
 
-def _line(name: str, frozen: dict[str, Any]) -> MonthLine:
+def _report_line(name: str, frozen: dict[str, Any]) -> ReportRow:
     amount = frozen["credit_amount"]
-    return MonthLine(
+    return ReportRow(
         subscription=name,
         server=frozen["server"],
-        availability=_text(frozen["availability"]),
-        lowest=_text(frozen["lowest"]),
-        highest=_text(frozen["highest"]),
-        coverage=_text(frozen["coverage"]),
+        availability=_percent_text(frozen["availability"]),
+        lowest=_percent_text(frozen["lowest"]),
+        highest=_percent_text(frozen["highest"]),
+        coverage=_percent_text(frozen["coverage"]),
         target=percent_text(frozen["target"]),
         target_met=frozen["target_met"],
         down=frozen["down"],
@@ -75,5 +75,5 @@ def _line(name: str, frozen: dict[str, Any]) -> MonthLine:
     )
 
 
-def _text(figure: Percent | None) -> str | None:
+def _percent_text(figure: Percent | None) -> str | None:
     return None if figure is None else percent_text(figure)

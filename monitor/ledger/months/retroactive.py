@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from monitor.ledger import exclusions, maintenance
-from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, Scope, settle
-from monitor.ledger.outage_history import extents
-from monitor.ledger.recorded_by import recorder
+from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, CorrectionScope, record_corrections
+from monitor.ledger.outage_history import outage_extents
+from monitor.ledger.recorded_by import recorded_by
 from monitor.ledger.results import importing
 from monitor.model import Span
 from monitor.store import import_staging, journal, result_origin
@@ -21,84 +21,95 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
-    from monitor.ledger.exclusions import Asked, Record
-    from monitor.ledger.maintenance import Elsewhere
+    from monitor.ledger.context import LedgerContext
+    from monitor.ledger.exclusions import ExclusionRecord, ExclusionRequest
+    from monitor.ledger.maintenance import ExternalAnnouncement
     from monitor.model import Millis
-    from monitor.sla.maintenance import Window
+    from monitor.sla.maintenance import MaintenanceWindow
     from monitor.sla.terms import Terms
 
 
-class _Why:
+class _CorrectionReason:
     """What a correction is laid to; known only when the fact is recorded."""
 
     text = ""
 
 
 @contextmanager
-def _correcting(db: Database, at: Millis, scopes: Sequence[Scope]) -> Iterator[_Why]:
+def _recording_corrections(db: Database, at: Millis, scopes: Sequence[CorrectionScope]) -> Iterator[_CorrectionReason]:
     for scope in scopes:
-        settle(db, at, scope, LATER_RESULTS, DAEMON)
-    why = _Why()
+        record_corrections(db, at, scope, LATER_RESULTS, DAEMON)
+    why = _CorrectionReason()
     yield why
     for scope in scopes:
-        settle(db, at, scope, why.text, recorder())
+        record_corrections(db, at, scope, why.text, recorded_by())
 
 
-def exclude(db: Database, current: Terms, asked: Asked, at: Millis) -> Record:
+def exclude(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> ExclusionRecord:
     """Record an exclusion; see ``exclusions.add``."""
-    span, server = asked.span, asked.server
-    if asked.outage is not None and (extent := extents(db, [asked.outage], at, ()).get(asked.outage)) is not None:
+    span, server = request.span, request.server
+    if (
+        request.outage is not None
+        and (extent := outage_extents(db, [request.outage], at, ()).get(request.outage)) is not None
+    ):
         span, server = Span(extent.start, at if extent.end is None else extent.end), extent.check.server
-    scopes = [Scope(span, servers=(server,))] if span is not None and server is not None else []
-    with _correcting(db, at, scopes) as why:
-        record = exclusions.add(db, current, asked, at)
+    scopes = [CorrectionScope(span, servers=(server,))] if span is not None and server is not None else []
+    with _recording_corrections(db, at, scopes) as why:
+        record = exclusions.add(db, current, request, at)
         why.text = record.reference
     return record
 
 
-def withdraw(db: Database, number: int, reason: str, at: Millis) -> Record:
+def withdraw(db: Database, number: int, reason: str, at: Millis) -> ExclusionRecord:
     """Withdraw an exclusion; see ``exclusions.withdraw``."""
     known = next((one for one in exclusions.known_exclusions(db, at) if one.id == number), None)
-    scopes = [Scope(known.exclusion(at).span, servers=(known.server,))] if known is not None else []
-    with _correcting(db, at, scopes) as why:
+    scopes = [CorrectionScope(known.exclusion(at).span, servers=(known.server,))] if known is not None else []
+    with _recording_corrections(db, at, scopes) as why:
         record = exclusions.withdraw(db, number, reason, at)
         why.text = f"{record.reference}, withdrawn"
     return record
 
 
-def announce(db: Database, context: Context, asked: maintenance.Asked, at: Millis) -> Window:
+def announce(
+    db: Database, context: LedgerContext, request: maintenance.MaintenanceRequest, at: Millis
+) -> MaintenanceWindow:
     """Announce a window; see ``maintenance.announce``."""
-    with _correcting(db, at, [Scope(Span(asked.start, asked.end), servers=asked.servers)]) as why:
-        window = maintenance.announce(db, context, asked, at)
+    with _recording_corrections(
+        db, at, [CorrectionScope(Span(request.start, request.end), servers=request.servers)]
+    ) as why:
+        window = maintenance.announce(db, context, request, at)
         why.text = window.reference
     return window
 
 
-def extend(db: Database, context: Context, number: int, end: Millis, elsewhere: Elsewhere | None, at: Millis) -> Window:
+def extend(
+    db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
+) -> MaintenanceWindow:
     """Give a window another end; see ``maintenance.extend``. What is added to one that is over may reach back."""
     before = maintenance.window_of(db, number)
-    scopes = [Scope(Span(before.end, end), servers=before.servers)] if before.end < min(end, at) else []
-    with _correcting(db, at, scopes) as why:
+    scopes = [CorrectionScope(Span(before.end, end), servers=before.servers)] if before.end < min(end, at) else []
+    with _recording_corrections(db, at, scopes) as why:
         why.text = before.reference
-        return maintenance.extend(db, context, number, end, elsewhere, at)
+        return maintenance.extend(db, context, number, end, external, at)
 
 
-def take_in(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Take in what waits in the staging table; see ``importing.take_in``."""
+def import_results(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Take in what waits in the staging table; see ``importing.import_results``."""
     closed = journal.oldest_month(db, "month-closed") is not None
-    scopes = [_reach(db, server, span) for server, span in import_staging.extents(db).items()] if closed else []
-    with _correcting(db, at, scopes) as why:
-        before = result_origin.last_batch(db)
-        count = importing.take_in(db, current, at, progress)
-        why.text = _batches(before + 1, result_origin.last_batch(db))
+    scopes = (
+        [_import_scope(db, server, span) for server, span in import_staging.time_spans(db).items()] if closed else []
+    )
+    with _recording_corrections(db, at, scopes) as why:
+        before = result_origin.last_batch_id(db)
+        count = importing.import_results(db, current, at, progress)
+        why.text = _batches_label(before + 1, result_origin.last_batch_id(db))
     return count
 
 
-def _batches(first: int, last: int) -> str:
+def _batches_label(first: int, last: int) -> str:
     return f"import batch {first}" if first == last else f"import batches {first} to {last}"
 
 
-def _reach(db: Database, server: str, span: Span) -> Scope:
-    begin, end = result_origin.oks_around(db, server, span.start, span.end)
-    return Scope(Span(begin, 1 << 62 if end is None else end), servers=(server,))
+def _import_scope(db: Database, server: str, span: Span) -> CorrectionScope:
+    begin, end = result_origin.surrounding_oks(db, server, span.start, span.end)
+    return CorrectionScope(Span(begin, 1 << 62 if end is None else end), servers=(server,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.ledger.notifications.mail_queue import post
+from monitor.ledger.notifications.mail_queue import queue_mail
 from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
 from monitor.mail.rendering.compose import compose
 from monitor.store import notification_log
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import CheckKey, Millis
 
 _DAY: Millis = 86_400_000
 KIND = "certificate"
 
 
-class Seen(NamedTuple):
+class CertificateId(NamedTuple):
     """A certificate, as the mails that tell of it know it again."""
 
     fingerprint: str
@@ -33,11 +33,11 @@ class Seen(NamedTuple):
     """Unix seconds; an authority on the way that ends sooner can be renewed while the certificate stays."""
 
 
-class _News(NamedTuple):
+class _ExpiryWarning(NamedTuple):
     """What a customer is to be told of a certificate."""
 
-    seen: Seen
-    step: int
+    certificate: CertificateId
+    threshold: int
     checks: tuple[CheckKey, ...]
 
 
@@ -46,35 +46,37 @@ def days_left(expiry: int, at: Millis) -> int:
     return (expiry * 1000 - at) // _DAY
 
 
-def step_reached(expiry: int, warn_days: Iterable[int], at: Millis) -> int | None:
+def reached_threshold(expiry: int, warn_days: Iterable[int], at: Millis) -> int | None:
     """Give the last of the days to be warned on that has been reached; None while none has."""
     left = days_left(expiry, at)
     return min((days for days in warn_days if left <= days), default=None)
 
 
-def warn(
-    db: Database, context: Context, due: Mapping[Seen, Mapping[CheckKey, tuple[int, ...]]], at: Millis
+def queue_expiry_warnings(
+    db: Database, context: LedgerContext, due: Mapping[CertificateId, Mapping[CheckKey, tuple[int, ...]]], at: Millis
 ) -> tuple[int, ...]:
     """Queue one mail for each customer who was not yet told of a step, or a later one, of some certificates.
 
     ``due`` has the checks that show each of them, with the days at which those want it told. Everybody is told who is
     told of a check's outages; the operators get a copy. Gives the numbers of the mails.
     """
-    told = notification_log.certificates_told(db)
-    news: dict[str | None, list[_News]] = {}
+    told = notification_log.sent_certificate_warnings(db)
+    news: dict[str | None, list[_ExpiryWarning]] = {}
     for seen, watched in due.items():
-        for customer, keys in context.told_of_checks(watched, at).items():
-            step = step_reached(seen.expiry, (days for key in keys for days in watched[key]), at)
+        for customer, keys in context.checks_by_customer(watched, at).items():
+            step = reached_threshold(seen.expiry, (days for key in keys for days in watched[key]), at)
             if step is not None and told.get((customer, *seen), step + 1) > step:
-                news.setdefault(customer, []).append(_News(seen, step, tuple(keys)))
+                news.setdefault(customer, []).append(_ExpiryWarning(seen, step, tuple(keys)))
     queued = (_queue(db, context, customer, their_news, at) for customer, their_news in news.items())
     return tuple(number for number in queued if number is not None)
 
 
-def _queue(db: Database, context: Context, customer: str | None, news: list[_News], at: Millis) -> int | None:
-    nearest_first = sorted(news, key=lambda each: each.seen.expiry)
+def _queue(
+    db: Database, context: LedgerContext, customer: str | None, news: list[_ExpiryWarning], at: Millis
+) -> int | None:
+    nearest_first = sorted(news, key=lambda each: each.certificate.expiry)
     letter = CertificateLetter(
-        context.reader(customer),
+        context.recipient(customer),
         tuple(
             ExpiringCertificate(seen.fingerprint, seen.expiry * 1000, days_left(seen.expiry, at), checks)
             for seen, _, checks in nearest_first
@@ -86,4 +88,4 @@ def _queue(db: Database, context: Context, customer: str | None, news: list[_New
             for seen, step, checks in nearest_first
         ]
     }
-    return post(db, context, KIND, at=at, customer=customer, body=body, letter=compose(letter))
+    return queue_mail(db, context, KIND, at=at, customer=customer, body=body, letter=compose(letter))

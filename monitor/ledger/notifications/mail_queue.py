@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.context import Context
-    from monitor.mail.content import Letter
+    from monitor.ledger.context import LedgerContext
+    from monitor.mail.content import RenderedMail
     from monitor.model import Millis
 
 
-def message_id(context: Context) -> str:
+def generate_message_id(context: LedgerContext) -> str:
     """Make a Message-ID under the sender's domain."""
     return new_message_id(sender_domain(context.sender))
 
 
-def post(
+def queue_mail(
     db: Database,
-    context: Context,
+    context: LedgerContext,
     kind: str,
     *,
     at: Millis,
     customer: str | None,
     body: dict[str, Any],
-    letter: Letter | None = None,
+    letter: RenderedMail | None = None,
     own_id: str | None = None,
     refers: Iterable[str] = (),
     sweep: int | None = None,
@@ -40,10 +40,10 @@ def post(
     ``body`` is kept with the mail, as what it tells of. A mail without a ``letter`` gathers until ``sweep`` is over and
     is worded then. ``own_id`` is its Message-ID where the caller keeps that too; else it gets a new one.
     """
-    recipients, copies = context.recipients(customer)
+    recipients, copies = context.addresses(customer)
     if not recipients and not copies:
         return None
-    return outbox.put(
+    return outbox.enqueue(
         db,
         kind,
         at=at,
@@ -51,7 +51,7 @@ def post(
         recipients=recipients,
         copies=copies,
         language=context.language(customer),
-        message_id=own_id or message_id(context),
+        message_id=own_id or generate_message_id(context),
         body=body,
         sweep=sweep,
         subject=letter.subject if letter else "",

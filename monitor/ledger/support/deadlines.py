@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.support import hardware, tickets
 
 if TYPE_CHECKING:
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.model import Millis
-    from monitor.sla.hardware import Case
+    from monitor.sla.hardware import HardwareCase
     from monitor.sla.terms import Terms
-    from monitor.sla.tickets import Clock
+    from monitor.sla.tickets import ResponseClock
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class PendingDeadlines:
     """What waits of one kind, by number."""
 
     open: tuple[int, ...] = ()
@@ -33,25 +33,25 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Promises:
+class SupportDeadlines:
     """Everything that waits."""
 
-    hardware: Waits = Waits()
-    tickets: Waits = Waits()
+    hardware: PendingDeadlines = PendingDeadlines()
+    tickets: PendingDeadlines = PendingDeadlines()
 
 
-def promises(db: Database, current: Terms, now: Millis) -> Promises:
+def read_deadlines(db: Database, current: Terms, now: Millis) -> SupportDeadlines:
     """Say what waits now."""
-    cases = hardware.waiting(db)
+    cases = hardware.open_cases(db)
     # most of the time nothing waits, and then nothing else need be read
     some = any(ticket.responded_at is None for ticket in tickets.tickets(db, now))
-    clocks = tickets.waiting(db, Books(db, now, current)) if some else ()
-    return Promises(_of_hardware(cases, now), _of_tickets(clocks))
+    clocks = tickets.unanswered_response_clocks(db, LedgerView(db, now, current)) if some else ()
+    return SupportDeadlines(_hardware_deadlines(cases, now), _ticket_deadlines(clocks))
 
 
-def _of_hardware(cases: Iterable[Case], now: Millis) -> Waits:
+def _hardware_deadlines(cases: Iterable[HardwareCase], now: Millis) -> PendingDeadlines:
     known = list(cases)
-    return Waits(
+    return PendingDeadlines(
         open=tuple(sorted(case.id for case in known)),
         due_soon=tuple(sorted(case.id for case in known if case.due_soon(now))),
         overdue=tuple(sorted(case.id for case in known if case.overdue(now))),
@@ -59,9 +59,9 @@ def _of_hardware(cases: Iterable[Case], now: Millis) -> Waits:
     )
 
 
-def _of_tickets(clocks: Iterable[Clock]) -> Waits:
+def _ticket_deadlines(clocks: Iterable[ResponseClock]) -> PendingDeadlines:
     known = list(clocks)
-    return Waits(
+    return PendingDeadlines(
         open=tuple(clock.ticket.id for clock in known),
         due_soon=tuple(clock.ticket.id for clock in known if clock.due_soon),
         overdue=tuple(clock.ticket.id for clock in known if clock.overdue),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
-from monitor.formatting import instant
+from monitor.formatting import format_instant, one_line
 from monitor.ledger.outage_history import next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.ledger.subscribed import asked_for, broken_within
-from monitor.ledger.terms import versions
-from monitor.mail.text import one_line
+from monitor.ledger.recorded_by import recorded_by
+from monitor.ledger.terms import breach_counts_within, require_terms, terms_versions
 from monitor.sla import hardware as rules
-from monitor.sla.hardware import Case, CaseState
+from monitor.sla.hardware import HardwareCase, HardwareCaseState
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -23,19 +21,19 @@ if TYPE_CHECKING:
     from monitor.model import Millis, Span
     from monitor.sla.terms import Terms
 
-OPENED, REPLACED = KINDS = ("hardware-opened", "hardware-replaced")
+OPENED, REPLACED = HARDWARE_EVENTS = ("hardware-opened", "hardware-replaced")
 
 
-def cases(db: Database, at: Millis | None = None) -> tuple[Case, ...]:
+def cases(db: Database, at: Millis | None = None) -> tuple[HardwareCase, ...]:
     """Give the cases as the books stood at a moment, or as they stand, by their number."""
-    return rules.cases(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
+    return rules.cases_from(_event(entry) for entry in journal.entries(db, *HARDWARE_EVENTS, until=at))
 
 
-def _fact(entry: journal.Entry) -> rules.Fact:
+def _event(entry: journal.JournalEntry) -> rules.HardwareEvent:
     body = entry.body
     if entry.kind == REPLACED:
-        return rules.Replaced(body["case"], entry.at, body["replaced_at"], body["recorded_by"])
-    return rules.Opened(
+        return rules.HardwareReplaced(body["case"], entry.at, body["replaced_at"], body["recorded_by"])
+    return rules.HardwareCaseOpened(
         id=body["case"],
         at=entry.at,
         subscription=body["subscription"],
@@ -55,7 +53,7 @@ def open_case(
     reference: str | None,
     opened_at: Millis | None,
     at: Millis,
-) -> Case:
+) -> HardwareCase:
     """Record that a part failed, now unless ``opened_at`` says when.
 
     Raises InputError where the product has no such guarantee, with the clause, or where nothing was agreed then.
@@ -63,10 +61,12 @@ def open_case(
     when = at if opened_at is None else opened_at
     if when > at:
         raise InputError("--at: a part cannot have failed in the future")
-    agreed = asked_for(versions(db, at, current), subscription, when)
+    agreed = require_terms(terms_versions(db, at, current), subscription, when)
     product = agreed.subscription.product
-    if product != rules.OWNED:
-        raise InputError(f"--subscription {subscription}: its product is {product}, and {rules.WHY_NOT[product]}")
+    if product != rules.HARDWARE_PRODUCT:
+        raise InputError(
+            f"--subscription {subscription}: its product is {product}, and {rules.NO_GUARANTEE_REASON[product]}"
+        )
     number = next_number(case.id for case in cases(db))
     body = {
         "case": number,
@@ -75,28 +75,28 @@ def open_case(
         "part": one_line(part),
         "opened_at": when,
         "reference": one_line(reference) if reference is not None else None,
-        "recorded_by": recorder(),
+        "recorded_by": recorded_by(),
     }
     journal.append(db, at, OPENED, body)
     return case_of(db, number)
 
 
-def replaced(db: Database, zone: str, number: int, replaced_at: Millis | None, at: Millis) -> Case:
+def record_replacement(db: Database, zone: str, number: int, replaced_at: Millis | None, at: Millis) -> HardwareCase:
     """Record that the part of a case was replaced, now unless ``replaced_at`` says when. Raises InputError."""
     case = case_of(db, number)
     when = at if replaced_at is None else replaced_at
     if case.replaced_at is not None:
-        raise InputError(f"hardware {number} was replaced already, at {instant(case.replaced_at, zone, 'en')}")
+        raise InputError(f"hardware {number} was replaced already, at {format_instant(case.replaced_at, zone, 'en')}")
     if when > at:
         raise InputError("--at: a part cannot have been replaced in the future")
     if when < case.opened_at:
-        failed = instant(case.opened_at, zone, "en")
+        failed = format_instant(case.opened_at, zone, "en")
         raise InputError(f"--at: a part cannot have been replaced before it failed, at {failed}")
-    journal.append(db, at, REPLACED, {"case": number, "replaced_at": when, "recorded_by": recorder()})
+    journal.append(db, at, REPLACED, {"case": number, "replaced_at": when, "recorded_by": recorded_by()})
     return case_of(db, number)
 
 
-def case_of(db: Database, number: int) -> Case:
+def case_of(db: Database, number: int) -> HardwareCase:
     """Give one case by its number. Raises InputError for one that is not there."""
     for case in cases(db):
         if case.id == number:
@@ -104,18 +104,20 @@ def case_of(db: Database, number: int) -> Case:
     raise InputError(f"hardware {number}: there is none; `monitor hardware list` shows them")
 
 
-def waiting(db: Database) -> tuple[Case, ...]:
+def open_cases(db: Database) -> tuple[HardwareCase, ...]:
     """Give the cases that are open, the one that is due first before the others."""
-    return tuple(sorted((case for case in cases(db) if case.state is CaseState.OPEN), key=lambda case: case.due))
+    return tuple(
+        sorted((case for case in cases(db) if case.state is HardwareCaseState.OPEN), key=lambda case: case.due)
+    )
 
 
-def broken_in(db: Database, known: Sequence[Terms], at: Millis, window: Span) -> tuple[Case, ...]:
+def breached_cases(db: Database, known: Sequence[Terms], at: Millis, window: Span) -> tuple[HardwareCase, ...]:
     """Give the cases for which a credit is owed in a month, as the books stood at ``at``.
 
-    See ``broken_within``; whoever waits still has the credit already.
+    See ``breach_counts_within``; whoever waits still has the credit already.
     """
     return tuple(
         case
         for case in cases(db, at)
-        if case.broken(at) and broken_within(known, case.subscription, case.due, case.opened_at, window)
+        if case.breached(at) and breach_counts_within(known, case.subscription, case.due, case.opened_at, window)
     )

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
+from monitor.formatting import one_line
 from monitor.ledger.outage_history import next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.ledger.subscribed import agreed_at, asked_for
-from monitor.ledger.terms import versions
-from monitor.mail.text import one_line
+from monitor.ledger.recorded_by import recorded_by
+from monitor.ledger.terms import require_terms, subscription_terms_at, terms_versions
 from monitor.sla import quotas as rules
-from monitor.sla.quotas import Use, amount_text
+from monitor.sla.quotas import QuotaUse, amount_text
 from monitor.store import journal
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from monitor.ledger.subscribed import Agreed
+    from monitor.ledger.terms import SubscriptionTerms
     from monitor.model import Millis, Span
     from monitor.sla.quotas import QuotaKind
     from monitor.sla.terms import Terms
@@ -41,13 +40,13 @@ class Quota:
     used: int
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """What is left; negative where more was used than is included."""
         return self.included - self.used
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuotaUseRequest:
     """What an operator asks to record."""
 
     subscription: str
@@ -59,16 +58,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Overdraft:
+class QuotaExceeded:
     """The answer is no: more was asked for than is left."""
 
     quota: Quota
-    asked: int
+    requested: int
 
     def __str__(self) -> str:
-        quota, unit = self.quota, rules.UNITS[self.quota.kind]
+        quota, unit = self.quota, rules.QUOTA_UNITS[self.quota.kind]
         left, included, asked = (
-            amount_text(quota.kind, amount) for amount in (max(0, quota.left), quota.included, self.asked)
+            amount_text(quota.kind, amount) for amount in (max(0, quota.remaining), quota.included, self.requested)
         )
         return (
             f"{quota.subscription}: {left} of {included} {unit} are left in {quota.label} on level {quota.level} (8.1),"
@@ -76,14 +75,14 @@ class Overdraft:
         )
 
 
-def uses(db: Database) -> tuple[Use, ...]:
+def uses(db: Database) -> tuple[QuotaUse, ...]:
     """Give every use, in the order in which they were recorded."""
-    return tuple(_use(entry) for entry in journal.entries(db, USED))
+    return tuple(_use_from(entry) for entry in journal.entries(db, USED))
 
 
-def _use(entry: journal.Entry) -> Use:
+def _use_from(entry: journal.JournalEntry) -> QuotaUse:
     body = entry.body
-    return Use(
+    return QuotaUse(
         id=body["use"],
         subscription=body["subscription"],
         kind=body["kind"],
@@ -96,9 +95,9 @@ def _use(entry: journal.Entry) -> Use:
     )
 
 
-def use(
-    db: Database, current: Terms, asked: Asked, used_at: Millis | None, at: Millis
-) -> tuple[Use | Overdraft, Quota]:
+def record_use(
+    db: Database, current: Terms, request: QuotaUseRequest, used_at: Millis | None, at: Millis
+) -> tuple[QuotaUse | QuotaExceeded, Quota]:
     """Record a use, now unless ``used_at`` says when; gives it, or why not, with the quota that it falls into.
 
     An overdraft is recorded only with a reason; without one nothing is. The whole period counts, also what was used
@@ -107,26 +106,26 @@ def use(
     when = at if used_at is None else used_at
     if when > at:
         raise InputError("--at: nothing can have been used in the future")
-    agreed = asked_for(versions(db, at, current), asked.subscription, when)
+    agreed = require_terms(terms_versions(db, at, current), request.subscription, when)
     known = uses(db)
-    before = _quota(agreed, asked.kind, when, known)
-    overdrawn = asked.amount > before.left
-    if overdrawn and asked.force is None:
-        return Overdraft(before, asked.amount), before
+    before = _quota(agreed, request.kind, when, known)
+    overdrawn = request.amount > before.remaining
+    if overdrawn and request.force is None:
+        return QuotaExceeded(before, request.amount), before
     number = next_number(each.id for each in known)
     body = {
         "use": number,
-        "subscription": asked.subscription,
-        "kind": asked.kind,
-        "amount": asked.amount,
+        "subscription": request.subscription,
+        "kind": request.kind,
+        "amount": request.amount,
         "used_at": when,
-        "reference": one_line(asked.reference) if asked.reference is not None else None,
-        "forced": one_line(asked.force) if overdrawn and asked.force is not None else None,
-        "recorded_by": recorder(),
+        "reference": one_line(request.reference) if request.reference is not None else None,
+        "forced": one_line(request.force) if overdrawn and request.force is not None else None,
+        "recorded_by": recorded_by(),
     }
     journal.append(db, at, USED, body)
     known = uses(db)
-    return known[-1], _quota(agreed, asked.kind, when, known)
+    return known[-1], _quota(agreed, request.kind, when, known)
 
 
 def quotas(db: Database, current: Terms, at: Millis, now: Millis, only: str | None = None) -> tuple[Quota, ...]:
@@ -134,25 +133,25 @@ def quotas(db: Database, current: Terms, at: Millis, now: Millis, only: str | No
 
     Of the subscriptions that were in force; or of the ``only`` one. Raises InputError where that was not.
     """
-    known = versions(db, now, current)
+    known = terms_versions(db, now, current)
     until = tuple(each for each in uses(db) if each.at <= at)
     if only is not None:
-        found = [asked_for(known, only, at)]
+        found = [require_terms(known, only, at)]
     else:
         names = sorted({name for terms in known for name in terms.subscriptions})
-        found = [agreed for name in names if (agreed := agreed_at(known, name, at)) is not None]
-    return tuple(_quota(agreed, kind, at, until) for agreed in found for kind in rules.KINDS)
+        found = [agreed for name in names if (agreed := subscription_terms_at(known, name, at)) is not None]
+    return tuple(_quota(agreed, kind, at, until) for agreed in found for kind in rules.QUOTA_KINDS)
 
 
-def _quota(agreed: Agreed, kind: QuotaKind, at: Millis, known: tuple[Use, ...]) -> Quota:
-    name, level, zone = agreed.subscription.id, agreed.level, agreed.zone
-    period = rules.period(kind, at, zone)
+def _quota(terms: SubscriptionTerms, kind: QuotaKind, at: Millis, known: tuple[QuotaUse, ...]) -> Quota:
+    name, level, zone = terms.subscription.id, terms.level, terms.zone
+    period = rules.quota_period(kind, at, zone)
     return Quota(
         subscription=name,
         kind=kind,
         level=level,
         period=period,
         label=rules.period_text(kind, at, zone),
-        included=rules.included(level, kind),
-        used=rules.used(known, name, kind, period),
+        included=rules.included_amount(level, kind),
+        used=rules.used_amount(known, name, kind, period),
     )

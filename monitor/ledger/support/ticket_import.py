@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from monitor.ledger.outage_history import next_number
-from monitor.ledger.support.tickets import record_opening, record_response, tickets
+from monitor.ledger.support.tickets import append_opening, append_response, tickets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TicketRow:
     """One line of a file: a ticket as the ticket system has it."""
 
-    number: int
+    line_number: int
     """Of the line; 0 stands for the records."""
     reference: str
     subscription: str
@@ -32,20 +32,20 @@ class Line:
     responded_at: Millis | None
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it stands, for a message."""
-        return f"line {self.number} says" if self.number else "the records say"
+        return f"line {self.line_number} says" if self.line_number else "the records say"
 
 
-class Clashes(Exception):  # noqa: N818 - it is an answer: nothing was taken
+class TicketConflicts(Exception):  # noqa: N818 - it is an answer: nothing was taken
     """Lines that contradict others, or the records: the number of each line, and what it contradicts."""
 
-    def __init__(self, found: list[tuple[int, str]]) -> None:
-        super().__init__(found)
-        self.found = found
+    def __init__(self, conflicts: list[tuple[int, str]]) -> None:
+        super().__init__(conflicts)
+        self.conflicts = conflicts
 
 
-def take_in(db: Database, lines: Iterable[Line], at: Millis) -> tuple[int, int]:
+def import_tickets(db: Database, rows: Iterable[TicketRow], at: Millis) -> tuple[int, int]:
     """Record what is new in some lines, in any order; gives how many tickets and how many first answers are new.
 
     A line may bring the answer to a ticket that is known without one. Raises Clashes, before anything is recorded.
@@ -53,47 +53,47 @@ def take_in(db: Database, lines: Iterable[Line], at: Millis) -> tuple[int, int]:
     known = tickets(db)
     stored = {ticket.reference: ticket for ticket in known if ticket.reference is not None}
     said = {
-        reference: Line(0, reference, one.subscription, one.channel, one.level, one.opened_at, one.responded_at)
+        reference: TicketRow(0, reference, one.subscription, one.channel, one.level, one.opened_at, one.responded_at)
         for reference, one in stored.items()
     }
     clashes: list[tuple[int, str]] = []
-    for line in lines:
+    for line in rows:
         before = said.get(line.reference)
         if before is None:
             said[line.reference] = line
         elif (why := _contradiction(line, before)) is not None:
-            clashes.append((line.number, why))
+            clashes.append((line.line_number, why))
         elif before.responded_at is None and line.responded_at is not None:
-            said[line.reference] = replace(before, responded_at=line.responded_at, number=line.number)
+            said[line.reference] = replace(before, responded_at=line.responded_at, line_number=line.line_number)
     if clashes:
-        raise Clashes(clashes)
-    return _record(db, said, known, at)
+        raise TicketConflicts(clashes)
+    return _record_rows(db, said, known, at)
 
 
-def _contradiction(line: Line, before: Line) -> str | None:
+def _contradiction(row: TicketRow, before: TicketRow) -> str | None:
     """Say in which column a line says otherwise than what was said before of the same ticket."""
     for column, mine, other in (
-        ("subscription", line.subscription, before.subscription),
-        ("channel", line.channel, before.channel),
-        ("opened", line.opened_at, before.opened_at),
-        ("responded", line.responded_at, before.responded_at),
+        ("subscription", row.subscription, before.subscription),
+        ("channel", row.channel, before.channel),
+        ("opened", row.opened_at, before.opened_at),
+        ("responded", row.responded_at, before.responded_at),
     ):
         if mine != other and not (column == "responded" and None in (mine, other)):
-            return f"{column}: {before.place} something else of ticket {line.reference!r}"
+            return f"{column}: {before.location} something else of ticket {row.reference!r}"
     return None
 
 
-def _record(db: Database, said: dict[str, Line], known: tuple[Ticket, ...], at: Millis) -> tuple[int, int]:
+def _record_rows(db: Database, rows: dict[str, TicketRow], known: tuple[Ticket, ...], at: Millis) -> tuple[int, int]:
     opened = answered = 0
     numbers = {ticket.reference: ticket.id for ticket in known}
     answers = {ticket.id for ticket in known if ticket.responded_at is not None}
     free = count(next_number(ticket.id for ticket in known))
-    for reference, line in said.items():
+    for reference, line in rows.items():
         own = numbers.get(reference)
         if own is None:
             own = next(free)
             opened += 1
-            record_opening(
+            append_opening(
                 db,
                 own,
                 line.subscription,
@@ -106,5 +106,5 @@ def _record(db: Database, said: dict[str, Line], known: tuple[Ticket, ...], at: 
             )
         if line.responded_at is not None and own not in answers:
             answered += 1
-            record_response(db, own, line.responded_at, at)
+            append_response(db, own, line.responded_at, at)
     return opened, answered

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError
-from monitor.formatting import instant
+from monitor.formatting import format_instant, one_line
 from monitor.ledger.outage_history import next_number
-from monitor.ledger.recorded_by import recorder
-from monitor.ledger.subscribed import asked_for, broken_within
-from monitor.mail.text import one_line
+from monitor.ledger.recorded_by import recorded_by
+from monitor.ledger.terms import breach_counts_within, require_terms
 from monitor.model import CheckKey, Span
 from monitor.sla import portal_downtime
 from monitor.sla import tickets as rules
-from monitor.sla.tickets import Clock, Ticket
+from monitor.sla.tickets import ResponseClock, Ticket
 from monitor.store import journal
 
 if TYPE_CHECKING:
@@ -21,25 +20,25 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from monitor.ledger.accounts.accounts import Books
+    from monitor.ledger.accounts.accounts import LedgerView
     from monitor.model import Millis
-    from monitor.sla.interval_set import Intervals
+    from monitor.sla.interval_set import IntervalSet
     from monitor.sla.terms import Terms
     from monitor.sla.tickets import Channel
 
-OPENED, RESPONDED = KINDS = ("ticket-opened", "ticket-responded")
+OPENED, RESPONDED = TICKET_EVENTS = ("ticket-opened", "ticket-responded")
 
 
 def tickets(db: Database, at: Millis | None = None) -> tuple[Ticket, ...]:
     """Give the tickets as the books stood at a moment, or as they stand, by their number."""
-    return rules.tickets(_fact(entry) for entry in journal.entries(db, *KINDS, until=at))
+    return rules.tickets_from(_event(entry) for entry in journal.entries(db, *TICKET_EVENTS, until=at))
 
 
-def _fact(entry: journal.Entry) -> rules.Fact:
+def _event(entry: journal.JournalEntry) -> rules.TicketEvent:
     body = entry.body
     if entry.kind == RESPONDED:
-        return rules.Responded(body["ticket"], entry.at, body["responded_at"], body["recorded_by"])
-    return rules.Opened(
+        return rules.TicketResponded(body["ticket"], entry.at, body["responded_at"], body["recorded_by"])
+    return rules.TicketOpened(
         id=body["ticket"],
         at=entry.at,
         subscription=body["subscription"],
@@ -68,18 +67,18 @@ def open_ticket(
     when = at if opened_at is None else opened_at
     if when > at:
         raise InputError("--at: a ticket cannot have been opened in the future")
-    level = asked_for(known, subscription, when).level
+    level = require_terms(known, subscription, when).level
     found = tickets(db)
     reference = None if reference is None else one_line(reference)
     for ticket in found:
         if reference is not None and ticket.reference == reference:
             raise InputError(f"--reference {reference}: ticket {ticket.id} has it already")
     number = next_number(ticket.id for ticket in found)
-    record_opening(db, number, subscription, channel, level, when, reference, at, imported=False)
+    append_opening(db, number, subscription, channel, level, when, reference, at, imported=False)
     return ticket_of(db, number)
 
 
-def record_opening(
+def append_opening(
     db: Database,
     number: int,
     subscription: str,
@@ -100,29 +99,29 @@ def record_opening(
         "opened_at": opened_at,
         "reference": reference,
         "imported": imported,
-        "recorded_by": recorder(),
+        "recorded_by": recorded_by(),
     }
     journal.append(db, at, OPENED, body)
 
 
-def record_response(db: Database, number: int, responded_at: Millis, at: Millis) -> None:
+def append_response(db: Database, number: int, responded_at: Millis, at: Millis) -> None:
     """Write down the first answer; whether it can be is asked before."""
-    journal.append(db, at, RESPONDED, {"ticket": number, "responded_at": responded_at, "recorded_by": recorder()})
+    journal.append(db, at, RESPONDED, {"ticket": number, "responded_at": responded_at, "recorded_by": recorded_by()})
 
 
-def responded(db: Database, zone: str, number: int, responded_at: Millis | None, at: Millis) -> Ticket:
+def record_first_response(db: Database, zone: str, number: int, responded_at: Millis | None, at: Millis) -> Ticket:
     """Record the first human answer, now unless ``responded_at`` says when. Raises InputError."""
     ticket = ticket_of(db, number)
     when = at if responded_at is None else responded_at
     if ticket.responded_at is not None:
-        first = instant(ticket.responded_at, zone, "en")
+        first = format_instant(ticket.responded_at, zone, "en")
         raise InputError(f"ticket {number} was answered first at {first}: only the first answer counts")
     if when > at:
         raise InputError("--at: a ticket cannot have been answered in the future")
     if when < ticket.opened_at:
-        opened = instant(ticket.opened_at, zone, "en")
+        opened = format_instant(ticket.opened_at, zone, "en")
         raise InputError(f"--at: a ticket cannot have been answered before it was opened, at {opened}")
-    record_response(db, number, when, at)
+    append_response(db, number, when, at)
     return ticket_of(db, number)
 
 
@@ -134,39 +133,43 @@ def ticket_of(db: Database, number: int) -> Ticket:
     raise InputError(f"ticket {number}: there is none; `monitor ticket list` shows them")
 
 
-def clocks(books: Books, some: Collection[Ticket]) -> tuple[Clock, ...]:
+def response_clocks(ledger: LedgerView, selected: Collection[Ticket]) -> tuple[ResponseClock, ...]:
     """Give the clocks of some tickets, in their order; the ticket area is read once for all of them."""
-    now = books.at
-    if not some:
+    now = ledger.at
+    if not selected:
         return ()
-    ends = [now if ticket.responded_at is None else ticket.responded_at for ticket in some]
-    away = _away(books, Span(min(ticket.opened_at for ticket in some), max(ends)))
-    return tuple(Clock(ticket, now, away.clip(ticket.opened_at, end)) for ticket, end in zip(some, ends, strict=True))
+    ends = [now if ticket.responded_at is None else ticket.responded_at for ticket in selected]
+    away = _portal_downtime(ledger, Span(min(ticket.opened_at for ticket in selected), max(ends)))
+    return tuple(
+        ResponseClock(ticket, now, away.clip(ticket.opened_at, end)) for ticket, end in zip(selected, ends, strict=True)
+    )
 
 
-def _away(books: Books, window: Span) -> Intervals:
+def _portal_downtime(ledger: LedgerView, window: Span) -> IntervalSet:
     """Say when the ticket area was away (5.4.3)."""
-    parts = portal_downtime.stretches(books.versions, window)
+    parts = portal_downtime.portal_periods(ledger.versions, window)
     keys = [(CheckKey(part.server, name), part.span) for part in parts for name in part.checks]
-    return portal_downtime.away(parts, {key: books.history(*key) for key in keys}, books.exclusions, books.at)
+    return portal_downtime.portal_downtime(
+        parts, {key: ledger.history(*key) for key in keys}, ledger.exclusions, ledger.at
+    )
 
 
-def waiting(db: Database, books: Books) -> tuple[Clock, ...]:
+def unanswered_response_clocks(db: Database, ledger: LedgerView) -> tuple[ResponseClock, ...]:
     """Give the clocks of the tickets that nobody answered yet, as the books stood."""
-    return clocks(books, [ticket for ticket in tickets(db, books.at) if ticket.responded_at is None])
+    return response_clocks(ledger, [ticket for ticket in tickets(db, ledger.at) if ticket.responded_at is None])
 
 
-def missed_in(db: Database, books: Books, window: Span) -> tuple[Clock, ...]:
-    """Give the promises that were broken in a month, as the books stood; see ``broken_within``."""
+def breached_response_clocks(db: Database, ledger: LedgerView, window: Span) -> tuple[ResponseClock, ...]:
+    """Give the promises that were broken in a month, as the books stood; see ``breach_counts_within``."""
     could = [
         ticket
-        for ticket in tickets(db, books.at)
+        for ticket in tickets(db, ledger.at)
         if ticket.opened_at < window.end and (ticket.responded_at is None or ticket.responded_at >= window.start)
     ]
     return tuple(
         clock
-        for clock in clocks(books, could)
-        if clock.missed
+        for clock in response_clocks(ledger, could)
+        if clock.breached
         and clock.due is not None
-        and broken_within(books.versions, clock.ticket.subscription, clock.due, clock.ticket.opened_at, window)
+        and breach_counts_within(ledger.versions, clock.ticket.subscription, clock.due, clock.ticket.opened_at, window)
     )

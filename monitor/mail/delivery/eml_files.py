@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import MonitorError
 from monitor.mail.delivery.transport import Receipt, TransportError
-from monitor.mail.message import render
+from monitor.mail.message import to_mime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,12 @@ class FileTransport:
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:  # noqa: ARG002 - one file has all
         """Write the mail's file; see Transport.send. A folder that cannot be written is tried again."""
         try:
-            content = render(message, show_bcc=True).as_bytes()
+            content = to_mime(message, show_bcc=True).as_bytes()
         except MonitorError as error:
             raise TransportError(permanent=True, text=str(error)) from error
         path = self.folder / file_name(message)
         try:
-            await asyncio.to_thread(_replace, path, content)
+            await asyncio.to_thread(_write_atomically, path, content)
         except OSError as error:
             raise TransportError(permanent=False, text=f"folder {self.folder}: {error.strerror or error}") from error
         return Receipt(reply=f"file {path}")
@@ -50,7 +50,7 @@ def file_name(message: Message) -> str:
     return f"{at:%Y%m%dT%H%M%S}.{message.date % 1000:03d}Z-{digits}.eml"
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes) -> None:
     """Write the file so that no reader ever sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")

@@ -24,9 +24,9 @@ from aiosmtplib import (
 )
 
 from monitor.errors import MonitorError
+from monitor.formatting import one_line
 from monitor.mail.delivery.transport import Receipt, TransportError
-from monitor.mail.message import checked_address, needs_smtputf8, render, sender_address
-from monitor.mail.text import one_line
+from monitor.mail.message import needs_smtputf8, normalize_address, sender_address, to_mime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,12 +38,12 @@ Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
 """Sequence, login and encryption: about how we talk, wherever in the dialogue they come."""
-_NOT_AUTHORIZED: Final = "5.7."
+_NOT_AUTHORIZED_PREFIX: Final = "5.7."
 """RFC 3463: a relay that says so of a recipient does not let us send there; with a login it would."""
-_TOO_BIG: Final = 552
-_FAREWELL: Final = 5.0
+_MESSAGE_TOO_LARGE: Final = 552
+_QUIT_TIMEOUT: Final = 5.0
 """Seconds for the answer to QUIT, which nothing hangs on."""
-_NO_UTF8 = "the relay does not offer SMTPUTF8, which this address needs"
+_NO_SMTPUTF8_MESSAGE = "the relay does not offer SMTPUTF8, which this address needs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SmtpTransport:
     """One relay, one connection for each mail.
 
     ``starttls`` and ``tls`` never fall back to clear text. The relay's certificate must be valid for ``host`` by the
-    system's authorities (or ``ca``); only a relay on this very machine, named by a loopback address or as
+    system's authorities (or ``ca_file``); only a relay on this very machine, named by a loopback address or as
     ``localhost``, needs no valid one: nobody certifies 127.0.0.1, and what is said there does not leave the machine.
     """
 
@@ -62,7 +62,7 @@ class SmtpTransport:
     """Empty: no login."""
     password: Callable[[], str] | None = field(default=None, repr=False)
     """Asked for at each login, so that a changed password takes effect; may raise MonitorError or OSError."""
-    ca: Path | None = None
+    ca_file: Path | None = None
     """Authorities to trust instead of the system's."""
     timeout: float = 60.0
     """Seconds that the relay may take for each answer."""
@@ -73,7 +73,7 @@ class SmtpTransport:
         """Hand the mail to the relay for ``recipients``; see Transport.send."""
         try:
             sender_address(message.sender)
-            known = {address: checked_address(address) for address in recipients}
+            known = {address: normalize_address(address) for address in recipients}
         except MonitorError as error:
             raise TransportError(permanent=True, text=str(error)) from error
         smtp = SMTP(
@@ -82,36 +82,36 @@ class SmtpTransport:
             use_tls=self.security == "tls",
             start_tls=False,  # done by hand below: so EHLO can name the connection's own address
             validate_certs=not is_loopback(self.host),
-            cert_bundle=str(self.ca) if self.ca else None,
+            cert_bundle=str(self.ca_file) if self.ca_file else None,
             local_hostname="[127.0.0.1]",
             timeout=self.timeout,
         )
         try:
-            receipt = await self._converse(smtp, message, known)
+            receipt = await self._send_with_deadline(smtp, message, known)
             # the relay has the mail: whatever becomes of the farewell, this is no failure any more
             with suppress(SMTPException, OSError):
-                await smtp.execute_command(b"QUIT", timeout=min(self.timeout, _FAREWELL))
+                await smtp.execute_command(b"QUIT", timeout=min(self.timeout, _QUIT_TIMEOUT))
         finally:
-            _hang_up(smtp)
+            _abort_connection(smtp)
         return receipt
 
-    async def _converse(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
+    async def _send_with_deadline(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
         try:
             async with asyncio.timeout(self.deadline):
-                await self._open(smtp)
-                return await self._hand_over(smtp, message, recipients)
+                await self._open_session(smtp)
+                return await self._transfer(smtp, message, recipients)
         except TimeoutError as error:
-            raise self._later("the dialogue took too long") from error
+            raise self._temporary_error("the dialogue took too long") from error
 
-    async def _open(self, smtp: SMTP) -> None:
+    async def _open_session(self, smtp: SMTP) -> None:
         """Connect, encrypt and log in: whatever fails here is the setup's fault or the network's, never the mail's."""
         clear = self.security == "none" and not is_loopback(self.host)
         if self.username and clear:
-            raise self._later('security = "none" would send the password in clear over the network')
+            raise self._temporary_error('security = "none" would send the password in clear over the network')
         step = "connecting"
         try:
             await smtp.connect()
-            smtp.local_hostname = own_name(smtp.get_transport_info("sockname"))
+            smtp.local_hostname = helo_name(smtp.get_transport_info("sockname"))
             step = "EHLO"
             await smtp.ehlo()
             if self.security == "starttls":
@@ -122,7 +122,7 @@ class SmtpTransport:
                 step = f"login as {self.username}"
                 await self._login(smtp, self.password())
         except (SMTPException, MonitorError, OSError, ValueError) as error:
-            raise self._later(f"{step}: {_said(error)}") from None
+            raise self._temporary_error(f"{step}: {_error_text(error)}") from None
 
     async def _login(self, smtp: SMTP, password: str) -> None:
         """Log in; whatever goes wrong, no word of the password is in the error, not even if the relay repeats it."""
@@ -131,16 +131,18 @@ class SmtpTransport:
         except UnicodeError:
             raise SMTPException("the user name or the password has letters that cannot be sent") from None
         except SMTPException as error:
-            raise SMTPException(_said(error).replace(password, "***") if password else _said(error)) from None
+            raise SMTPException(
+                _error_text(error).replace(password, "***") if password else _error_text(error)
+            ) from None
 
-    async def _hand_over(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
+    async def _transfer(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
         """Say MAIL, RCPT for each, DATA; ``recipients`` maps the addresses as asked for to those for the wire."""
         gone: dict[str, str] = {}
         later: dict[str, str] = {}
         if not smtp.supports_extension("smtputf8"):
-            gone = {asked: _NO_UTF8 for asked, wire in recipients.items() if not wire.isascii()}
-            ascii_to = tuple(a for a in message.to if checked_address(a).isascii())
-            ascii_bcc = tuple(a for a in message.bcc if checked_address(a).isascii())
+            gone = {asked: _NO_SMTPUTF8_MESSAGE for asked, wire in recipients.items() if not wire.isascii()}
+            ascii_to = tuple(a for a in message.to if normalize_address(a).isascii())
+            ascii_bcc = tuple(a for a in message.bcc if normalize_address(a).isascii())
             message = replace(message, to=ascii_to, bcc=ascii_bcc)
         utf8 = needs_smtputf8(message)
         try:
@@ -151,36 +153,51 @@ class SmtpTransport:
             )
             for asked, wire in recipients.items():
                 if asked not in gone:
-                    await self._name(smtp, asked, wire, gone=gone, later=later, utf8=utf8)
+                    await self._add_recipient(
+                        smtp, asked, wire, refused_permanently=gone, refused_temporarily=later, utf8=utf8
+                    )
             if len(gone) + len(later) == len(recipients):
-                raise TransportError(permanent=not later, text=self._at(_list({**gone, **later})), refused=gone)
-            reply = await smtp.data(render(message).as_bytes())
+                raise TransportError(
+                    permanent=not later, text=self._with_relay(_format_refusals({**gone, **later})), refused=gone
+                )
+            reply = await smtp.data(to_mime(message).as_bytes())
         except SMTPSenderRefused as error:
-            raise TransportError(permanent=error.code == _TOO_BIG, text=self._at(f"MAIL: {_said(error)}")) from error
+            raise TransportError(
+                permanent=error.code == _MESSAGE_TOO_LARGE, text=self._with_relay(f"MAIL: {_error_text(error)}")
+            ) from error
         except SMTPDataError as error:
-            text = self._at(f"DATA: {_said(error)}")
-            raise TransportError(permanent=_for_good(error), text=text, refused=gone) from error
+            text = self._with_relay(f"DATA: {_error_text(error)}")
+            raise TransportError(permanent=_is_permanent(error), text=text, refused=gone) from error
         except (SMTPException, OSError, ValueError) as error:
-            raise TransportError(permanent=False, text=self._at(_said(error)), refused=gone) from error
+            raise TransportError(permanent=False, text=self._with_relay(_error_text(error)), refused=gone) from error
         return Receipt(
             reply=one_line(f"{reply.code} {reply.message}"), refused_permanently=gone, refused_temporarily=later
         )
 
-    async def _name(
-        self, smtp: SMTP, asked: str, wire: str, *, gone: dict[str, str], later: dict[str, str], utf8: bool
+    async def _add_recipient(
+        self,
+        smtp: SMTP,
+        address: str,
+        wire_address: str,
+        *,
+        refused_permanently: dict[str, str],
+        refused_temporarily: dict[str, str],
+        utf8: bool,
     ) -> None:
         """Say RCPT for one address, and note it where it is refused."""
         try:
-            await smtp.rcpt(wire, encoding="utf-8" if utf8 else "ascii")
+            await smtp.rcpt(wire_address, encoding="utf-8" if utf8 else "ascii")
         except SMTPRecipientRefused as error:
-            of_us = error.message.startswith(_NOT_AUTHORIZED)
-            (gone if _for_good(error) and not of_us else later)[asked] = _said(error)
+            of_us = error.message.startswith(_NOT_AUTHORIZED_PREFIX)
+            (refused_permanently if _is_permanent(error) and not of_us else refused_temporarily)[address] = _error_text(
+                error
+            )
 
-    def _at(self, text: str) -> str:
+    def _with_relay(self, text: str) -> str:
         return f"relay {self.host}:{self.port}: {text}"
 
-    def _later(self, text: str) -> TransportError:
-        return TransportError(permanent=False, text=self._at(text))
+    def _temporary_error(self, text: str) -> TransportError:
+        return TransportError(permanent=False, text=self._with_relay(text))
 
 
 def is_loopback(host: str) -> bool:
@@ -193,7 +210,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def own_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
+def helo_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
     """Return what EHLO says: this machine's name where it is a full one, else the connection's address as a literal.
 
     ``sockname`` is the socket's; ``hostname`` is the system's name unless given. RFC 5321 2.3.5 wants one of the two,
@@ -207,23 +224,23 @@ def own_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004 - the protocol's name
 
 
-def _hang_up(smtp: SMTP) -> None:
+def _abort_connection(smtp: SMTP) -> None:
     """End the connection now: a farewell of TLS would wait for a relay that may be gone, and leave a socket open."""
     if isinstance(smtp.transport, asyncio.WriteTransport):
         smtp.transport.abort()
     smtp.close()
 
 
-def _for_good(error: SMTPResponseException) -> bool:
+def _is_permanent(error: SMTPResponseException) -> bool:
     return 500 <= error.code < 600 and error.code not in _SETUP_CODES  # noqa: PLR2004 - SMTP's permanent replies
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Return an error's text on one line: the relay's code and words where it answered."""
     if isinstance(error, SMTPResponseException):
         return one_line(f"{error.code} {error.message}")
     return one_line(str(error)) or type(error).__name__
 
 
-def _list(refused: dict[str, str]) -> str:
+def _format_refusals(refused: dict[str, str]) -> str:
     return "; ".join(f"{address}: {reply}" for address, reply in refused.items())

@@ -1,7 +1,7 @@
 """How a mail leaves: what every way of sending promises, and how long a mail is tried.
 
 A mail is tried until the transport has accepted it for a recipient or refused that recipient for good. What fails for
-now is tried again for :data:`LIFETIME`, so a relay may be away for days and nothing is lost; only then, or where it is
+now is tried again for :data:`QUEUE_LIFETIME`, so a relay may be away for days and nothing is lost; only then, or where it is
 refused for good, does a mail go to the dead letters, from which it can be sent again by hand.
 """
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from monitor.mail.message import Message
     from monitor.model import Millis
 
-FIRST_DELAY: Final[Millis] = 60_000
-LONGEST_DELAY: Final[Millis] = 3_600_000
-LIFETIME: Final[Millis] = 5 * 86_400_000
+FIRST_RETRY_DELAY: Final[Millis] = 60_000
+MAX_RETRY_DELAY: Final[Millis] = 3_600_000
+QUEUE_LIFETIME: Final[Millis] = 5 * 86_400_000
 """How long a mail is tried, from when it was queued: 5 days, as mail servers do."""
 
-NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+NO_REFUSALS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class TransportError(Exception):
@@ -33,7 +33,7 @@ class TransportError(Exception):
     worth another try: they need not be tried again.
     """
 
-    def __init__(self, *, permanent: bool, text: str, refused: Mapping[str, str] = NOBODY) -> None:
+    def __init__(self, *, permanent: bool, text: str, refused: Mapping[str, str] = NO_REFUSALS) -> None:
         super().__init__(text)
         self.permanent = permanent
         self.text = text
@@ -52,7 +52,7 @@ class Receipt:
     """Address to reply: to be tried again, they alone."""
 
 
-class Transport(Protocol):
+class MailTransport(Protocol):
     """A way for a mail to leave."""
 
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
@@ -66,13 +66,13 @@ class Transport(Protocol):
 def backoff(attempts: int) -> Millis:
     """Return how long to wait after so many failed attempts (1 or more): a minute, doubling to an hour."""
     # beyond ten doublings the hour is long reached; the exponent stays small whatever is passed in
-    return min(LONGEST_DELAY, FIRST_DELAY << min(max(attempts, 1) - 1, 10))
+    return min(MAX_RETRY_DELAY, FIRST_RETRY_DELAY << min(max(attempts, 1) - 1, 10))
 
 
-def next_attempt(attempts: int, queued_at: Millis, now: Millis) -> Millis | None:
-    """Return when to try again after so many failed attempts, or None where the mail has had its LIFETIME.
+def next_attempt_at(attempts: int, queued_at: Millis, now: Millis) -> Millis | None:
+    """Return when to try again after so many failed attempts, or None where the mail has had its QUEUE_LIFETIME.
 
     The last attempt is made at the end of the lifetime, not before it.
     """
-    end = queued_at + LIFETIME
+    end = queued_at + QUEUE_LIFETIME
     return None if now >= end else min(now + backoff(attempts), end)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.formatting import SUBJECT_LENGTH, cut, instant, listed
+from monitor.formatting import MAX_SUBJECT_LENGTH, format_instant, join_truncated, one_line, truncate
 from monitor.mail.rendering.layout import Card, Fact, Sheet, Tone
-from monitor.mail.text import one_line
 
 if TYPE_CHECKING:
-    from monitor.mail.content import Reader
+    from monitor.mail.content import Recipient
     from monitor.mail.languages.catalog import CertificateWords, Words
     from monitor.model import CheckKey, Millis
 
@@ -39,7 +38,7 @@ class ExpiringCertificate:
 class CertificateLetter:
     """Certificates of one customer, whichever expires first first; at least one."""
 
-    reader: Reader
+    recipient: Recipient
     certificates: tuple[ExpiringCertificate, ...]
 
 
@@ -50,39 +49,41 @@ def certificate_subject(letter: CertificateLetter, words: Words) -> str:
     head = f"{certificate.word}: {state}: "
     checks = dict.fromkeys(key for each in letter.certificates for key in each.checks)
     if len(checks) == 1:
-        return cut(head + _named(first.checks[0]), SUBJECT_LENGTH)
-    return head + listed([one_line(server) for server in dict.fromkeys(key.server for key in checks)], _room(head))
+        return truncate(head + _named(first.checks[0]), MAX_SUBJECT_LENGTH)
+    return head + join_truncated(
+        [one_line(server) for server in dict.fromkeys(key.server for key in checks)], _room(head)
+    )
 
 
 def _room(head: str) -> int:
-    return SUBJECT_LENGTH - len(head)
+    return MAX_SUBJECT_LENGTH - len(head)
 
 
 def certificate_sheet(letter: CertificateLetter, words: Words) -> Sheet:
     """Return when they expire, who shows them, and what follows from that."""
-    reader, certificate = letter.reader, words.certificate
-    greeting = (words.outage.greeting.format(name=one_line(reader.name)),) if reader.name else ()
+    recipient, certificate = letter.recipient, words.certificate
+    greeting = (words.outage.greeting.format(name=one_line(recipient.name)),) if recipient.name else ()
     over = all(each.days < 0 for each in letter.certificates)
     left_out = len(letter.certificates) - _MOST
     return Sheet(
-        language=reader.language,
+        language=recipient.language,
         tone=Tone.BAD if letter.certificates[0].days < MOST_URGENT else Tone.WARNING,
         headline=certificate.expired_title if over else certificate.title,
         opening=(*greeting, certificate.expired_opening if over else certificate.opening),
-        cards=tuple(_card(each, reader, certificate) for each in letter.certificates[:_MOST]),
+        cards=tuple(_card(each, recipient, certificate) for each in letter.certificates[:_MOST]),
         closing=(certificate.more.format(count=left_out),) if left_out > 0 else (),
     )
 
 
-def _card(each: ExpiringCertificate, reader: Reader, words: CertificateWords) -> Card:
+def _card(each: ExpiringCertificate, recipient: Recipient, words: CertificateWords) -> Card:
     servers = dict.fromkeys(one_line(key.server) for key in each.checks)
     facts = (
-        Fact(words.expires, instant(each.expires, reader.timezone, reader.language)),
+        Fact(words.expires, format_instant(each.expires, recipient.timezone, recipient.language)),
         Fact(words.left, str(each.days) if each.days >= 0 else words.expired),
-        Fact(words.checks, listed([_named(key) for key in each.checks], _ROOM)),
+        Fact(words.checks, join_truncated([_named(key) for key in each.checks], _ROOM)),
         Fact(words.fingerprint, each.fingerprint),
     )
-    return Card(title=listed(list(servers), SUBJECT_LENGTH), facts=facts)
+    return Card(title=join_truncated(list(servers), MAX_SUBJECT_LENGTH), facts=facts)
 
 
 def _named(key: CheckKey) -> str:

@@ -6,14 +6,16 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from monitor.mail.claim_letters import AnswerLetter, RefusalLetter
+from monitor.formatting import one_line
 from monitor.mail.content import (
-    Letter,
-    MaintenanceLetter,
-    OperatorLetter,
-    OutageLetter,
-    ReportLetter,
-    TestLetter,
+    ClaimAnswerMail,
+    ClaimRefusalMail,
+    MaintenanceMail,
+    OperatorMail,
+    OutageMail,
+    RenderedMail,
+    ReportMail,
+    TestMail,
 )
 from monitor.mail.languages.english import ENGLISH
 from monitor.mail.languages.turkish import TURKISH
@@ -31,7 +33,6 @@ from monitor.mail.rendering.other_mail import (
     trial_subject,
 )
 from monitor.mail.rendering.outage_mail import outage_sheet, outage_subject
-from monitor.mail.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,49 +42,49 @@ if TYPE_CHECKING:
     from monitor.model import Language
 
 AnyLetter: TypeAlias = (
-    OutageLetter
-    | MaintenanceLetter
-    | OperatorLetter
-    | ReportLetter
-    | TestLetter
-    | AnswerLetter
-    | RefusalLetter
+    OutageMail
+    | MaintenanceMail
+    | OperatorMail
+    | ReportMail
+    | TestMail
+    | ClaimAnswerMail
+    | ClaimRefusalMail
     | CertificateLetter
 )
 
 WORDS: Final[Mapping[Language, Words]] = MappingProxyType({"en": ENGLISH, "tr": TURKISH})
 
 
-def compose(letter: AnyLetter) -> Letter:
+def compose(letter: AnyLetter) -> RenderedMail:
     """Return the letter in its reader's language; the same context always gives the same letter."""
-    words = WORDS[letter.reader.language]
+    words = WORDS[letter.recipient.language]
     subject, sheet = _written(letter, words)
-    url = one_line(letter.reader.url)
+    url = one_line(letter.recipient.url)
     sheet = replace(
         sheet,
         look=words.look if url else "",
         url=url,
-        footer=(words.zone.format(zone=letter.reader.timezone), words.automatic),
+        footer=(words.zone.format(zone=letter.recipient.timezone), words.automatic),
     )
-    return Letter(subject=subject, text=as_text(sheet), html=as_html(sheet))
+    return RenderedMail(subject=subject, text=as_text(sheet), html=as_html(sheet))
 
 
 def _written(letter: AnyLetter, words: Words) -> tuple[str, Sheet]:
     match letter:
-        case OutageLetter():
+        case OutageMail():
             written = outage_subject(letter, words), outage_sheet(letter, words)
-        case MaintenanceLetter():
+        case MaintenanceMail():
             written = maintenance_subject(letter, words), maintenance_sheet(letter, words)
-        case OperatorLetter():
+        case OperatorMail():
             written = operator_subject(letter, words), operator_sheet(letter, words)
-        case ReportLetter():
+        case ReportMail():
             written = report_subject(letter, words), report_sheet(letter, words)
-        case AnswerLetter():
+        case ClaimAnswerMail():
             written = answer_subject(letter, words), answer_sheet(letter, words)
-        case RefusalLetter():
+        case ClaimRefusalMail():
             written = refusal_subject(letter, words), refusal_sheet(letter, words)
         case CertificateLetter():
             written = certificate_subject(letter, words), certificate_sheet(letter, words)
-        case TestLetter():
+        case TestMail():
             written = trial_subject(letter, words), trial_sheet(letter, words)
     return written

@@ -60,7 +60,9 @@ class HttpProbe:
             return attempt._replace(outcome=error.outcome, latency_us=None, reason=error.reason)
         if found:
             return attempt
-        return attempt._replace(outcome=Outcome.FAIL, latency_us=None, reason=Reason.CONTENT.of("pattern not found"))
+        return attempt._replace(
+            outcome=Outcome.FAIL, latency_us=None, reason=Reason.CONTENT.with_detail("pattern not found")
+        )
 
     def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
         """Try once, without a task, unless a password is to be read or a pattern to be searched for."""

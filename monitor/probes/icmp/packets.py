@@ -10,25 +10,25 @@ from monitor.model import Reason
 from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER
 
 _UNREACHABLE_V4 = {
-    0: Reason.UNREACHABLE.of("network"),
-    2: Reason.UNREACHABLE.of("protocol"),
-    3: Reason.UNREACHABLE.of("port"),
-    5: Reason.UNREACHABLE.of("network"),
-    6: Reason.UNREACHABLE.of("network"),
-    9: Reason.UNREACHABLE.of("prohibited"),
-    10: Reason.UNREACHABLE.of("prohibited"),
-    11: Reason.UNREACHABLE.of("network"),
-    13: Reason.UNREACHABLE.of("prohibited"),
+    0: Reason.UNREACHABLE.with_detail("network"),
+    2: Reason.UNREACHABLE.with_detail("protocol"),
+    3: Reason.UNREACHABLE.with_detail("port"),
+    5: Reason.UNREACHABLE.with_detail("network"),
+    6: Reason.UNREACHABLE.with_detail("network"),
+    9: Reason.UNREACHABLE.with_detail("prohibited"),
+    10: Reason.UNREACHABLE.with_detail("prohibited"),
+    11: Reason.UNREACHABLE.with_detail("network"),
+    13: Reason.UNREACHABLE.with_detail("prohibited"),
 }
 _UNREACHABLE_V6 = {
-    0: Reason.UNREACHABLE.of("network"),
-    1: Reason.UNREACHABLE.of("prohibited"),
-    4: Reason.UNREACHABLE.of("port"),
-    5: Reason.UNREACHABLE.of("prohibited"),
-    6: Reason.UNREACHABLE.of("prohibited"),
+    0: Reason.UNREACHABLE.with_detail("network"),
+    1: Reason.UNREACHABLE.with_detail("prohibited"),
+    4: Reason.UNREACHABLE.with_detail("port"),
+    5: Reason.UNREACHABLE.with_detail("prohibited"),
+    6: Reason.UNREACHABLE.with_detail("prohibited"),
 }
 _FRAGMENTATION_NEEDED = 4
-_EXPIRED = Reason.UNREACHABLE.of("hop limit")
+_EXPIRED = Reason.UNREACHABLE.with_detail("hop limit")
 
 _REPORT = struct.Struct("@IBBBBII")
 """Linux's ``sock_extended_err``; the address of who reported follows it."""
@@ -49,10 +49,10 @@ def error_text(version: int, kind: int, code: int) -> str | None:
     """Word an ICMP error; None for one that does not end a ping."""
     if version == 4:  # noqa: PLR2004
         if kind == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
-            return _UNREACHABLE_V4.get(code, Reason.UNREACHABLE.of("host"))
+            return _UNREACHABLE_V4.get(code, Reason.UNREACHABLE.with_detail("host"))
         return _EXPIRED if kind == 11 else None  # noqa: PLR2004
     if kind == 1:
-        return _UNREACHABLE_V6.get(code, Reason.UNREACHABLE.of("host"))
+        return _UNREACHABLE_V6.get(code, Reason.UNREACHABLE.with_detail("host"))
     return _EXPIRED if kind == 3 else None  # noqa: PLR2004
 
 

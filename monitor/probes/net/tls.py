@@ -155,7 +155,7 @@ def _judged(presented: list[_Shown], trusted: list[int | None]) -> Certificate |
     leaf = presented[0]
     first = leaf.end if leaf.end is not None else ends[0]
     relied_on = [end for end in trusted if end is not None] or [first]
-    return Certificate(leaf.fingerprint, expiry=min(relied_on), earliest=min(ends))
+    return Certificate(leaf.fingerprint, expiry=min(relied_on), earliest_expiry=min(ends))
 
 
 def _instant(info: dict[str, Any], which: str) -> str:

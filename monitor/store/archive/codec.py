@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from monitor.model import Millis
 
-HOUR = 3_600_000
+HOUR_MS = 3_600_000
 """Milliseconds."""
 
-Moment: TypeAlias = tuple[int, int, int, int | None, str, int]
+ResultRow: TypeAlias = tuple[int, int, int, int | None, str, int]
 """One result of a check: time, outcome, attempts, latency, reason, batch."""
 
 
-class Kind(NamedTuple):
+class ResultKind(NamedTuple):
     """What many results have in common."""
 
     outcome: int
@@ -36,7 +36,7 @@ class Kind(NamedTuple):
     """1 where there is a latency, 0 where there is none."""
 
 
-class Packed(NamedTuple):
+class PackedColumns(NamedTuple):
     """The results of a check in one hour.
 
     The ``i``-th came at ``start + i * step + late[i]`` milliseconds of the hour, had a latency of ``floor +
@@ -50,66 +50,68 @@ class Packed(NamedTuple):
     late: bytes
     floor: int
     latency: bytes
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ResultKind, ...]
     codes: bytes
     batch: int
     stride: int
     batches: bytes
 
 
-def pack(began: Millis, moments: Sequence[Moment]) -> Packed:
+def pack(hour_start: Millis, rows: Sequence[ResultRow]) -> PackedColumns:
     """Pack results of the hour that began then, in time order; at least one."""
-    times, outcomes, attempts, latencies, reasons, batches = zip(*moments, strict=True)
-    kinds, codes = _kinds(list(map(Kind, outcomes, attempts, reasons, (each is not None for each in latencies))))
+    times, outcomes, attempts, latencies, reasons, batches = zip(*rows, strict=True)
+    kinds, codes = _encode_kinds(
+        list(map(ResultKind, outcomes, attempts, reasons, (each is not None for each in latencies)))
+    )
     floor = min((each for each in latencies if each is not None), default=0)
-    return Packed(
+    return PackedColumns(
         len(times),
-        *_line([at - began for at in times]),
+        *_fit_line([at - hour_start for at in times]),
         floor,
-        digits([0 if each is None else each - floor for each in latencies]),
+        encode_column([0 if each is None else each - floor for each in latencies]),
         kinds,
         codes,
-        *_line(batches),
+        *_fit_line(batches),
     )
 
 
-def _line(values: Sequence[int]) -> tuple[int, int, bytes]:
+def _fit_line(values: Sequence[int]) -> tuple[int, int, bytes]:
     """Give a straight line below values, as close as it gets, and how far above it each of them is."""
     if len(values) == 1:
         return values[0], 0, b""
     usual = sorted(map(sub, values[1:], values))[len(values) // 2 - 1]
-    mean = _nearest(values[-1] - values[0], len(values) - 1)
+    mean = _divide_rounded(values[-1] - values[0], len(values) - 1)
     found: list[tuple[int, int, int, Sequence[int]]] = []
     for step in {usual: 0, mean: 0}:  # the one keeps straight over a gap, the other over what trembles
         rest = list(map(sub, values, range(0, len(values) * step, step))) if step else values
         low, high = min(rest), max(rest)
         found.append((high - low, low, step, rest))
     _, low, step, rest = min(found, key=itemgetter(0))
-    return low, step, digits([each - low for each in rest])
+    return low, step, encode_column([each - low for each in rest])
 
 
-def _nearest(amount: int, parts: int) -> int:
+def _divide_rounded(amount: int, parts: int) -> int:
     """Divide, rounded to the nearest whole number."""
     return (2 * amount + parts) // (2 * parts)
 
 
-def _kinds(each: list[Kind]) -> tuple[tuple[Kind, ...], bytes]:
-    kinds = tuple(Kind(k.outcome, k.attempts, k.reason, int(k.measured)) for k in dict.fromkeys(each))
+def _encode_kinds(each: list[ResultKind]) -> tuple[tuple[ResultKind, ...], bytes]:
+    kinds = tuple(ResultKind(k.outcome, k.attempts, k.reason, int(k.measured)) for k in dict.fromkeys(each))
     if len(kinds) == 1:
         return kinds, b""
     places = {kind: place for place, kind in enumerate(kinds)}
-    bits = code_bits(len(kinds))
+    bits = bits_per_code(len(kinds))
     text = "".join(f"{places[kind]:0{bits}b}" for kind in each)
     length = -(-len(text) // 8)
     return kinds, int(text.ljust(8 * length, "0"), 2).to_bytes(length)
 
 
-def code_bits(kinds: int) -> int:
+def bits_per_code(kinds: int) -> int:
     """Give how many bits the code of a kind has, where there are so many."""
     return next(bits for bits in (1, 2, 4, 8, 16, 32) if kinds <= 1 << bits)
 
 
-def digits(values: Sequence[int]) -> bytes:
+def encode_column(values: Sequence[int]) -> bytes:
     """Write values, none below 0, with as many hexadecimal digits as the largest needs; nothing for zeros."""
     most = max(values)
     width = (most.bit_length() + 3) // 4
@@ -128,15 +130,15 @@ def digits(values: Sequence[int]) -> bytes:
     return bytes.fromhex(text.ljust(len(text) + len(text) % 2, "0"))
 
 
-def numbers(column: bytes, count: int) -> Iterable[int]:
-    """Read what ``digits`` wrote. Raises ValueError where that cannot be."""
+def decode_column(column: bytes, count: int) -> Iterable[int]:
+    """Read what ``encode_column`` wrote. Raises ValueError where that cannot be."""
     if not column:
         return repeat(0, count)
     width = 2 * len(column) // count
     if len(column) != (count * width + 1) // 2:
         raise ValueError("a packed column is too long or too short")
     if width == 1:
-        return b"".join(map(_EACH[4].__getitem__, column))[:count]
+        return b"".join(map(_CODES_IN_BYTE[4].__getitem__, column))[:count]
     if width == 2:  # noqa: PLR2004 - a byte
         return column
     if width == 3:  # noqa: PLR2004 - two values in three bytes
@@ -152,50 +154,50 @@ def numbers(column: bytes, count: int) -> Iterable[int]:
     return [int(text[place : place + width], 16) for place in range(0, count * width, width)]
 
 
-_EACH = {
+_CODES_IN_BYTE = {
     bits: [bytes((byte >> shift) & ((1 << bits) - 1) for shift in range(8 - bits, -1, -bits)) for byte in range(256)]
     for bits in (1, 2, 4)
 }
 """The codes in each byte, where there are several."""
 
 
-def _codes(packed: Packed) -> Iterable[int]:
-    bits, count = code_bits(len(packed.kinds)), packed.size
+def _decode_codes(packed: PackedColumns) -> Iterable[int]:
+    bits, count = bits_per_code(len(packed.kinds)), packed.size
     if len(packed.codes) != -(-count * bits // 8):
         raise ValueError("a packed column is too long or too short")
     if bits < 8:  # noqa: PLR2004 - a byte
-        return b"".join(map(_EACH[bits].__getitem__, packed.codes))[:count]
+        return b"".join(map(_CODES_IN_BYTE[bits].__getitem__, packed.codes))[:count]
     size = bits // 8
     return [int.from_bytes(packed.codes[place : place + size]) for place in range(0, size * count, size)]
 
 
-def times(began: Millis, packed: Packed) -> Iterator[Millis]:
+def times(hour_start: Millis, packed: PackedColumns) -> Iterator[Millis]:
     """Give the time of each result. Raises ValueError where the bytes are not those of a packed hour."""
-    if packed.size < 1 or packed.size > HOUR:
+    if packed.size < 1 or packed.size > HOUR_MS:
         raise ValueError("a packed hour has no results, or more than fit")
-    return _on_line(began + packed.start, packed.step, packed.late, packed.size)
+    return _decode_line(hour_start + packed.start, packed.step, packed.late, packed.size)
 
 
-def batches(packed: Packed) -> Iterator[int]:
+def batches(packed: PackedColumns) -> Iterator[int]:
     """Give the batch of each result. Raises ValueError likewise."""
-    return _on_line(packed.batch, packed.stride, packed.batches, packed.size)
+    return _decode_line(packed.batch, packed.stride, packed.batches, packed.size)
 
 
-def _on_line(start: int, step: int, column: bytes, count: int) -> Iterator[int]:
+def _decode_line(start: int, step: int, column: bytes, count: int) -> Iterator[int]:
     line: Iterable[int] = range(start, start + count * step, step) if step else repeat(start, count)
-    return map(add, line, numbers(column, count)) if column else iter(line)
+    return map(add, line, decode_column(column, count)) if column else iter(line)
 
 
-def unpack(began: Millis, packed: Packed) -> Iterator[Moment]:
+def unpack(hour_start: Millis, packed: PackedColumns) -> Iterator[ResultRow]:
     """Give the results of the hour that began then, in time order. Raises ValueError or IndexError for garbage."""
     count, floor, kinds = packed.size, packed.floor, packed.kinds
-    came, brought = times(began, packed), batches(packed)
-    latencies = map(floor.__add__, numbers(packed.latency, count))
+    came, brought = times(hour_start, packed), batches(packed)
+    latencies = map(floor.__add__, decode_column(packed.latency, count))
     if len(kinds) == 1:
         kind = kinds[0]
         shown = latencies if kind.measured else repeat(None)
         return zip(came, repeat(kind.outcome), repeat(kind.attempts), shown, repeat(kind.reason), brought, strict=False)
-    each = [kinds[code] for code in _codes(packed)]
+    each = [kinds[code] for code in _decode_codes(packed)]
     outcomes, attempts, reasons, measured = zip(*each, strict=True)
     some = (latency if known else None for latency, known in zip(latencies, measured, strict=True))
     return zip(came, outcomes, attempts, some, reasons, brought, strict=False)

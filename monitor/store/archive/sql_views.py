@@ -1,35 +1,35 @@
 """The packed hours as tables and views: plain ``sqlite3`` and Datasette read single results from them, without us.
 
-``PACKED`` and ``READABLE`` went out as migrations and are never edited; see ``store/schema.py``.
+``PACKED_SQL`` and ``READABLE_SQL`` went out as migrations and are never edited; see ``store/schema.py``.
 """
 
 from __future__ import annotations
 
 
-def _number(column: str, place: str, width: str) -> str:
+def _number_sql(column: str, place: str, width: str) -> str:
     """Write in SQL which number stands at a place of a column, as ``store/archive/codec.py`` writes it."""
     shown = f"substr('000000000000000' || substr(hex({column}), 1 + ({place}) * ({width}), {width}), -16)"
     each = (f"(instr('123456789ABCDEF', substr({shown}, {16 - at}, 1)) << {4 * at})" for at in range(16))
     return f"({' + '.join(each)})"
 
 
-def _value(column: str) -> str:
-    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_number(column, 'e.key', f'2 * length({column}) / s.count')} END"
+def _value_sql(column: str) -> str:
+    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_number_sql(column, 'e.key', f'2 * length({column}) / s.count')} END"
 
 
-_CODE = f"""CASE
+_CODE_SQL = f"""CASE
         WHEN length(s.kinds) <= 3 THEN 0
         WHEN length(s.kinds) <= 6 THEN
             (instr('123456789ABCDEF', substr(hex(s.codes), 1 + e.key / 4, 1)) >> (3 - e.key % 4)) & 1
         WHEN length(s.kinds) <= 12 THEN
             (instr('123456789ABCDEF', substr(hex(s.codes), 1 + e.key / 2, 1)) >> (2 - 2 * (e.key % 2))) & 3
-        WHEN length(s.kinds) <= 48 THEN {_number("s.codes", "e.key", "1")}
-        WHEN length(s.kinds) <= 768 THEN {_number("s.codes", "e.key", "2")}
-        WHEN length(s.kinds) <= 196608 THEN {_number("s.codes", "e.key", "4")}
-        ELSE {_number("s.codes", "e.key", "8")}
+        WHEN length(s.kinds) <= 48 THEN {_number_sql("s.codes", "e.key", "1")}
+        WHEN length(s.kinds) <= 768 THEN {_number_sql("s.codes", "e.key", "2")}
+        WHEN length(s.kinds) <= 196608 THEN {_number_sql("s.codes", "e.key", "4")}
+        ELSE {_number_sql("s.codes", "e.key", "8")}
     END"""
 
-PACKED = f"""
+PACKED_SQL = f"""
 -- What many results have in common; measured: whether they have a latency.
 CREATE TABLE kind (
     id INTEGER PRIMARY KEY,
@@ -62,11 +62,11 @@ INSERT INTO packing VALUES (1, 0);
 CREATE VIEW fresh AS SELECT * FROM result WHERE at >= (SELECT until FROM packing);
 CREATE VIEW settled AS SELECT * FROM packed WHERE id < (SELECT until / 3600000 * 268435456 FROM packing);
 CREATE VIEW unpacked AS
-SELECT s.id / 268435456 * 3600000 + s.start + e.key * s.step + {_value("s.late")} AS at,
+SELECT s.id / 268435456 * 3600000 + s.start + e.key * s.step + {_value_sql("s.late")} AS at,
     s.id % 268435456 AS probed,
-    s.floor + {_value("s.latency")} AS latency,
-    s.batch + e.key * s.stride + {_value("s.batches")} AS batch,
-    s.kinds, {_CODE} AS code
+    s.floor + {_value_sql("s.latency")} AS latency,
+    s.batch + e.key * s.stride + {_value_sql("s.batches")} AS batch,
+    s.kinds, {_CODE_SQL} AS code
 FROM settled s, json_each('[' || substr(replace(hex(zeroblob(s.count)), '00', ',0'), 2) || ']') e;
 -- Every single result, for people.
 CREATE VIEW readable_results AS
@@ -81,12 +81,12 @@ SELECT strftime('%Y-%m-%dT%H:%M:%S', u.at / 1000, 'unixepoch') || printf('.%03dZ
     CASE k.outcome WHEN 0 THEN 'ok' WHEN 1 THEN 'fail' ELSE 'unknown' END,
     k.attempts, CASE k.measured WHEN 1 THEN u.latency / 1000.0 END, coalesce(t.text, ''), u.batch
 FROM unpacked u JOIN probed p ON p.id = u.probed
-    JOIN kind k ON k.id = {_number("u.kinds", "u.code", "6")} LEFT JOIN reason t ON t.id = k.reason;
+    JOIN kind k ON k.id = {_number_sql("u.kinds", "u.code", "6")} LEFT JOIN reason t ON t.id = k.reason;
 """
 
 
-def _digits(column: str, place: str, width: str) -> str:
-    """Write in SQL what ``_number`` says, for speed: only the bytes of that place are looked at, and no more digits."""
+def _fast_number_sql(column: str, place: str, width: str) -> str:
+    """Write in SQL what ``_number_sql`` says, for speed: only the bytes of that place are looked at, and no more digits."""
     bytes_of_it = f"substr({column}, 1 + ({place}) * ({width}) / 2, ({width}) / 2 + 1)"
     shown = (
         f"substr('000000000000000' || substr(hex({bytes_of_it}), 1 + ({place}) * ({width}) % 2, {width}), -{{most}})"
@@ -102,11 +102,11 @@ def _digits(column: str, place: str, width: str) -> str:
     return f"(CASE {cases} ELSE {value(16)} END)"
 
 
-def _quick(column: str) -> str:
-    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_digits(column, 'e.key', f'2 * length({column}) / s.count')} END"
+def _fast_value_sql(column: str) -> str:
+    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_fast_number_sql(column, 'e.key', f'2 * length({column}) / s.count')} END"
 
 
-READABLE = f"""
+READABLE_SQL = f"""
 DROP VIEW readable_results;
 DROP VIEW unpacked;
 CREATE INDEX kind_as_packed ON kind (printf('%06X', id));
@@ -121,11 +121,11 @@ WITH RECURSIVE span (first, last) AS (
 SELECT number, strftime('%Y-%m-%dT%H', number * 3600, 'unixepoch') AS hour FROM hours;
 -- Hour by hour and check by check, so that those which are not asked for are not unpacked.
 CREATE VIEW unpacked AS
-SELECT h.hour, s.id / 268435456 * 3600000 + s.start + e.key * s.step + {_quick("s.late")} AS at,
+SELECT h.hour, s.id / 268435456 * 3600000 + s.start + e.key * s.step + {_fast_value_sql("s.late")} AS at,
     p.id AS probed, p.server, p.name,
-    s.floor + {_quick("s.latency")} AS latency,
-    s.batch + e.key * s.stride + {_quick("s.batches")} AS batch,
-    s.kinds, {_CODE} AS code
+    s.floor + {_fast_value_sql("s.latency")} AS latency,
+    s.batch + e.key * s.stride + {_fast_value_sql("s.batches")} AS batch,
+    s.kinds, {_CODE_SQL} AS code
 FROM packed_hour h CROSS JOIN probed p CROSS JOIN settled s ON s.id = h.number * 268435456 + p.id
     CROSS JOIN json_each('[' || substr(replace(hex(zeroblob(s.count)), '00', ',0'), 2) || ']') e;
 -- Every single result, for people. hour (UTC) is quick to look for: other hours are not unpacked.

@@ -8,22 +8,63 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from monitor.model import PING, Outcome
-from monitor.web.metrics.exposition import histogram, labels, sample
-from monitor.web.shelf import Shelf
+from monitor.web.metrics.exposition import format_histogram, format_labels, format_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from monitor.engine.live.state import Board, CheckView, Figures, SubscriptionView, WindowName
+    from monitor.engine.live.state import CheckView, LiveState, SubscriptionView, WindowFigures, WindowName
     from monitor.engine.live.telemetry import ProberCounts, Telemetry
     from monitor.model import Certificate
 
-PRODUCT = "sla-monitor"
+
+# FOLDED monitor.web.metrics.sources: Lines of ``/metrics`` that are kept from one scrape to the next.
+
+Observed = TypeVar("Observed")
+
+
+class CachedSeries(Generic[Observed]):
+    """A few hundred lines of one metric, kept as text, and written again only where what they are made of changed."""
+
+    __slots__ = ("_label_texts", "_last_values", "_name", "_read_values", "_text", "_to_number")
+
+    def __init__(
+        self,
+        name: str,
+        label_texts: Sequence[str],
+        read_values: Callable[[], list[Observed]],
+        to_number: Callable[[Observed], float | None],
+    ) -> None:
+        """``read_values`` gives what there is now, one for each of ``label_texts``; ``to_number`` makes a number of it, or none."""
+        self._name = name
+        self._label_texts = label_texts
+        self._read_values = read_values
+        self._to_number = to_number
+        self._last_values: list[Observed] | None = None
+        self._text = ""
+
+    def render(self) -> str:
+        """Give the lines as of now."""
+        seen = self._read_values()
+        if seen != self._last_values:
+            self._last_values = seen
+            name, value = self._name, self._to_number
+            self._text = "".join(
+                [
+                    f"{name}{labelled} {number!r}\n"
+                    for labelled, each in zip(self._label_texts, seen, strict=True)
+                    if (number := value(each)) is not None
+                ]
+            )
+        return self._text
+
+
+DISTRIBUTION_NAME = "sla-monitor"
 WINDOWS: tuple[WindowName, ...] = ("rolling", "month")
-SHELF = 500
+CACHED_SERIES_SIZE = 500
 """Checks or subscriptions of one shelf: what is written again in one go takes half a millisecond."""
 T = TypeVar("T")
 
@@ -32,135 +73,141 @@ _PHASES = ("connect", "handshake", "first_byte")
 _NO_PHASES = (None, None, None)
 
 
-class Labelled:
+class SeriesCache:
     """What hangs on the configuration: labels, the series that never change, and those that seldom do, on shelves."""
 
-    def __init__(self, board: Board) -> None:
-        """Begin; see ``prepared``."""
-        self.generation = board.generation
-        self._checks, self._subscriptions = list(board.checks.values()), list(board.subscriptions.values())
-        self.shelves: dict[str, list[Shelf[Any]]] = {}
+    def __init__(self, live_state: LiveState) -> None:
+        """Begin; see ``prepare_in_steps``."""
+        self.generation = live_state.generation
+        self._checks, self._subscriptions = list(live_state.checks.values()), list(live_state.subscriptions.values())
+        self.cached_by_metric: dict[str, list[CachedSeries[Any]]] = {}
         """By metric."""
         self.check_info: list[str] = []
         self.subscription_info: list[str] = []
         self.target: list[str] = []
         self.probers = sorted({view.entry.prober for view in self._checks})
-        build = labels(version=version(PRODUCT), python=platform.python_version())
+        build = format_labels(version=version(DISTRIBUTION_NAME), python=platform.python_version())
         self.build_info = [f"monitor_build_info{build} 1\n"]
 
-    def prepared(self) -> Iterator[None]:
+    def prepare_in_steps(self) -> Iterator[None]:
         """Write it all, by slices, so that the event loop can turn in between."""
-        for first in range(0, len(self._checks), SHELF):
-            self._prepare_checks(self._checks[first : first + SHELF])
+        for first in range(0, len(self._checks), CACHED_SERIES_SIZE):
+            self._prepare_checks(self._checks[first : first + CACHED_SERIES_SIZE])
             yield
-        for first in range(0, len(self._subscriptions), SHELF):
-            self._prepare_subscriptions(self._subscriptions[first : first + SHELF])
+        for first in range(0, len(self._subscriptions), CACHED_SERIES_SIZE):
+            self._prepare_subscriptions(self._subscriptions[first : first + CACHED_SERIES_SIZE])
             yield
 
     def _prepare_checks(self, views: Sequence[CheckView]) -> None:
-        labelled = [labels(server=view.entry.server, check=view.entry.check) for view in views]
+        labelled = [format_labels(server=view.entry.server, check=view.entry.check) for view in views]
         self.check_info.append(
             "".join(
-                f"monitor_check_info{labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
+                f"monitor_check_info{format_labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
                 for e in (view.entry for view in views)
             )
         )
-        self._shelve("probe_success", labelled, lambda: [view.outcome for view in views], _succeeded)
-        self._shelve("probe_duration_seconds", labelled, lambda: [view.latency for view in views], _seconds)
+        self._add_cached("probe_success", labelled, lambda: [view.outcome for view in views], _success_value)
+        self._add_cached("probe_duration_seconds", labelled, lambda: [view.latency for view in views], _latency_seconds)
         services = [view for view in views if view.entry.check != PING]
         phased = [
-            labels(server=view.entry.server, check=view.entry.check, phase=phase)
+            format_labels(server=view.entry.server, check=view.entry.check, phase=phase)
             for view in services
             for phase in _PHASES
         ]
-        self._shelve(
+        self._add_cached(
             "monitor_probe_phase_seconds",
             phased,
             lambda: [took for view in services for took in view.phases or _NO_PHASES],
-            _seconds,
+            _latency_seconds,
         )
-        self._shelve(
-            "probe_ssl_earliest_cert_expiry", labelled, lambda: [view.certificate for view in views], _earliest
+        self._add_cached(
+            "probe_ssl_earliest_cert_expiry", labelled, lambda: [view.certificate for view in views], _earliest_expiry
         )
         last_chain = "probe_ssl_last_chain_expiry_timestamp_seconds"
-        self._shelve(last_chain, labelled, lambda: [view.certificate for view in views], _expiry)
+        self._add_cached(last_chain, labelled, lambda: [view.certificate for view in views], _chain_expiry)
 
     def _prepare_subscriptions(self, views: Sequence[SubscriptionView]) -> None:
-        labelled = [labels(subscription=view.entry.id) for view in views]
-        windowed = [labels(subscription=view.entry.id, window=window) for view in views for window in WINDOWS]
-        self.subscription_info.append("".join(map(_subscription_info, views)))
+        labelled = [format_labels(subscription=view.entry.id) for view in views]
+        windowed = [format_labels(subscription=view.entry.id, window=window) for view in views for window in WINDOWS]
+        self.subscription_info.append("".join(map(_subscription_info_line, views)))
         self.target.append(
             "".join(
                 f"sla_target_ratio{own} {view.entry.target / 10_000!r}\n"
                 for view, own in zip(views, labelled, strict=True)
             )
         )
-        for name, value in WINDOWED.items():
-            self._shelve(
+        for name, value in WINDOW_METRICS.items():
+            self._add_cached(
                 name, windowed, lambda: [view.figures.get(window) for view in views for window in WINDOWS], value
             )
-        self._shelve("sla_credit_ratio", labelled, lambda: [view.figures.get("month") for view in views], _credit)
+        self._add_cached(
+            "sla_credit_ratio", labelled, lambda: [view.figures.get("month") for view in views], _credit_ratio
+        )
 
-    def _shelve(
-        self, name: str, labelled: Sequence[str], read: Callable[[], list[T]], value: Callable[[T], float | None]
+    def _add_cached(
+        self,
+        name: str,
+        label_texts: Sequence[str],
+        read_values: Callable[[], list[T]],
+        to_number: Callable[[T], float | None],
     ) -> None:
-        self.shelves.setdefault(name, []).append(Shelf(name, labelled, read, value))
+        self.cached_by_metric.setdefault(name, []).append(CachedSeries(name, label_texts, read_values, to_number))
 
 
-def _succeeded(outcome: Outcome | None) -> int | None:
+def _success_value(outcome: Outcome | None) -> int | None:
     """Give 1 or 0 for a result that says anything."""
     return None if outcome is None or outcome is Outcome.UNKNOWN else int(outcome is Outcome.OK)
 
 
-def _seconds(latency: int | None) -> float | None:
+def _latency_seconds(latency: int | None) -> float | None:
     return None if latency is None else latency / 1_000_000
 
 
-def _earliest(certificate: Certificate | None) -> int | None:
-    return None if certificate is None else certificate.earliest
+def _earliest_expiry(certificate: Certificate | None) -> int | None:
+    return None if certificate is None else certificate.earliest_expiry
 
 
-def _expiry(certificate: Certificate | None) -> int | None:
+def _chain_expiry(certificate: Certificate | None) -> int | None:
     return None if certificate is None else certificate.expiry
 
 
-def _availability(figures: Figures | None) -> float | None:
+def _availability_ratio(figures: WindowFigures | None) -> float | None:
     """Divide whole numbers once: the ratio compares with the target as the exact fraction would."""
     known = figures.up + figures.down if figures is not None else 0
     return figures.up / known if figures is not None and known else None
 
 
-def _coverage(figures: Figures | None) -> float | None:
+def _coverage_ratio(figures: WindowFigures | None) -> float | None:
     """Give how much of the time that counts was measured; None where none counts."""
     if figures is None or not (counted := figures.up + figures.down + figures.unknown):
         return None
     return (figures.up + figures.down) / counted
 
 
-def _down(figures: Figures | None) -> float | None:
+def _down_seconds(figures: WindowFigures | None) -> float | None:
     return None if figures is None else figures.down / 1000
 
 
-def _budget(figures: Figures | None) -> float | None:
+def _error_budget_seconds(figures: WindowFigures | None) -> float | None:
     return None if figures is None else figures.budget / 1000
 
 
-def _credit(figures: Figures | None) -> float | None:
+def _credit_ratio(figures: WindowFigures | None) -> float | None:
     return None if figures is None or figures.credit is None else figures.credit / 100
 
 
-WINDOWED: Final[Mapping[str, Callable[[Figures | None], float | None]]] = {
-    "sla_availability_ratio": _availability,
-    "sla_coverage_ratio": _coverage,
-    "sla_down_seconds": _down,
-    "sla_error_budget_remaining_seconds": _budget,
+WINDOW_METRICS: Final[Mapping[str, Callable[[WindowFigures | None], float | None]]] = {
+    "sla_availability_ratio": _availability_ratio,
+    "sla_coverage_ratio": _coverage_ratio,
+    "sla_down_seconds": _down_seconds,
+    "sla_error_budget_remaining_seconds": _error_budget_seconds,
 }
 """Metrics of each subscription and window."""
 
 
-def _subscription_info(view: SubscriptionView) -> str:
+def _subscription_info_line(view: SubscriptionView) -> str:
     entry = view.entry
-    labelled = labels(
+    labelled = format_labels(
         subscription=entry.id,
         customer_id=entry.customer,
         server=entry.server,
@@ -171,61 +218,64 @@ def _subscription_info(view: SubscriptionView) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ScrapeContext:
     """All that a page is made of."""
 
-    board: Board
+    live_state: LiveState
     telemetry: Telemetry
-    labelled: Labelled
+    series: SeriesCache
 
 
-Source: TypeAlias = "Callable[[Scene], Iterable[str]]"
+MetricSource: TypeAlias = "Callable[[ScrapeContext], Iterable[str]]"
 
 
-def shelved(name: str) -> Source:
+def cached_source(name: str) -> MetricSource:
     """Make a source of what stands on shelves."""
-    return lambda scene: (shelf.text() for shelf in scene.labelled.shelves.get(name, ()))
+    return lambda scene: (shelf.render() for shelf in scene.series.cached_by_metric.get(name, ()))
 
 
-def per_prober(name: str, value: Callable[[ProberCounts], int]) -> Source:
+def prober_counter(name: str, value: Callable[[ProberCounts], int]) -> MetricSource:
     """Make a source of one count for each type of check, from 0 on."""
 
-    def lines(scene: Scene) -> Iterator[str]:
-        for prober in scene.labelled.probers:
+    def lines(scene: ScrapeContext) -> Iterator[str]:
+        for prober in scene.series.probers:
             counts = scene.telemetry.probers.get(prober)
-            yield from sample(name, value(counts) if counts else 0, labels(prober=prober))
+            yield from format_sample(name, value(counts) if counts else 0, format_labels(prober=prober))
 
     return lines
 
 
-def latency(scene: Scene) -> Iterator[str]:
+def latency_histograms(context: ScrapeContext) -> Iterator[str]:
     """Give the latencies of each type of check that has any results."""
-    for prober in scene.labelled.probers:
-        if counts := scene.telemetry.probers.get(prober):
-            yield from histogram("monitor_probe_latency_seconds", counts.latency, prober=prober)
+    for prober in context.series.probers:
+        if counts := context.telemetry.probers.get(prober):
+            yield from format_histogram("monitor_probe_latency_seconds", counts.latency, prober=prober)
 
 
-def outages(scene: Scene) -> Iterator[str]:
+def open_outages(context: ScrapeContext) -> Iterator[str]:
     """Count the open outages for each type of check."""
-    board = scene.board
-    open_now = dict.fromkeys(scene.labelled.probers, 0)
+    board = context.live_state
+    open_now = dict.fromkeys(context.series.probers, 0)
     for outage in board.outages.values():
         view = board.checks.get(outage.check)
         # a type that came with a new configuration while this page is made is not on it yet
         if view is not None and view.entry.prober in open_now:
             open_now[view.entry.prober] += 1
-    return (f"monitor_outages_open{labels(prober=prober)} {count}\n" for prober, count in open_now.items())
+    return (f"monitor_outages_open{format_labels(prober=prober)} {count}\n" for prober, count in open_now.items())
 
 
-def maintenance(scene: Scene) -> Iterator[str]:
+def active_maintenance(context: ScrapeContext) -> Iterator[str]:
     """Give the servers that are in maintenance."""
-    return (f"monitor_maintenance_active{labels(server=server)} 1\n" for server in sorted(scene.board.in_maintenance))
+    return (
+        f"monitor_maintenance_active{format_labels(server=server)} 1\n"
+        for server in sorted(context.live_state.in_maintenance)
+    )
 
 
-def canaries(scene: Scene) -> Iterator[str]:
+def canary_success(context: ScrapeContext) -> Iterator[str]:
     """Give the canaries that were asked."""
     return (
-        f"monitor_canary_success{labels(canary=address)} {int(ok)}\n"
-        for address, ok in scene.telemetry.canaries.items()
+        f"monitor_canary_success{format_labels(canary=address)} {int(ok)}\n"
+        for address, ok in context.telemetry.canaries.items()
         if ok is not None
     )

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.jobs.certificate_expiry import CertificateKeeper
-from monitor.engine.live.state import Board, CheckEntry
-from monitor.mail.content import Reader
+from monitor.engine.jobs.certificate_expiry import CertificateExpiryReminder
+from monitor.engine.live.state import CheckEntry, LiveState
+from monitor.mail.content import Recipient
 from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
 from monitor.mail.rendering.compose import compose
 from monitor.model import Certificate, CheckKey, Outcome, Result
-from tests.fakes import DAY, HOUR, MINUTE, START, InlineWriter, a_context, a_server, a_subscription
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import DAY, HOUR, MINUTE, START, InlineWriter, make_context, make_server, make_subscription
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.model import Millis
@@ -36,23 +36,25 @@ class Office:
 
     def __init__(self, *customers: str, operators: tuple[str, ...] = ("noc@example.com",)) -> None:
         servers = ("web-01", "mail-01")
-        subscriptions = [a_subscription(customer, server) for customer in customers for server in servers]
-        self.desk = Desk(a_context([a_server(server) for server in servers], subscriptions, operators=operators))
-        self.desk.now_in_force()
+        subscriptions = [make_subscription(customer, server) for customer in customers for server in servers]
+        self.desk = LedgerFixture(
+            make_context([make_server(server) for server in servers], subscriptions, operators=operators)
+        )
+        self.desk.apply_terms()
         self.now: Millis = START
-        self.board = Board()
+        self.board = LiveState()
         entries = [CheckEntry(key.server, key.name, "tls", "acme.example:443") for key in (SITE, MAIL)]
         self.board.replace_config(entries, [], servers)
         self.see(certificate())
         self.begin()
 
     def see(self, seen: Certificate, key: CheckKey = SITE) -> None:
-        self.board.check_result(Result(key, self.now, Outcome.OK, 1, 400, ""), seen)
+        self.board.set_check_result(Result(key, self.now, Outcome.OK, 1, 400, ""), seen)
 
     def begin(self, site: tuple[int, ...] = WARN, mail: tuple[int, ...] = WARN) -> None:
         """Start as a new process does."""
         asked = {key: days for key, days in ((SITE, site), (MAIL, mail)) if days}
-        self.keeper = CertificateKeeper(
+        self.keeper = CertificateExpiryReminder(
             self.board,
             InlineWriter(self.desk.db).run,
             now=lambda: self.now,
@@ -63,7 +65,7 @@ class Office:
     async def look(self, at: Millis) -> list[int]:
         """Look as a daemon does up to a moment, every minute; give the days that all mails up to then told of."""
         for self.now in (at - MINUTE, at):
-            await self.keeper.look()
+            await self.keeper.run()
         return [told["days"] for mail in self.mails() for told in mail.body["certificates"]]
 
     def mails(self) -> list[Mail]:
@@ -103,11 +105,11 @@ async def test_a_certificate_that_several_checks_show_is_told_of_once_with_all_o
 async def test_a_check_that_is_later_in_the_first_sweep_is_in_the_same_mail() -> None:
     office = Office("acme")
     office.now = END - 21 * DAY
-    await office.keeper.look()
+    await office.keeper.run()
     assert office.mails() == []
     office.see(certificate(), MAIL)
     office.now += MINUTE
-    await office.keeper.look()
+    await office.keeper.run()
     (mail,) = office.mails()
     assert len(mail.body["certificates"][0]["checks"]) == 2
 
@@ -171,7 +173,7 @@ async def test_checks_that_want_different_days_are_told_at_each_of_them() -> Non
 
 
 def a_letter(days: int, *checks: CheckKey, count: int = 1) -> CertificateLetter:
-    reader = Reader("Acme", "tr", "Europe/Istanbul", "")
+    reader = Recipient("Acme", "tr", "Europe/Istanbul", "")
     return CertificateLetter(
         reader, tuple(ExpiringCertificate(OLD, END, days, checks or (SITE,)) for _ in range(count))
     )

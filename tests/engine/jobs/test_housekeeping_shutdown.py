@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.engine.jobs.housekeeping import Housekeeping
-from monitor.engine.live.state import Board
+from monitor.engine.live.state import LiveState
 from monitor.engine.live.telemetry import Telemetry
-from monitor.store import database, threads
-from tests.fakes import FakeMessenger, a_context
+from monitor.store import database, database_thread
+from tests.fakes import FakeOperatorNotifier, make_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,10 +35,12 @@ class Long:
 
 @pytest.fixture
 async def keeping(tmp_path: Path) -> AsyncIterator[Housekeeping]:
-    file = tmp_path / database.FILE
-    writer = threads.Writer(file)
-    reader = threads.Reader(file)
-    yield Housekeeping(*(reader, writer, file, Board(), Telemetry(), FakeMessenger()), now=lambda: 0, context=a_context)
+    file = tmp_path / database.DATABASE_FILE
+    writer = database_thread.WriterThread(file)
+    reader = database_thread.ReaderThread(file)
+    yield Housekeeping(
+        *(reader, writer, file, LiveState(), Telemetry(), FakeOperatorNotifier()), now=lambda: 0, context=make_context
+    )
     await reader.close()
     await writer.close()
 
@@ -48,7 +50,7 @@ async def test_work_in_the_middle_is_ended_and_nothing_is_logged(
 ) -> None:
     long = Long()
     keeping.start()
-    keeping.each_minute(long.work)
+    keeping.run_every_minute(long.work)
     await long.began.wait()
     await keeping.stop()
     assert long.ended
@@ -61,7 +63,7 @@ async def test_work_that_is_about_to_begin_is_not_begun_or_ended_and_nothing_is_
 ) -> None:
     long = Long()
     keeping.start()
-    keeping.each_minute(long.work)
+    keeping.run_every_minute(long.work)
     for _ in range(turns):
         await asyncio.sleep(0)
     await keeping.stop()

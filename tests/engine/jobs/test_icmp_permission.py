@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.jobs.icmp_permission import PermissionKeeper
-from monitor.engine.live.state import Board
+from monitor.engine.jobs.icmp_permission import IcmpPermissionCheck
+from monitor.engine.live.state import LiveState
 from monitor.errors import StoreError
 from monitor.store import outbox
-from tests.fakes import START, a_context, books_in_memory
+from tests.fakes import START, ledger_in_memory, make_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +24,13 @@ class Scene:
     """A keeper, what the system says to it, and a database that may refuse."""
 
     def __init__(self) -> None:
-        self.board = Board()
-        self.db = books_in_memory()
+        self.board = LiveState()
+        self.db = ledger_in_memory()
         self.remedy: str | None = None
         self.refuses = False
         self.writes = 0
-        self.keeper = PermissionKeeper(
-            self.board, self.write, now=lambda: START, context=a_context, remedy=lambda: self.remedy
+        self.keeper = IcmpPermissionCheck(
+            self.board, self.write, now=lambda: START, context=make_context, remedy=lambda: self.remedy
         )
 
     async def write(self, work: Callable[[Database], object]) -> object:
@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def mails(self) -> list[str]:
-        return [mail.subject for mail in outbox.listing(self.db)]
+        return [mail.subject for mail in outbox.list_mails(self.db)]
 
 
 @pytest.mark.parametrize("remedy", [None, REMEDY])
@@ -51,29 +51,29 @@ async def test_the_database_is_written_at_the_first_look_and_then_only_when_some
     scene = Scene()
     scene.remedy = remedy
     for _ in range(5):
-        await scene.keeper.look(pings=True)
+        await scene.keeper.run(pings_configured=True)
     assert scene.writes == 1
     scene.remedy = None if remedy else REMEDY
     for _ in range(5):
-        await scene.keeper.look(pings=True)
+        await scene.keeper.run(pings_configured=True)
     assert scene.writes == 2
 
 
 async def test_what_could_not_be_written_is_written_at_the_next_look() -> None:
     scene = Scene()
     scene.remedy, scene.refuses = REMEDY, True
-    await scene.keeper.look(pings=True)
+    await scene.keeper.run(pings_configured=True)
     assert scene.board.problems["icmp"].text == REMEDY
     assert not scene.mails
     scene.refuses = False
-    await scene.keeper.look(pings=True)
+    await scene.keeper.run(pings_configured=True)
     assert len(scene.mails) == 1
 
 
 async def test_a_permission_that_is_taken_away_again_is_told_again() -> None:
     scene = Scene()
     for scene.remedy in (REMEDY, None, REMEDY):
-        await scene.keeper.look(pings=True)
+        await scene.keeper.run(pings_configured=True)
         assert ("icmp" in scene.board.problems) is (scene.remedy is not None)
     assert len(scene.mails) == 2
 
@@ -81,6 +81,6 @@ async def test_a_permission_that_is_taken_away_again_is_told_again() -> None:
 async def test_where_nothing_is_pinged_no_permission_is_missed() -> None:
     scene = Scene()
     scene.remedy = REMEDY
-    await scene.keeper.look(pings=True)
-    await scene.keeper.look(pings=False)
+    await scene.keeper.run(pings_configured=True)
+    await scene.keeper.run(pings_configured=False)
     assert "icmp" not in scene.board.problems

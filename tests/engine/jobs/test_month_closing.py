@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.engine.jobs.housekeeping import Housekeeping
-from monitor.engine.live.state import Board
+from monitor.engine.live.state import LiveState
 from monitor.engine.live.telemetry import Telemetry
 from monitor.ledger.months.closing import closing_of
 from monitor.ledger.months.corrections import DAEMON, LATER_RESULTS, corrections_of
 from monitor.ledger.results.recording import Recording
-from monitor.ledger.terms import come_into_force
+from monitor.ledger.terms import record_terms
 from monitor.mail.content import OperatorNews
 from monitor.model import Outcome, Result
-from monitor.store import threads
-from tests.fakes import FakeMessenger, a_context
+from monitor.store import database_thread
+from tests.fakes import FakeOperatorNotifier, make_context
 from tests.ledger.results.test_importing import KEY, STEP, TERMS
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class Daemon:
 
     def __init__(self, file: Path) -> None:
         self.now = END - 60 * STEP
-        self.writer = threads.Writer(file)
-        self.reader = threads.Reader(file)
-        self.recording = Recording(replace(a_context(), terms=TERMS))
-        self.board, self.messenger = Board(), FakeMessenger()
+        self.writer = database_thread.WriterThread(file)
+        self.reader = database_thread.ReaderThread(file)
+        self.recording = Recording(replace(make_context(), terms=TERMS))
+        self.board, self.messenger = LiveState(), FakeOperatorNotifier()
         self.keeping = Housekeeping(
             *(self.reader, self.writer, file, self.board, Telemetry(), self.messenger),
             now=lambda: self.now,
@@ -50,7 +50,7 @@ class Daemon:
         result = Result(KEY, END + slot * STEP, outcome, 1, None, "" if outcome is Outcome.OK else "timeout")
 
         def work(db: Database) -> None:
-            come_into_force(db, TERMS, result.at)
+            record_terms(db, TERMS, result.at)
             self.recording.record(db, slot, [result], result.at)
             self.recording.end_sweep(db, slot, result.at)
 
@@ -92,7 +92,7 @@ async def test_what_results_change_that_come_after_the_closing_is_written_down_a
     await daemon.keeping.close_months()
     await daemon.keeping.close_months()
     (correction,) = await daemon.reader.run(lambda db: corrections_of(db, "2024-10"))
-    assert (correction.why, correction.recorded_by) == (LATER_RESULTS, DAEMON)
+    assert (correction.reason, correction.recorded_by) == (LATER_RESULTS, DAEMON)
     assert set(correction.changes["s"]) == {"highest", "credit_certain"}
 
 
@@ -104,9 +104,9 @@ async def test_empty_books_close_nothing(daemon: Daemon) -> None:
 async def test_a_journal_that_does_not_hold_is_told_to_the_operators_and_so_is_one_that_holds(daemon: Daemon) -> None:
     await daemon.probe(-20, Outcome.OK)
     await daemon.keeping.verify()
-    assert (daemon.messenger.troubles, daemon.messenger.overs) == ([], [OperatorNews.JOURNAL])
+    assert (daemon.messenger.problems, daemon.messenger.cleared) == ([], [OperatorNews.JOURNAL])
     await daemon.writer.run(lambda db: db.execute("DELETE FROM result"))
     await daemon.keeping.verify()
-    ((news, lines),) = daemon.messenger.troubles
+    ((news, lines),) = daemon.messenger.problems
     assert (news, lines[-1]) == (OperatorNews.JOURNAL, "monitor verify")
     assert lines[0] in daemon.board.problems["journal"].text

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.engine.jobs.overdue_claims import ClaimKeeper
+from monitor.engine.jobs.overdue_claims import OverdueClaimReminder
 from monitor.engine.live.telemetry import Telemetry
 from monitor.ledger.claims import answers
 from monitor.ledger.claims.claims import open_claim
 from monitor.store import database
-from tests.fakes import DAY, HOUR, START, InlineReader, InlineWriter, a_context, a_server, a_subscription
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import DAY, HOUR, START, InlineReader, InlineWriter, make_context, make_server, make_subscription
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.model import Millis
@@ -24,10 +24,12 @@ class Office:
 
     def __init__(self, operators: tuple[str, ...] = ("noc@example.com",)) -> None:
         names = ("web-01", "web-02")
-        subscriptions = [a_subscription("acme", name) for name in names]
-        self.desk = Desk(a_context([a_server(name) for name in names], subscriptions, operators=operators))
-        self.desk.now_in_force()
-        self.desk.tell(web_01="oxo", web_02="oxo")
+        subscriptions = [make_subscription("acme", name) for name in names]
+        self.desk = LedgerFixture(
+            make_context([make_server(name) for name in names], subscriptions, operators=operators)
+        )
+        self.desk.apply_terms()
+        self.desk.record_sweeps(web_01="oxo", web_02="oxo")
         self.writer = InlineWriter(self.desk.db)
         self.now: Millis = START
         self.begin()
@@ -35,7 +37,7 @@ class Office:
     def begin(self) -> None:
         """Start as a new process does."""
         self.telemetry = Telemetry()
-        self.keeper = ClaimKeeper(
+        self.keeper = OverdueClaimReminder(
             InlineReader(self.desk.db),
             self.writer.run,
             self.telemetry,
@@ -54,7 +56,7 @@ class Office:
     async def look(self, at: Millis) -> tuple[int | None, int | None, int]:
         """Give what the metrics say then, and how many mails the operators have got."""
         self.now = at
-        await self.keeper.look()
+        await self.keeper.run()
         return self.telemetry.claims_open, self.telemetry.claims_overdue, len(self.desk.mails("monitor"))
 
 
@@ -108,7 +110,7 @@ async def test_a_claim_answered_before_anybody_looked_is_not_told() -> None:
 async def test_what_the_database_refused_to_write_is_told_at_the_next_look() -> None:
     office = Office()
     office.claim(1)
-    office.writer.refusals = 1
+    office.writer.failures_left = 1
     assert await office.look(DUE + 1) == (1, 1, 0)
     assert await office.look(DUE + HOUR) == (1, 1, 1)
 
@@ -123,6 +125,6 @@ async def test_nothing_is_read_again_while_nothing_was_recorded_and_nothing_beca
     office = Office()
     office.claim(1)
     await office.look(START + HOUR)
-    office.telemetry.claims(7, 7)  # would be put right by a reading
+    office.telemetry.set_open_claims(7, 7)  # would be put right by a reading
     assert await office.look(DUE) == (7, 7, 0)
     assert await office.look(DUE + 1) == (1, 1, 1)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.engine.live.state import SLICE, ActiveWindow, Board, CheckEntry, Figures, SubscriptionEntry
+from monitor.engine.live.state import (
+    STEP_SIZE,
+    ActiveMaintenanceWindow,
+    CheckEntry,
+    LiveState,
+    SubscriptionEntry,
+    WindowFigures,
+)
 from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 
 NOW = 1_790_935_200_000
@@ -15,15 +22,15 @@ CHECKS = (
     CheckEntry("mail-01", "ping", "icmp", "192.0.2.20"),
 )
 SUBSCRIPTIONS = (SubscriptionEntry("acme-web-01", "acme", "web-01", "server", 4, 9975),)
-FIGURES = Figures(1, 0, 0, 10_000, 5)
+FIGURES = WindowFigures(1, 0, 0, 10_000, 5)
 SEEN = Result(SITE, NOW, Outcome.OK, 1, 400, "")
-CERTIFICATE = Certificate("ab" * 32, expiry=1_900_000_000, earliest=1_900_000_000)
+CERTIFICATE = Certificate("ab" * 32, expiry=1_900_000_000, earliest_expiry=1_900_000_000)
 OUTAGE = Outage(7, SITE, NOW, NOW, None, None, "timeout")
-WINDOW = ActiveWindow(12, frozenset({"web-01", "elsewhere"}), NOW, "planned", "New disks")
+WINDOW = ActiveMaintenanceWindow(12, frozenset({"web-01", "elsewhere"}), NOW, "planned", "New disks")
 
 
-def board() -> Board:
-    made = Board()
+def board() -> LiveState:
+    made = LiveState()
     made.replace_config(CHECKS, SUBSCRIPTIONS, ["spare"])
     return made
 
@@ -31,14 +38,14 @@ def board() -> Board:
 def test_a_configuration_that_is_taken_by_slices_is_there_at_once_and_misses_nothing_meanwhile() -> None:
     made = board()
     probed_otherwise = replace(CHECKS[1], prober="http", address="http://www.acme.example/")
-    many = [CheckEntry(f"server-{number}", "ping", "icmp", "192.0.2.1") for number in range(2 * SLICE)]
-    slices = made.replacing([*CHECKS[:1], probed_otherwise, *many], [], interval=10_000, timezone="UTC")
+    many = [CheckEntry(f"server-{number}", "ping", "icmp", "192.0.2.1") for number in range(2 * STEP_SIZE)]
+    slices = made.replace_config_steps([*CHECKS[:1], probed_otherwise, *many], [], interval=10_000, timezone="UTC")
     next(slices)
     assert set(made.checks) == {entry.key for entry in CHECKS}
-    made.check_state(SITE, State.DOWN, NOW)
-    made.check_result(Result(PING, NOW, Outcome.OK, 1, 400, ""))
+    made.set_check_state(SITE, State.DOWN, NOW)
+    made.set_check_result(Result(PING, NOW, Outcome.OK, 1, 400, ""))
     assert list(slices)
-    assert len(made.checks) == 2 + 2 * SLICE
+    assert len(made.checks) == 2 + 2 * STEP_SIZE
     assert (made.checks[SITE].state, made.checks[SITE].since, made.checks[SITE].outcome) == (State.DOWN, NOW, None)
     assert made.checks[PING].at == NOW
 
@@ -54,10 +61,10 @@ def test_every_server_is_there_with_its_checks_in_the_order_of_the_configuration
 
 def test_what_stays_keeps_what_is_known_of_it() -> None:
     made = board()
-    made.check_result(SEEN, CERTIFICATE)
-    made.check_state(SITE, State.UP, NOW)
-    made.figures("acme-web-01", "month", FIGURES)
-    made.outage_opened(OUTAGE)
+    made.set_check_result(SEEN, CERTIFICATE)
+    made.set_check_state(SITE, State.UP, NOW)
+    made.set_figures("acme-web-01", "month", FIGURES)
+    made.add_outage(OUTAGE)
     made.replace_config(CHECKS[:2], [replace(SUBSCRIPTIONS[0], level=2)])
     view = made.checks[SITE]
     assert (view.state, view.outcome, view.latency, view.certificate) == (State.UP, Outcome.OK, 400, CERTIFICATE)
@@ -69,17 +76,22 @@ def test_what_stays_keeps_what_is_known_of_it() -> None:
 
 def test_what_leaves_the_configuration_is_forgotten() -> None:
     made = board()
-    made.outage_opened(OUTAGE)
-    made.maintenance([WINDOW])
+    made.add_outage(OUTAGE)
+    made.set_maintenance_windows([WINDOW])
     made.replace_config(CHECKS[2:], [])
     assert list(made.servers) == ["mail-01"]
     assert list(made.checks) == [CheckKey("mail-01", "ping")]
-    assert (made.subscriptions, made.outages, made.windows, made.in_maintenance) == ({}, {}, (), frozenset())
+    assert (made.subscriptions, made.outages, made.maintenance_windows, made.in_maintenance) == (
+        {},
+        {},
+        (),
+        frozenset(),
+    )
 
 
 def test_what_comes_back_begins_anew() -> None:
     made = board()
-    made.check_result(SEEN)
+    made.set_check_result(SEEN)
     made.replace_config([], [])
     made.replace_config(CHECKS, SUBSCRIPTIONS)
     assert made.checks[SITE].outcome is None
@@ -87,8 +99,8 @@ def test_what_comes_back_begins_anew() -> None:
 
 def test_a_check_that_is_probed_differently_keeps_its_state_and_loses_its_last_result() -> None:
     made = board()
-    made.check_result(SEEN, CERTIFICATE)
-    made.check_state(SITE, State.UP, NOW)
+    made.set_check_result(SEEN, CERTIFICATE)
+    made.set_check_state(SITE, State.UP, NOW)
     made.replace_config([CHECKS[0], replace(CHECKS[1], prober="http", address="http://www.acme.example/")], [])
     view = made.checks[SITE]
     assert (view.state, view.since, view.outcome, view.latency, view.certificate) == (State.UP, NOW, None, None, None)
@@ -97,19 +109,19 @@ def test_a_check_that_is_probed_differently_keeps_its_state_and_loses_its_last_r
 def test_news_of_what_has_left_is_ignored() -> None:
     made = board()
     made.replace_config(CHECKS[:1], [])
-    made.check_result(SEEN)
-    made.check_state(SITE, State.DOWN, NOW)
-    made.figures("acme-web-01", "month", FIGURES)
-    made.outage_opened(OUTAGE)
-    made.outage_closed(99)
+    made.set_check_result(SEEN)
+    made.set_check_state(SITE, State.DOWN, NOW)
+    made.set_figures("acme-web-01", "month", FIGURES)
+    made.add_outage(OUTAGE)
+    made.remove_outage(99)
     assert (list(made.checks), made.subscriptions, made.outages) == ([PING], {}, {})
 
 
 def test_a_server_is_what_its_reachability_check_is() -> None:
     made = board()
-    made.check_state(PING, State.UP, NOW)
-    made.check_state(SITE, State.DOWN, NOW)
-    assert [made.server_state(server) for server in ("web-01", "mail-01", "spare")] == [
+    made.set_check_state(PING, State.UP, NOW)
+    made.set_check_state(SITE, State.DOWN, NOW)
+    assert [made.server_display_state(server) for server in ("web-01", "mail-01", "spare")] == [
         State.UP,
         State.UNKNOWN,
         State.UNKNOWN,
@@ -118,32 +130,32 @@ def test_a_server_is_what_its_reachability_check_is() -> None:
 
 def test_in_maintenance_a_server_and_its_checks_are_shown_so() -> None:
     made = board()
-    made.check_state(PING, State.DOWN, NOW)
-    made.maintenance([WINDOW])
-    assert made.server_state("web-01") is made.shown(made.checks[PING]) is State.MAINTENANCE
+    made.set_check_state(PING, State.DOWN, NOW)
+    made.set_maintenance_windows([WINDOW])
+    assert made.server_display_state("web-01") is made.display_state(made.checks[PING]) is State.MAINTENANCE
     assert made.checks[PING].state is State.DOWN
     assert made.in_maintenance == {"web-01"}
-    assert made.windows == (replace(WINDOW, servers=frozenset({"web-01"})),)
-    made.maintenance([])
-    assert made.server_state("web-01") is State.DOWN
+    assert made.maintenance_windows == (replace(WINDOW, servers=frozenset({"web-01"})),)
+    made.set_maintenance_windows([])
+    assert made.server_display_state("web-01") is State.DOWN
 
 
 def test_a_server_that_joins_the_configuration_during_its_window_is_in_maintenance() -> None:
-    made = Board()
-    made.maintenance([WINDOW])
+    made = LiveState()
+    made.set_maintenance_windows([WINDOW])
     made.replace_config(CHECKS, [])
-    assert made.server_state("web-01") is State.MAINTENANCE
+    assert made.server_display_state("web-01") is State.MAINTENANCE
 
 
 def test_a_problem_is_told_once_and_taken_back() -> None:
     made = board()
-    made.problem("store", "The disk is full.")
-    made.problem("store", "The disk is still full.", ready=True)
+    made.set_problem("store", "The disk is full.")
+    made.set_problem("store", "The disk is still full.", ready=True)
     assert {name: (problem.text, problem.ready) for name, problem in made.problems.items()} == {
         "store": ("The disk is still full.", True)
     }
-    made.solved("store")
-    made.solved("store")
+    made.clear_problem("store")
+    made.clear_problem("store")
     assert made.problems == {}
 
 

@@ -30,9 +30,9 @@ def test_bounds_ascend(bounds: tuple[float, ...]) -> None:
 
 def test_only_successes_have_a_latency() -> None:
     telemetry = Telemetry()
-    telemetry.result("http", Outcome.FAIL, None)
-    telemetry.result("http", Outcome.UNKNOWN, None)
-    telemetry.result("http", Outcome.OK, 2_500_000)
+    telemetry.count_result("http", Outcome.FAIL, None)
+    telemetry.count_result("http", Outcome.UNKNOWN, None)
+    telemetry.count_result("http", Outcome.OK, 2_500_000)
     counts = telemetry.probers["http"]
     assert (counts.results, counts.failed, counts.unknown) == (3, 1, 1)
     assert (sum(counts.latency.counts), counts.latency.total) == (1, 2.5)
@@ -40,14 +40,14 @@ def test_only_successes_have_a_latency() -> None:
 
 def test_a_probe_that_left_early_by_rounding_was_not_late() -> None:
     telemetry = Telemetry()
-    telemetry.slot_left(-0.0004)
+    telemetry.observe_lag(-0.0004)
     assert (telemetry.lag.counts[0], telemetry.lag.total) == (1, 0.0)
 
 
 def test_a_canary_keeps_its_answer_until_it_leaves_the_configuration() -> None:
     telemetry = Telemetry()
-    telemetry.watch_canaries(["192.0.2.1", "198.51.100.1"])
-    telemetry.canary("192.0.2.1", ok=False)
-    telemetry.watch_canaries(["192.0.2.1", "203.0.113.1"])
-    telemetry.canary("198.51.100.1", ok=True)
+    telemetry.set_canaries(["192.0.2.1", "198.51.100.1"])
+    telemetry.set_canary("192.0.2.1", ok=False)
+    telemetry.set_canaries(["192.0.2.1", "203.0.113.1"])
+    telemetry.set_canary("198.51.100.1", ok=True)
     assert telemetry.canaries == {"192.0.2.1": False, "203.0.113.1": None}

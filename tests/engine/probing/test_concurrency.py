@@ -7,26 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.engine.probing.concurrency import FEWEST, MOST, Gate, Place, places, raise_descriptors
+from monitor.engine.probing.concurrency import (
+    MAX_CONCURRENT,
+    MIN_CONCURRENT,
+    ConcurrencyLimiter,
+    Permit,
+    max_concurrent_checks,
+    raise_descriptor_limit,
+)
 
 
 class Yard:
     """Those who ask at a gate, by their names, in the order in which they enter."""
 
     def __init__(self, most: int, most_of_one: int = 100) -> None:
-        self.gate = Gate(most, most_of_one)
+        self.gate = ConcurrencyLimiter(most, most_of_one)
         self.entered: list[str] = []
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, Permit] = {}
 
-    def ask(self, name: str, due: int = 0, door: str | None = None, *, suspect: bool = False) -> Place:
-        place = Place(door or name, due, suspect, lambda _: self.entered.append(name))
+    def ask(self, name: str, due: int = 0, door: str | None = None, *, suspect: bool = False) -> Permit:
+        place = Permit(door or name, due, suspect, lambda _: self.entered.append(name))
         self.places[name] = place
-        self.gate.ask(place)
+        self.gate.acquire(place)
         return place
 
     def leave(self, *names: str) -> None:
         for name in names:
-            self.gate.leave(self.places[name])
+            self.gate.release(self.places[name])
 
 
 def test_whoever_finds_a_place_enters_at_once() -> None:
@@ -59,11 +66,11 @@ def test_those_that_were_not_ok_leave_places_to_the_others() -> None:
     yard = Yard(4)
     for number in range(6):
         yard.ask(f"suspect{number}", number, suspect=True)
-    assert yard.gate.inside == 3
+    assert yard.gate.held == 3
     yard.ask("well", 9)
     assert yard.entered[-1] == "well"
     yard.leave("well")
-    assert yard.gate.inside == 3
+    assert yard.gate.held == 3
     yard.leave("suspect0")
     assert yard.entered[-1] == "suspect3"
 
@@ -71,28 +78,28 @@ def test_those_that_were_not_ok_leave_places_to_the_others() -> None:
 def test_one_that_gave_up_while_waiting_is_passed_over() -> None:
     yard = Yard(1, most_of_one=1)
     yard.ask("a", 0, "door")
-    yard.ask("b", 1, "door").given_up = True
-    yard.ask("c", 2).given_up = True
+    yard.ask("b", 1, "door").cancelled = True
+    yard.ask("c", 2).cancelled = True
     yard.ask("d", 3, "door")
     yard.leave("a")
     assert yard.entered == ["a", "d"]
     yard.leave("d")
-    assert (yard.gate.inside, yard.gate._doors) == (0, {})
+    assert (yard.gate.held, yard.gate._endpoints) == (0, {})
 
 
 def test_thousands_who_leave_as_soon_as_they_enter_are_no_burden() -> None:
-    gate = Gate(1)
-    holder = Place("door", 0, suspect=False, enter=lambda _: None)
-    gate.ask(holder)
+    gate = ConcurrencyLimiter(1)
+    holder = Permit("door", 0, recently_failed=False, on_granted=lambda _: None)
+    gate.acquire(holder)
     passed = []
 
-    def enter(place: Place) -> None:
+    def enter(place: Permit) -> None:
         passed.append(place.due)
-        gate.leave(place)
+        gate.release(place)
 
     for number in range(5_000):
-        gate.ask(Place(f"{number}", number, suspect=False, enter=enter))
-    gate.leave(holder)
+        gate.acquire(Permit(f"{number}", number, recently_failed=False, on_granted=enter))
+    gate.release(holder)
     assert passed == list(range(5_000))
 
 
@@ -100,41 +107,47 @@ def test_thousands_who_leave_as_soon_as_they_enter_are_no_burden() -> None:
 def test_never_too_many_are_inside_and_nobody_is_forgotten(
     most: int, most_of_one: int, acts: list[tuple[int, bool, bool]]
 ) -> None:
-    gate = Gate(most, most_of_one)
-    inside: list[Place] = []
+    gate = ConcurrencyLimiter(most, most_of_one)
+    inside: list[Permit] = []
     entered = 0
 
-    def enter(place: Place) -> None:
+    def enter(place: Permit) -> None:
         nonlocal entered
         entered += 1
         inside.append(place)
 
     for number, (door, suspect, leaves) in enumerate(acts):
         if leaves and inside:
-            gate.leave(inside.pop(0))
-        gate.ask(Place(f"{door}", number, suspect, enter))
-        assert len(inside) == gate.inside <= most
-        assert max(Counter(each.door for each in inside).values(), default=0) <= most_of_one
-        assert sum(each.suspect for each in inside) <= max(1, most * 3 // 4)
+            gate.release(inside.pop(0))
+        gate.acquire(Permit(f"{door}", number, suspect, enter))
+        assert len(inside) == gate.held <= most
+        assert max(Counter(each.endpoint for each in inside).values(), default=0) <= most_of_one
+        assert sum(each.recently_failed for each in inside) <= max(1, most * 3 // 4)
     while inside:
-        gate.leave(inside.pop(0))
+        gate.release(inside.pop(0))
     assert entered == len(acts)
-    assert (gate.inside, gate._doors) == (0, {})
+    assert (gate.held, gate._endpoints) == (0, {})
 
 
 @pytest.mark.parametrize(
     ("descriptors", "most"),
-    [(1_024, 576), (20_000, MOST), (524_288, MOST), (resource.RLIM_INFINITY, MOST), (300, FEWEST)],
+    [
+        (1_024, 576),
+        (20_000, MAX_CONCURRENT),
+        (524_288, MAX_CONCURRENT),
+        (resource.RLIM_INFINITY, MAX_CONCURRENT),
+        (300, MIN_CONCURRENT),
+    ],
 )
 def test_the_places_respect_the_file_descriptors(descriptors: int, most: int) -> None:
-    assert places(descriptors) == most
+    assert max_concurrent_checks(descriptors) == most
 
 
 def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
     try:
-        assert raise_descriptors() == hard
+        assert raise_descriptor_limit() == hard
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

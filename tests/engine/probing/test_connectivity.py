@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from monitor.engine.probing.connectivity import Sight
+from monitor.engine.probing.connectivity import ConnectivityCheck
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ class NotingWitness:
         self.answers: list[tuple[str, Outcome]] = []
         self.told: list[bool] = []
 
-    def canary(self, address: str, outcome: Outcome) -> None:
+    def on_canary_result(self, address: str, outcome: Outcome) -> None:
         self.answers.append((address, outcome))
 
-    def blind(self, *, blind: bool) -> None:
-        self.told.append(blind)
+    def on_connectivity_change(self, *, offline: bool) -> None:
+        self.told.append(offline)
 
 
 class Canary:
@@ -60,13 +60,13 @@ class Scene:
         addresses: dict[str, Callable[[], Awaitable[Outcome]]] = {
             f"192.0.2.{number}": canary for number, canary in enumerate(self.canaries)
         }
-        self.sight = Sight(self.clock, addresses, self.witness)
+        self.sight = ConnectivityCheck(self.clock, addresses, self.witness)
 
     async def confirms(self, lasts: float = 0.0) -> bool:
         """A cycle that begins now and has failed ``lasts`` seconds later."""
         began = self.clock.monotonic()
         await asyncio.sleep(lasts)
-        return await self.sight.confirms(began)
+        return await self.sight.confirms_failure(began)
 
 
 def always(_: float) -> bool:
@@ -84,7 +84,7 @@ def but_from_until(start: float, end: float) -> Callable[[float], bool]:
 def test_without_canaries_every_failure_counts() -> None:
     scene = Scene()
     assert scene.clock.run(scene.confirms())
-    assert not scene.sight.is_blind
+    assert not scene.sight.is_offline
 
 
 def test_a_failure_counts_while_a_canary_answers() -> None:
@@ -102,7 +102,7 @@ def test_one_canary_that_answers_is_enough() -> None:
 def test_a_failure_does_not_count_while_no_canary_answers() -> None:
     scene = Scene(never, never)
     assert not scene.clock.run(scene.confirms())
-    assert scene.sight.is_blind
+    assert scene.sight.is_offline
 
 
 def test_blindness_is_told_once_and_so_is_its_end() -> None:
@@ -110,7 +110,7 @@ def test_blindness_is_told_once_and_so_is_its_end() -> None:
 
     async def story() -> None:
         for _ in range(200):
-            await scene.sight.look()
+            await scene.sight.check()
             await asyncio.sleep(1)
 
     scene.clock.run(story())
@@ -128,7 +128,7 @@ def test_every_answer_is_heard_also_after_the_first_has_decided() -> None:
     scene = Scene(always, never)
 
     async def story() -> None:
-        await scene.sight.look()
+        await scene.sight.check()
         await asyncio.sleep(2)
 
     scene.clock.run(story())
@@ -149,21 +149,21 @@ def test_a_cycle_that_began_while_blind_and_ends_when_the_line_is_back_accuses_n
     scene = Scene(but_from_until(0, 8))
 
     async def story() -> bool:
-        await scene.sight.look()
+        await scene.sight.check()
         return await scene.confirms(lasts=20)
 
     assert not scene.clock.run(story())
-    assert not scene.sight.is_blind
+    assert not scene.sight.is_offline
 
 
 def test_a_cycle_that_began_after_the_first_round_that_saw_again_counts() -> None:
     scene = Scene(but_from_until(0, 8))
 
     async def story() -> tuple[bool, bool]:
-        await scene.sight.look()
+        await scene.sight.check()
         await asyncio.sleep(10)
         first = await scene.confirms(lasts=0.001)
-        await scene.sight.look()
+        await scene.sight.check()
         return first, await scene.confirms()
 
     first, second = scene.clock.run(story())
@@ -177,7 +177,7 @@ def test_a_blindness_that_falls_between_two_looks_of_a_long_cycle_is_noticed_by_
     async def story() -> bool:
         cycle = asyncio.create_task(scene.confirms(lasts=10))
         await asyncio.sleep(3)
-        await scene.sight.look()
+        await scene.sight.check()
         await asyncio.sleep(4)
         return await cycle
 
@@ -200,7 +200,7 @@ def test_who_asks_while_a_round_is_under_way_gets_a_fresh_one() -> None:
     scene = Scene(but_from_until(0.005, 1000))
 
     async def story() -> bool:
-        first = asyncio.create_task(scene.sight.look())
+        first = asyncio.create_task(scene.sight.check())
         await asyncio.sleep(0.006)
         confirmed = await scene.confirms()
         await first
@@ -222,13 +222,13 @@ def test_canaries_that_cannot_be_asked_do_not_bring_sight_back() -> None:
     scene = Scene(never)
 
     async def story() -> bool:
-        await scene.sight.look()
+        await scene.sight.check()
         scene.canaries[0]._silent = UNKNOWN
-        await scene.sight.look()
+        await scene.sight.check()
         return await scene.confirms()
 
     assert not scene.clock.run(story())
-    assert scene.sight.is_blind
+    assert scene.sight.is_offline
     assert scene.witness.told == [True]
 
 
@@ -247,7 +247,7 @@ def test_nobody_is_accused_by_a_cycle_whose_attempts_met_the_blindness(begins: f
 
     async def look() -> None:
         while True:
-            await scene.sight.look()
+            await scene.sight.check()
             await asyncio.sleep(1)
 
     async def story() -> bool:
@@ -273,10 +273,10 @@ def test_a_reload_keeps_what_is_known_of_sight() -> None:
     scene = Scene(but_from_until(0, 8))
 
     async def story() -> bool:
-        await scene.sight.look()
+        await scene.sight.check()
         cycle = asyncio.create_task(scene.confirms(lasts=20))
         await asyncio.sleep(9)
-        scene.sight.watch({"192.0.2.77": Canary(scene.clock, always)})
+        scene.sight.set_canaries({"192.0.2.77": Canary(scene.clock, always)})
         return await cycle
 
     assert not scene.clock.run(story())
@@ -287,9 +287,9 @@ def test_a_reload_while_blind_tells_nobody_again() -> None:
     scene = Scene(never)
 
     async def story() -> None:
-        await scene.sight.look()
-        scene.sight.watch({"192.0.2.77": Canary(scene.clock, never)})
-        await scene.sight.look()
+        await scene.sight.check()
+        scene.sight.set_canaries({"192.0.2.77": Canary(scene.clock, never)})
+        await scene.sight.check()
 
     scene.clock.run(story())
     assert scene.witness.told == [True]
@@ -299,8 +299,8 @@ def test_taking_the_last_canary_away_ends_the_blindness() -> None:
     scene = Scene(never)
 
     async def story() -> bool:
-        await scene.sight.look()
-        scene.sight.watch({})
+        await scene.sight.check()
+        scene.sight.set_canaries({})
         await asyncio.sleep(1)
         return await scene.confirms()
 
@@ -312,9 +312,9 @@ def test_a_round_that_a_reload_overtakes_says_nothing_of_the_canaries_that_left(
     scene = Scene(never)
 
     async def story() -> None:
-        round_ = asyncio.create_task(scene.sight.look())
+        round_ = asyncio.create_task(scene.sight.check())
         await asyncio.sleep(0.5)
-        scene.sight.watch({"192.0.2.77": Canary(scene.clock, always)})
+        scene.sight.set_canaries({"192.0.2.77": Canary(scene.clock, always)})
         await round_
 
     scene.clock.run(story())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.probing.connectivity import Sight
-from monitor.engine.probing.runner import BLIND, MISSED, Sweeper
+from monitor.engine.probing.connectivity import ConnectivityCheck
+from monitor.engine.probing.runner import NO_CONNECTIVITY, SLOT_MISSED, CheckRunner
+from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
-from monitor.engine.recorded_time import Timescale
-from monitor.engine.turn import Turn
+from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.cycle import Plan
 from monitor.probes.probe import Attempt, Target
@@ -73,11 +73,11 @@ class Scene:
         self.probe = SwiftProbe(self.clock, *script, takes=takes)
         self.looks = 0
         self._sees = sees
-        sight = Sight(self.clock, {"192.0.2.1": self._look}, SilentWitness())
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._look}, SilentWitness())
         recorder = cast("Recorder", self.recorder)
-        self.sweeper = Sweeper(self.clock, Timescale(self.clock, None), sight, recorder, Telemetry())
-        turn = Turn(KEY, "icmp", self.probe, Target("192.0.2.7"))
-        self.sweeper.watch({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000)
+        self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
+        turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
+        self.sweeper.configure({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000)
 
     async def _look(self) -> Outcome:
         self.looks += 1
@@ -88,7 +88,7 @@ class Scene:
         return int(self.clock.monotonic() * 1000)
 
     def launch(self, sweep: int) -> None:
-        self.sweeper.launch(Slot(KEY.server, sweep, self.monotonic), 0)
+        self.sweeper.start_checks(Slot(KEY.server, sweep, self.monotonic), 0)
 
     def run(self, *acts: tuple[float, Callable[[], object]], until: float = 60.0) -> list[str]:
         async def story() -> None:
@@ -102,7 +102,7 @@ class Scene:
         return self.recorder.heard
 
     def over(self, sweep: int) -> Callable[[], None]:
-        return lambda: self.sweeper.sweep_over(sweep)
+        return lambda: self.sweeper.on_sweep_end(sweep)
 
 
 def launching(scene: Scene, sweep: int) -> Callable[[], None]:
@@ -116,7 +116,7 @@ def test_what_is_ok_at_once_is_never_awaited(takes: float) -> None:
     assert heard == ["ok of 0", "end of 0", "ok of 1", "ok of 2"]
     assert (scene.probe.begun, scene.probe.awaited, scene.looks) == (3, 0, 0)
     assert scene.recorder.results[0].latency == 400
-    assert scene.sweeper.under_way == 0
+    assert scene.sweeper.running_count == 0
 
 
 def test_a_sweep_ends_with_its_last_flight() -> None:
@@ -135,7 +135,7 @@ def test_what_is_not_ok_is_retried_and_counts_every_attempt() -> None:
 
 
 def test_a_failure_needs_a_canary_that_answers() -> None:
-    for sees, outcome, reason in ((OK, FAIL, "timeout"), (FAIL, UNKNOWN, BLIND)):
+    for sees, outcome, reason in ((OK, FAIL, "timeout"), (FAIL, UNKNOWN, NO_CONNECTIVITY)):
         scene = Scene(FAIL, FAIL, FAIL, sees=sees)
         scene.run((0, launching(scene, 0)))
         assert [(each.outcome, each.reason) for each in scene.recorder.results] == [(outcome, reason)]
@@ -143,9 +143,11 @@ def test_a_failure_needs_a_canary_that_answers() -> None:
 
 def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
     scene = Scene(*[FAIL] * 50, retries=0, takes=0.0)
-    turns = {f"web-{n}": (Turn(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)}
-    scene.sweeper.watch(turns, Plan(1.0, 0, 0), 60_000)
-    scene.run(*((0, lambda name=name: scene.sweeper.launch(Slot(name, 0, 0), 0)) for name in turns))
+    turns = {
+        f"web-{n}": (ScheduledCheck(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)
+    }
+    scene.sweeper.configure(turns, Plan(1.0, 0, 0), 60_000)
+    scene.run(*((0, lambda name=name: scene.sweeper.start_checks(Slot(name, 0, 0), 0)) for name in turns))
     assert len(scene.recorder.results) == 50
     assert scene.looks <= 3
 
@@ -155,12 +157,12 @@ def test_a_slot_that_comes_while_the_one_before_is_in_flight_waits_for_it() -> N
     heard = scene.run(
         (0, launching(scene, 0)),
         (1, launching(scene, 1)),
-        (1.5, lambda: scene.sweeper.missed(Slot(KEY.server, 2, scene.monotonic), 1)),
+        (1.5, lambda: scene.sweeper.on_missed(Slot(KEY.server, 2, scene.monotonic), 1)),
     )
     assert [name.split()[-1] for name in heard] == ["0", "1", "2"]
     assert [each.at for each in scene.recorder.results] == sorted(each.at for each in scene.recorder.results)
-    assert scene.recorder.results[2].reason == MISSED
-    assert scene.sweeper.under_way == 0
+    assert scene.recorder.results[2].reason == SLOT_MISSED
+    assert scene.sweeper.running_count == 0
 
 
 def test_a_host_that_must_be_looked_up_is_probed_in_a_task() -> None:
@@ -188,4 +190,4 @@ def test_what_is_in_flight_is_awaited_at_the_end_and_then_dropped(patience: floa
 
     scene.clock.run(story())
     assert scene.recorder.heard == heard
-    assert scene.sweeper.under_way == 0
+    assert scene.sweeper.running_count == 0

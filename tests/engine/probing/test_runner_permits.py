@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.probing.concurrency import Gate
-from monitor.engine.probing.connectivity import Sight
-from monitor.engine.probing.runner import MISSED, Sweeper
-from monitor.engine.probing.scheduler import Pacer, Slot
-from monitor.engine.recorded_time import Timescale
-from monitor.engine.turn import Turn
+from monitor.engine.probing.concurrency import ConcurrencyLimiter
+from monitor.engine.probing.connectivity import ConnectivityCheck
+from monitor.engine.probing.runner import SLOT_MISSED, CheckRunner
+from monitor.engine.probing.running_checks import ScheduledCheck
+from monitor.engine.probing.scheduler import Scheduler, Slot
+from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.cycle import Plan
 from monitor.probes.probe import Target
@@ -35,21 +35,21 @@ class Scene:
         self.clock = FakeClock()
         self.recorder = NotingRecorder()
         self.telemetry = Telemetry()
-        sight = Sight(self.clock, {"192.0.2.1": self._sees}, SilentWitness())
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._sees}, SilentWitness())
         recorder = cast("Recorder", self.recorder)
-        timescale = Timescale(self.clock, None)
-        self.sweeper = Sweeper(self.clock, timescale, sight, recorder, self.telemetry, Gate(most))
-        self.pacer = Pacer(self.clock, INTERVAL, self.sweeper)
+        timescale = RecordedTime(self.clock, None)
+        self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, self.telemetry, ConcurrencyLimiter(most))
+        self.pacer = Scheduler(self.clock, INTERVAL, self.sweeper)
         self.probes = {name: SwiftProbe(self.clock, takes=seconds) for name, seconds in takes.items()}
         self.watch(*takes)
 
     def watch(self, *names: str) -> None:
         turns = {
-            name: (Turn(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
+            name: (ScheduledCheck(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
             for name in names
         }
-        self.sweeper.watch(turns, Plan(8.0, 0, 0), INTERVAL)
-        self.pacer.watch(turns, INTERVAL)
+        self.sweeper.configure(turns, Plan(8.0, 0, 0), INTERVAL)
+        self.pacer.set_servers(turns, INTERVAL)
 
     async def _sees(self) -> Outcome:
         return OK
@@ -80,7 +80,7 @@ def test_a_cycle_that_waits_begins_when_another_ends_and_its_waiting_is_lag() ->
 def test_what_cannot_begin_before_its_slot_is_over_is_missed_counted_and_next() -> None:
     scene = Scene(1, {"a": 7.0, "b": 7.0, "c": 7.0})
     scene.live(300)
-    missed = [result for result in scene.recorder.results if result.reason == MISSED]
+    missed = [result for result in scene.recorder.results if result.reason == SLOT_MISSED]
     assert len(missed) == scene.telemetry.slots_missed > 0
     began = {name: scene.probes[name].begun for name in "abc"}
     assert max(began.values()) - min(began.values()) <= 2, began
@@ -111,7 +111,7 @@ def test_a_server_that_leaves_while_it_waits_is_not_probed_and_its_sweep_ends() 
     scene.live(120, half_time=leave)
     assert scene.probes["b"].begun == begun["b"]
     assert scene.probes["a"].begun - begun["a"] >= 5
-    assert not scene.sweeper._waiting.checks
+    assert not scene.sweeper._admission_queue.checks
     last = max(int(said.split()[-1]) for said in scene.recorder.heard if said.startswith("end of"))
     assert last >= scene.pacer.sweep - 2
 
@@ -126,13 +126,13 @@ def test_stopping_waits_for_nobody_who_has_not_begun() -> None:
         await asyncio.sleep(10)
         pacing.cancel()
         for name in "ab":
-            scene.sweeper.launch(_slot(scene, name), 0)
+            scene.sweeper.start_checks(_slot(scene, name), 0)
         begun = sum(probe.begun for probe in scene.probes.values())
         await scene.sweeper.drain(30)
         assert sum(probe.begun for probe in scene.probes.values()) == begun
 
     scene.clock.run(story())
-    assert scene.sweeper.under_way == 0
+    assert scene.sweeper.running_count == 0
 
 
 def _slot(scene: Scene, server: str) -> Slot:

@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.probing.connectivity import Sight
-from monitor.engine.probing.runner import MISSED, Sweeper
+from monitor.engine.probing.connectivity import ConnectivityCheck
+from monitor.engine.probing.runner import SLOT_MISSED, CheckRunner
+from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
-from monitor.engine.recorded_time import Timescale
-from monitor.engine.turn import Turn
+from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.cycle import Plan
 from monitor.probes.probe import Target
@@ -41,9 +41,9 @@ class NotingRecorder:
 class SilentWitness:
     """Hears of canaries and says nothing."""
 
-    def canary(self, address: str, outcome: Outcome) -> None: ...
+    def on_canary_result(self, address: str, outcome: Outcome) -> None: ...
 
-    def blind(self, *, blind: bool) -> None: ...
+    def on_connectivity_change(self, *, offline: bool) -> None: ...
 
 
 class Scene:
@@ -54,12 +54,12 @@ class Scene:
         self.recorder = NotingRecorder()
         began = self.clock.now()
         probe = ScriptedProbe(self.clock, lambda at: FAIL if at < began + 500 else OK)
-        timescale = Timescale(self.clock, None)
-        sight = Sight(self.clock, {"192.0.2.1": self._slowly}, SilentWitness())
+        timescale = RecordedTime(self.clock, None)
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._slowly}, SilentWitness())
         recorder = cast("Recorder", self.recorder)
-        self.sweeper = Sweeper(self.clock, timescale, sight, recorder, Telemetry())
-        turn = Turn(KEY, "icmp", probe, Target("192.0.2.7"))
-        self.sweeper.watch({KEY.server: (turn,)}, Plan(0.1, 0, 0), 1_000)
+        self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
+        turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))
+        self.sweeper.configure({KEY.server: (turn,)}, Plan(0.1, 0, 0), 1_000)
 
     async def _slowly(self) -> Outcome:
         await asyncio.sleep(5)
@@ -70,7 +70,7 @@ class Scene:
         return int(self.clock.monotonic() * 1000)
 
     def launch(self, sweep: int) -> None:
-        self.sweeper.launch(Slot(KEY.server, sweep, self.monotonic), 0)
+        self.sweeper.start_checks(Slot(KEY.server, sweep, self.monotonic), 0)
 
 
 def test_a_result_waits_for_that_of_the_cycle_before_it() -> None:
@@ -79,10 +79,10 @@ def test_a_result_waits_for_that_of_the_cycle_before_it() -> None:
     async def story() -> None:
         scene.launch(1)
         await asyncio.sleep(1)
-        scene.sweeper.sweep_over(1)
+        scene.sweeper.on_sweep_end(1)
         scene.launch(2)
         await asyncio.sleep(30)
-        scene.sweeper.sweep_over(2)
+        scene.sweeper.on_sweep_end(2)
 
     scene.clock.run(story())
     assert scene.recorder.heard == ["fail of 1", "end of 1", "ok of 2", "end of 2"]
@@ -95,13 +95,13 @@ def test_a_missed_slot_waits_for_the_cycle_before_it_too() -> None:
     async def story() -> None:
         scene.launch(1)
         await asyncio.sleep(3)
-        scene.sweeper.missed(Slot(KEY.server, 2, scene.monotonic - 2_000), 2)
+        scene.sweeper.on_missed(Slot(KEY.server, 2, scene.monotonic - 2_000), 2)
         scene.launch(4)
         await asyncio.sleep(30)
 
     scene.clock.run(story())
     assert [each.outcome for each in scene.recorder.results] == [FAIL, UNKNOWN, OK]
-    assert scene.recorder.results[1].reason == MISSED
+    assert scene.recorder.results[1].reason == SLOT_MISSED
     assert [each.at for each in scene.recorder.results] == sorted(each.at for each in scene.recorder.results)
 
 
@@ -109,7 +109,7 @@ def test_a_missed_slot_is_written_at_once_where_nothing_is_under_way() -> None:
     scene = Scene()
 
     async def story() -> None:
-        scene.sweeper.missed(Slot(KEY.server, 2, scene.monotonic), 1)
+        scene.sweeper.on_missed(Slot(KEY.server, 2, scene.monotonic), 1)
 
     scene.clock.run(story())
     assert scene.recorder.heard == ["unknown of 2"]

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.engine.probing.running_checks import Cycles, wake
-from monitor.engine.tally import Tally
+from monitor.engine.probing.running_checks import RunningChecks, SweepProgress, wake_waiter
 from monitor.model import CheckKey
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ async def until(event: asyncio.Event) -> None:
 
 
 async def test_of_two_cycles_of_one_check_the_second_has_the_first_before_it() -> None:
-    cycles, leave = Cycles(), asyncio.Event()
-    cycles.begin(KEY, until(leave), nothing)
-    assert not cycles.take_off(KEY)
-    assert cycles.take_off(OTHER)
-    before = cycles.before(KEY)
+    cycles, leave = RunningChecks(), asyncio.Event()
+    cycles.start_task(KEY, until(leave), nothing)
+    assert not cycles.start_callback(KEY)
+    assert cycles.start_callback(OTHER)
+    before = cycles.predecessor(KEY)
     assert before is not None
     leave.set()
     async with asyncio.timeout(PATIENCE):
@@ -42,24 +41,24 @@ async def test_of_two_cycles_of_one_check_the_second_has_the_first_before_it() -
 
 
 async def test_who_waits_for_a_cycle_that_flies_is_woken_by_who_landed_it() -> None:
-    cycles = Cycles()
-    assert cycles.take_off(KEY)
-    before = cycles.before(KEY)
-    assert before is cycles.before(KEY)
+    cycles = RunningChecks()
+    assert cycles.start_callback(KEY)
+    before = cycles.predecessor(KEY)
+    assert before is cycles.predecessor(KEY)
     assert before is not None
-    waiting = cycles.land(KEY)
+    waiting = cycles.finish_callback(KEY)
     assert waiting is before
-    wake(waiting)
-    wake(waiting)
+    wake_waiter(waiting)
+    wake_waiter(waiting)
     assert before.done()
 
 
 async def test_a_cycle_that_goes_on_after_it_landed_wakes_who_waits_only_when_it_has_ended() -> None:
-    cycles, leave = Cycles(), asyncio.Event()
-    assert cycles.take_off(KEY)
-    before = cycles.before(KEY)
+    cycles, leave = RunningChecks(), asyncio.Event()
+    assert cycles.start_callback(KEY)
+    before = cycles.predecessor(KEY)
     assert before is not None
-    cycles.begin(KEY, until(leave), nothing, cycles.land(KEY))
+    cycles.start_task(KEY, until(leave), nothing, cycles.finish_callback(KEY))
     assert not before.done()
     leave.set()
     async with asyncio.timeout(PATIENCE):
@@ -68,24 +67,24 @@ async def test_a_cycle_that_goes_on_after_it_landed_wakes_who_waits_only_when_it
 
 @pytest.mark.parametrize("flies", [True, False])
 async def test_what_ended_is_not_kept_for_ever(*, flies: bool) -> None:
-    cycles, ended = Cycles(), asyncio.Event()
+    cycles, ended = RunningChecks(), asyncio.Event()
     if flies:
-        assert cycles.take_off(KEY)
-        assert cycles.land(KEY) is None
+        assert cycles.start_callback(KEY)
+        assert cycles.finish_callback(KEY) is None
     else:
-        cycles.begin(KEY, asyncio.sleep(0), ended.set)
+        cycles.start_task(KEY, asyncio.sleep(0), ended.set)
         async with asyncio.timeout(PATIENCE):
             await ended.wait()
     assert len(cycles) == 0
-    assert cycles.before(KEY) is None
+    assert cycles.predecessor(KEY) is None
 
 
 async def test_a_fault_in_a_cycle_is_logged_and_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     async def broken() -> None:
         raise ZeroDivisionError("of ours")
 
-    cycles, ended = Cycles(), asyncio.Event()
-    cycles.begin(KEY, broken(), ended.set)
+    cycles, ended = RunningChecks(), asyncio.Event()
+    cycles.start_task(KEY, broken(), ended.set)
     async with asyncio.timeout(PATIENCE):
         await ended.wait()
     assert len(cycles) == 0
@@ -93,9 +92,9 @@ async def test_a_fault_in_a_cycle_is_logged_and_ends_it(caplog: pytest.LogCaptur
 
 
 async def test_what_does_not_end_in_time_is_dropped_and_told_so() -> None:
-    cycles, told = Cycles(), []
-    cycles.begin(KEY, until(asyncio.Event()), lambda: told.append(KEY))
-    assert cycles.take_off(OTHER)
+    cycles, told = RunningChecks(), []
+    cycles.start_task(KEY, until(asyncio.Event()), lambda: told.append(KEY))
+    assert cycles.start_callback(OTHER)
     await cycles.drain(0.01)
     assert cycles.dropped
     assert len(cycles) == 0
@@ -103,33 +102,33 @@ async def test_what_does_not_end_in_time_is_dropped_and_told_so() -> None:
 
 
 async def test_a_drain_is_over_as_soon_as_the_last_result_was_handed_on() -> None:
-    cycles = Cycles()
-    assert cycles.take_off(KEY)
+    cycles = RunningChecks()
+    assert cycles.start_callback(KEY)
     draining = asyncio.create_task(cycles.drain(3600))
     await asyncio.sleep(0)
-    cycles.land(KEY)
+    cycles.finish_callback(KEY)
     assert not draining.done()
-    cycles.handed_on()
+    cycles.submitted()
     async with asyncio.timeout(PATIENCE):
         await draining
 
 
-@given(st.lists(st.tuples(st.sampled_from(["begun", "ended", "over"]), st.integers(0, 3)), max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(["add", "finish", "close"]), st.integers(0, 3)), max_size=60))
 def test_each_sweep_is_told_as_complete_once_when_it_is_over_and_nothing_of_it_is_outstanding(
     story: Sequence[tuple[str, int]],
 ) -> None:
     told: list[int] = []
-    tally = Tally(told.append)
+    tally = SweepProgress(told.append)
     outstanding, over = dict.fromkeys(range(4), 0), set[int]()
     expected: list[int] = []
     for what, sweep in story:
-        if sweep in expected or (what == "over" and sweep in over) or (what == "ended" and not outstanding[sweep]):
+        if sweep in expected or (what == "close" and sweep in over) or (what == "finish" and not outstanding[sweep]):
             continue
-        if what == "over":
+        if what == "close":
             over.add(sweep)
         else:
-            outstanding[sweep] += 1 if what == "begun" else -1
+            outstanding[sweep] += 1 if what == "add" else -1
         getattr(tally, what)(sweep)
-        if what != "begun" and sweep in over and not outstanding[sweep]:
+        if what != "add" and sweep in over and not outstanding[sweep]:
             expected.append(sweep)
         assert told == expected

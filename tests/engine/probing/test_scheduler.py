@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.engine.probing.scheduler import BATCH, SLICE, Pacer, phase
+from monitor.engine.probing.scheduler import STEP_SIZE, TICK_MS, Scheduler, slot_offset
 from tests.fakes import DAY, HOUR, MINUTE, SECOND, START, FakeClock
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ class NotingCrew:
         """Every word, with its sweep."""
         self.before: Callable[[Slot], None] = lambda _: None
 
-    def launch(self, slot: Slot, late: Millis) -> None:
+    def start_checks(self, slot: Slot, late: Millis) -> None:
         self.before(slot)
         self.launched.append((slot, late, int(self._clock.monotonic() * 1000)))
         self.heard.append(("launch", slot.sweep))
 
-    def missed(self, slot: Slot, count: int) -> None:
+    def on_missed(self, slot: Slot, count: int) -> None:
         self.lost.append((slot, count))
         self.heard.append(("missed", slot.sweep))
 
-    def sweep_over(self, sweep: int) -> None:
+    def on_sweep_end(self, sweep: int) -> None:
         self.over.append(sweep)
         self.heard.append(("over", sweep))
 
@@ -64,14 +64,14 @@ class Scene:
         self.crew = NotingCrew(self.clock)
         self.servers = servers
         self.interval = interval
-        self.pacer: Pacer
+        self.pacer: Scheduler
 
     def run(self, *acts: tuple[float, Callable[[], object]], until: float) -> NotingCrew:
         """Pace for ``until`` seconds; each act happens so many seconds after the beginning."""
 
         async def story() -> None:
-            self.pacer = Pacer(self.clock, self.interval, self.crew)
-            self.pacer.watch(self.servers, self.interval)
+            self.pacer = Scheduler(self.clock, self.interval, self.crew)
+            self.pacer.set_servers(self.servers, self.interval)
             task = asyncio.create_task(self.pacer.run())
             loop = asyncio.get_running_loop()
             begin = loop.time()
@@ -109,7 +109,7 @@ def test_slots_lie_at_the_servers_phase_of_the_wall_clocks_minute() -> None:
     crew = scene.run(until=600)
     wall = scene.clock.now() - int(scene.clock.monotonic() * 1000)
     for slot, _, _ in crew.launched:
-        assert (slot.due + wall) % MINUTE == phase(slot.server, MINUTE)
+        assert (slot.due + wall) % MINUTE == slot_offset(slot.server, MINUTE)
 
 
 def test_every_server_has_exactly_one_slot_in_each_sweep() -> None:
@@ -123,33 +123,33 @@ def test_every_server_has_exactly_one_slot_in_each_sweep() -> None:
 
 
 def test_a_phase_is_the_same_after_every_restart() -> None:
-    assert phase("web-01", MINUTE) == phase("web-01", MINUTE)
-    assert [phase(name, MINUTE) for name in ("web-01", "web-02", "mail")] == [2_700, 600, 100]
+    assert slot_offset("web-01", MINUTE) == slot_offset("web-01", MINUTE)
+    assert [slot_offset(name, MINUTE) for name in ("web-01", "web-02", "mail")] == [2_700, 600, 100]
 
 
 @given(st.text(min_size=1, max_size=64), st.integers(1, DAY))
 def test_a_phase_lies_within_the_interval(server: str, interval: int) -> None:
-    assert 0 <= phase(server, interval) < interval
+    assert 0 <= slot_offset(server, interval) < interval
 
 
 def test_phases_of_many_servers_are_spread_evenly() -> None:
     counts = [0] * 60
     for number in range(6_000):
-        counts[phase(f"server-{number}", MINUTE) // SECOND] += 1
+        counts[slot_offset(f"server-{number}", MINUTE) // SECOND] += 1
     assert min(counts) > 60
     assert max(counts) < 150
 
 
 def test_a_phase_scales_with_the_interval() -> None:
-    assert 0 <= phase("web-01", 2 * MINUTE) - 2 * phase("web-01", MINUTE) <= 2 * BATCH
+    assert 0 <= slot_offset("web-01", 2 * MINUTE) - 2 * slot_offset("web-01", MINUTE) <= 2 * TICK_MS
 
 
 def test_slots_lie_on_ticks_and_those_of_one_leave_together() -> None:
     servers = [f"server-{number}" for number in range(6_000)]
     crew = Scene(*servers, interval=10 * SECOND).run(until=30)
     left = {moment for _, _, moment in crew.launched}
-    assert {phase(name, 10 * SECOND) % BATCH for name in servers} == {0}
-    assert len(left) <= 30 * SECOND // BATCH + 1
+    assert {slot_offset(name, 10 * SECOND) % TICK_MS for name in servers} == {0}
+    assert len(left) <= 30 * SECOND // TICK_MS + 1
     assert max(late for _, late, _ in crew.launched) <= 1
 
 
@@ -221,9 +221,9 @@ def test_a_pacer_that_is_held_up_says_so() -> None:
     seen: list[Millis] = []
 
     def stall() -> None:
-        seen.append(scene.pacer.behind)
+        seen.append(scene.pacer.lag)
         scene.clock.advance(90)
-        seen.append(scene.pacer.behind)
+        seen.append(scene.pacer.lag)
 
     scene.run((600.0, stall), until=700)
     assert seen[0] == 0
@@ -233,7 +233,7 @@ def test_a_pacer_that_is_held_up_says_so() -> None:
 def test_a_pacer_with_nothing_overdue_is_not_behind() -> None:
     scene = Scene()
     scene.run(until=1)
-    assert scene.pacer.behind == 0
+    assert scene.pacer.lag == 0
 
 
 # --- sweeps ----------------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_however_the_loop_stalls_every_slot_is_probed_or_missed(
 
 def test_servers_that_stay_keep_their_slots_through_a_reload() -> None:
     scene = Scene("web-01", "web-02")
-    acts = [(600.5 + 7 * number, lambda: scene.pacer.watch(("web-01", "web-03"), MINUTE)) for number in range(20)]
+    acts = [(600.5 + 7 * number, lambda: scene.pacer.set_servers(("web-01", "web-03"), MINUTE)) for number in range(20)]
     crew = scene.run(*acts, until=3600)
     times = crew.times_of("web-01")
     assert len(times) == 60
@@ -314,14 +314,14 @@ def test_servers_that_stay_keep_their_slots_through_a_reload() -> None:
 
 def test_a_server_that_leaves_is_not_probed_any_more() -> None:
     scene = Scene("web-01", "web-02")
-    crew = scene.run((600.0, lambda: scene.pacer.watch(("web-01",), MINUTE)), until=1200)
+    crew = scene.run((600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)), until=1200)
     assert len(crew.times_of("web-02")) == 10
     assert len(crew.times_of("web-01")) == 20
 
 
 def test_a_server_that_comes_is_probed_within_the_next_interval() -> None:
     scene = Scene("web-01")
-    crew = scene.run((600.0, lambda: scene.pacer.watch(("web-01", "web-09"), MINUTE)), until=1200)
+    crew = scene.run((600.0, lambda: scene.pacer.set_servers(("web-01", "web-09"), MINUTE)), until=1200)
     times = crew.times_of("web-09")
     assert 605 * SECOND <= times[0] < 665 * SECOND
     assert len(times) == 10
@@ -331,8 +331,8 @@ def test_a_server_that_comes_is_probed_within_the_next_interval() -> None:
 def test_a_server_that_leaves_and_returns_has_its_old_phase() -> None:
     scene = Scene("web-01", "web-02")
     crew = scene.run(
-        (600.0, lambda: scene.pacer.watch(("web-01",), MINUTE)),
-        (900.0, lambda: scene.pacer.watch(("web-01", "web-02"), MINUTE)),
+        (600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)),
+        (900.0, lambda: scene.pacer.set_servers(("web-01", "web-02"), MINUTE)),
         until=1200,
     )
     assert len({time % MINUTE for time in crew.times_of("web-02")}) == 1
@@ -342,8 +342,8 @@ def test_a_server_that_leaves_and_returns_has_its_old_phase() -> None:
 def test_a_server_that_leaves_and_returns_before_its_slot_is_probed_once_in_it() -> None:
     scene = Scene("web-01", "web-02")
     acts = [
-        (600.0, lambda: scene.pacer.watch(("web-01",), MINUTE)),
-        (600.1, lambda: scene.pacer.watch(("web-01", "web-02"), MINUTE)),
+        (600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)),
+        (600.1, lambda: scene.pacer.set_servers(("web-01", "web-02"), MINUTE)),
     ]
     crew = scene.run(*acts, until=1200)
     times = crew.times_of("web-02")
@@ -352,13 +352,15 @@ def test_a_server_that_leaves_and_returns_before_its_slot_is_probed_once_in_it()
 
 
 def test_a_configuration_that_is_taken_by_slices_over_minutes_misses_no_slot_and_doubles_none() -> None:
-    staying, coming, leaving = ([f"{name}-{number}" for number in range(2 * SLICE)] for name in ("stay", "come", "go"))
+    staying, coming, leaving = (
+        [f"{name}-{number}" for number in range(2 * STEP_SIZE)] for name in ("stay", "come", "go")
+    )
     scene = Scene(*staying, *leaving)
     steps: list[Iterator[None]] = []
 
     def step() -> None:
         if not steps:
-            steps.append(scene.pacer.watching([*staying, *coming], MINUTE))
+            steps.append(scene.pacer.set_servers_steps([*staying, *coming], MINUTE))
         next(steps[0], None)
 
     crew = scene.run(*((600.0 + 29 * number, step) for number in range(10)), until=1500)
@@ -374,7 +376,7 @@ def test_a_configuration_that_is_taken_by_slices_over_minutes_misses_no_slot_and
 
 def test_a_server_that_is_added_to_none_wakes_the_pacer() -> None:
     scene = Scene()
-    crew = scene.run((30.0, lambda: scene.pacer.watch(("web-01",), MINUTE)), until=150)
+    crew = scene.run((30.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)), until=150)
     assert len(crew.times_of("web-01")) == 2
 
 
@@ -382,7 +384,7 @@ def test_a_server_that_is_added_to_none_wakes_the_pacer() -> None:
 @pytest.mark.parametrize("when", [600.0, 631.0, 659.0])
 def test_a_changed_interval_holds_at_once_and_no_sweep_is_forgotten(interval: int, when: float) -> None:
     scene = Scene(*SERVERS)
-    crew = scene.run((when, lambda: scene.pacer.watch(SERVERS, interval)), until=7200)
+    crew = scene.run((when, lambda: scene.pacer.set_servers(SERVERS, interval)), until=7200)
     assert_sound(crew)
     changed = int((5 + when) * 1000)
     for server in SERVERS:
@@ -395,7 +397,7 @@ def test_a_changed_interval_holds_at_once_and_no_sweep_is_forgotten(interval: in
 def test_a_changed_interval_leaves_no_gap_that_the_longer_one_would_not_have() -> None:
     for interval in (30 * SECOND, 2 * MINUTE):
         scene = Scene(*SERVERS)
-        crew = scene.run((631.0, lambda: scene.pacer.watch(SERVERS, interval)), until=7200)  # noqa: B023 - run at once
+        crew = scene.run((631.0, lambda: scene.pacer.set_servers(SERVERS, interval)), until=7200)  # noqa: B023 - run at once
         for server in SERVERS:
             gaps = [after - before for before, after in pairwise(crew.times_of(server))]
             assert max(gaps) <= MINUTE + interval
@@ -407,7 +409,7 @@ def test_sweeps_go_on_counting_through_a_changed_interval() -> None:
 
     def change() -> None:
         seen.append(scene.pacer.sweep)
-        scene.pacer.watch(("web-01",), 30 * SECOND)
+        scene.pacer.set_servers(("web-01",), 30 * SECOND)
         seen.append(scene.pacer.sweep)
 
     crew = scene.run((610.0, change), until=1200)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.ledger import maintenance
-from monitor.ledger.accounts.accounts import Accounts, Books
+from monitor.ledger.accounts.accounts import Accounts, LedgerView
 from monitor.ledger.maintenance_windows import known_windows
 from monitor.model import CheckKey, Outcome, Span
-from monitor.sla.maintenance import WindowState, state
+from monitor.sla.maintenance import MaintenanceState, state_at
 from monitor.store import database
 from tests.fakes import (
     DAY,
@@ -25,42 +25,42 @@ from tests.fakes import (
     OK,
     START,
     UNKNOWN,
-    a_context,
-    a_result,
-    a_server,
-    a_subscription,
-    told,
+    make_context,
+    make_result,
+    make_server,
+    make_subscription,
+    results_from,
 )
-from tests.ledger.ledger_fixture import Desk
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.ledger.accounts.accounts import SubscriptionAccount
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis, Subscription
 
 PING, SITE, SHOP = CheckKey("web-01", "ping"), CheckKey("web-01", "site"), CheckKey("web-01", "shop")
-PLAIN = a_context([a_server("web-01")], [a_subscription("acme", "web-01", fee=Decimal("49.90"))])
+PLAIN = make_context([make_server("web-01")], [make_subscription("acme", "web-01", fee=Decimal("49.90"))])
 
 
 def instant(text: str) -> Millis:
     return int(dt.datetime.fromisoformat(text).timestamp()) * 1000
 
 
-def desk_of(context: Context = PLAIN, at: Millis = START) -> Desk:
-    desk = Desk(context)
-    desk.now_in_force(at)
+def desk_of(context: LedgerContext = PLAIN, at: Millis = START) -> LedgerFixture:
+    desk = LedgerFixture(context)
+    desk.apply_terms(at)
     return desk
 
 
-def record(desk: Desk, key: CheckKey, letters: str, start: Millis = START, interval: Millis = MINUTE) -> None:
-    results = told(key, letters, start, interval)
+def record(desk: LedgerFixture, key: CheckKey, letters: str, start: Millis = START, interval: Millis = MINUTE) -> None:
+    results = results_from(key, letters, start, interval)
     desk.record(0, results, results[-1].at)
-    desk.end(0, results[-1].at)
+    desk.end_sweep(0, results[-1].at)
 
 
-def steady(desk: Desk, key: CheckKey, start: Millis, end: Millis, outcome: Outcome = OK) -> None:
-    """A result a minute from ``start`` to before ``end``."""
-    desk.record(0, [a_result(key, at, outcome) for at in range(start, end, MINUTE)], end)
+def steady(desk: LedgerFixture, key: CheckKey, start: Millis, end: Millis, outcome: Outcome = OK) -> None:
+    """A result a minute from ``start`` to before ``end_sweep``."""
+    desk.record(0, [make_result(key, at, outcome) for at in range(start, end, MINUTE)], end)
 
 
 def only(accounts: Accounts) -> SubscriptionAccount:
@@ -72,7 +72,7 @@ def only(accounts: Accounts) -> SubscriptionAccount:
 
 
 def test_a_month_is_the_calendar_month_in_the_contracts_zone() -> None:
-    accounts = desk_of().books(instant("2026-11-05T00:00+03:00")).month(2026, 10)
+    accounts = desk_of().ledger(instant("2026-11-05T00:00+03:00")).month(2026, 10)
     assert accounts.window == Span(instant("2026-10-01T00:00+03:00"), instant("2026-11-01T00:00+03:00"))
     assert (accounts.label, accounts.timezone) == ("2026-10", "Europe/Istanbul")
 
@@ -80,7 +80,7 @@ def test_a_month_is_the_calendar_month_in_the_contracts_zone() -> None:
 def test_seconds_add_up_to_the_window_and_results_hold_for_two_intervals() -> None:
     desk = desk_of()
     record(desk, PING, "oooxxo")
-    account = only(desk.books(START + 20 * MINUTE).rolling(30)).account
+    account = only(desk.ledger(START + 20 * MINUTE).rolling(30)).account
     assert (account.up, account.down) == (3 * MINUTE + 2 * MINUTE, 2 * MINUTE)
     assert account.up + account.down + account.excluded + account.unknown == account.window == 30 * DAY
 
@@ -88,7 +88,7 @@ def test_seconds_add_up_to_the_window_and_results_hold_for_two_intervals() -> No
 def test_a_window_that_is_still_running_ends_now() -> None:
     desk = desk_of()
     record(desk, PING, "ooo")
-    found = only(desk.books(START + 2 * MINUTE).month(2026, 10))
+    found = only(desk.ledger(START + 2 * MINUTE).month(2026, 10))
     assert found.account.span == Span(instant("2026-10-01T00:00+03:00"), START + 2 * MINUTE)
     assert found.window == Span(instant("2026-10-01T00:00+03:00"), instant("2026-11-01T00:00+03:00"))
 
@@ -96,23 +96,23 @@ def test_a_window_that_is_still_running_ends_now() -> None:
 def test_the_budget_is_that_of_the_whole_month_also_while_it_runs() -> None:
     desk = desk_of()
     record(desk, PING, "oxxo")
-    found = only(desk.books(START + 4 * MINUTE).month(2026, 10))
+    found = only(desk.ledger(START + 4 * MINUTE).month(2026, 10))
     assert found.budget == 31 * DAY * 25 // 10_000 - 2 * MINUTE
 
 
 def test_without_a_result_everything_is_unknown_and_nothing_is_owed() -> None:
-    found = only(desk_of().books(START + DAY).rolling(30))
+    found = only(desk_of().ledger(START + DAY).rolling(30))
     assert (found.account.up, found.account.down, found.account.unknown) == (0, 0, 30 * DAY)
     assert found.account.availability is None
     assert (found.credit.percent, found.credit.certain) == (0, True)
 
 
 def test_a_subscription_that_starts_inside_the_month_counts_from_midnight_in_the_contracts_zone() -> None:
-    subscription = a_subscription("acme", "web-01", start=dt.date(2026, 10, 10), end=dt.date(2026, 10, 20))
-    desk = desk_of(a_context([a_server("web-01")], [subscription]))
+    subscription = make_subscription("acme", "web-01", start=dt.date(2026, 10, 10), end=dt.date(2026, 10, 20))
+    desk = desk_of(make_context([make_server("web-01")], [subscription]))
     steady(desk, PING, instant("2026-10-09T00:00+03:00"), instant("2026-10-12T00:00+03:00"))
     steady(desk, PING, instant("2026-10-19T00:00+03:00"), instant("2026-10-22T00:00+03:00"), FAIL)
-    found = only(desk.books(instant("2026-11-05T00:00+03:00")).month(2026, 10))
+    found = only(desk.ledger(instant("2026-11-05T00:00+03:00")).month(2026, 10))
     assert found.account.span == Span(instant("2026-10-10T00:00+03:00"), instant("2026-10-21T00:00+03:00"))
     assert found.account.window == 11 * DAY
     assert found.account.down == 2 * DAY
@@ -124,63 +124,67 @@ def test_a_subscription_that_starts_inside_the_month_counts_from_midnight_in_the
 def test_a_subscription_without_a_day_in_the_month_is_not_in_its_accounts(
     start: tuple[int, int, int] | None, end: tuple[int, int, int] | None
 ) -> None:
-    subscription = a_subscription(
+    subscription = make_subscription(
         "acme", "web-01", start=dt.date(*start) if start else None, end=dt.date(*end) if end else None
     )
-    desk = desk_of(a_context([a_server("web-01")], [subscription]))
-    books = desk.books(instant("2026-12-05T00:00+03:00"))
+    desk = desk_of(make_context([make_server("web-01")], [subscription]))
+    books = desk.ledger(instant("2026-12-05T00:00+03:00"))
     assert books.month(2026, 10).subscriptions == ()
     assert len(books.month(2026, 11 if start else 9).subscriptions) == 1
 
 
 def test_a_subscription_that_never_was_is_in_no_accounts() -> None:
-    assert desk_of().books(START).month(2026, 10, only="nobody").subscriptions == ()
+    assert desk_of().ledger(START).month(2026, 10, only="nobody").subscriptions == ()
 
 
 def test_web_hosting_is_down_when_any_of_its_web_checks_is_and_unknown_before_it_is_up() -> None:
-    context = a_context([a_server("web-01", "site", "shop")], [a_subscription("acme", "web-01", "web-hosting")])
+    context = make_context(
+        [make_server("web-01", "site", "shop")], [make_subscription("acme", "web-01", "web-hosting")]
+    )
     desk = desk_of(context)
     desk.record(
         0,
         sorted(
             [
-                *told(PING, "xxxxxxxx"),
-                *told(SITE, "ooxxooo?"),
-                *told(SHOP, "ooooxx?o"),
+                *results_from(PING, "xxxxxxxx"),
+                *results_from(SITE, "ooxxooo?"),
+                *results_from(SHOP, "ooooxx?o"),
             ],
             key=lambda each: each.at,
         ),
         START,
     )
-    account = only(desk.books(START + 8 * MINUTE).rolling(30)).account
+    account = only(desk.ledger(START + 8 * MINUTE).rolling(30)).account
     assert (account.up, account.down) == (2 * MINUTE, 4 * MINUTE)
     assert account.unknown == 30 * DAY - 6 * MINUTE
     assert len(account.outages) == 2
 
 
 def test_server_and_colocation_are_read_on_ping_alone() -> None:
-    context = a_context(
-        [a_server("web-01", "site")],
-        [a_subscription("acme", "web-01"), a_subscription("bolt", "web-01", "colocation")],
+    context = make_context(
+        [make_server("web-01", "site")],
+        [make_subscription("acme", "web-01"), make_subscription("bolt", "web-01", "colocation")],
     )
     desk = desk_of(context)
-    desk.record(0, sorted([*told(PING, "oooo"), *told(SITE, "xxxx")], key=lambda each: each.at), START)
-    for each in desk.books(START + 4 * MINUTE).rolling(30).subscriptions:
+    desk.record(0, sorted([*results_from(PING, "oooo"), *results_from(SITE, "xxxx")], key=lambda each: each.at), START)
+    for each in desk.ledger(START + 4 * MINUTE).rolling(30).subscriptions:
         assert (each.account.up, each.account.down, each.account.outages) == (4 * MINUTE, 0, ())
 
 
 def test_on_level_one_nothing_is_measured() -> None:
-    context = a_context([a_server("web-01", level=1)], [a_subscription("acme", "web-01")])
-    account = only(desk_of(context).books(START + DAY).rolling(30)).account
+    context = make_context([make_server("web-01", level=1)], [make_subscription("acme", "web-01")])
+    account = only(desk_of(context).ledger(START + DAY).rolling(30)).account
     assert account.availability is None
     assert account.unknown == account.window
 
 
 def test_each_subscription_of_a_shared_server_has_an_account_of_its_own() -> None:
-    context = a_context([a_server("web-01")], [a_subscription(name, "web-01") for name in ("bolt", "acme", "core")])
+    context = make_context(
+        [make_server("web-01")], [make_subscription(name, "web-01") for name in ("bolt", "acme", "core")]
+    )
     desk = desk_of(context)
     record(desk, PING, "oxo")
-    accounts = desk.books(START + 3 * MINUTE).rolling(30)
+    accounts = desk.ledger(START + 3 * MINUTE).rolling(30)
     assert [each.subscription.id for each in accounts.subscriptions] == ["acme-web-01", "bolt-web-01", "core-web-01"]
     assert {each.account.down for each in accounts.subscriptions} == {MINUTE}
 
@@ -189,7 +193,7 @@ def test_an_outage_over_midnight_of_the_month_counts_in_both_months_each_its_par
     desk = desk_of()
     end = instant("2026-11-01T00:00+03:00")
     record(desk, PING, "o" * 10 + "x" * 20 + "o" * 10, start=end - 20 * MINUTE)
-    books = desk.books(end + DAY)
+    books = desk.ledger(end + DAY)
     october, november = only(books.month(2026, 10)).account, only(books.month(2026, 11)).account
     assert (october.down, november.down) == (10 * MINUTE, 10 * MINUTE)
     assert october.outages == november.outages == (1,)
@@ -202,7 +206,7 @@ def test_an_outage_whose_fails_all_lie_before_the_window_still_casts_doubt_into_
     desk = desk_of()
     end = instant("2026-11-01T00:00+03:00")
     record(desk, PING, "oox" + "?" * 20 + "o" * 20, start=end - 10 * MINUTE)
-    november = only(desk.books(end + 33 * MINUTE).month(2026, 11)).account
+    november = only(desk.ledger(end + 33 * MINUTE).month(2026, 11)).account
     assert november.down == 0
     assert november.availability == 10_000
     assert november.lowest is not None
@@ -211,15 +215,15 @@ def test_an_outage_whose_fails_all_lie_before_the_window_still_casts_doubt_into_
 
 def test_terms_that_changed_on_the_tenth_hold_from_then_on_and_the_days_before_are_read_as_they_were() -> None:
     """From web checks to ping: another product of the same subscription."""
-    before = replace(a_subscription("acme", "web-01", "web-hosting"), id="s")
+    before = replace(make_subscription("acme", "web-01", "web-hosting"), id="s")
     after = replace(before, product="server")
-    desk = desk_of(a_context([a_server("web-01", "site")], [before]), instant("2026-10-01T00:00+03:00"))
+    desk = desk_of(make_context([make_server("web-01", "site")], [before]), instant("2026-10-01T00:00+03:00"))
     tenth = instant("2026-10-10T12:00+03:00")
     start, end = tenth - 5 * HOUR, tenth + 5 * HOUR
     steady(desk, SITE, start, end, FAIL)
     steady(desk, PING, start, end, OK)
-    desk.reconfigure(a_context([a_server("web-01", "site")], [after]), tenth)
-    found = only(desk.books(instant("2026-11-05T00:00+03:00")).month(2026, 10))
+    desk.reconfigure(make_context([make_server("web-01", "site")], [after]), tenth)
+    found = only(desk.ledger(instant("2026-11-05T00:00+03:00")).month(2026, 10))
     assert (found.account.down, found.account.up) == (5 * HOUR, 5 * HOUR + MINUTE)
     assert (found.subscription.product, found.credit.clause) == ("server", "5.2.2")
 
@@ -229,18 +233,18 @@ def test_a_changed_configuration_never_rewrites_a_past_month() -> None:
     desk = desk_of(at=october)
     steady(desk, PING, october, october + 2 * HOUR)
     steady(desk, PING, october + 2 * HOUR, october + 3 * HOUR, FAIL)
-    before = desk.books(november).month(2026, 10)
-    other = a_context([a_server("web-01", "site")], [a_subscription("acme", "web-01", "web-hosting")])
+    before = desk.ledger(november).month(2026, 10)
+    other = make_context([make_server("web-01", "site")], [make_subscription("acme", "web-01", "web-hosting")])
     desk.reconfigure(replace(other, terms=replace(other.terms, rounding="half-up", timezone="UTC")), november)
-    after = desk.books(november + 1).month(2026, 10)
+    after = desk.ledger(november + 1).month(2026, 10)
     assert replace(only(after), subscription=only(before).subscription) == only(before)
 
 
 def test_the_configuration_that_has_not_come_into_force_yet_reads_what_is_there() -> None:
     """A server that is configured now may have history already."""
-    desk = Desk(PLAIN)
+    desk = LedgerFixture(PLAIN)
     record(desk, PING, "oxo")
-    assert only(desk.books(START + 3 * MINUTE).rolling(30)).account.down == MINUTE
+    assert only(desk.ledger(START + 3 * MINUTE).rolling(30)).account.down == MINUTE
 
 
 def test_a_configuration_of_today_does_not_reach_into_the_books_as_they_stood() -> None:
@@ -248,22 +252,24 @@ def test_a_configuration_of_today_does_not_reach_into_the_books_as_they_stood() 
     desk = desk_of(at=instant("2026-10-01T00:00+03:00"))
     other = replace(PLAIN, terms=replace(PLAIN.terms, timezone="America/New_York"))
     desk.reconfigure(other, instant("2026-10-20T00:00+03:00"))
-    books = desk.books(instant("2026-10-15T00:00+03:00"))
+    books = desk.ledger(instant("2026-10-15T00:00+03:00"))
     assert books.terms.timezone == "Europe/Istanbul"
     assert books.month(2026, 10).window.start == instant("2026-10-01T00:00+03:00")
 
 
 def test_a_subscription_that_came_later_does_not_exist_in_the_books_before() -> None:
     desk = desk_of(at=instant("2026-10-01T00:00+03:00"))
-    more = a_context([a_server("web-01")], [*PLAIN.terms.subscriptions.values(), a_subscription("bolt", "web-01")])
+    more = make_context(
+        [make_server("web-01")], [*PLAIN.terms.subscriptions.values(), make_subscription("bolt", "web-01")]
+    )
     desk.reconfigure(more, instant("2026-10-20T00:00+03:00"))
-    assert len(desk.books(instant("2026-10-15T00:00+03:00")).month(2026, 10).subscriptions) == 1
-    assert len(desk.books(instant("2026-10-21T00:00+03:00")).month(2026, 10).subscriptions) == 2
+    assert len(desk.ledger(instant("2026-10-15T00:00+03:00")).month(2026, 10).subscriptions) == 1
+    assert len(desk.ledger(instant("2026-10-21T00:00+03:00")).month(2026, 10).subscriptions) == 2
 
 
 def test_a_month_with_a_missing_hour_is_an_hour_shorter() -> None:
     context = replace(PLAIN, terms=replace(PLAIN.terms, timezone="Europe/Berlin"))
-    books = desk_of(context).books(instant("2027-05-01T00:00+00:00"))
+    books = desk_of(context).ledger(instant("2027-05-01T00:00+00:00"))
     march, october = books.month(2027, 3).window, books.month(2026, 10).window
     assert march.end - march.start == 31 * DAY - HOUR
     assert october.end - october.start == 31 * DAY + HOUR
@@ -275,7 +281,7 @@ def test_a_credit_follows_the_fee_of_the_subscription() -> None:
     steady(desk, PING, start, start + 98 * HOUR)
     steady(desk, PING, start + 98 * HOUR, start + 100 * HOUR, FAIL)
     steady(desk, PING, start + 100 * HOUR, start + 101 * HOUR)
-    found = only(desk.books(start + 100 * HOUR).month(2026, 10))
+    found = only(desk.ledger(start + 100 * HOUR).month(2026, 10))
     assert found.account.availability == 9800
     assert (found.credit.percent, found.credit.amount) == (25, Decimal("12.48"))
 
@@ -307,7 +313,7 @@ class Configuration:
 
 
 def subscriptions() -> list[Subscription]:
-    base = replace(a_subscription("acme", "web-01"), id="s")
+    base = replace(make_subscription("acme", "web-01"), id="s")
     return [
         base,
         replace(base, product="web-hosting"),
@@ -316,12 +322,12 @@ def subscriptions() -> list[Subscription]:
     ]
 
 
-def configurations() -> list[Context]:
-    server = a_server("web-01", "site", "shop")
-    made = [a_context([server], [each]) for each in subscriptions()]
-    made.append(a_context([server], [subscriptions()[0], a_subscription("bolt", "web-01", "web-hosting")]))
-    made.append(a_context([server], []))
-    made.append(a_context([a_server("web-01", level=1)], [subscriptions()[0]]))
+def configurations() -> list[LedgerContext]:
+    server = make_server("web-01", "site", "shop")
+    made = [make_context([server], [each]) for each in subscriptions()]
+    made.append(make_context([server], [subscriptions()[0], make_subscription("bolt", "web-01", "web-hosting")]))
+    made.append(make_context([server], []))
+    made.append(make_context([make_server("web-01", level=1)], [subscriptions()[0]]))
     for changed in ({"timezone": "America/New_York"}, {"rounding": "half-up"}, {"rolling_days": 7}):
         made.append(replace(made[0], terms=replace(made[0].terms, **changed)))
     return made
@@ -365,15 +371,15 @@ class Ledger:
     """Books into which facts are written at their own time, as the daemon and the commands would."""
 
     def __init__(self, facts: list[Fact]) -> None:
-        self.desk = Desk(CONFIGURATIONS[0])
-        self.desk.now_in_force(BASE)
+        self.desk = LedgerFixture(CONFIGURATIONS[0])
+        self.desk.apply_terms(BASE)
         for number, (at, fact) in enumerate(facts):
             if isinstance(fact, Sweep):
                 pairs = zip((PING, SITE, SHOP), fact.outcomes, strict=True)
                 self.desk.record(
-                    number, [a_result(key, at, outcome) for key, outcome in pairs if outcome is not None], at
+                    number, [make_result(key, at, outcome) for key, outcome in pairs if outcome is not None], at
                 )
-                self.desk.end(number, at)
+                self.desk.end_sweep(number, at)
             elif isinstance(fact, Configuration):
                 self.desk.reconfigure(CONFIGURATIONS[fact.number], at)
             else:
@@ -382,7 +388,9 @@ class Ledger:
     def _maintain(self, work: Work, at: Millis) -> None:
         db, context = self.desk.db, self.desk.context
         known = [
-            window for window in known_windows(db) if state(window, at) not in (WindowState.OVER, WindowState.CANCELLED)
+            window
+            for window in known_windows(db)
+            if state_at(window, at) not in (MaintenanceState.OVER, MaintenanceState.CANCELLED)
         ]
         with database.transaction(db):
             if work.act == "announce":
@@ -394,9 +402,9 @@ class Ledger:
                 maintenance.extend(db, context, known[-1].id, known[-1].start + work.length, None, at)
 
     def figures(self, at: Millis) -> list[Accounts]:
-        books = Books(self.desk.db, at, self.desk.context.terms)
+        books = LedgerView(self.desk.db, at, self.desk.context.terms)
         windows = [books.month(2026, 10), books.month(2026, 11), books.rolling(30), books.rolling(1)]
-        assert books.terms == Books(self.desk.db, at, self.desk.context.terms).terms
+        assert books.terms == LedgerView(self.desk.db, at, self.desk.context.terms).terms
         return windows
 
 
@@ -417,10 +425,10 @@ def test_asking_for_all_subscriptions_gives_what_asking_for_each_alone_gives(
 ) -> None:
     ledger = Ledger(facts)
     at = data.draw(st.sampled_from([when + nudge for when, _ in facts for nudge in (0, MINUTE)]), label="at")
-    together = Books(ledger.desk.db, at, ledger.desk.context.terms)
+    together = LedgerView(ledger.desk.db, at, ledger.desk.context.terms)
     for whole in (together.month(2026, 10), together.month(2026, 11), together.rolling(1)):
         for each in whole.subscriptions:
-            alone = Books(ledger.desk.db, at, ledger.desk.context.terms)
+            alone = LedgerView(ledger.desk.db, at, ledger.desk.context.terms)
             month = {"2026-10": 10, "2026-11": 11}.get(whole.label)
             name = each.subscription.id
             assert only(alone.month(2026, month, name) if month else alone.rolling(1, name)) == each

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.accounts.credits import Cause, _under_the_cap
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.accounts.credits import CreditCause, _apply_cap
 from monitor.model import Subscription
-from monitor.sla.credits import Credit, amount
+from monitor.sla.credits import Credit, credit_amount
 from tests.ledger.results.test_importing import NOW, TERMS, new_books
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ PAID = Subscription("s", "c", "web-01", "server", Decimal("49.90"), "USD", 1, No
 
 def an_account(policy: CreditPolicy) -> SubscriptionAccount:
     terms = replace(TERMS, subscriptions={"s": PAID}, credit=policy)
-    return Books(new_books(), NOW, terms).rolling(30).subscriptions[0]
+    return LedgerView(new_books(), NOW, terms).rolling(30).subscriptions[0]
 
 
-def cause(percent: int, *, claimed: bool) -> Cause:
-    return Cause(Credit(percent, certain=True, amount=amount(PAID, percent), currency="USD", clause="5.2.2"), claimed)
+def cause(percent: int, *, claimed: bool) -> CreditCause:
+    return CreditCause(
+        Credit(percent, certain=True, amount=credit_amount(PAID, percent), currency="USD", clause="5.2.2"), claimed
+    )
 
 
 @given(
@@ -39,7 +41,7 @@ def test_credits_together_never_exceed_the_fee_and_what_is_due_goes_first(
     policy: CreditPolicy, found: list[tuple[int, bool]]
 ) -> None:
     causes = [cause(percent, claimed=claimed) for percent, claimed in found]
-    paid = _under_the_cap(causes, an_account(policy))
+    paid = _apply_cap(causes, an_account(policy))
     assert sum(credit.amount or 0 for _, _, credit in paid) <= Decimal("49.90")
     due = [(each, credit) for each, is_due, credit in paid if is_due]
     whole = sum(each.credit.amount or 0 for each, _ in due)
@@ -48,5 +50,5 @@ def test_credits_together_never_exceed_the_fee_and_what_is_due_goes_first(
 
 
 def test_a_credit_that_the_cap_leaves_nothing_of_is_still_listed() -> None:
-    paid = _under_the_cap([cause(60, claimed=True), cause(50, claimed=True)], an_account("on-claim"))
+    paid = _apply_cap([cause(60, claimed=True), cause(50, claimed=True)], an_account("on-claim"))
     assert [str(credit.amount) for _, _, credit in paid] == ["29.94", "19.96"]

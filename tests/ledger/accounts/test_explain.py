@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.ledger.accounts.accounts import Books
+from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.accounts.explain import explain
-from monitor.ledger.exclusions import Asked, add
-from monitor.ledger.results.importing import take_in
+from monitor.ledger.exclusions import ExclusionRequest, add
+from monitor.ledger.results.importing import import_results
 from monitor.model import Outcome, Span, Subscription
-from monitor.sla.terms import PERSONAL_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
-from monitor.store import database, import_staging, journal, outages
+from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
+from monitor.store import database, history, import_staging, journal
 from tests.ledger.results.test_importing import START, STEP, TERMS, new_books
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ records = st.dictionaries(
 
 
 @st.composite
-def excluded(draw: st.DrawFn, outage_ids: list[int]) -> Asked:
+def excluded(draw: st.DrawFn, outage_ids: list[int]) -> ExclusionRequest:
     clause = draw(st.sampled_from(RECORDED_CLAUSES))
-    only = draw(st.sampled_from([None, "pages", "metal"])) if clause in PERSONAL_CLAUSES else None
+    only = draw(st.sampled_from([None, "pages", "metal"])) if clause in CUSTOMER_CLAUSES else None
     number = draw(st.sampled_from([None, *outage_ids]))
     if number is not None:
-        return Asked(clause, "why", outage=number, subscription=only)
+        return ExclusionRequest(clause, "why", outage=number, subscription=only)
     first, last = sorted(draw(st.lists(st.integers(-5, 50), min_size=2, max_size=2, unique=True)))
     check = draw(st.sampled_from([None, *CHECKS]))
     span = Span(START + first * STEP, START + last * STEP)
-    return Asked(clause, "why", server="web-01", span=span, check=check, subscription=only)
+    return ExclusionRequest(clause, "why", server="web-01", span=span, check=check, subscription=only)
 
 
 def announce_emergency(db: Database, first: int, last: int) -> None:
@@ -73,14 +73,14 @@ def announce_emergency(db: Database, first: int, last: int) -> None:
 def filled(found: dict[tuple[str, int], Outcome]) -> Database:
     db = new_books()
     with database.transaction(db):
-        import_staging.prepare(db)
+        import_staging.create_tables(db)
         lines = (
-            import_staging.Line(line, "web-01", check, START + slot * STEP, int(outcome), None)
+            import_staging.StagedRow(line, "web-01", check, START + slot * STEP, int(outcome), None)
             for line, ((check, slot), outcome) in enumerate(found.items(), 2)
         )
-        import_staging.put(db, lines)
-        import_staging.clashes(db, 1)
-        take_in(db, TERMS_OF_ALL, NOW)
+        import_staging.stage_rows(db, lines)
+        import_staging.find_conflicts(db, 1)
+        import_results(db, TERMS_OF_ALL, NOW)
     return db
 
 
@@ -90,12 +90,12 @@ def test_what_instants_are_said_to_be_adds_up_to_the_accounts(
     found: dict[tuple[str, int], Outcome], data: st.DataObject
 ) -> None:
     db = filled(found)
-    ids = [outage.id for outage in outages.listing(db)]
+    ids = [outage.id for outage in history.list_outages(db)]
     with database.transaction(db):
         announce_emergency(db, *data.draw(st.sampled_from([(3, 9), (20, 30), (70, 80)])))
         for asked in data.draw(st.lists(excluded(ids), max_size=4)):
             add(db, TERMS_OF_ALL, asked, NOW)
-    books = Books(db, NOW, TERMS_OF_ALL)
+    books = LedgerView(db, NOW, TERMS_OF_ALL)
     accounts = {each.subscription.id: each.account for each in books.rolling(1).subscriptions}
     kinds: Counter[tuple[str, str]] = Counter()
     charges: Counter[tuple[str, str | None, str | None]] = Counter()
@@ -125,7 +125,7 @@ def test_the_result_that_holds_is_the_last_before_it_for_two_intervals(
     found: dict[tuple[str, int], Outcome], place: int
 ) -> None:
     db = filled(found)
-    instant = explain(db, Books(db, NOW, TERMS_OF_ALL), "web-01", START + place, list(CHECKS))
+    instant = explain(db, LedgerView(db, NOW, TERMS_OF_ALL), "web-01", START + place, list(CHECKS))
     for then in instant.checks:
         slots = sorted(slot for check, slot in found if check == then.key.name)
         earlier = [slot for slot in slots if slot * STEP <= place]
@@ -137,4 +137,4 @@ def test_the_result_that_holds_is_the_last_before_it_for_two_intervals(
             assert then.until == START + min([earlier[-1] * STEP + 2 * STEP, *later])
         else:
             assert then.evidence is None
-            assert then.before == (START + earlier[-1] * STEP if earlier else None)
+            assert then.last_result_at == (START + earlier[-1] * STEP if earlier else None)

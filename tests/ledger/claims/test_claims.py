@@ -14,13 +14,23 @@ from hypothesis import strategies as st
 
 from monitor.errors import InputError
 from monitor.ledger.claims import answers
-from monitor.ledger.claims.claims import claims, open_claim, waiting
+from monitor.ledger.claims.claims import claims, open_claim, pending_claims
 from monitor.model import CheckKey
 from monitor.sla.calendar import claim_deadline
-from monitor.sla.claims import ClaimState, Refusal
+from monitor.sla.claims import ClaimRefusalReason, ClaimState
 from monitor.store import database, journal
-from tests.fakes import DAY, HOUR, MINUTE, START, a_context, a_customer, a_server, a_subscription, told
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    make_context,
+    make_customer,
+    make_server,
+    make_subscription,
+    results_from,
+)
+from tests.ledger.ledger_fixture import LedgerFixture
 from tests.sla.sla_fixtures import QUICK
 from tests.sla.sla_fixtures import at as instant
 from tests.sla.test_business_days import HOLIDAYS_2026
@@ -35,44 +45,46 @@ DEADLINE = instant("2026-10-07T00:00:00+03:00")  # the outage begins on Friday 2
 NOVEMBER = instant("2026-11-01T00:00:00+03:00")
 
 
-def a_desk(language: Language = "en") -> Desk:
+def a_desk(language: Language = "en") -> LedgerFixture:
     subscriptions = [
-        a_subscription("acme", "web-01", fee=Decimal("49.90")),
-        a_subscription("globex", "db-01", start=dt.date(2026, 10, 1)),
-        a_subscription("initech", "web-01", end=dt.date(2026, 9, 30)),
+        make_subscription("acme", "web-01", fee=Decimal("49.90")),
+        make_subscription("globex", "db-01", start=dt.date(2026, 10, 1)),
+        make_subscription("initech", "web-01", end=dt.date(2026, 9, 30)),
     ]
-    customers = [a_customer("acme", language), a_customer("globex"), a_customer("initech")]
-    desk = Desk(a_context([a_server("web-01", "site"), a_server("db-01")], subscriptions, customers))
-    desk.now_in_force()
+    customers = [make_customer("acme", language), make_customer("globex"), make_customer("initech")]
+    desk = LedgerFixture(make_context([make_server("web-01", "site"), make_server("db-01")], subscriptions, customers))
+    desk.apply_terms()
     return desk
 
 
-def down(desk: Desk, letters: str, start: Millis = START, check: CheckKey = PING) -> None:
+def down(desk: LedgerFixture, letters: str, start: Millis = START, check: CheckKey = PING) -> None:
     """Tell a story of one check in one sweep, a letter a minute."""
-    came = told(check, letters, start)
+    came = results_from(check, letters, start)
     desk.record(start // MINUTE, came, came[-1].at)
-    desk.end(start // MINUTE, came[-1].at)
+    desk.end_sweep(start // MINUTE, came[-1].at)
 
 
-def make(desk: Desk, at: Millis, *, opened: Millis | None = None, outage: int = 1, of: str = "acme-web-01") -> Claim:
+def make(
+    desk: LedgerFixture, at: Millis, *, opened: Millis | None = None, outage: int = 1, of: str = "acme-web-01"
+) -> Claim:
     """What ``monitor claim open`` does."""
     with database.transaction(desk.db):
         claim, why = open_claim(desk.db, desk.context, of, outage, opened, at)
         return claim if why is None else answers.refuse(desk.db, desk.context, claim, why, at)
 
 
-def give(desk: Desk, at: Millis, number: int = 1, note: str = "") -> Claim:
+def give(desk: LedgerFixture, at: Millis, number: int = 1, note: str = "") -> Claim:
     with database.transaction(desk.db):
         return answers.answer(desk.db, desk.context, number, note, at)
 
 
-def kept(desk: Desk) -> dict[str, Any]:
+def kept(desk: LedgerFixture) -> dict[str, Any]:
     """The figures of the newest answer, as the journal has them."""
-    answer: dict[str, Any] = desk.entries("claim-answered")[-1]["answer"]
+    answer: dict[str, Any] = desk.journal_bodies("claim-answered")[-1]["answer"]
     return answer
 
 
-def letter(desk: Desk) -> Mail:
+def letter(desk: LedgerFixture) -> Mail:
     return desk.mails("claims")[-1]
 
 
@@ -91,7 +103,7 @@ def test_a_late_claim_is_kept_and_the_customer_told_of_the_deadline_and_its_clau
     desk = a_desk()
     down(desk, "oxo")
     make(desk, DEADLINE + 1)
-    assert [entry["why"] for entry in desk.entries("claim-refused")] == ["late"]
+    assert [entry["why"] for entry in desk.journal_bodies("claim-refused")] == ["late"]
     mail = letter(desk)
     assert (mail.recipients, mail.copies) == (("it@acme.example",), ("noc@example.com",))
     for part in (mail.text, mail.html):
@@ -118,7 +130,7 @@ def test_a_claim_on_the_eve_of_a_holiday_week_has_until_the_second_business_day_
     assert early.answer_due == instant("2026-06-03T00:00:00+03:00")
 
 
-def a_desk_down(start: Millis) -> Desk:
+def a_desk_down(start: Millis) -> LedgerFixture:
     desk = a_desk()
     down(desk, "oxo", start)
     return desk
@@ -144,10 +156,10 @@ def test_an_answer_is_overdue_once_24_00_of_the_second_business_day_has_passed()
     down(desk, "oxo")
     due = make(desk, START + HOUR).answer_due
     (claim,) = claims(desk.db, due)
-    assert waiting(desk.db, due) == ((claim,), (), due)
-    assert waiting(desk.db, due + 1) == ((claim,), (claim,), None)
+    assert pending_claims(desk.db, due) == ((claim,), (), due)
+    assert pending_claims(desk.db, due + 1) == ((claim,), (claim,), None)
     give(desk, due + 2)
-    assert waiting(desk.db, due + 3) == ((), (), None)
+    assert pending_claims(desk.db, due + 3) == ((), (), None)
 
 
 # --- what cannot be claimed ------------------------------------------------------------------------------------------
@@ -188,7 +200,7 @@ def test_an_outage_of_a_check_that_is_not_measured_is_recorded_and_refused_with_
     down(desk, "oxo", check=CheckKey("web-01", "site"))
     claim = make(desk, START + HOUR)
     assert claim.refused is not None
-    assert claim.refused.why is Refusal.NOT_MEASURED
+    assert claim.refused.reason is ClaimRefusalReason.NOT_MEASURED
     assert "read on ping" in letter(desk).text
     assert "5.2.2, 4.4, 4.8" in letter(desk).text
 
@@ -217,7 +229,7 @@ def test_while_the_month_is_running_an_answer_is_provisional_and_the_final_one_f
     assert "provisional" not in letter(desk).text
     with pytest.raises(InputError, match="answered already"):
         give(desk, NOVEMBER + DAY)
-    assert [entry["final"] for entry in desk.entries("claim-answered")] == [False, True]
+    assert [entry["final"] for entry in desk.journal_bodies("claim-answered")] == [False, True]
 
 
 def test_a_refused_claim_is_not_answered() -> None:
@@ -234,7 +246,7 @@ def test_an_answer_has_the_figures_of_the_books_and_the_credit_that_follows() ->
     make(desk, START + 3 * HOUR)
     give(desk, NOVEMBER, note="Sorry.")
     (month,) = kept(desk)["months"]
-    (account,) = desk.books(NOVEMBER).month(2026, 10, "acme-web-01").subscriptions
+    (account,) = desk.ledger(NOVEMBER).month(2026, 10, "acme-web-01").subscriptions
     assert (month["up"], month["down"]) == (account.account.up, account.account.down) == (82 * MINUTE, 20 * MINUTE)
     assert (month["availability"], month["target"], month["target_met"]) == ("80.39", "99.75", False)
     assert (month["percent"], month["certain"], month["amount"]) == ("25", True, "12.48")
@@ -253,15 +265,15 @@ def test_an_answer_names_the_records_it_was_computed_from_and_can_be_computed_ag
     desk = a_desk()
     down(desk, "o" * 80 + "x" * 20 + "o")
     claim = make(desk, START + 3 * HOUR)
-    number, own = journal.newest(desk.db)
+    number, own = journal.head(desk.db)
     give(desk, START + 4 * HOUR)
     answer = kept(desk)
     assert answer["records"] == {"entry": number, "hash": own, "at": START + 4 * HOUR}
     assert own in letter(desk).text
     assert own in letter(desk).html
     down(desk, "x" * 50, START + 5 * HOUR)  # what comes later does not change what was answered
-    again = answers.computed(desk.db, desk.context, claim, "", answer["records"]["at"])
-    assert json.loads(journal.canonical([asdict(month) for month in again.months])) == answer["months"]
+    again = answers.compute_answer(desk.db, desk.context, claim, "", answer["records"]["at"])
+    assert json.loads(journal.canonical_json([asdict(month) for month in again.months])) == answer["months"]
 
 
 def test_an_answer_is_mailed_in_the_thread_of_its_outage_and_its_letter_is_kept() -> None:
@@ -271,12 +283,12 @@ def test_an_answer_is_mailed_in_the_thread_of_its_outage_and_its_letter_is_kept(
     give(desk, START + 2 * HOUR)
     told_of, mail = desk.mails()[0], letter(desk)
     assert told_of.message_id in mail.refers
-    said = desk.entries("claim-answered")[0]["letter"]
+    said = desk.journal_bodies("claim-answered")[0]["letter"]
     assert (said["message_id"], said["subject"], said["text"]) == (mail.message_id, mail.subject, mail.text)
     assert mail.state == "pending"
 
 
-def _answer_and_fail(desk: Desk) -> None:
+def _answer_and_fail(desk: LedgerFixture) -> None:
     with database.transaction(desk.db):
         answers.answer(desk.db, desk.context, 1, "", START + 2 * HOUR)
         raise RuntimeError("the power goes")

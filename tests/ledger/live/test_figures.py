@@ -11,22 +11,34 @@ from hypothesis import strategies as st
 
 from monitor.errors import InputError
 from monitor.ledger import exclusions, maintenance
-from monitor.ledger.exclusions import Asked
-from monitor.ledger.live.figures import Keeping
-from monitor.ledger.live.self_check import drifts
+from monitor.ledger.exclusions import ExclusionRequest
+from monitor.ledger.live.figures import LiveFigures
+from monitor.ledger.live.self_check import find_mismatches
 from monitor.ledger.maintenance_windows import known_windows
-from monitor.ledger.results.importing import take_in
+from monitor.ledger.results.importing import import_results
 from monitor.model import CheckKey, Span
-from monitor.sla.maintenance import WindowState, state
+from monitor.sla.maintenance import MaintenanceState, state_at
 from monitor.store import database, import_staging
-from tests.fakes import DAY, FAIL, HOUR, LETTERS, MINUTE, OK, START, a_context, a_result, a_server, a_subscription
+from tests.fakes import (
+    DAY,
+    FAIL,
+    HOUR,
+    MINUTE,
+    OK,
+    OUTCOMES_BY_LETTER,
+    START,
+    make_context,
+    make_result,
+    make_server,
+    make_subscription,
+)
 from tests.ledger.accounts.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
-from tests.ledger.ledger_fixture import Desk
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
-    from monitor.ledger.context import Context
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis, Outcome, Result
-    from monitor.sla.live.window_figures import Figures
+    from monitor.sla.live.window_figures import WindowFigures
 
 KEYS = (PING, SITE, SHOP)
 
@@ -34,25 +46,25 @@ KEYS = (PING, SITE, SHOP)
 class Watch:
     """Books that are written, and the kept figures beside them, as the daemon keeps them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: LedgerFixture) -> None:
         self.desk = desk
-        self.keeping = Keeping()
+        self.keeping = LiveFigures()
         self.newest: dict[CheckKey, Millis] = {}
         self.began: set[CheckKey] = set()
-        self.shown: dict[tuple[str, str], Figures | None] = {}
+        self.shown: dict[tuple[str, str], WindowFigures | None] = {}
         self._sweep = 0
 
     def record(self, came: list[Result], now: Millis) -> None:
         self._sweep += 1
         recorded = self.desk.record(self._sweep, came, now)
-        self.desk.end(self._sweep, now)
+        self.desk.end_sweep(self._sweep, now)
         self.newest.update((result.check, result.at) for result in recorded.results)
-        self.began |= recorded.began
+        self.began |= recorded.checks_with_new_runs
 
     def look(self, now: Millis) -> int:
         """Catch up; gives how many figures changed."""
         keeping, db = self.keeping, self.desk.db
-        silent = keeping.silent(keeping.names, now, self.newest.get)
+        silent = keeping.stale_subscriptions(keeping.names, now, self.newest.get)
         with database.snapshot(db):
             keeping.catch_up(db, now, self.desk.context.terms, self.began, silent)
         self.began = set()
@@ -62,7 +74,7 @@ class Watch:
 
     def assert_true(self) -> None:
         """Everything computed again comes to what is kept, and to what was shown."""
-        assert drifts(self.desk.db, self.keeping) == []
+        assert find_mismatches(self.desk.db, self.keeping) == []
         for name in self.keeping.names:
             month, rolling = self.keeping.figures(name)
             assert (self.shown[name, "month"], self.shown[name, "rolling"]) == (month, rolling)
@@ -154,15 +166,15 @@ class Life(Watch):
     """A server's life, event by event."""
 
     def __init__(self) -> None:
-        super().__init__(Desk(CONFIGURATIONS[0]))
-        self.desk.now_in_force(BASE)
+        super().__init__(LedgerFixture(CONFIGURATIONS[0]))
+        self.desk.apply_terms(BASE)
         self._excluded = 0
 
     def live(self, event: Event, now: Millis) -> None:
         try:
             if isinstance(event, Sweep):
                 pairs = zip(KEYS, event.outcomes, strict=True)
-                came = [a_result(key, now - event.late, what) for key, what in pairs if what is not None]
+                came = [make_result(key, now - event.late, what) for key, what in pairs if what is not None]
                 self.record(came, now - min(event.under_way, event.late))
             elif isinstance(event, Configure):
                 self.desk.reconfigure(CONFIGURATIONS[event.number], now)
@@ -176,7 +188,7 @@ class Life(Watch):
         db, context = self.desk.db, self.desk.context
         if isinstance(event, Excuse):
             outages = self.desk.outages()
-            asked = Asked(
+            asked = ExclusionRequest(
                 "4.3",
                 "theirs",
                 outage=outages[-1].id if event.outage and outages else None,
@@ -195,23 +207,23 @@ class Life(Watch):
             self._maintain(event, now)
 
     def _import(self, event: Import, now: Millis) -> None:
-        import_staging.prepare(self.desk.db)
+        import_staging.create_tables(self.desk.db)
         lines = [
-            import_staging.Line(number, *PING, now - event.back + number * MINUTE, int(what), None)
+            import_staging.StagedRow(number, *PING, now - event.back + number * MINUTE, int(what), None)
             for number, what in enumerate(event.outcomes)
             if what is not None
         ]
-        import_staging.put(self.desk.db, lines)
-        if import_staging.clashes(self.desk.db, 20) == ([], 0):
-            take_in(self.desk.db, self.desk.context.terms, now)
-            self.desk.recording.forget()  # another process did it, by a connection of its own
+        import_staging.stage_rows(self.desk.db, lines)
+        if import_staging.find_conflicts(self.desk.db, 20) == ([], 0):
+            import_results(self.desk.db, self.desk.context.terms, now)
+            self.desk.recording.invalidate()  # another process did it, by a connection of its own
 
     def _maintain(self, work: Work, now: Millis) -> None:
         db, context = self.desk.db, self.desk.context
         known = [
             window
             for window in known_windows(db)
-            if state(window, now) not in (WindowState.OVER, WindowState.CANCELLED)
+            if state_at(window, now) not in (MaintenanceState.OVER, MaintenanceState.CANCELLED)
         ]
         start = now + work.start
         if work.act == "announce":
@@ -263,22 +275,22 @@ def test_a_clock_that_is_set_back_and_catches_up_makes_no_difference(
 class Morning(Watch):
     """A server with an outage, a minute a letter; one subscription."""
 
-    def __init__(self, context: Context = PLAIN) -> None:
-        super().__init__(Desk(context))
-        self.desk.now_in_force()
+    def __init__(self, context: LedgerContext = PLAIN) -> None:
+        super().__init__(LedgerFixture(context))
+        self.desk.apply_terms()
         self.minute = 0
         self.look(START)
 
     def tell(self, letters: str) -> None:
         for letter in letters:
             at = START + self.minute * MINUTE
-            self.record([a_result(PING, at, LETTERS[letter])], at)
+            self.record([make_result(PING, at, OUTCOMES_BY_LETTER[letter])], at)
             self.minute += 1
             self.look(at + 1)
             self.assert_true()
 
     @property
-    def month(self) -> Figures:
+    def month(self) -> WindowFigures:
         [name] = self.keeping.names
         figures, _ = self.keeping.figures(name)
         assert figures is not None
@@ -288,7 +300,7 @@ class Morning(Watch):
 def test_an_exclusion_of_an_outage_grows_with_it_and_ends_with_it() -> None:
     morning = Morning()
     morning.tell("ooxx")
-    asked = Asked("4.2", "power", outage=morning.desk.outages()[0].id)
+    asked = ExclusionRequest("4.2", "power", outage=morning.desk.outages()[0].id)
     with database.transaction(morning.desk.db):
         exclusions.add(morning.desk.db, morning.desk.context.terms, asked, START + 3 * MINUTE)
     morning.tell("xxxooo")
@@ -302,14 +314,14 @@ def test_an_exclusion_of_an_outage_grows_with_it_and_ends_with_it() -> None:
 def test_a_result_that_is_written_after_its_check_was_taken_for_silent_still_counts(
     late: Outcome, written: Millis
 ) -> None:
-    watch = Watch(Desk(PLAIN))
-    watch.desk.now_in_force()
-    watch.record([a_result(PING, START, late)], START)
+    watch = Watch(LedgerFixture(PLAIN))
+    watch.desk.apply_terms()
+    watch.record([make_result(PING, START, late)], START)
     watch.look(START)
     # the clock was set ahead, or the database refused: what was measured before comes later, by the time of then or now
     watch.look(START + HOUR)
     watch.assert_true()
-    watch.record([a_result(PING, START + MINUTE, late)], written)
+    watch.record([make_result(PING, START + MINUTE, late)], written)
     watch.look(START + HOUR)
     watch.assert_true()
     month, _ = watch.keeping.figures("acme-web-01")
@@ -332,7 +344,7 @@ def test_a_longer_window_reads_further_back() -> None:
     morning = Morning(week)
     morning.tell("oooxxo")
     later = START + 40 * DAY
-    morning.record([a_result(PING, later, OK)], later)
+    morning.record([make_result(PING, later, OK)], later)
     morning.look(later)
     morning.desk.reconfigure(replace(week, terms=replace(week.terms, rolling_days=90)), later + MINUTE)
     morning.look(later + MINUTE)
@@ -356,24 +368,24 @@ def test_at_the_first_instant_of_a_month_nothing_is_in_it_yet() -> None:
 
 def test_what_changes_for_one_server_reads_no_other_again() -> None:
     names = ["web-01", "web-02", "web-03"]
-    context = a_context([a_server(name) for name in names], [a_subscription("acme", name) for name in names])
-    watch = Watch(Desk(context))
-    watch.desk.now_in_force()
+    context = make_context([make_server(name) for name in names], [make_subscription("acme", name) for name in names])
+    watch = Watch(LedgerFixture(context))
+    watch.desk.apply_terms()
     watch.look(START)
-    before = {name: watch.keeping.course(name) for name in watch.keeping.names}
+    before = {name: watch.keeping.timeline(name) for name in watch.keeping.names}
     watch.desk.announce("web-02", start=START, end=START + HOUR, emergency="leak")
-    watch.record([a_result(CheckKey("web-03", "ping"), START, OK)], START)
+    watch.record([make_result(CheckKey("web-03", "ping"), START, OK)], START)
     watch.look(START + MINUTE)
     watch.assert_true()
-    same = [name for name, course in before.items() if watch.keeping.course(name) is course]
+    same = [name for name, course in before.items() if watch.keeping.timeline(name) is course]
     assert same == ["acme-web-01"]
 
 
 @pytest.mark.parametrize("began", [True, False])
 def test_a_fact_counts_from_its_own_time_on_also_where_its_clock_goes_before_ours(began: bool) -> None:  # noqa: FBT001
-    watch = Watch(Desk(PLAIN))
-    watch.desk.now_in_force()
-    watch.record([a_result(PING, START, OK)], START)
+    watch = Watch(LedgerFixture(PLAIN))
+    watch.desk.apply_terms()
+    watch.record([make_result(PING, START, OK)], START)
     if began:
         watch.look(START)
     watch.desk.announce("web-01", start=START, end=START + HOUR, at=START + MINUTE, emergency="leak")
@@ -391,12 +403,12 @@ def test_figures_that_were_falsified_are_found_and_mended() -> None:
     morning = Morning()
     morning.tell("ooxxo")
     morning.desk.db.execute("UPDATE run SET outcome = 0 WHERE outcome = 1")
-    [month, rolling] = drifts(morning.desk.db, morning.keeping)
+    [month, rolling] = find_mismatches(morning.desk.db, morning.keeping)
     assert (month.window, rolling.window) == ("month", "rolling")
     assert month.subscription == "acme-web-01"
-    assert month.kept is not None
+    assert month.live is not None
     assert month.computed is not None
-    assert (month.kept.down, month.computed.down) == (2 * MINUTE, 0)
-    morning.keeping.forget()
+    assert (month.live.down, month.computed.down) == (2 * MINUTE, 0)
+    morning.keeping.invalidate()
     morning.look(START + 5 * MINUTE)
-    assert drifts(morning.desk.db, morning.keeping) == []
+    assert find_mismatches(morning.desk.db, morning.keeping) == []

@@ -11,27 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.exclusions import Asked
-from monitor.ledger.figures import figures
+from monitor.ledger.accounts.accounts import LedgerView, account_fields
+from monitor.ledger.exclusions import ExclusionRequest
 from monitor.ledger.months import retroactive
 from monitor.ledger.months.closing import close, closing_of, months_due
 from monitor.ledger.months.corrections import (
     DAEMON,
     LATER_RESULTS,
-    corrected,
+    correct_last_month,
+    corrected_figures,
     corrections_of,
-    last_month_drifts,
-    settle_last_month,
+    last_month_differs,
 )
 from monitor.ledger.results.recording import Recording
-from monitor.ledger.terms import come_into_force
+from monitor.ledger.terms import record_terms
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome, Result, Span
 from monitor.sla.calendar import month_span
 from monitor.sla.terms import RECORDED_CLAUSES
-from monitor.store import database, import_staging, outages
-from tests.fakes import a_context
+from monitor.store import database, history, import_staging
+from tests.fakes import make_context
 from tests.ledger.results.test_importing import KEY, STEP, TERMS, new_books
 
 if TYPE_CHECKING:
@@ -52,30 +51,30 @@ moments = st.dictionaries(st.integers(0, 45), st.sampled_from(list(Outcome)), mi
 
 def take_in(db: Database, found: Iterable[tuple[int, Outcome]], at: int) -> int:
     with database.transaction(db):
-        import_staging.prepare(db)
-        import_staging.put(
+        import_staging.create_tables(db)
+        import_staging.stage_rows(
             db,
             (
-                import_staging.Line(n, *KEY, BEGAN + slot * STEP, int(one), None)
+                import_staging.StagedRow(n, *KEY, BEGAN + slot * STEP, int(one), None)
                 for n, (slot, one) in enumerate(found, 2)
             ),
         )
-        import_staging.clashes(db, 1)
-        return retroactive.take_in(db, TERMS, at)
+        import_staging.find_conflicts(db, 1)
+        return retroactive.import_results(db, TERMS, at)
 
 
 def today(db: Database, at: int) -> dict[str, dict[str, Any]]:
-    return {each.subscription.id: figures(each) for each in Books(db, at, TERMS).month(*WHEN).subscriptions}
+    return {each.subscription.id: account_fields(each) for each in LedgerView(db, at, TERMS).month(*WHEN).subscriptions}
 
 
 @st.composite
-def some_fact(draw: st.DrawFn, outage_ids: list[int]) -> Asked:
+def some_fact(draw: st.DrawFn, outage_ids: list[int]) -> ExclusionRequest:
     number = draw(st.sampled_from([None, *outage_ids]))
     clause = draw(st.sampled_from(RECORDED_CLAUSES))
     if number is not None:
-        return Asked(clause, "why", outage=number)
+        return ExclusionRequest(clause, "why", outage=number)
     first, last = sorted(draw(st.lists(st.integers(-5, 50), min_size=2, max_size=2, unique=True)))
-    return Asked(clause, "why", server="web-01", span=Span(BEGAN + first * STEP, BEGAN + last * STEP))
+    return ExclusionRequest(clause, "why", server="web-01", span=Span(BEGAN + first * STEP, BEGAN + last * STEP))
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,7 +97,7 @@ def test_closing_and_corrections_are_today_s_figures_and_the_closing_replays(
             take_in(db, [(slot, one) for slot, one in second.items() if slot not in first], at)
         elif step == "exclude":
             with database.transaction(db):
-                retroactive.exclude(db, TERMS, data.draw(some_fact([one.id for one in outages.listing(db)])), at)
+                retroactive.exclude(db, TERMS, data.draw(some_fact([one.id for one in history.list_outages(db)])), at)
             added += 1
             held.append(added)
         elif held:
@@ -107,13 +106,13 @@ def test_closing_and_corrections_are_today_s_figures_and_the_closing_replays(
         known = closing_of(db, MONTH)
         assert known is not None
         assert known.subscriptions == frozen
-        assert corrected(db, known) == today(db, at)
-        assert not last_month_drifts(db, at)
+        assert corrected_figures(db, known) == today(db, at)
+        assert not last_month_differs(db, at)
     for correction in corrections_of(db, MONTH):
-        assert correction.why.startswith(("exclusion ", "import batch"))
+        assert correction.reason.startswith(("exclusion ", "import batch"))
         assert all(before != after for changed in correction.changes.values() for before, after in changed.values())
     verdict = verify(db)
-    assert verdict.wrong is None, verdict.wrong
+    assert verdict.error is None, verdict.error
 
 
 def probed(db: Database, recording: Recording, *found: tuple[int, Outcome]) -> None:
@@ -127,48 +126,48 @@ def probed(db: Database, recording: Recording, *found: tuple[int, Outcome]) -> N
 
 def test_a_later_fail_of_an_outage_that_was_open_at_the_end_is_a_correction_of_its_own() -> None:
     db = new_books()
-    recording = Recording(replace(a_context(), terms=TERMS))
+    recording = Recording(replace(make_context(), terms=TERMS))
     with database.transaction(db):
-        come_into_force(db, TERMS, BEGAN)
+        record_terms(db, TERMS, BEGAN)
     # the last fail known at the closing lies in the month: nothing is certain after it
     probed(db, recording, *((slot, OK) for slot in range(25)), (25, FAIL), (26, FAIL), (27, FAIL), (28, FAIL))
     with database.transaction(db):
         closing, _ = close(db, TERMS, WHEN, WINDOW.end + 3 * STEP, DAEMON)
     assert closing.subscriptions["s"]["highest"] > closing.subscriptions["s"]["availability"]
-    assert not last_month_drifts(db, WINDOW.end + 3 * STEP)
+    assert not last_month_differs(db, WINDOW.end + 3 * STEP)
     probed(db, recording, (40, FAIL), (41, OK))
     at = BEGAN + 45 * STEP
-    assert last_month_drifts(db, at)
+    assert last_month_differs(db, at)
     with database.transaction(db):
-        retroactive.exclude(db, TERMS, Asked("4.3", "why", outage=1), at)
+        retroactive.exclude(db, TERMS, ExclusionRequest("4.3", "why", outage=1), at)
     drifted, excluded = corrections_of(db, MONTH)
-    assert (drifted.why, drifted.recorded_by, set(drifted.changes["s"])) == (LATER_RESULTS, DAEMON, {"highest"})
-    assert excluded.why == "exclusion 1"
+    assert (drifted.reason, drifted.recorded_by, set(drifted.changes["s"])) == (LATER_RESULTS, DAEMON, {"highest"})
+    assert excluded.reason == "exclusion 1"
     with database.transaction(db):
-        settle_last_month(db, at)
+        correct_last_month(db, at)
     assert len(corrections_of(db, MONTH)) == 2
-    assert verify(db).wrong is None
+    assert verify(db).error is None
 
 
 def test_a_result_that_was_on_its_way_at_the_closing_does_not_break_its_proof() -> None:
     db = new_books()
-    recording = Recording(replace(a_context(), terms=TERMS))
+    recording = Recording(replace(make_context(), terms=TERMS))
     with database.transaction(db):
-        come_into_force(db, TERMS, BEGAN)
+        record_terms(db, TERMS, BEGAN)
     probed(db, recording, (20, OK), (25, FAIL), (28, FAIL))
     now = BEGAN + 40 * STEP + 3_000
     with database.transaction(db):
         close(db, TERMS, WHEN, now, DAEMON)
     # its first attempt left before the closing, and its last one failed after it
     probed(db, recording, (40, FAIL))
-    assert verify(db).wrong is None
+    assert verify(db).error is None
 
 
 @pytest.mark.parametrize("late", [0, 1, 2 * STEP - 1])
 def test_a_month_is_closed_once_its_last_results_must_be_in(late: int) -> None:
     db = new_books()
     with database.transaction(db):
-        come_into_force(db, TERMS, BEGAN)
+        record_terms(db, TERMS, BEGAN)
         with pytest.raises(InputError, match="on their way"):
             close(db, TERMS, WHEN, WINDOW.end + late, DAEMON)
         close(db, TERMS, WHEN, WINDOW.end + 2 * STEP, DAEMON)
@@ -182,7 +181,7 @@ def test_the_months_in_which_the_books_were_open_are_due() -> None:
     db = new_books()
     assert months_due(db, day("2024-12-05")) == []
     with database.transaction(db):
-        come_into_force(db, TERMS, day("2024-10-20"))
+        record_terms(db, TERMS, day("2024-10-20"))
     assert months_due(db, day("2024-10-25")) == []
     assert months_due(db, day("2024-12-05")) == [(2024, 10), (2024, 11)]
     with database.transaction(db):

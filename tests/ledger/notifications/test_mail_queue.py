@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.ledger.notifications.mail_queue import post
-from monitor.mail.content import Letter
+from monitor.ledger.notifications.mail_queue import queue_mail
+from monitor.mail.content import RenderedMail
 from monitor.store import database, outbox
-from tests.fakes import START, a_context, a_customer, a_server, a_subscription
-from tests.ledger.ledger_fixture import Desk
+from tests.fakes import START, make_context, make_customer, make_server, make_subscription
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.store.outbox import Mail
 
-LETTER = Letter("a subject", "its text", "<p>its text</p>")
+LETTER = RenderedMail("a subject", "its text", "<p>its text</p>")
 
 
-def posted(desk: Desk, customer: str | None, letter: Letter | None = LETTER, sweep: int | None = None) -> Mail | None:
+def posted(
+    desk: LedgerFixture, customer: str | None, letter: RenderedMail | None = LETTER, sweep: int | None = None
+) -> Mail | None:
     with database.transaction(desk.db):
-        number = post(
+        number = queue_mail(
             desk.db, desk.context, "test", at=START, customer=customer, body={"a": 1}, letter=letter, sweep=sweep
         )
     return None if number is None else outbox.get(desk.db, number)
 
 
-def a_desk(*operators: str) -> Desk:
-    subscriptions = [a_subscription("acme", "web-01")]
-    return Desk(a_context([a_server("web-01")], subscriptions, [a_customer("acme", "tr")], operators=operators))
+def a_desk(*operators: str) -> LedgerFixture:
+    subscriptions = [make_subscription("acme", "web-01")]
+    return LedgerFixture(
+        make_context([make_server("web-01")], subscriptions, [make_customer("acme", "tr")], operators=operators)
+    )
 
 
 def test_a_letter_goes_to_the_customer_in_its_language_and_a_copy_to_the_operators() -> None:
@@ -46,7 +50,7 @@ def test_what_is_nobodys_goes_to_the_operators_in_english() -> None:
 def test_nothing_is_queued_where_there_is_nobody_to_send_it_to() -> None:
     desk = a_desk()
     assert posted(desk, None) is None
-    assert outbox.listing(desk.db) == []
+    assert outbox.list_mails(desk.db) == []
 
 
 def test_a_mail_without_a_letter_gathers_until_its_sweep_is_over() -> None:
@@ -54,4 +58,4 @@ def test_a_mail_without_a_letter_gathers_until_its_sweep_is_over() -> None:
     mail = posted(desk, "acme", None, 7)
     assert mail is not None
     assert (mail.sweep, mail.subject) == (7, "")
-    assert outbox.due(desk.db, START) == []
+    assert outbox.due_mails(desk.db, START) == []

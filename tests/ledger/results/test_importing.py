@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.results.importing import take_in
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.results.importing import import_results
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome, Result, Span, Subscription
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.sla.timeline import runs_of
-from monitor.store import database, import_staging, outages, results
-from monitor.store.history import all_runs
+from monitor.store import database, history, import_staging, results
+from monitor.store.history import runs_of_check
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -46,20 +46,23 @@ def new_books() -> Database:
 
 def import_into(db: Database, moments: Iterable[tuple[int, Outcome]], at: int = NOW) -> int:
     with database.transaction(db):
-        import_staging.prepare(db)
-        import_staging.put(
+        import_staging.create_tables(db)
+        import_staging.stage_rows(
             db,
-            (import_staging.Line(n, *KEY, START + slot * STEP, int(o), None) for n, (slot, o) in enumerate(moments, 2)),
+            (
+                import_staging.StagedRow(n, *KEY, START + slot * STEP, int(o), None)
+                for n, (slot, o) in enumerate(moments, 2)
+            ),
         )
-        assert import_staging.clashes(db, 20) == ([], 0)
-        return take_in(db, TERMS, at)
+        assert import_staging.find_conflicts(db, 20) == ([], 0)
+        return import_results(db, TERMS, at)
 
 
 def content(db: Database) -> dict[str, Any]:
-    number = results.numbers(db)[KEY]
+    number = results.check_ids(db)[KEY]
     return {
-        "runs": list(all_runs(db, number)),
-        "outages": [(o.start, o.last_fail, o.end, o.last_ok) for o in outages.listing(db)],
+        "runs": list(runs_of_check(db, number)),
+        "outages": [(o.start, o.last_fail, o.end, o.last_ok) for o in history.list_outages(db)],
         "results": [(r.at, r.outcome) for r in results.read(db, KEY, 0, 1 << 62)],
     }
 
@@ -76,14 +79,14 @@ def test_the_order_in_which_files_come_changes_nothing(found: dict[int, Outcome]
     owner = {slot: data.draw(st.integers(0, 3)) for slot in found}
     for piece in data.draw(st.permutations(range(4))):
         mine = [(slot, outcome) for slot, outcome in found.items() if owner[slot] == piece]
-        before = {o.id for o in outages.listing(pieces)}
+        before = {o.id for o in history.list_outages(pieces)}
         assert import_into(pieces, data.draw(st.permutations(mine))) == len(mine)
-        after = {o.id for o in outages.listing(pieces)}
+        after = {o.id for o in history.list_outages(pieces)}
         if before and after:
             assert min(before) in after, "the earliest outage keeps its number"
     assert content(pieces) == content(whole)
     verdict = verify(pieces)
-    assert verdict.wrong is None, verdict.wrong
+    assert verdict.error is None, verdict.error
 
 
 @settings(max_examples=150, deadline=None)
@@ -119,10 +122,10 @@ def test_the_books_as_they_stood_before_an_import_do_not_know_it(
     db = new_books()
     import_into(db, first.items(), NOW)
     span = Span(START, START + 100 * STEP)
-    before = Books(db, NOW + 1_000, TERMS)
+    before = LedgerView(db, NOW + 1_000, TERMS)
     stood = before.history(KEY, span), before.rolling(30).subscriptions[0].account
     import_into(db, [(slot, o) for slot, o in second.items() if slot not in first], NOW + 60_000)
-    after = Books(db, NOW + 1_000, TERMS)
+    after = LedgerView(db, NOW + 1_000, TERMS)
     assert after.history(KEY, span).runs == stood[0].runs
     account = after.rolling(30).subscriptions[0].account
     was = stood[1]
@@ -143,15 +146,15 @@ def test_outages_that_an_import_joins_keep_the_number_of_the_earliest() -> None:
     import_into(db, [(0, Outcome.FAIL), (1, Outcome.OK), (9, Outcome.FAIL)])
     # two outages, numbers 1 and 2: a new fail before the first only lengthens it
     import_into(db, [(-1, Outcome.FAIL)])
-    assert [(o.id, o.start) for o in outages.listing(db)] == [(1, START - STEP), (2, START + 9 * STEP)]
+    assert [(o.id, o.start) for o in history.list_outages(db)] == [(1, START - STEP), (2, START + 9 * STEP)]
 
 
 def test_an_outage_that_an_import_splits_keeps_its_number_for_its_first_part() -> None:
     db = new_books()
     import_into(db, [(0, Outcome.FAIL), (4, Outcome.FAIL), (5, Outcome.OK)])
     import_into(db, [(2, Outcome.OK)])
-    assert [(o.id, o.start, o.end) for o in outages.listing(db)] == [
+    assert [(o.id, o.start, o.end) for o in history.list_outages(db)] == [
         (1, START, START + 2 * STEP),
         (2, START + 4 * STEP, START + 5 * STEP),
     ]
-    assert verify(db).wrong is None
+    assert verify(db).error is None

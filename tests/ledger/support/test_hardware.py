@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import InputError
-from monitor.ledger.accounts.accounts import Books
-from monitor.ledger.accounts.credits import owed
+from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.accounts.credits import month_credits
 from monitor.ledger.support import hardware
-from monitor.sla.hardware import Opened, Replaced, cases
-from tests.fakes import DAY, HOUR, START, a_context, a_server, a_subscription
-from tests.ledger.ledger_fixture import Desk
+from monitor.sla.hardware import HardwareCaseOpened, HardwareReplaced, cases_from
+from tests.fakes import DAY, HOUR, START, make_context, make_server, make_subscription
+from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
-    from monitor.ledger.accounts.credits import Owed
-    from monitor.ledger.context import Context
+    from monitor.ledger.accounts.credits import MonthCredit
+    from monitor.ledger.context import LedgerContext
     from monitor.model import Millis, Product
-    from monitor.sla.hardware import Case
+    from monitor.sla.hardware import HardwareCase
 
 NAME = "acme-web-01"
 OCTOBER, NOVEMBER = (2026, 10), (2026, 11)
@@ -31,30 +31,32 @@ OCTOBER_ENDS = int(dt.datetime(2026, 10, 31, 21, 0, tzinfo=dt.UTC).timestamp()) 
 """Midnight in Istanbul."""
 
 
-def contract(product: Product = "server", end: dt.date | None = None) -> Context:
-    one = a_subscription("acme", "web-01", product, fee=Decimal("49.90"), end=end)
-    server = a_server("web-01", "site") if product == "web-hosting" else a_server("web-01")
-    return a_context([server], [one])
+def contract(product: Product = "server", end: dt.date | None = None) -> LedgerContext:
+    one = make_subscription("acme", "web-01", product, fee=Decimal("49.90"), end=end)
+    server = make_server("web-01", "site") if product == "web-hosting" else make_server("web-01")
+    return make_context([server], [one])
 
 
-def desk_with(context: Context | None = None) -> Desk:
-    desk = Desk(context or contract())
-    desk.now_in_force(START - 30 * DAY)
+def desk_with(context: LedgerContext | None = None) -> LedgerFixture:
+    desk = LedgerFixture(context or contract())
+    desk.apply_terms(START - 30 * DAY)
     return desk
 
 
-def fail(desk: Desk, opened_at: Millis, reference: str | None = None, at: Millis | None = None) -> Case:
+def fail(
+    desk: LedgerFixture, opened_at: Millis, reference: str | None = None, at: Millis | None = None
+) -> HardwareCase:
     at = opened_at if at is None else at
     return hardware.open_case(desk.db, desk.context.terms, NAME, "disk 2", reference, opened_at, at)
 
 
-def mend(desk: Desk, case: Case, replaced_at: Millis, at: Millis | None = None) -> Case:
+def mend(desk: LedgerFixture, case: HardwareCase, replaced_at: Millis, at: Millis | None = None) -> HardwareCase:
     at = replaced_at if at is None else at
-    return hardware.replaced(desk.db, desk.context.zone, case.id, replaced_at, at)
+    return hardware.record_replacement(desk.db, desk.context.zone, case.id, replaced_at, at)
 
 
-def credits_of(desk: Desk, month: tuple[int, int], at: Millis) -> list[Owed]:
-    return list(owed(desk.db, Books(desk.db, at, desk.context.terms), *month))
+def credits_of(desk: LedgerFixture, month: tuple[int, int], at: Millis) -> list[MonthCredit]:
+    return list(month_credits(desk.db, LedgerView(desk.db, at, desk.context.terms), *month))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_other_products_have_no_such_guarantee(product: Product, clause: str) ->
     desk = desk_with(contract(product))
     with pytest.raises(InputError, match=rf"{product}.*\({clause}\)"):
         fail(desk, START)
-    assert desk.entries("hardware-opened") == []
+    assert desk.journal_bodies("hardware-opened") == []
 
 
 def test_what_is_recorded_later_does_not_exist_in_the_books_of_before() -> None:
@@ -150,8 +152,8 @@ def test_neither_the_future_nor_the_wrong_order_is_recorded() -> None:
         mend(desk, case, START - HOUR - 1, at=START)
     with pytest.raises(InputError, match="replaced in the future"):
         mend(desk, case, START + 1, at=START)
-    assert len(desk.entries("hardware-opened")) == 1
-    assert desk.entries("hardware-replaced") == []
+    assert len(desk.journal_bodies("hardware-opened")) == 1
+    assert desk.journal_bodies("hardware-replaced") == []
 
 
 def test_a_part_is_replaced_once() -> None:
@@ -167,10 +169,12 @@ def test_a_part_is_replaced_once() -> None:
 @given(st.integers(0, 20 * HOUR), st.none() | st.integers(0, 20 * HOUR))
 def test_a_case_is_open_due_soon_overdue_or_replaced(now: Millis, took: Millis | None) -> None:
     took = took if took is not None and took <= now else None
-    facts: list[Opened | Replaced] = [Opened(1, 0, NAME, "web-01", "disk", 0, None, "us")]
-    facts += [] if took is None else [Replaced(1, took, took, "us")]
-    (case,) = cases(reversed(facts))
+    facts: list[HardwareCaseOpened | HardwareReplaced] = [
+        HardwareCaseOpened(1, 0, NAME, "web-01", "disk", 0, None, "us")
+    ]
+    facts += [] if took is None else [HardwareReplaced(1, took, took, "us")]
+    (case,) = cases_from(reversed(facts))
     assert case.overdue(now) == (took is None and now > 12 * HOUR)
     assert case.due_soon(now) == (took is None and 8 * HOUR < now <= 12 * HOUR)
-    assert case.broken(now) == ((now if took is None else took) > case.due)
+    assert case.breached(now) == ((now if took is None else took) > case.due)
     assert (case.in_time(now) is None) == (took is None and now <= 12 * HOUR)

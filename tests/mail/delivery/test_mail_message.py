@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from monitor.errors import InputError
 from monitor.mail.message import (
     Message,
-    checked_address,
     needs_smtputf8,
     new_message_id,
-    render,
+    normalize_address,
     sender_address,
     sender_domain,
+    to_mime,
 )
 
 MAIL = Message(
@@ -71,7 +71,7 @@ nasty = st.one_of(
 
 
 def parsed(message: Message, *, show_bcc: bool = False) -> EmailMessage:
-    mail = email.message_from_bytes(render(message, show_bcc=show_bcc).as_bytes(), policy=email.policy.default)
+    mail = email.message_from_bytes(to_mime(message, show_bcc=show_bcc).as_bytes(), policy=email.policy.default)
     assert isinstance(mail, EmailMessage)
     return mail
 
@@ -125,7 +125,7 @@ def test_what_is_no_message_id_is_replaced_by_one_that_stands_for_it() -> None:
 
 
 def test_copies_are_named_only_where_no_envelope_names_them() -> None:
-    assert b"noc@example.com" not in render(MAIL).as_bytes()
+    assert b"noc@example.com" not in to_mime(MAIL).as_bytes()
     assert parsed(MAIL, show_bcc=True)["Bcc"] == "noc@example.com"
     assert parsed(replace(MAIL, bcc=()), show_bcc=True)["Bcc"] is None
 
@@ -142,12 +142,12 @@ def test_everyone_gets_a_mail_once() -> None:
 
 
 def test_a_repeat_is_the_same_mail_byte_for_byte() -> None:
-    assert render(MAIL).as_bytes() == render(MAIL).as_bytes()
+    assert to_mime(MAIL).as_bytes() == to_mime(MAIL).as_bytes()
 
 
 def test_every_line_is_short_seven_bit_and_ends_in_crlf() -> None:
     long = replace(MAIL, text="ş" * 3000, subject="İ" * 300, html="<p>" + "x" * 3000 + "</p>")
-    wire = render(long).as_bytes()
+    wire = to_mime(long).as_bytes()
     assert wire.isascii()
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", wire)
     assert max(len(line) for line in wire.split(b"\r\n")) <= 78
@@ -156,7 +156,7 @@ def test_every_line_is_short_seven_bit_and_ends_in_crlf() -> None:
 def test_a_long_message_id_is_neither_broken_nor_encoded() -> None:
     domain = ".".join(["a" * 60] * 4)
     ids = tuple(f"<{number:032x}@{domain}>" for number in range(3))
-    wire = render(replace(MAIL, message_id=ids[0], references=ids[1:])).as_bytes().decode()
+    wire = to_mime(replace(MAIL, message_id=ids[0], references=ids[1:])).as_bytes().decode()
     assert f"\r\nMessage-ID: {ids[0]}\r\n" in wire
     assert f"\r\nReferences: {ids[1]}\r\n {ids[2]}\r\n" in wire
     assert f"\r\nIn-Reply-To: {ids[2]}\r\n" in wire
@@ -224,7 +224,7 @@ def test_what_no_reader_can_show_is_replaced_in_the_body() -> None:
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="is not an e-mail address"):
-        checked_address(address)
+        normalize_address(address)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     ],
 )
 def test_an_address_goes_out_with_its_domain_in_ascii(address: str, wire: str) -> None:
-    assert checked_address(address) == wire
+    assert normalize_address(address) == wire
 
 
 def test_only_letters_before_the_at_need_smtputf8() -> None:

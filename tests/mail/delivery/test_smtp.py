@@ -16,10 +16,10 @@ import pytest
 import trustme
 
 from monitor.errors import InputError
-from monitor.mail.delivery.smtp import Security, SmtpTransport, is_loopback, own_name
+from monitor.mail.delivery.smtp import Security, SmtpTransport, helo_name, is_loopback
 from monitor.mail.delivery.transport import TransportError
 from monitor.mail.message import Message
-from tests.mail.smtp_relays import Relay, Script, ScriptedRelay, elsewhere
+from tests.mail.smtp_relays import Relay, RelayScript, ScriptedRelay, in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,14 +103,14 @@ async def test_only_those_who_do_not_have_it_yet_get_a_repeat() -> None:
 
 async def test_starttls_encrypts_and_logs_in(authority: Authority) -> None:
     async with Relay(starttls=authority.context(VERIFIED), login=("sla", SECRET)) as relay:
-        transport = SmtpTransport(VERIFIED, relay.port, "starttls", "sla", lambda: SECRET, ca=authority.file)
+        transport = SmtpTransport(VERIFIED, relay.port, "starttls", "sla", lambda: SECRET, ca_file=authority.file)
         await transport.send(MAIL, MAIL.recipients)
     assert (relay.mails[0].encrypted, relay.mails[0].user) == (True, "sla")
 
 
 async def test_tls_from_the_first_byte_works_too(authority: Authority) -> None:
     async with Relay(tls=authority.context(VERIFIED)) as relay:
-        await SmtpTransport(VERIFIED, relay.port, "tls", ca=authority.file).send(MAIL, MAIL.recipients)
+        await SmtpTransport(VERIFIED, relay.port, "tls", ca_file=authority.file).send(MAIL, MAIL.recipients)
     assert relay.mails[0].encrypted
 
 
@@ -130,14 +130,14 @@ async def test_any_other_relay_must_be_certified(
     trusted = authority if fault == "name" else Authority(tmp_path)
     context = authority.context("mail.example.com" if fault == "name" else VERIFIED)
     async with encrypting(security, context) as relay:
-        error = await failure(SmtpTransport(VERIFIED, relay.port, security, ca=trusted.file))
+        error = await failure(SmtpTransport(VERIFIED, relay.port, security, ca_file=trusted.file))
     assert not error.permanent
     assert "certificate verify failed" in error.text.lower()
     assert relay.mails == []
 
 
 async def test_starttls_that_is_not_offered_never_falls_back_to_clear_text() -> None:
-    async with ScriptedRelay(Script()) as relay:
+    async with ScriptedRelay(RelayScript()) as relay:
         error = await failure(SmtpTransport("127.0.0.1", relay.port, "starttls", "sla", lambda: SECRET))
     assert not error.permanent
     assert "STARTTLS" in error.text
@@ -145,7 +145,7 @@ async def test_starttls_that_is_not_offered_never_falls_back_to_clear_text() -> 
 
 
 async def test_starttls_that_is_refused_never_falls_back_to_clear_text() -> None:
-    script = Script(answers={"EHLO": "250-relay.test\r\n250 STARTTLS", "STARTTLS": "454 4.7.0 not now"})
+    script = RelayScript(answers={"EHLO": "250-relay.test\r\n250 STARTTLS", "STARTTLS": "454 4.7.0 not now"})
     async with ScriptedRelay(script) as relay:
         error = await failure(SmtpTransport("127.0.0.1", relay.port, "starttls", "sla", lambda: SECRET))
     assert not error.permanent
@@ -154,7 +154,7 @@ async def test_starttls_that_is_refused_never_falls_back_to_clear_text() -> None
 
 
 async def test_a_password_never_goes_over_the_network_in_clear() -> None:
-    async with ScriptedRelay(Script()) as relay:
+    async with ScriptedRelay(RelayScript()) as relay:
         error = await failure(SmtpTransport(VERIFIED, relay.port, "none", "sla", lambda: SECRET))
     assert 'security = "none"' in error.text
     assert relay.connections == 0
@@ -171,7 +171,7 @@ async def test_a_wrong_password_waits_to_be_mended_and_is_not_told(authority: Au
 
 async def test_a_relay_that_repeats_the_password_does_not_get_it_into_the_error() -> None:
     answers = {"EHLO": "250-relay.test\r\n250 AUTH PLAIN", "AUTH": "535 no: open-sesame is wrong"}
-    async with ScriptedRelay(Script(answers=answers)) as relay:
+    async with ScriptedRelay(RelayScript(answers=answers)) as relay:
         error = await failure(SmtpTransport("127.0.0.1", relay.port, "none", "sla", lambda: "open-sesame"))
     assert "535 no: *** is wrong" in error.text
     cause: BaseException | None = error
@@ -185,7 +185,7 @@ async def test_a_password_that_cannot_be_read_waits_to_be_mended() -> None:
         raise InputError("password_file /etc/monitor/smtp-password: no such file")
 
     answers = {"EHLO": "250-relay.test\r\n250 AUTH PLAIN"}
-    async with ScriptedRelay(Script(answers=answers)) as relay:
+    async with ScriptedRelay(RelayScript(answers=answers)) as relay:
         error = await failure(SmtpTransport("127.0.0.1", relay.port, "none", "sla", missing))
     assert not error.permanent
     assert error.text.endswith("login as sla: password_file /etc/monitor/smtp-password: no such file")
@@ -206,7 +206,7 @@ def test_no_password_shows_in_a_transport_that_is_printed() -> None:
 
 
 async def test_a_login_that_is_not_offered_waits_to_be_mended() -> None:
-    async with ScriptedRelay(Script()) as relay:
+    async with ScriptedRelay(RelayScript()) as relay:
         error = await failure(SmtpTransport("127.0.0.1", relay.port, "none", "sla", lambda: SECRET))
     assert not error.permanent
     assert "login as sla" in error.text
@@ -291,25 +291,25 @@ async def test_a_refused_sender_waits_to_be_mended(reply: str, permanent: bool) 
 @pytest.mark.parametrize(
     "script",
     [
-        Script(greeting=""),
-        Script(greeting="421 4.3.2 shutting down"),
-        Script(greeting="554 5.7.1 you are on a list"),
-        Script(greeting="not SMTP at all"),
-        Script(answers={"EHLO": "550 go away", "HELO": "550 go away"}),
-        Script(answers={"EHLO": ""}),
-        Script(answers={"MAIL": ""}),
-        Script(answers={"RCPT": ""}),
-        Script(answers={"RCPT": "421 4.4.2 closing"}),
-        Script(answers={"DATA": ""}),
-        Script(answers={"DATA": "451 no"}),
-        Script(answers={"DATA...": ""}),
-        Script(answers={"DATA.": ""}),
-        Script(answers={"DATA.": "gibberish"}),
-        Script(answers={"DATA.": "250" + "-" * 40_000}),
+        RelayScript(greeting=""),
+        RelayScript(greeting="421 4.3.2 shutting down"),
+        RelayScript(greeting="554 5.7.1 you are on a list"),
+        RelayScript(greeting="not SMTP at all"),
+        RelayScript(answers={"EHLO": "550 go away", "HELO": "550 go away"}),
+        RelayScript(answers={"EHLO": ""}),
+        RelayScript(answers={"MAIL": ""}),
+        RelayScript(answers={"RCPT": ""}),
+        RelayScript(answers={"RCPT": "421 4.4.2 closing"}),
+        RelayScript(answers={"DATA": ""}),
+        RelayScript(answers={"DATA": "451 no"}),
+        RelayScript(answers={"DATA...": ""}),
+        RelayScript(answers={"DATA.": ""}),
+        RelayScript(answers={"DATA.": "gibberish"}),
+        RelayScript(answers={"DATA.": "250" + "-" * 40_000}),
     ],
     ids=lambda script: f"{script.greeting[:20]} {str(script.answers)[:40]}",
 )
-async def test_a_relay_that_breaks_off_or_down_is_tried_again(script: Script) -> None:
+async def test_a_relay_that_breaks_off_or_down_is_tried_again(script: RelayScript) -> None:
     async with ScriptedRelay(script) as relay:
         error = await failure(clear(relay.port))
     assert not error.permanent
@@ -319,13 +319,13 @@ async def test_a_relay_that_breaks_off_or_down_is_tried_again(script: Script) ->
 
 
 async def test_a_relay_that_hangs_up_after_taking_the_mail_has_it() -> None:
-    async with ScriptedRelay(Script(answers={"QUIT": ""})) as relay:
+    async with ScriptedRelay(RelayScript(answers={"QUIT": ""})) as relay:
         receipt = await clear(relay.port).send(MAIL, MAIL.recipients)
     assert receipt.reply == "250 OK"
 
 
 async def test_a_relay_that_says_no_farewell_has_the_mail_even_at_the_deadline() -> None:
-    async with ScriptedRelay(Script(answers={"QUIT": "silence"})) as relay:
+    async with ScriptedRelay(RelayScript(answers={"QUIT": "silence"})) as relay:
         receipt = await clear(relay.port, timeout=1.5, deadline=1.0).send(MAIL, MAIL.recipients)
     assert receipt.reply == "250 OK"
 
@@ -334,8 +334,8 @@ async def test_a_relay_that_says_no_farewell_has_the_mail_even_at_the_deadline()
 @pytest.mark.filterwarnings("error::ResourceWarning")
 def test_no_connection_is_left_open_however_deaf_the_relay_is(authority: Authority, verb: str) -> None:
     answers = {"EHLO": "250-relay.test\r\n250 AUTH PLAIN", "AUTH": "535 no" if verb == "AUTH" else "235 yes"}
-    relay = ScriptedRelay(Script(answers=answers, deaf_after=verb), authority.context("x"))
-    with elsewhere(relay):
+    relay = ScriptedRelay(RelayScript(answers=answers, stop_reading_after=verb), authority.context("x"))
+    with in_thread(relay):
         transport = SmtpTransport("127.0.0.1", relay.port, "tls", "sla", lambda: SECRET)
         with suppress(TransportError):
             asyncio.run(transport.send(MAIL, MAIL.recipients))
@@ -344,21 +344,21 @@ def test_no_connection_is_left_open_however_deaf_the_relay_is(authority: Authori
 
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "DATA."])
 async def test_a_silent_relay_is_given_up_and_tried_again(verb: str) -> None:
-    script = Script(greeting="silence") if verb == "greeting" else Script(answers={verb: "silence"})
+    script = RelayScript(greeting="silence") if verb == "greeting" else RelayScript(answers={verb: "silence"})
     async with ScriptedRelay(script) as relay:
         error = await failure(clear(relay.port, timeout=0.05))
     assert not error.permanent
 
 
 async def test_a_relay_that_only_drips_is_given_up_at_the_deadline() -> None:
-    async with ScriptedRelay(Script(answers={"RCPT": "silence"})) as relay:
+    async with ScriptedRelay(RelayScript(answers={"RCPT": "silence"})) as relay:
         error = await failure(clear(relay.port, deadline=0.05))
     assert not error.permanent
     assert error.text.endswith("the dialogue took too long")
 
 
 async def test_a_relay_that_is_not_there_is_tried_again() -> None:
-    async with ScriptedRelay(Script()) as relay:
+    async with ScriptedRelay(RelayScript()) as relay:
         port = relay.port
     error = await failure(clear(port))
     assert not error.permanent
@@ -406,7 +406,7 @@ async def test_a_domain_beyond_ascii_goes_out_in_its_ascii_form_and_is_reported_
 async def test_ehlo_names_this_machine_properly() -> None:
     async with Relay() as relay:
         await clear(relay.port).send(MAIL, MAIL.recipients)
-    assert relay.mails[0].ehlo == own_name(("127.0.0.1",))
+    assert relay.mails[0].ehlo == helo_name(("127.0.0.1",))
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ async def test_ehlo_names_this_machine_properly() -> None:
     ],
 )
 def test_ehlo_says_a_full_name_or_an_address_literal(hostname: str, address: str, name: str) -> None:
-    assert own_name((address, "40000"), hostname) == name
+    assert helo_name((address, "40000"), hostname) == name
 
 
 @pytest.mark.parametrize(

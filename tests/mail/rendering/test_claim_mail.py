@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from monitor.formatting import SUBJECT_LENGTH
-from monitor.ledger.claimed_month import NOT_OF_A_MONTH
-from monitor.mail.claim_letters import (
-    AnswerLetter,
+from monitor.formatting import MAX_SUBJECT_LENGTH
+from monitor.ledger.claims.answers import NON_CREDIT_INTERPRETATIONS
+from monitor.mail.content import (
     ClaimAnswer,
+    ClaimAnswerMail,
     ClaimClosing,
     ClaimCorrection,
-    ClaimDecision,
+    ClaimDetails,
     ClaimExclusion,
-    ClaimFacts,
+    ClaimInterpretation,
     ClaimMonth,
     ClaimOutage,
-    Records,
-    RefusalLetter,
+    ClaimRefusalMail,
+    LedgerSnapshot,
 )
 from monitor.mail.rendering.compose import WORDS, compose
-from monitor.sla.interpretations import decisions
+from monitor.sla.interpretations import interpretations_of
 from tests.mail.sample_mails import DAY, DEADLINE, ENGLISH, HOUR, MINUTE, START, TURKISH
 from tests.sla.test_agreement import TERMS
 
 if TYPE_CHECKING:
-    from monitor.mail.content import Letter, Reader
+    from monitor.mail.content import Recipient, RenderedMail
 
-CLAIM = ClaimFacts(5, "acme-web-01", 7, "web-01", "ping", START, START + 2 * HOUR, DEADLINE, DEADLINE)
+CLAIM = ClaimDetails(5, "acme-web-01", 7, "web-01", "ping", START, START + 2 * HOUR, DEADLINE, DEADLINE)
 OUTAGE = ClaimOutage(7, "web-01", "ping", START, START + 8 * HOUR, 8 * HOUR, 479 * MINUTE, 481 * MINUTE, HOUR)
 MONTH = ClaimMonth(
     month="2026-10",
@@ -68,19 +68,21 @@ MONTH = ClaimMonth(
     credited_in="2026-11",
     outages=(OUTAGE,),
     exclusions=(ClaimExclusion("4.3", "exclusion 3", "wrong firewall rule", HOUR),),
-    decisions=tuple(ClaimDecision(one.setting, one.value, one.clause) for one in decisions(TERMS)),
+    decisions=tuple(ClaimInterpretation(one.setting, one.value, one.clause) for one in interpretations_of(TERMS)),
 )
 HASH = "3f" * 32
 ANSWER = ClaimAnswer(
-    CLAIM, final=True, positive=True, note="", months=(MONTH,), records=Records(812, HASH, START + DAY)
+    CLAIM, final=True, positive=True, note="", months=(MONTH,), records=LedgerSnapshot(812, HASH, START + DAY)
 )
 
 
-def answered(reader: Reader, month: ClaimMonth = MONTH, *, positive: bool = True, final: bool = True) -> Letter:
-    return compose(AnswerLetter(reader, replace(ANSWER, months=(month,), positive=positive, final=final)))
+def answered(
+    reader: Recipient, month: ClaimMonth = MONTH, *, positive: bool = True, final: bool = True
+) -> RenderedMail:
+    return compose(ClaimAnswerMail(reader, replace(ANSWER, months=(month,), positive=positive, final=final)))
 
 
-def both(letter: Letter) -> tuple[str, str]:
+def both(letter: RenderedMail) -> tuple[str, str]:
     """The letter as text and as a reader of the HTML sees it, on one line each."""
     seen = html.unescape(re.sub(r"<[^>]+>", " ", letter.html.split("</head>")[1]))
     return " ".join(letter.text.split()), " ".join(seen.split())
@@ -118,7 +120,7 @@ def both(letter: Letter) -> tuple[str, str]:
         ),
     ],
 )
-def test_an_answer_has_every_figure_with_its_clause(reader: Reader, figures: list[str]) -> None:
+def test_an_answer_has_every_figure_with_its_clause(reader: Recipient, figures: list[str]) -> None:
     for part in both(answered(reader)):
         assert [figure for figure in figures if figure not in part] == []
 
@@ -136,15 +138,15 @@ def test_an_answer_has_every_figure_with_its_clause(reader: Reader, figures: lis
         (TURKISH, False, False, "ŞİMDİLİK KREDİ YOK: acme-web-01 (talep 5)"),
     ],
 )
-def test_the_subject_says_what_the_answer_is(reader: Reader, subject: str, *, positive: bool, final: bool) -> None:
+def test_the_subject_says_what_the_answer_is(reader: Recipient, subject: str, *, positive: bool, final: bool) -> None:
     assert answered(reader, positive=positive, final=final).subject == subject
 
 
 @pytest.mark.parametrize("reader", [ENGLISH, TURKISH])
-def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Reader) -> None:
+def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Recipient) -> None:
     claim = replace(CLAIM, subscription="a" * 100)
-    letter = compose(AnswerLetter(reader, replace(ANSWER, claim=claim, final=False)))
-    assert len(letter.subject) == SUBJECT_LENGTH
+    letter = compose(ClaimAnswerMail(reader, replace(ANSWER, claim=claim, final=False)))
+    assert len(letter.subject) == MAX_SUBJECT_LENGTH
     assert "a" * 100 in letter.text
 
 
@@ -201,7 +203,7 @@ def test_what_a_month_comes_to_is_said_in_both_languages(change: dict[str, objec
 
 
 def test_the_note_is_in_the_letter_on_one_line_and_cannot_bring_markup() -> None:
-    letter = compose(AnswerLetter(ENGLISH, replace(ANSWER, note="Sorry\r\n<b>indeed</b>")))
+    letter = compose(ClaimAnswerMail(ENGLISH, replace(ANSWER, note="Sorry\r\n<b>indeed</b>")))
     assert "Our remark: Sorry <b>indeed</b>" in " ".join(letter.text.split())
     assert "<b>indeed" not in letter.html
 
@@ -218,8 +220,8 @@ def test_every_decision_of_an_answer_has_its_sentence_in_both_languages() -> Non
     for words in WORDS.values():
         told = words.claim.decisions
         for rounding in ("down", "half-up"):
-            for one in decisions(replace(TERMS, rounding=rounding)):
-                if one.setting not in NOT_OF_A_MONTH:
+            for one in interpretations_of(replace(TERMS, rounding=rounding)):
+                if one.setting not in NON_CREDIT_INTERPRETATIONS:
                     assert one.setting in told or f"{one.setting}={one.value}" in told
 
 
@@ -236,9 +238,9 @@ def test_every_decision_of_an_answer_has_its_sentence_in_both_languages() -> Non
         (TURKISH, "not-measured", "ölçülür: ping. site kesintileri bu değeri düşürmez (madde 5.2.2, 4.4, 4.8)"),
     ],
 )
-def test_a_refusal_says_why_with_its_clause(reader: Reader, why: Literal["late", "not-measured"], told: str) -> None:
+def test_a_refusal_says_why_with_its_clause(reader: Recipient, why: Literal["late", "not-measured"], told: str) -> None:
     claim = replace(CLAIM, opened_at=DEADLINE + HOUR) if why == "late" else replace(CLAIM, check="site")
-    letter = compose(RefusalLetter(reader, claim, why, ("ping",), "5.2.2, 4.4, 4.8"))
+    letter = compose(ClaimRefusalMail(reader, claim, why, ("ping",), "5.2.2, 4.4, 4.8"))
     for part in both(letter):
         assert told in part
     assert letter.subject in ("CLAIM REFUSED: acme-web-01 (claim 5)", "TALEP REDDEDİLDİ: acme-web-01 (talep 5)")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.mail.reasons import reason
 from monitor.mail.rendering.compose import WORDS
+from monitor.mail.rendering.outage_mail import reason
 
 TURKISH = WORDS["tr"].outage.reasons
 ENGLISH = WORDS["en"].outage.reasons

@@ -11,14 +11,14 @@ import trustme
 
 from monitor.model import Outcome
 from monitor.probes.banner.protocols import DIALOGUES, Dialogue, Only
-from tests.probes.scripted_server import Server
+from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
 
 USER, PASSWORD = "sla", 'çok "gizli" 42'
 SASL = "AHNsYQDDp29rICJnaXpsaSIgNDI="
@@ -109,15 +109,17 @@ def part(dialogue: Dialogue, tls: ssl.SSLContext | None = None, **other: bytes) 
     return Part(other.pop("greeting", greeting), replies | other, tls)
 
 
-def server(played: Part, dialogue: Dialogue, tls: ssl.SSLContext | None) -> Server:
-    return Server(played, tls if dialogue.tls else None)
+def server(played: Part, dialogue: Dialogue, tls: ssl.SSLContext | None) -> ScriptedServer:
+    return ScriptedServer(played, tls if dialogue.tls else None)
 
 
 dialogues = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.name)
 
 
 @dialogues
-async def test_a_server_that_plays_its_part_is_ok(attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext) -> None:
+async def test_a_server_that_plays_its_part_is_ok(
+    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
+) -> None:
     played = part(dialogue)
     plain = {"starttls": False} if dialogue.starttls is not None else {}
     async with server(played, dialogue, tls) as started:
@@ -132,7 +134,7 @@ async def test_a_server_that_plays_its_part_is_ok(attempt: Try, dialogue: Dialog
 
 @dialogues
 async def test_tls_and_a_login_go_through_and_the_password_is_not_seen(
-    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
     played = part(dialogue, tls)
     upgrade = {"starttls": True} if dialogue.starttls is not None else {}
@@ -146,7 +148,7 @@ async def test_tls_and_a_login_go_through_and_the_password_is_not_seen(
 
 @dialogues
 async def test_every_reply_is_judged(
-    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
     upgrade = {"starttls": True} if dialogue.starttls is not None else {}
     _, replies = PARTS[dialogue.name]
@@ -166,7 +168,7 @@ async def test_every_reply_is_judged(
 
 @dialogues
 async def test_a_greeting_that_says_no_is_a_failure_with_its_code(
-    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext
+    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
 ) -> None:
     if not PARTS[dialogue.name][0]:
         return
@@ -179,7 +181,7 @@ async def test_a_greeting_that_says_no_is_a_failure_with_its_code(
 
 @dialogues
 async def test_hanging_up_instead_of_saying_goodbye_is_no_failure(
-    attempt: Try, dialogue: Dialogue, tls: ssl.SSLContext
+    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
 ) -> None:
     greeting, replies = PARTS[dialogue.name]
     goodbye = dialogue.turns[-1].send
@@ -198,16 +200,16 @@ async def test_hanging_up_instead_of_saying_goodbye_is_no_failure(
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
 
 
-async def test_what_was_said_before_tls_does_not_count_after_it(attempt: Try, tls: ssl.SSLContext) -> None:
+async def test_what_was_said_before_tls_does_not_count_after_it(attempt: AttemptFunction, tls: ssl.SSLContext) -> None:
     smtp = next(each for each in DIALOGUES if each.name == "smtp")
     played = part(smtp, tls, STARTTLS=b"220 go\r\n250 injected")
-    async with Server(played) as started:
+    async with ScriptedServer(played) as started:
         seen = await attempt("smtp", port=started.port, starttls=True, verify_certificate=False)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: data before TLS")
 
 
 async def test_a_password_that_cannot_be_read_is_the_monitors_fault(
-    attempt: Try, tls: ssl.SSLContext, keys: dict[str, Any]
+    attempt: AttemptFunction, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
     imaps = next(each for each in DIALOGUES if each.name == "imaps")
     spoils: tuple[Callable[[Path], object], ...] = (
@@ -217,17 +219,17 @@ async def test_a_password_that_cannot_be_read_is_the_monitors_fault(
     )
     for spoil in spoils:
         spoil(keys["password_file"])
-        async with Server(part(imaps), tls) as started:
+        async with ScriptedServer(part(imaps), tls) as started:
             seen = await attempt("imaps", port=started.port, **keys)
         assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "password not readable")
 
 
 @pytest.mark.parametrize("login", [False, True])
 async def test_a_redis_that_takes_no_more_clients_says_so_whoever_asks(
-    attempt: Try, tls: ssl.SSLContext, keys: dict[str, Any], *, login: bool
+    attempt: AttemptFunction, tls: ssl.SSLContext, keys: dict[str, Any], *, login: bool
 ) -> None:
     full = b"-ERR max number of clients reached"
     played = Part(b"", dict.fromkeys(PARTS["redis"][1], full), None)
-    async with Server(played, tls if login else None) as started:
+    async with ScriptedServer(played, tls if login else None) as started:
         seen = await attempt("redis", port=started.port, **({"tls": True} | keys if login else {}))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "too_many_connections")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.model import Outcome
-from tests.probes.scripted_server import Server
+from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
     from tests.probes.scripted_server import Script
 
 GREETING = (
@@ -68,20 +68,22 @@ def plays(*says: bytes) -> Script:
         ((packet(0, GREETING), packet(2, b"\x07what")), "protocol"),
     ],
 )
-async def test_a_mysql_is_judged_by_what_it_says(attempt: Try, says: tuple[bytes, ...], reason: str) -> None:
-    async with Server(plays(*says)) as server:
+async def test_a_mysql_is_judged_by_what_it_says(
+    attempt: AttemptFunction, says: tuple[bytes, ...], reason: str
+) -> None:
+    async with ScriptedServer(plays(*says)) as server:
         seen = await attempt("mysql", 2.0, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
 
 
 @pytest.mark.parametrize("keys", [{"user": "sla"}, {"starttls": True}])
 async def test_a_mysql_that_lets_nobody_in_from_here_serves_no_login_and_no_certificate(
-    attempt: Try, tmp_path: Path, keys: dict[str, Any]
+    attempt: AttemptFunction, tmp_path: Path, keys: dict[str, Any]
 ) -> None:
     password = tmp_path / "password"
     password.write_text("gizli")
     login = {"password_file": password} if "user" in keys else {}
-    async with Server(plays(packet(0, mysql_error(1130)))) as server:
+    async with ScriptedServer(plays(packet(0, mysql_error(1130)))) as server:
         seen = await attempt("mysql", 2.0, port=server.port, **keys, **login)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "login")
 
@@ -96,11 +98,11 @@ async def test_a_mysql_that_lets_nobody_in_from_here_serves_no_login_and_no_cert
     ],
 )
 async def test_a_mysql_that_wants_the_password_itself_does_not_get_it_in_clear(
-    attempt: Try, tmp_path: Path, further: tuple[bytes, ...], outcome: Outcome, reason: str
+    attempt: AttemptFunction, tmp_path: Path, further: tuple[bytes, ...], outcome: Outcome, reason: str
 ) -> None:
     password = tmp_path / "password"
     password.write_text("gizli")
-    async with Server(plays(packet(0, GREETING), b"".join(further))) as server:
+    async with ScriptedServer(plays(packet(0, GREETING), b"".join(further))) as server:
         seen = await attempt("mysql", 2.0, port=server.port, user="sla", password_file=password)
     assert (seen.outcome, seen.reason) == (outcome, reason), seen.steps
     assert not [step for step in seen.steps if "gizli" in step.text]
@@ -130,7 +132,7 @@ def mssql_reply(encryption: int) -> bytes:
     ],
 )
 async def test_an_mssql_tells_its_version_and_what_it_offers_of_encryption(
-    attempt: Try, encryption: int, wanted: str, reason: str
+    attempt: AttemptFunction, encryption: int, wanted: str, reason: str
 ) -> None:
     heard: list[bytes] = []
 
@@ -139,7 +141,7 @@ async def test_an_mssql_tells_its_version_and_what_it_offers_of_encryption(
         writer.write(mssql_reply(encryption))
         await reader.read()
 
-    async with Server(script) as server:
+    async with ScriptedServer(script) as server:
         seen = await attempt("mssql", 2.0, port=server.port, encryption=wanted)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
     assert heard[0][:2] == b"\x12\x01"
@@ -169,14 +171,14 @@ def postgresql_error(code: bytes) -> bytes:
         (b"R\0\0\0\x0c\0\0\0\0more", "protocol"),
     ],
 )
-async def test_a_postgresql_that_looks_at_who_asks_is_up(attempt: Try, answer: bytes, reason: str) -> None:
-    async with Server(plays(b"", answer)) as server:
+async def test_a_postgresql_that_looks_at_who_asks_is_up(attempt: AttemptFunction, answer: bytes, reason: str) -> None:
+    async with ScriptedServer(plays(b"", answer)) as server:
         seen = await attempt("postgresql", 2.0, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
 
 
-async def test_a_postgresql_without_tls_is_a_failure_where_tls_is_asked_for(attempt: Try) -> None:
-    async with Server(plays(b"", b"N")) as server:
+async def test_a_postgresql_without_tls_is_a_failure_where_tls_is_asked_for(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(plays(b"", b"N")) as server:
         seen = await attempt("postgresql", 2.0, port=server.port, starttls=True)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "tls: not offered")
 
@@ -191,8 +193,10 @@ async def test_a_postgresql_without_tls_is_a_failure_where_tls_is_asked_for(atte
         (b"Exceeded MaxStartups\r\n", "timeout"),
     ],
 )
-async def test_an_ssh_that_does_not_get_to_its_offer_is_a_failure(attempt: Try, says: bytes, reason: str) -> None:
-    async with Server(plays(says)) as server:
+async def test_an_ssh_that_does_not_get_to_its_offer_is_a_failure(
+    attempt: AttemptFunction, says: bytes, reason: str
+) -> None:
+    async with ScriptedServer(plays(says)) as server:
         seen = await attempt("ssh", 0.5, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason), seen.steps
 
@@ -207,8 +211,8 @@ async def test_an_ssh_that_does_not_get_to_its_offer_is_a_failure(attempt: Try, 
     ],
 )
 async def test_a_script_runs_through_or_says_where_it_stopped(
-    attempt: Try, script: tuple[str, ...], reason: str
+    attempt: AttemptFunction, script: tuple[str, ...], reason: str
 ) -> None:
-    async with Server(plays(b"hello\nREADY\r\n", b"wait\r\nOK 42\r\n")) as server:
+    async with ScriptedServer(plays(b"hello\nREADY\r\n", b"wait\r\nOK 42\r\n")) as server:
         seen: Any = await attempt("tcp", 0.5, port=server.port, script=script)
     assert (seen.outcome, seen.reason.partition(":")[0]) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps

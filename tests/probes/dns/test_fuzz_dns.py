@@ -21,8 +21,8 @@ from monitor.probes.dns.records import records
 from monitor.probes.dns.settings import DnsSettings
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_instruments
-from tests.probes.mutations import FUZZ, SPOILS, Spoil, judged, spoilt
-from tests.probes.replay_server import nothing_left_behind
+from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
+from tests.probes.replay_server import assert_no_leaks
 
 _RECORDS = [
     *("A 192.0.2.1", "AAAA 2001:db8::1", "NS ns.example.", "CNAME other.example.", "MX 10 mail.example."),
@@ -55,17 +55,17 @@ def _message(texts: list[str], rcode: int) -> bytes:
 _MESSAGES = st.builds(_message, st.lists(st.sampled_from(_RECORDS), max_size=4), st.integers(0, 4095))
 
 
-@settings(max_examples=500 * FUZZ)
-@given(message=_MESSAGES, spoils=st.one_of(st.just([]), SPOILS), kind=st.integers(0, 70))
-def test_an_answer_of_a_name_server_is_read_or_judged(message: bytes, spoils: list[Spoil], kind: int) -> None:
+@settings(max_examples=500 * FUZZ_FACTOR)
+@given(message=_MESSAGES, spoils=st.one_of(st.just([]), MUTATIONS), kind=st.integers(0, 70))
+def test_an_answer_of_a_name_server_is_read_or_judged(message: bytes, spoils: list[Mutation], kind: int) -> None:
     def read() -> None:
-        found = DnsMessage(spoilt(message, spoils))
+        found = DnsMessage(mutate(message, spoils))
         for _ in found.read(kind, records("NS", ("ns.example.",)) | records("A", ("192.0.2.1",))):
             pass
         assert all(line.isprintable() or not line.isascii() for line in found.shown)
         assert 0 <= found.rcode <= 4095
 
-    judged(read)
+    assert_reads_or_fails(read)
 
 
 @given(text=st.sampled_from(_RECORDS), rcode=st.integers(0, 4095))
@@ -117,14 +117,14 @@ class _NameServer:
         await writer.wait_closed()
 
 
-@settings(max_examples=30 * FUZZ, suppress_health_check=list(HealthCheck))
-@given(message=_MESSAGES, spoils=SPOILS, truncated=st.booleans())
+@settings(max_examples=30 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
+@given(message=_MESSAGES, spoils=MUTATIONS, truncated=st.booleans())
 def test_a_name_server_whose_words_are_spoilt_is_judged(
-    message: bytes, spoils: list[Spoil], *, truncated: bool
+    message: bytes, spoils: list[Mutation], *, truncated: bool
 ) -> None:
-    by_datagram = b"\x83\x80" + bytes(8) if truncated else spoilt(message[2:], spoils)
-    by_connection = spoilt(len(message).to_bytes(2) + b"NN" + message[2:], spoils)
-    with nothing_left_behind():
+    by_datagram = b"\x83\x80" + bytes(8) if truncated else mutate(message[2:], spoils)
+    by_connection = mutate(len(message).to_bytes(2) + b"NN" + message[2:], spoils)
+    with assert_no_leaks():
         seen = asyncio.run(_NameServer(by_datagram, by_connection).look())
     assert seen.outcome in (Outcome.OK, Outcome.FAIL), seen
     assert seen.reason == "" or seen.reason.partition(":")[0] in set(Reason)

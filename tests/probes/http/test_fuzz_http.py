@@ -12,7 +12,7 @@ from monitor.probes.answer import MOST_BODY, Answer
 from monitor.probes.http.expectations import expectations
 from monitor.probes.http.messages import ask
 from monitor.probes.http.settings import HttpSettings
-from tests.probes.mutations import FUZZ, SPOILS, Spoil, judged, spoilt
+from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
 from tests.probes.recordings import PAGES, REDIRECT
 
 
@@ -33,22 +33,22 @@ def heard(said: bytes, cuts: list[int], given_keys: dict[str, Any], *, keep: boo
     expected.judge(answer)
 
 
-@settings(max_examples=300 * FUZZ)
+@settings(max_examples=300 * FUZZ_FACTOR)
 @given(
     page=st.sampled_from([*PAGES.values(), (REDIRECT, {})]),
-    spoils=SPOILS,
+    spoils=MUTATIONS,
     cuts=st.lists(st.integers(0, 2000), max_size=5),
     keep=st.booleans(),
     bodyless=st.booleans(),
 )
 def test_an_answer_of_a_web_server_is_read_or_judged_however_it_comes(
-    page: tuple[bytes, dict[str, Any]], spoils: list[Spoil], cuts: list[int], *, keep: bool, bodyless: bool
+    page: tuple[bytes, dict[str, Any]], spoils: list[Mutation], cuts: list[int], *, keep: bool, bodyless: bool
 ) -> None:
     said, keys = page
-    judged(lambda: heard(spoilt(said, spoils), cuts, keys, keep=keep, bodyless=bodyless))
+    assert_reads_or_fails(lambda: heard(mutate(said, spoils), cuts, keys, keep=keep, bodyless=bodyless))
 
 
-@settings(max_examples=300 * FUZZ)
+@settings(max_examples=300 * FUZZ_FACTOR)
 @given(cuts=st.lists(st.integers(0, 2000), max_size=8), page=st.sampled_from(list(PAGES.values())))
 def test_a_good_answer_is_read_however_it_is_cut(cuts: list[int], page: tuple[bytes, dict[str, Any]]) -> None:
     heard(page[0], cuts, page[1], keep=True, bodyless=False)
@@ -75,12 +75,12 @@ _PLACES = st.one_of(
 )
 
 
-@settings(max_examples=500 * FUZZ)
-@given(place=_PLACES, spoils=st.one_of(st.just([]), SPOILS), status=st.sampled_from([301, 302, 303, 307, 308]))
+@settings(max_examples=500 * FUZZ_FACTOR)
+@given(place=_PLACES, spoils=st.one_of(st.just([]), MUTATIONS), status=st.sampled_from([301, 302, 303, 307, 308]))
 def test_a_redirect_leads_to_a_request_that_can_be_made_or_is_judged(
-    place: bytes, spoils: list[Spoil], status: int
+    place: bytes, spoils: list[Mutation], status: int
 ) -> None:
-    location = spoilt(place, spoils).decode("utf-8", "replace")
+    location = mutate(place, spoils).decode("utf-8", "replace")
 
     def follow() -> None:
         further = ask("http://a.example/x", "POST").with_login("Authorization: Basic x\r\n").towards(location, status)
@@ -92,7 +92,7 @@ def test_a_redirect_leads_to_a_request_that_can_be_made_or_is_judged(
         assert 1 <= further.port <= 65535
         assert (b"Authorization" in head) is (further.host == "a.example" and further.port == 80 and not further.tls)
 
-    judged(follow)
+    assert_reads_or_fails(follow)
 
 
 _DOCUMENTS = st.recursive(
@@ -103,11 +103,13 @@ _DOCUMENTS = st.recursive(
 _PATHS = st.sampled_from(["data", "data.items[0].x", "[0]", "items[999999]", "data.data", "$.x", "x[0][0]"])
 
 
-@settings(max_examples=300 * FUZZ)
-@given(document=_DOCUMENTS, path=_PATHS, value=_DOCUMENTS, spoils=st.one_of(st.just([]), SPOILS))
+@settings(max_examples=300 * FUZZ_FACTOR)
+@given(document=_DOCUMENTS, path=_PATHS, value=_DOCUMENTS, spoils=st.one_of(st.just([]), MUTATIONS))
 def test_a_document_of_json_has_what_is_expected_or_is_judged(
-    document: object, path: str, value: object, spoils: list[Spoil]
+    document: object, path: str, value: object, spoils: list[Mutation]
 ) -> None:
-    body = spoilt(json.dumps(document).encode(), spoils)
+    body = mutate(json.dumps(document).encode(), spoils)
     said = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + body
-    judged(lambda: heard(said, [], {"expect_json": (f"{path} = {json.dumps(value)}",)}, keep=True, bodyless=False))
+    assert_reads_or_fails(
+        lambda: heard(said, [], {"expect_json": (f"{path} = {json.dumps(value)}",)}, keep=True, bodyless=False)
+    )

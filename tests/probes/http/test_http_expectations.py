@@ -17,12 +17,12 @@ from monitor.probes.net.resolver import Resolver
 from monitor.probes.probe import Target
 from monitor.probes.resources import Instruments
 from monitor.probes.session import HttpClient
-from tests.probes.scripted_server import Server, Site, page, redirect
+from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
 
 BODY = b'{"data": {"items": [{"state": "ok", "count": 3, "up": true}]}, "note": "line one\\nREADY 42"}'
 TYPED = page(BODY, headers="Content-Type: application/json; charset=utf-8\r\nX-Cache: MISS\r\nX-Cache: HIT\r\n")
@@ -51,30 +51,34 @@ TYPED = page(BODY, headers="Content-Type: application/json; charset=utf-8\r\nX-C
     ],
 )
 async def test_what_is_expected_is_there_or_it_is_a_failure_with_that_word(
-    attempt: Try, keys: dict[str, Any], reason: str
+    attempt: AttemptFunction, keys: dict[str, Any], reason: str
 ) -> None:
-    async with Server(Site({"/": TYPED})) as server:
+    async with ScriptedServer(PageServer({"/": TYPED})) as server:
         seen = await attempt("http", url=server.url(), **keys)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
     assert (seen.latency_us is None) is bool(reason)
 
 
 @pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
-async def test_text_is_found_in_a_page_whose_mark_tells_the_order_of_bytes(attempt: Try, mark: bytes) -> None:
+async def test_text_is_found_in_a_page_whose_mark_tells_the_order_of_bytes(
+    attempt: AttemptFunction, mark: bytes
+) -> None:
     body = mark + "sunucu çalışıyor".encode("utf-16-le" if mark == b"\xff\xfe" else "utf-16-be")
-    async with Server(Site({"/": page(body, headers="Content-Type: text/html; charset=utf-16\r\n")})) as server:
+    async with ScriptedServer(
+        PageServer({"/": page(body, headers="Content-Type: text/html; charset=utf-16\r\n")})
+    ) as server:
         seen = await attempt("http", url=server.url(), expect="çalışıyor")
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"a": 1' + b"0" * 10_000 + b"}", b"\xff\xfe\x00"])
-async def test_a_body_that_is_no_json_is_a_failure(attempt: Try, body: bytes) -> None:
-    async with Server(Site({"/": page(body)})) as server:
+async def test_a_body_that_is_no_json_is_a_failure(attempt: AttemptFunction, body: bytes) -> None:
+    async with ScriptedServer(PageServer({"/": page(body)})) as server:
         seen = await attempt("http", url=server.url(), expect_json=("a = 1",))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "content: no JSON")
 
 
-async def test_a_search_without_end_is_the_expressions_fault_and_holds_nobody_up(attempt: Try) -> None:
+async def test_a_search_without_end_is_the_expressions_fault_and_holds_nobody_up(attempt: AttemptFunction) -> None:
     beats = 0
 
     async def beat() -> None:
@@ -84,7 +88,7 @@ async def test_a_search_without_end_is_the_expressions_fault_and_holds_nobody_up
             beats += 1
 
     heart = asyncio.create_task(beat())
-    async with Server(Site({"/": page(b"a" * 50_000 + b"!")})) as server:
+    async with ScriptedServer(PageServer({"/": page(b"a" * 50_000 + b"!")})) as server:
         seen = await attempt("http", url=server.url(), expect_pattern="(a|aa)+$")
     heart.cancel()
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "expression too slow")
@@ -100,9 +104,11 @@ async def test_a_search_without_end_is_the_expressions_fault_and_holds_nobody_up
         ("POST", page(b"done")),
     ],
 )
-async def test_another_method_is_asked_with_and_a_head_has_no_body(attempt: Try, method: str, answer: bytes) -> None:
-    site = Site({"/": answer})
-    async with Server(site) as server:
+async def test_another_method_is_asked_with_and_a_head_has_no_body(
+    attempt: AttemptFunction, method: str, answer: bytes
+) -> None:
+    site = PageServer({"/": answer})
+    async with ScriptedServer(site) as server:
         seen = await attempt("http", url=server.url(), method=method)
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
     assert site.requests[0].startswith(f"{method} / HTTP/1.1\r\n")
@@ -110,20 +116,20 @@ async def test_another_method_is_asked_with_and_a_head_has_no_body(attempt: Try,
 
 
 @pytest.mark.parametrize(("status", "then"), [("302 Found", "GET"), ("307 Temporary Redirect", "POST")])
-async def test_a_redirect_keeps_the_method_where_it_says_so(attempt: Try, status: str, then: str) -> None:
-    site = Site({"/": page(b"", status, "Location: /there\r\n"), "/there": page()})
-    async with Server(site) as server:
+async def test_a_redirect_keeps_the_method_where_it_says_so(attempt: AttemptFunction, status: str, then: str) -> None:
+    site = PageServer({"/": page(b"", status, "Location: /there\r\n"), "/there": page()})
+    async with ScriptedServer(site) as server:
         await attempt("http", url=server.url(), method="POST")
     assert [request.split()[0] for request in site.requests] == ["POST", then]
 
 
-async def test_the_login_is_sent_to_the_pages_own_place_alone(attempt: Try, tmp_path: Path) -> None:
+async def test_the_login_is_sent_to_the_pages_own_place_alone(attempt: AttemptFunction, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("çok gizli\n")
-    other = Site({"/": page()})
-    async with Server(other) as elsewhere:
-        site = Site({"/": redirect("/inside"), "/inside": redirect(elsewhere.url())})
-        async with Server(site) as server:
+    other = PageServer({"/": page()})
+    async with ScriptedServer(other) as elsewhere:
+        site = PageServer({"/": redirect("/inside"), "/inside": redirect(elsewhere.url())})
+        async with ScriptedServer(site) as server:
             seen = await attempt("http", url=server.url(), user="sla", password_file=password)
     assert seen.outcome is Outcome.OK
     login = f"Authorization: Basic {base64.b64encode('sla:çok gizli'.encode()).decode()}\r\n"
@@ -131,16 +137,16 @@ async def test_the_login_is_sent_to_the_pages_own_place_alone(attempt: Try, tmp_
     assert not [step for step in seen.steps if "gizli" in step.text or "Basic" in step.text]
 
 
-async def test_without_its_password_a_page_is_not_asked_for(attempt: Try, tmp_path: Path) -> None:
-    async with Server(Site({"/": page()})) as server:
+async def test_without_its_password_a_page_is_not_asked_for(attempt: AttemptFunction, tmp_path: Path) -> None:
+    async with ScriptedServer(PageServer({"/": page()})) as server:
         seen = await attempt("http", url=server.url(), user="sla", password_file=tmp_path / "missing")
         assert server.connections == 0
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "password not readable")
 
 
-async def test_the_address_is_connected_to_and_the_urls_host_is_asked_for(attempt: Try) -> None:
-    site = Site({"/": redirect("/there"), "/there": page()})
-    async with Server(site) as server:
+async def test_the_address_is_connected_to_and_the_urls_host_is_asked_for(attempt: AttemptFunction) -> None:
+    site = PageServer({"/": redirect("/there"), "/there": page()})
+    async with ScriptedServer(site) as server:
         url = server.url(host="www.acme.invalid")
         seen = await attempt("http", url=url, address="127.0.0.1")
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
@@ -156,7 +162,7 @@ def both_families(_host: str) -> tuple[Address, ...]:
 async def test_a_family_that_is_pinned_is_the_only_one_that_is_tried(
     instruments: Instruments, kind: str, family: str, *, works: bool
 ) -> None:
-    async with Server(Site({"/": page()})) as server:  # which listens on IPv4
+    async with ScriptedServer(PageServer({"/": page()})) as server:  # which listens on IPv4
         resolver = Resolver(SystemClock(), both_families)
         tools = Instruments(instruments.clock, instruments.pinger, resolver, HttpClient(resolver))
         keys: dict[str, Any] = {"port": server.port} if kind == "tcp" else {"url": server.url(host="both.example")}
@@ -167,6 +173,6 @@ async def test_a_family_that_is_pinned_is_the_only_one_that_is_tried(
         assert seen.reason in {"refused", "no local address", "no route", "address family not supported"}
 
 
-async def test_a_name_without_an_address_of_the_family_says_nothing_about_the_server(attempt: Try) -> None:
+async def test_a_name_without_an_address_of_the_family_says_nothing_about_the_server(attempt: AttemptFunction) -> None:
     seen = await attempt("tcp", server="127.0.0.1", port=1, family="6")
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "no address of that family")

@@ -20,20 +20,20 @@ from monitor.probes.probe import Target
 from monitor.probes.resources import Instruments
 from monitor.probes.session import HttpClient
 from tests.probes.scripted_server import (
-    Server,
-    Site,
+    PageServer,
+    ScriptedServer,
     closed_port,
     drips,
     full_backlog,
     page,
     redirect,
     resets,
-    says,
-    says_and_hangs,
+    sends,
+    sends_and_hangs,
 )
 
 if TYPE_CHECKING:
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
     from tests.probes.scripted_server import Script
 
 SHORT = 0.15
@@ -44,8 +44,8 @@ def failed(reason: str) -> tuple[Outcome, str]:
     return (Outcome.FAIL, reason)
 
 
-async def test_a_page_that_comes_whole_is_ok(attempt: Try) -> None:
-    async with Server(Site({"/": page()})) as server:
+async def test_a_page_that_comes_whole_is_ok(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(PageServer({"/": page()})) as server:
         before = time.monotonic()
         seen = await attempt("http", url=server.url())
         after = time.monotonic()
@@ -62,20 +62,20 @@ async def test_a_page_that_comes_whole_is_ok(attempt: Try) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", b"nonsense\r\n\r\n"])
-async def test_a_visit_that_fails_leaves_nothing_to_a_search_for_garbage(attempt: Try, said: bytes) -> None:
+async def test_a_visit_that_fails_leaves_nothing_to_a_search_for_garbage(attempt: AttemptFunction, said: bytes) -> None:
     gc.collect()
     gc.disable()
     try:
-        async with Server(says_and_hangs(said)) as server:
+        async with ScriptedServer(sends_and_hangs(said)) as server:
             assert (await attempt("http", url=server.url(), timeout=SHORT)).outcome is Outcome.FAIL
         assert not [each for each in gc.get_objects() if isinstance(each, Answer)]
     finally:
         gc.enable()
 
 
-async def test_the_request_says_who_asks_and_asks_for_no_more_than_an_answer(attempt: Try) -> None:
-    site = Site({"/a?b=c": page()})
-    async with Server(site) as server:
+async def test_the_request_says_who_asks_and_asks_for_no_more_than_an_answer(attempt: AttemptFunction) -> None:
+    site = PageServer({"/a?b=c": page()})
+    async with ScriptedServer(site) as server:
         assert (await attempt("http", url=server.url("/a?b=c"))).outcome is Outcome.OK
     lines = site.requests[0].split("\r\n")
     assert lines[0] == "GET /a?b=c HTTP/1.1"
@@ -97,9 +97,9 @@ async def test_the_request_says_who_asks_and_asks_for_no_more_than_an_answer(att
     ],
 )
 async def test_the_status_must_be_among_those_that_are_ok(
-    attempt: Try, status: str, accepted: tuple[str, ...], result: tuple[Outcome, str]
+    attempt: AttemptFunction, status: str, accepted: tuple[str, ...], result: tuple[Outcome, str]
 ) -> None:
-    async with Server(Site({"/": page(b"", status)})) as server:
+    async with ScriptedServer(PageServer({"/": page(b"", status)})) as server:
         seen = await attempt("http", url=server.url(), status=accepted)
     assert (seen.outcome, seen.reason) == result
 
@@ -107,71 +107,73 @@ async def test_the_status_must_be_among_those_that_are_ok(
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (says_and_hangs(b""), "timeout"),
-        (says_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Type: text/pl"), "timeout"),
-        (says_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "timeout"),
+        (sends_and_hangs(b""), "timeout"),
+        (sends_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Type: text/pl"), "timeout"),
+        (sends_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "timeout"),
         (drips(b"HTTP/1.1 200 OK\r\nX: "), "timeout"),
         (drips(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"), "timeout"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "protocol: incomplete body"),
-        (says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "protocol: incomplete body"),
-        (says(page(headers="Content-Encoding: gzip\r\n")), "protocol: incomplete body"),
-        (says(bytes(range(256)) * 4), "protocol"),
-        (says(b"220 mail.example ESMTP\r\n"), "protocol"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "protocol"),
-        (says(b""), "closed"),
+        (sends(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "protocol: incomplete body"),
+        (sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "protocol: incomplete body"),
+        (sends(page(headers="Content-Encoding: gzip\r\n")), "protocol: incomplete body"),
+        (sends(bytes(range(256)) * 4), "protocol"),
+        (sends(b"220 mail.example ESMTP\r\n"), "protocol"),
+        (sends(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "protocol"),
+        (sends(b""), "closed"),
         (resets, "reset"),
     ],
 )
-async def test_what_is_no_whole_page_is_a_fail(attempt: Try, script: Script, reason: str) -> None:
+async def test_what_is_no_whole_page_is_a_fail(attempt: AttemptFunction, script: Script, reason: str) -> None:
     timeout = SHORT if reason == "timeout" else 5.0
-    async with Server(script) as server:
+    async with ScriptedServer(script) as server:
         seen = await attempt("http", timeout, url=server.url())
     assert (seen.outcome, seen.reason, seen.latency_us) == (Outcome.FAIL, reason, None)
 
 
-async def test_one_attempt_is_one_request(attempt: Try) -> None:
-    async with Server(says(b"")) as server:
+async def test_one_attempt_is_one_request(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(sends(b"")) as server:
         await attempt("http", url=server.url())
         assert server.connections == 1
 
 
-async def test_every_attempt_has_a_connection_of_its_own(attempt: Try) -> None:
-    async with Server(Site({"/": page(headers="Connection: keep-alive\r\n")})) as server:
+async def test_every_attempt_has_a_connection_of_its_own(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(PageServer({"/": page(headers="Connection: keep-alive\r\n")})) as server:
         for _ in range(3):
             assert (await attempt("http", url=server.url())).outcome is Outcome.OK
         assert server.connections == 3
 
 
-async def test_many_attempts_at_once_keep_their_trails_apart(attempt: Try) -> None:
+async def test_many_attempts_at_once_keep_their_trails_apart(attempt: AttemptFunction) -> None:
     pages = {f"/{n}": page(status=f"{500 + n} Odd") for n in range(50)}
-    async with Server(Site(pages)) as server:
+    async with ScriptedServer(PageServer(pages)) as server:
         seen = await asyncio.gather(*(attempt("http", url=server.url(path)) for path in pages))
     assert [each.reason for each in seen] == [f"status: {500 + n}" for n in range(50)]
     assert {len(each.steps) for each in seen} == {4}
 
 
-async def test_nobody_who_listens_is_a_fail(attempt: Try) -> None:
+async def test_nobody_who_listens_is_a_fail(attempt: AttemptFunction) -> None:
     with closed_port() as port:
         seen = await attempt("http", url=f"http://127.0.0.1:{port}/")
     assert (seen.outcome, seen.reason) == failed("refused")
 
 
-async def test_a_connection_that_is_never_taken_is_a_fail(attempt: Try) -> None:
+async def test_a_connection_that_is_never_taken_is_a_fail(attempt: AttemptFunction) -> None:
     with full_backlog() as port:
         seen = await attempt("http", SHORT, url=f"http://127.0.0.1:{port}/")
     assert (seen.outcome, seen.reason) == failed("timeout")
     assert seen.steps[-1].name == "connect"
 
 
-async def test_redirects_are_followed_to_the_page(attempt: Try) -> None:
-    async with Server(Site({"/": redirect("/next"), "/next": redirect("last"), "/last": page(b"here")})) as server:
+async def test_redirects_are_followed_to_the_page(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(
+        PageServer({"/": redirect("/next"), "/next": redirect("last"), "/last": page(b"here")})
+    ) as server:
         seen = await attempt("http", url=server.url(), expect="here")
     assert seen.outcome is Outcome.OK
     assert [step.name for step in seen.steps].count("connect") == 3
 
 
-async def test_a_redirect_that_is_not_followed_is_judged_by_its_own_status(attempt: Try) -> None:
-    async with Server(Site({"/": redirect("/next")})) as server:
+async def test_a_redirect_that_is_not_followed_is_judged_by_its_own_status(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(PageServer({"/": redirect("/next")})) as server:
         seen = await attempt("http", url=server.url(), follow_redirects=False, status=("200",))
     assert (seen.outcome, seen.reason) == failed("status: 302")
 
@@ -180,38 +182,42 @@ async def test_a_redirect_that_is_not_followed_is_judged_by_its_own_status(attem
     ("to", "reason"),
     [("/", "redirect: too many"), ("mailto:me", "redirect: to nowhere"), ("http://:x/", "redirect: to nowhere")],
 )
-async def test_a_redirect_that_leads_nowhere_is_a_fail(attempt: Try, to: str, reason: str) -> None:
-    async with Server(Site({"/": redirect(to)})) as server:
+async def test_a_redirect_that_leads_nowhere_is_a_fail(attempt: AttemptFunction, to: str, reason: str) -> None:
+    async with ScriptedServer(PageServer({"/": redirect(to)})) as server:
         seen = await attempt("http", url=server.url())
     assert (seen.outcome, seen.reason) == failed(reason)
 
 
-async def test_ten_redirects_are_followed_and_an_eleventh_is_not(attempt: Try) -> None:
+async def test_ten_redirects_are_followed_and_an_eleventh_is_not(attempt: AttemptFunction) -> None:
     pages = {f"/{n}": redirect(f"/{n + 1}") for n in range(11)} | {"/11": page()}
-    async with Server(Site(pages)) as server:
+    async with ScriptedServer(PageServer(pages)) as server:
         seen = await attempt("http", url=server.url("/1"))
         assert (await attempt("http", url=server.url("/0"))).reason == "redirect: too many"
     assert seen.outcome is Outcome.OK
 
 
-async def test_cookies_are_neither_kept_nor_sent_back(attempt: Try) -> None:
-    site = Site({"/": redirect("/next", "Set-Cookie: id=1\r\n"), "/next": page(headers="Set-Cookie: id=2\r\n")})
-    async with Server(site) as server:
+async def test_cookies_are_neither_kept_nor_sent_back(attempt: AttemptFunction) -> None:
+    site = PageServer({"/": redirect("/next", "Set-Cookie: id=1\r\n"), "/next": page(headers="Set-Cookie: id=2\r\n")})
+    async with ScriptedServer(site) as server:
         await attempt("http", url=server.url())
         await attempt("http", url=server.url())
     assert len(site.requests) == 4
     assert [request for request in site.requests if "cookie" in request.lower()] == []
 
 
-async def test_a_proxy_of_the_environment_is_not_used(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Server(Site({"/": page()})) as server, Server(resets) as proxy:
+async def test_a_proxy_of_the_environment_is_not_used(
+    attempt: AttemptFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ScriptedServer(PageServer({"/": page()})) as server, ScriptedServer(resets) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url())
         assert (await attempt("http", url=server.url())).outcome is Outcome.OK
         assert proxy.connections == 0
 
 
-async def test_headers_may_be_long(attempt: Try) -> None:
-    async with Server(Site({"/": page(headers=f"Content-Security-Policy: {'a' * 20_000}\r\n")})) as server:
+async def test_headers_may_be_long(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(
+        PageServer({"/": page(headers=f"Content-Security-Policy: {'a' * 20_000}\r\n")})
+    ) as server:
         assert (await attempt("http", url=server.url())).outcome is Outcome.OK
 
 
@@ -228,9 +234,9 @@ async def test_headers_may_be_long(attempt: Try) -> None:
     ],
 )
 async def test_the_expected_text_must_stand_in_the_body(
-    attempt: Try, body: bytes, headers: str, *, found: bool
+    attempt: AttemptFunction, body: bytes, headers: str, *, found: bool
 ) -> None:
-    async with Server(Site({"/": page(body, headers=headers)})) as server:
+    async with ScriptedServer(PageServer({"/": page(body, headers=headers)})) as server:
         seen = await attempt("http", url=server.url(), expect="all is well")
     assert (seen.outcome, seen.reason) == ((Outcome.OK, "") if found else failed("content: text not found"))
 
@@ -245,13 +251,15 @@ async def test_the_expected_text_must_stand_in_the_body(
     ],
 )
 async def test_the_expected_text_is_found_in_the_encodings_of_turkish_pages(
-    attempt: Try, encoding: str, headers: str
+    attempt: AttemptFunction, encoding: str, headers: str
 ) -> None:
-    async with Server(Site({"/": page("Hoş geldiniz, iyi günler".encode(encoding), headers=headers)})) as server:
+    async with ScriptedServer(
+        PageServer({"/": page("Hoş geldiniz, iyi günler".encode(encoding), headers=headers)})
+    ) as server:
         assert (await attempt("http", url=server.url(), expect="Hoş geldiniz")).outcome is Outcome.OK
 
 
-async def test_a_body_without_end_is_read_to_the_most_that_is_read(attempt: Try) -> None:
+async def test_a_body_without_end_is_read_to_the_most_that_is_read(attempt: AttemptFunction) -> None:
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -259,15 +267,15 @@ async def test_a_body_without_end_is_read_to_the_most_that_is_read(attempt: Try)
             writer.write(bytes(65536))
             await writer.drain()
 
-    async with Server(endless) as server:
+    async with ScriptedServer(endless) as server:
         assert (await attempt("http", url=server.url())).outcome is Outcome.OK
 
 
 async def test_a_name_is_looked_up_by_our_resolver_and_stays_the_name_that_is_asked_for(
     instruments: Instruments,
 ) -> None:
-    site = Site({"/": page()})
-    async with Server(site) as server:
+    site = PageServer({"/": page()})
+    async with ScriptedServer(site) as server:
         resolver = Resolver(SystemClock(), lambda _: (Address(socket.AF_INET, "127.0.0.1"),))
         client = HttpClient(resolver)
         tools = Instruments(instruments.clock, instruments.pinger, resolver, client)
@@ -292,7 +300,7 @@ async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: Instr
 
 
 async def test_a_visit_that_ends_after_its_caller_was_cancelled_and_before_its_turn_comes_tells_nobody(
-    instruments: Instruments, attempt: Try, caplog: pytest.LogCaptureFixture
+    instruments: Instruments, attempt: AttemptFunction, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = asyncio.Event()
 
@@ -300,7 +308,7 @@ async def test_a_visit_that_ends_after_its_caller_was_cancelled_and_before_its_t
         asked.set()
         await reader.read()
 
-    async with Server(silent) as server:
+    async with ScriptedServer(silent) as server:
         caller = asyncio.ensure_future(attempt("http", url=server.url()))
         await asked.wait()
         caller.cancel()

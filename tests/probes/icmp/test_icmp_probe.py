@@ -25,7 +25,7 @@ from monitor.probes.probe import Attempt, Swift, Target
 
 if TYPE_CHECKING:
     from monitor.probes.resources import Instruments
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
 
 permitted = pytest.mark.skipif(icmp_probe.icmp_permission() is not None, reason="ICMP is not permitted here")
 
@@ -52,7 +52,7 @@ class Listener:
 
 @permitted
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-async def test_an_address_that_answers_is_ok(attempt: Try, host: str) -> None:
+async def test_an_address_that_answers_is_ok(attempt: AttemptFunction, host: str) -> None:
     if host == "::1" and not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 here")
     before = time.monotonic()
@@ -66,7 +66,7 @@ async def test_an_address_that_answers_is_ok(attempt: Try, host: str) -> None:
 
 
 @permitted
-async def test_the_key_host_goes_before_the_servers_address(attempt: Try) -> None:
+async def test_the_key_host_goes_before_the_servers_address(attempt: AttemptFunction) -> None:
     seen = await attempt("icmp", server="127.0.0.1", host="127.0.0.2")
     assert seen.steps[-1].text == "127.0.0.2"
 

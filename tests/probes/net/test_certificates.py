@@ -11,10 +11,19 @@ import pytest
 import trustme
 
 from monitor.model import Outcome
-from tests.probes.scripted_server import Server, Site, page, redirect, resets, says, says_and_hangs, stays_on_the_line
+from tests.probes.scripted_server import (
+    PageServer,
+    ScriptedServer,
+    answers_and_hangs,
+    page,
+    redirect,
+    resets,
+    sends,
+    sends_and_hangs,
+)
 
 if TYPE_CHECKING:
-    from tests.probes.conftest import Try
+    from tests.probes.conftest import AttemptFunction
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
@@ -41,8 +50,10 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(ca, file)
 
 
-async def test_a_certificate_in_force_is_ok_and_its_expiry_is_told(attempt: Try, authority: Authority) -> None:
-    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+async def test_a_certificate_in_force_is_ok_and_its_expiry_is_told(
+    attempt: AttemptFunction, authority: Authority
+) -> None:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
     assert seen.cert_expiry == int((NOW + DAY).timestamp())
@@ -51,20 +62,20 @@ async def test_a_certificate_in_force_is_ok_and_its_expiry_is_told(attempt: Try,
 
 
 async def test_the_expiry_is_that_of_whichever_certificate_of_the_chain_is_first(
-    attempt: Try, authority: Authority
+    attempt: AttemptFunction, authority: Authority
 ) -> None:
     between = trustme.CA(parent_cert=authority.ca)
     authority_ends = dt.datetime(3000, 1, 1, tzinfo=dt.UTC)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     between.issue_cert("127.0.0.1", not_after=dt.datetime(3500, 1, 1, tzinfo=dt.UTC)).configure_cert(context)
-    async with Server(Site({"/": page()}), context) as server:
+    async with ScriptedServer(PageServer({"/": page()}), context) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
     assert seen.outcome is Outcome.OK
     assert seen.cert_expiry == int(authority_ends.timestamp())
 
 
 async def test_what_counts_is_the_end_of_the_chain_that_is_trusted_not_of_one_that_nobody_needs(
-    attempt: Try, authority: Authority, tmp_path: Path
+    attempt: AttemptFunction, authority: Authority, tmp_path: Path
 ) -> None:
     ends = NOW + 90 * DAY
     leaf, unneeded = authority.ca.issue_cert("127.0.0.1", not_after=ends), authority.ca.issue_cert("x", not_after=NOW)
@@ -72,19 +83,19 @@ async def test_what_counts_is_the_end_of_the_chain_that_is_trusted_not_of_one_th
     pem.write_bytes(leaf.private_key_and_cert_chain_pem.bytes() + unneeded.cert_chain_pems[0].bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-    async with Server(Site({"/": page()}), context) as server:
+    async with ScriptedServer(PageServer({"/": page()}), context) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
         unverified = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
     assert seen.certificate == unverified.certificate
     assert seen.certificate is not None
-    assert (seen.certificate.expiry, seen.certificate.earliest) == (int(ends.timestamp()), int(NOW.timestamp()))
+    assert (seen.certificate.expiry, seen.certificate.earliest_expiry) == (int(ends.timestamp()), int(NOW.timestamp()))
 
 
-async def test_certificates_are_told_apart_by_their_fingerprint(attempt: Try, authority: Authority) -> None:
-    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+async def test_certificates_are_told_apart_by_their_fingerprint(attempt: AttemptFunction, authority: Authority) -> None:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as server:
         first = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
         again = await attempt("tls", port=server.port, ca_file=authority.file)
-    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as server:
         renewed = await attempt("tls", port=server.port, ca_file=authority.file)
     assert first.certificate is not None
     assert renewed.certificate is not None
@@ -103,9 +114,9 @@ async def test_certificates_are_told_apart_by_their_fingerprint(attempt: Try, au
     ],
 )
 async def test_a_certificate_that_does_not_hold_is_a_fail_and_the_reason_says_why(
-    attempt: Try, authority: Authority, name: str, starts: dt.datetime, expires: dt.datetime, reason: str
+    attempt: AttemptFunction, authority: Authority, name: str, starts: dt.datetime, expires: dt.datetime, reason: str
 ) -> None:
-    async with Server(Site({"/": page()}), authority.tls(name, starts=starts, expires=expires)) as server:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls(name, starts=starts, expires=expires)) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
         unverified = await attempt("https", url=server.url(scheme="https"), verify_certificate=False)
         refused = await attempt("tls", port=server.port, ca_file=authority.file)
@@ -118,16 +129,18 @@ async def test_a_certificate_that_does_not_hold_is_a_fail_and_the_reason_says_wh
     assert f"until {expires:%Y-%m-%dT%H:%M:%SZ}, {left}" in seen.steps[-1].text
 
 
-async def test_a_certificate_of_an_unknown_authority_is_a_fail(attempt: Try, authority: Authority) -> None:
-    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+async def test_a_certificate_of_an_unknown_authority_is_a_fail(attempt: AttemptFunction, authority: Authority) -> None:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as server:
         seen = await attempt("https", url=server.url(scheme="https"))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "tls_untrusted")
 
 
-async def test_authorities_that_change_are_read_again(attempt: Try, authority: Authority, tmp_path: Path) -> None:
+async def test_authorities_that_change_are_read_again(
+    attempt: AttemptFunction, authority: Authority, tmp_path: Path
+) -> None:
     file = tmp_path / "changing.pem"
     trustme.CA().cert_pem.write_to_path(str(file))
-    async with Server(Site({"/": page()}), authority.tls("127.0.0.1")) as server:
+    async with ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as server:
         before = await attempt("https", url=server.url(scheme="https"), ca_file=file)
         file.unlink()
         missing = await attempt("https", url=server.url(scheme="https"), ca_file=file)
@@ -145,40 +158,46 @@ async def test_authorities_that_change_are_read_again(attempt: Try, authority: A
         (b"\x15\x03\x03\x00\x02\x02\x28", "tls: sslv3 alert handshake failure"),
     ],
 )
-async def test_a_server_that_does_not_speak_tls_is_a_fail(attempt: Try, says_what: bytes, reason: str) -> None:
-    async with Server(says(says_what)) as server:
+async def test_a_server_that_does_not_speak_tls_is_a_fail(
+    attempt: AttemptFunction, says_what: bytes, reason: str
+) -> None:
+    async with ScriptedServer(sends(says_what)) as server:
         seen = await attempt("https", url=server.url(scheme="https"))
         same = await attempt("tls", port=server.port)
     assert (seen.outcome, seen.reason, same.reason) == (Outcome.FAIL, reason, reason)
 
 
-async def test_a_server_that_wants_a_certificate_of_ours_is_a_fail(attempt: Try, authority: Authority) -> None:
+async def test_a_server_that_wants_a_certificate_of_ours_is_a_fail(
+    attempt: AttemptFunction, authority: Authority
+) -> None:
     context = authority.tls("127.0.0.1")
     context.verify_mode = ssl.CERT_REQUIRED
     authority.ca.configure_trust(context)
-    async with Server(Site({"/": page()}), context) as server:
+    async with ScriptedServer(PageServer({"/": page()}), context) as server:
         seen = await attempt("https", url=server.url(scheme="https"), ca_file=authority.file)
     assert seen.outcome is Outcome.FAIL
     # which of the server's alert and its hanging up is seen first is a race
     assert seen.reason.partition(":")[0] in {"tls", "reset", "closed"}
 
 
-async def test_a_reset_in_the_handshake_is_a_fail(attempt: Try) -> None:
-    async with Server(resets) as server:
+async def test_a_reset_in_the_handshake_is_a_fail(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(resets) as server:
         seen = await attempt("https", url=server.url(scheme="https"))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "reset")
 
 
-async def test_a_silent_handshake_is_a_fail(attempt: Try) -> None:
-    async with Server(says_and_hangs(b"")) as server:
+async def test_a_silent_handshake_is_a_fail(attempt: AttemptFunction) -> None:
+    async with ScriptedServer(sends_and_hangs(b"")) as server:
         seen = await attempt("https", 0.15, url=server.url(scheme="https"))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "timeout")
 
 
-async def test_a_redirect_to_a_page_with_a_bad_certificate_is_a_fail(attempt: Try, authority: Authority) -> None:
+async def test_a_redirect_to_a_page_with_a_bad_certificate_is_a_fail(
+    attempt: AttemptFunction, authority: Authority
+) -> None:
     async with (
-        Server(Site({"/": page()}), authority.tls("127.0.0.1")) as secure,
-        Server(Site({"/": redirect(secure.url(scheme="https"))})) as plain,
+        ScriptedServer(PageServer({"/": page()}), authority.tls("127.0.0.1")) as secure,
+        ScriptedServer(PageServer({"/": redirect(secure.url(scheme="https"))})) as plain,
     ):
         seen = await attempt("http", url=plain.url())
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "tls_untrusted")
@@ -190,9 +209,9 @@ def descriptors() -> int:
 
 @pytest.mark.parametrize(("answer", "outcome"), [(page(), Outcome.OK), (b"HTTP/1.1 200", Outcome.FAIL)])
 async def test_a_server_that_stays_on_the_line_holds_no_descriptor_of_ours(
-    attempt: Try, authority: Authority, answer: bytes, outcome: Outcome
+    attempt: AttemptFunction, authority: Authority, answer: bytes, outcome: Outcome
 ) -> None:
-    with stays_on_the_line(authority.tls("127.0.0.1"), answer) as port:
+    with answers_and_hangs(authority.tls("127.0.0.1"), answer) as port:
         before = descriptors()
         seen = await attempt("https", 0.5, url=f"https://127.0.0.1:{port}/", ca_file=authority.file)
         await asyncio.sleep(0)  # the loop closes sockets one turn later

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from monitor.model import Reason
 from monitor.probes.net.tls import Handshake, refusal
 from monitor.probes.tls_contexts import TlsContexts
-from tests.probes.mutations import FUZZ
+from tests.probes.mutations import FUZZ_FACTOR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def shake_hands(folder: Path, client: ssl.SSLContext, certificate: str) -> None:
     assert all(each.isprintable() or each == "\n" for each in str(handshake))
     if handshake.certificate is not None:
         assert len(handshake.certificate.fingerprint) == 64
-        assert handshake.certificate.earliest <= handshake.certificate.expiry
+        assert handshake.certificate.earliest_expiry <= handshake.certificate.expiry
 
 
 def other_bytes(data: bytes, changes: list[tuple[int, int]]) -> bytes:
@@ -126,7 +126,7 @@ def other_bytes(data: bytes, changes: list[tuple[int, int]]) -> bytes:
 _CHANGES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3)
 
 
-@settings(max_examples=150 * FUZZ, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
 @given(changes=_CHANGES, verify=st.booleans())
 def test_a_certificate_with_other_bytes_in_it_is_told_of_or_refused(
     folder: Path, changes: list[tuple[int, int]], *, verify: bool
@@ -135,7 +135,7 @@ def test_a_certificate_with_other_bytes_in_it_is_told_of_or_refused(
     shake_hands(folder, client, signed(other_bytes(BODY, changes)))
 
 
-@settings(max_examples=100 * FUZZ, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100 * FUZZ_FACTOR, suppress_health_check=list(HealthCheck))
 @given(names=st.one_of(st.binary(max_size=60), _CHANGES.map(lambda changes: other_bytes(NAMES, changes))))
 def test_a_certificate_with_any_names_is_told_of_or_refused(folder: Path, names: bytes) -> None:
     client = TlsContexts().get(verify=False, ca_file=folder / "good.pem")

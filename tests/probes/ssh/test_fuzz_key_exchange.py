@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.probes.ssh.key_exchange import Exchange
-from tests.probes.mutations import FUZZ, SPOILS, Spoil, judged, spoilt
-from tests.probes.recordings import number, string
+from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
+from tests.probes.recordings import ssh_mpint, ssh_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +30,11 @@ _CURVES = [ec.generate_private_key(curve()) for curve in (ec.SECP256R1, ec.SECP3
 def _host_keys() -> dict[str, tuple[bytes, Callable[[bytes], bytes]]]:
     """Give host keys, and what signs by them."""
     numbers = _RSA.public_key().public_numbers()
-    blob = string(b"ssh-rsa") + number(numbers.e.to_bytes(3)) + number(numbers.n.to_bytes(256))
+    blob = ssh_string(b"ssh-rsa") + ssh_mpint(numbers.e.to_bytes(3)) + ssh_mpint(numbers.n.to_bytes(256))
     found: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
         "rsa": (
             blob,
-            lambda data: string(b"rsa-sha2-256") + string(_RSA.sign(data, padding.PKCS1v15(), hashes.SHA256())),
+            lambda data: ssh_string(b"rsa-sha2-256") + ssh_string(_RSA.sign(data, padding.PKCS1v15(), hashes.SHA256())),
         )
     }
     for key, bits, digest in zip(_CURVES, (256, 384, 521), (hashes.SHA256, hashes.SHA384, hashes.SHA512), strict=True):
@@ -43,9 +43,9 @@ def _host_keys() -> dict[str, tuple[bytes, Callable[[bytes], bytes]]]:
 
         def sign(data: bytes, key: Any = key, name: bytes = name, digest: Any = digest) -> bytes:
             r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest())))
-            return string(b"ecdsa-sha2-" + name) + string(number(r.to_bytes(66)) + number(s.to_bytes(66)))
+            return ssh_string(b"ecdsa-sha2-" + name) + ssh_string(ssh_mpint(r.to_bytes(66)) + ssh_mpint(s.to_bytes(66)))
 
-        found[f"nistp{bits}"] = (string(b"ecdsa-sha2-" + name) + string(name) + string(point), sign)
+        found[f"nistp{bits}"] = (ssh_string(b"ecdsa-sha2-" + name) + ssh_string(name) + ssh_string(point), sign)
     return found
 
 
@@ -55,21 +55,21 @@ HOST_KEYS = _host_keys()
 def _reply(kind: str, exchange: Exchange, said: bytes) -> tuple[bytes, str]:
     blob, sign = HOST_KEYS[kind]
     secret = X25519PrivateKey.generate()
-    public = string(secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    public = ssh_string(secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     shared = secret.exchange(X25519PublicKey.from_public_bytes(exchange.public[4:]))
-    digest = hashlib.sha256(said + string(blob) + exchange.public + public + number(shared)).digest()
+    digest = hashlib.sha256(said + ssh_string(blob) + exchange.public + public + ssh_mpint(shared)).digest()
     fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return string(blob) + public + string(sign(digest)), f"SHA256:{fingerprint}"
+    return ssh_string(blob) + public + ssh_string(sign(digest)), f"SHA256:{fingerprint}"
 
 
 @pytest.mark.parametrize("kind", HOST_KEYS)
-@settings(max_examples=100 * FUZZ)
-@given(spoils=st.one_of(st.just([]), SPOILS))
-def test_a_host_key_is_proven_by_a_good_signature_and_by_no_other(kind: str, spoils: list[Spoil]) -> None:
+@settings(max_examples=100 * FUZZ_FACTOR)
+@given(spoils=st.one_of(st.just([]), MUTATIONS))
+def test_a_host_key_is_proven_by_a_good_signature_and_by_no_other(kind: str, spoils: list[Mutation]) -> None:
     exchange = Exchange(b"a", b"b", b"c", b"d")
-    good, fingerprint = _reply(kind, exchange, b"".join(map(string, (b"a", b"b", b"c", b"d"))))
-    reply = spoilt(good, spoils)
+    good, fingerprint = _reply(kind, exchange, b"".join(map(ssh_string, (b"a", b"b", b"c", b"d"))))
+    reply = mutate(good, spoils)
     if reply.startswith(good):
         assert exchange.finish(reply) == fingerprint
     else:
-        judged(lambda: exchange.finish(reply))
+        assert_reads_or_fails(lambda: exchange.finish(reply))
