@@ -21,21 +21,20 @@ from monitor.clock import SystemClock
 from monitor.engine.probing.scheduler import TICK_MS
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.cycle import Plan, cycle
-from monitor.probes.probe import Swift, Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.probe import CallbackProbe, RetryPolicy, Target, run_check
+from monitor.probes.resources import open_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
     from monitor.probes.probe import Attempt, Probe
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
 
     Begin: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
 TARGETS = 2_000
-RETRY_POLICY = Plan(timeout=5.0, retries=0)
+RETRY_POLICY = RetryPolicy(timeout=5.0, retries=0)
 ANSWER_WAIT = 0.3
 """Seconds after a run in which its last answers come."""
 
@@ -77,14 +76,14 @@ def measure_checks(load: CheckLoad) -> list[CheckCost]:
     return [CheckCost(**each) for each in json.loads(done.stdout)]
 
 
-def _probes(load: CheckLoad, instruments: Instruments) -> list[tuple[Probe, Begin | None, Target]]:
+def _probes(load: CheckLoad, instruments: ProbeResources) -> list[tuple[Probe, Begin | None, Target]]:
     """Make the probes of so many servers."""
     kind = CHECK_TYPES[load.type]
     made: list[tuple[Probe, Begin | None, Target]] = []
     for address in addresses(TARGETS):
         keys = {name: _fill_in(name, value, address) for name, value in load.keys.items()}
         probe = kind.build(kind.settings(**keys), instruments)
-        made.append((probe, probe.begin if isinstance(probe, Swift) else None, Target(address)))
+        made.append((probe, probe.start if isinstance(probe, CallbackProbe) else None, Target(address)))
     return made
 
 
@@ -106,9 +105,9 @@ async def _run_paced(load: CheckLoad) -> list[CheckCost]:
         outcomes[attempt.outcome] += 1
 
     async def whole(probe: Probe, target: Target) -> None:
-        landed((await cycle(probe, target, RETRY_POLICY, clock)).attempts[-1])
+        landed((await run_check(probe, target, RETRY_POLICY, clock)).attempts[-1])
 
-    async with open_instruments(clock) as instruments:
+    async with open_resources(clock) as instruments:
         targets = _probes(load, instruments)
         await asyncio.sleep(ANSWER_WAIT)
         for _ in range(load.runs):

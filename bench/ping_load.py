@@ -13,7 +13,7 @@ from monitor.clock import SystemClock
 from monitor.engine.probing.scheduler import TICK_MS
 from monitor.model import Outcome
 from monitor.probes.icmp.pinger import Pinger
-from monitor.probes.net.resolver import literal
+from monitor.probes.net.resolver import parse_ip
 
 if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
@@ -24,7 +24,7 @@ async def send_pings(rate: int, seconds: float) -> dict[str, float]:
     pinger = Pinger(SystemClock())
     pinger.warm_up()
     await asyncio.sleep(0.1)
-    targets = [literal(address) for address in addresses(10_000)]
+    targets = [parse_ip(address) for address in addresses(10_000)]
     outcomes = dict.fromkeys(Outcome, 0)
 
     def landed(attempt: Attempt) -> None:

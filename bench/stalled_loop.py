@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.loopback import addresses
 from monitor.clock import SystemClock
 from monitor.probes.icmp.pinger import Pinger
-from monitor.probes.net.resolver import literal
+from monitor.probes.net.resolver import parse_ip
 
 if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
@@ -32,7 +32,7 @@ async def measure_round_trips(seconds: float) -> dict[str, float]:
     await asyncio.sleep(0.1)
     trips: list[float] = []
     waits: list[float] = []
-    targets = [address for host in addresses(50) if (address := literal(host))]
+    targets = [address for host in addresses(50) if (address := parse_ip(host))]
 
     def landed(attempt: Attempt) -> None:
         trips.append((attempt.latency_us or 1_000_000) / 1000)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from monitor.probes.ssh.strings import read_string, string
+from monitor.probes.ssh.strings import encode_string, read_string
 
 if TYPE_CHECKING:
     import asyncio
 
 IDENTIFICATION = b"SSH-2.0-StandIn_1.0"
 _KEY = Ed25519PrivateKey.from_private_bytes(b"a key that opens nothing at all.")
-_PUBLIC = string(b"ssh-ed25519") + string(_KEY.public_key().public_bytes_raw())
+_PUBLIC = encode_string(b"ssh-ed25519") + encode_string(_KEY.public_key().public_bytes_raw())
 FINGERPRINT = "SHA256:" + base64.b64encode(hashlib.sha256(_PUBLIC).digest()).decode().rstrip("=")
 _KEXINIT, _ECDH_REPLY = 20, 31
 _LISTS = (
@@ -34,7 +34,7 @@ _LISTS = (
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Serve one connection, as long as the client goes on."""
-    offer = bytes([_KEXINIT]) + os.urandom(16) + b"".join(map(string, _LISTS)) + bytes(5)
+    offer = bytes([_KEXINIT]) + os.urandom(16) + b"".join(map(encode_string, _LISTS)) + bytes(5)
     writer.write(IDENTIFICATION + b"\r\n")
     version = (await reader.readuntil(b"\n")).rstrip(b"\r\n")
     writer.write(_packet(offer))
@@ -46,9 +46,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     shared = secret.exchange(X25519PublicKey.from_public_bytes(point)).lstrip(b"\0")
     number = b"\0" + shared if shared[0] & 0x80 else shared
     said = (version, IDENTIFICATION, theirs, offer, _PUBLIC, point, own, number)
-    signature = _KEY.sign(hashlib.sha256(b"".join(map(string, said))).digest())
-    proof = string(string(b"ssh-ed25519") + string(signature))
-    writer.write(_packet(bytes([_ECDH_REPLY]) + string(_PUBLIC) + string(own) + proof))
+    signature = _KEY.sign(hashlib.sha256(b"".join(map(encode_string, said))).digest())
+    proof = encode_string(encode_string(b"ssh-ed25519") + encode_string(signature))
+    writer.write(_packet(bytes([_ECDH_REPLY]) + encode_string(_PUBLIC) + encode_string(own) + proof))
     await reader.read()
 
 

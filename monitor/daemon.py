@@ -30,8 +30,8 @@ from monitor.engine.systemd import SystemdNotifier
 from monitor.errors import ConfigError, Fault, MonitorError
 from monitor.formatting import pluralize
 from monitor.mail.content import OperatorNews
-from monitor.probes.cycle import Plan
-from monitor.probes.resources import open_instruments
+from monitor.probes.probe import RetryPolicy
+from monitor.probes.resources import open_resources
 from monitor.store import database, database_thread
 from monitor.store.daemon_lock import DaemonLock
 from monitor.store.reader_process import ReaderProcess
@@ -80,7 +80,7 @@ def engine_config(config: Config, environ: Mapping[str, str], now: int) -> Engin
         context=ledger_context(config, now),
         servers=config.servers,
         canaries=config.canaries,
-        retry_policy=Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000),
+        retry_policy=RetryPolicy(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000),
         transport=make_transport(config, environ),
     )
 
@@ -124,7 +124,7 @@ class Daemon:
         readers = [database_thread.ReaderThread(file) for _ in range(4)]
         for reader in readers:
             stack.push_async_callback(reader.close)
-        instruments = await stack.enter_async_context(open_instruments(self._clock))
+        instruments = await stack.enter_async_context(open_resources(self._clock))
         orders = engine_config(config, self._environ, self._clock.now())
         engine = Engine(
             orders,

@@ -13,15 +13,12 @@ from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.cycle import Plan, cycle
-from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
-from monitor.probes.trace import FIRST_BYTE, RECEIVE, SEND, TLS
+from monitor.probes.probe import FIRST_BYTE, RECEIVE, SEND, TLS, RetryPolicy, Target, run_check
+from monitor.probes.resources import open_resources
 
 if TYPE_CHECKING:
     from monitor.model import Check, Server
-    from monitor.probes.cycle import Cycle
-    from monitor.probes.probe import Attempt
+    from monitor.probes.probe import Attempt, CheckRun
 
 
 _STEP_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
@@ -43,7 +40,7 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
         names = ", ".join(check.key.name for check in known.checks) or "none: level 1 is not monitored (8.1)"
         raise InputError(f"{server}: no check {name or ''}; its checks are {names}".replace("  ", " "))
     settings = app.config.monitor
-    plan = Plan(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
+    plan = RetryPolicy(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
     cycles = asyncio.run(_run_checks(known, checks, plan))
     if as_json:
         records = [_check_json(known, *pair) for pair in zip(checks, cycles, strict=True)]
@@ -54,18 +51,18 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
     return 0 if all(cycled.outcome is Outcome.OK for cycled in cycles) else 1
 
 
-async def _run_checks(server: Server, checks: list[Check], policy: Plan) -> list[Cycle]:
+async def _run_checks(server: Server, checks: list[Check], policy: RetryPolicy) -> list[CheckRun]:
     clock = SystemClock()
-    async with open_instruments(clock, portable=True) as instruments:
+    async with open_resources(clock, use_icmplib=True) as instruments:
         probes = [CHECK_TYPES[check.type].build(check.settings, instruments) for check in checks]
-        return await asyncio.gather(*(cycle(each, Target(server.address), policy, clock) for each in probes))
+        return await asyncio.gather(*(run_check(each, Target(server.address), policy, clock) for each in probes))
 
 
 def _endpoint(server: Server, check: Check) -> str:
     return CHECK_TYPES[check.type].where(check.settings, server.address)
 
 
-def _check_json(server: Server, check: Check, run: Cycle) -> dict[str, Any]:
+def _check_json(server: Server, check: Check, run: CheckRun) -> dict[str, Any]:
     last = run.attempts[-1]
     return {
         "check": check.key.name,
@@ -106,7 +103,7 @@ def _latency_seconds(attempt: Attempt) -> float | None:
     return None if attempt.latency_us is None else attempt.latency_us / 1_000_000
 
 
-def _print_check(server: Server, check: Check, run: Cycle) -> None:
+def _print_check(server: Server, check: Check, run: CheckRun) -> None:
     click.echo(f"{check.key} ({check.type}) {_endpoint(server, check)}: {run.outcome.name.lower()}")
     for number, attempt in enumerate(run.attempts, 1):
         took = sum(step.microseconds for step in attempt.steps)

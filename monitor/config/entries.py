@@ -81,7 +81,7 @@ def decode_service(
 
 def _validate_settings(settings: object, address: str) -> tuple[str, str] | None:
     """Ask a type whether its keys fit each other: the one that does not, and what is allowed."""
-    judge: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "together", None)
+    judge: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "validate", None)
     return judge(address) if judge else None
 
 

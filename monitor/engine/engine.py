@@ -26,8 +26,7 @@ from monitor.errors import StoreError
 from monitor.ledger.months.corrections import DAEMON, apply_terms
 from monitor.ledger.results.recording import Recording
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.cycle import Plan, cycle
-from monitor.probes.probe import Target
+from monitor.probes.probe import RetryPolicy, Target, run_check
 from monitor.store import daemon_state, journal, results
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from monitor.engine.probing.running_checks import ScheduledCheck
     from monitor.engine.reload import EngineConfig, PreparedConfig
     from monitor.model import CheckKey, Millis, Outcome
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
     from monitor.store.database_thread import DatabaseThread
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Engine:
         self,
         config: EngineConfig,
         clock: Clock,
-        resources: Instruments,
+        resources: ProbeResources,
         threads: DatabaseThreads,
         max_concurrent: int = MAX_CONCURRENT,
     ) -> None:
@@ -173,10 +172,10 @@ class Engine:
         """Canaries are pinged, twice if need be: one lost packet blinds nobody."""
         icmp = CHECK_TYPES["icmp"]
         probe = icmp.build(icmp.settings(), self._resources)
-        plan = Plan(config.retry_policy.timeout, retries=1, retry_wait=0)
+        plan = RetryPolicy(config.retry_policy.timeout, retries=1, retry_wait=0)
 
         async def ask(address: str) -> Outcome:
-            return (await cycle(probe, Target(address), plan, self._clock)).outcome
+            return (await run_check(probe, Target(address), plan, self._clock)).outcome
 
         return {address: partial(ask, address) for address in config.canaries}
 

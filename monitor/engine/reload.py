@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.engine.cooperative import chunked
 from monitor.engine.live.state import CheckEntry
 from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.door import door
+from monitor.probes.http.messages import build_request
 from monitor.probes.probe import Target
 
 if TYPE_CHECKING:
     from monitor.ledger.context import LedgerContext
     from monitor.mail.delivery.transport import MailTransport
     from monitor.model import Check, CheckKey, Millis, Server
-    from monitor.probes.cycle import Plan
-    from monitor.probes.resources import Instruments
+    from monitor.probes.check_types import CheckType
+    from monitor.probes.probe import RetryPolicy
+    from monitor.probes.resources import ProbeResources
+
+
+# FOLDED monitor.engine.reload: Where a check knocks: checks of one door wait for each other, so that none is knocked at by hundreds at once.
+
+
+def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | None:
+    """Give the host and port at which a check knocks; None for pings, which hold no connection."""
+    if check_type.name == "icmp":
+        return None
+    if not check_type.needs_url:
+        return check_type.where(settings, address)
+    request = build_request(settings.url, connect_to=settings.address)
+    return f"{request.connect_to or request.host}:{request.port}"
+
 
 STEP_SIZE = 50
 """Servers that are prepared before the loop may turn again: a millisecond or two."""
@@ -31,7 +46,7 @@ class EngineConfig:
     context: LedgerContext
     servers: tuple[Server, ...]
     canaries: tuple[str, ...]
-    retry_policy: Plan
+    retry_policy: RetryPolicy
     transport: MailTransport
 
     @property
@@ -50,7 +65,7 @@ class PreparedConfig:
     warn_days: dict[CheckKey, tuple[int, ...]] = field(default_factory=dict)
 
 
-async def prepare_config(config: EngineConfig, resources: Instruments) -> PreparedConfig:
+async def prepare_config(config: EngineConfig, resources: ProbeResources) -> PreparedConfig:
     """Prepare what they ask for, a slice at a time."""
     prepared = PreparedConfig()
     for servers in chunked(config.servers, STEP_SIZE):
@@ -60,7 +75,7 @@ async def prepare_config(config: EngineConfig, resources: Instruments) -> Prepar
     return prepared
 
 
-def _prepare_server(server: Server, prepared: PreparedConfig, resources: Instruments) -> None:
+def _prepare_server(server: Server, prepared: PreparedConfig, resources: ProbeResources) -> None:
     if server.checks:
         prepared.scheduled_checks[server.id] = tuple(
             _scheduled_check(check, server.address, resources) for check in server.checks
@@ -72,7 +87,7 @@ def _prepare_server(server: Server, prepared: PreparedConfig, resources: Instrum
             prepared.warn_days[check.key] = days
 
 
-def _scheduled_check(check: Check, address: str, resources: Instruments) -> ScheduledCheck:
+def _scheduled_check(check: Check, address: str, resources: ProbeResources) -> ScheduledCheck:
     kind = CHECK_TYPES[check.type]
     probe = kind.build(check.settings, resources)
-    return ScheduledCheck(check.key, check.type, probe, Target(address), door(kind, check.settings, address))
+    return ScheduledCheck(check.key, check.type, probe, Target(address), endpoint_of(kind, check.settings, address))

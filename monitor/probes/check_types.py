@@ -11,8 +11,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from monitor.probes.banner.protocols import DIALOGUES
-from monitor.probes.banner.settings import settings_of
+from monitor.probes.banner.protocols import BANNER_PROTOCOLS
+from monitor.probes.banner.settings import settings_type
 from monitor.probes.database import settings as database_settings
 from monitor.probes.dns import settings as dns_settings
 from monitor.probes.http.settings import HttpSettings, HttpsSettings
@@ -24,11 +24,11 @@ from monitor.probes.tls import settings as tls_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.probes.banner.protocols import Dialogue
-    from monitor.probes.dial import Dialled
+    from monitor.probes.banner.protocols import BannerProtocol
+    from monitor.probes.net.connection import EndpointSettings
     from monitor.probes.probe import Probe
-    from monitor.probes.resources import Instruments
-    from monitor.probes.wire_settings import LoginSettings
+    from monitor.probes.resources import ProbeResources
+    from monitor.probes.settings import LoginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,67 +46,67 @@ class CheckType:
     """Whether its attempts carry the expiry of a certificate."""
     doc: str
     """One line for listings."""
-    build: Callable[[Any, Instruments], Probe]
+    build: Callable[[Any, ProbeResources], Probe]
     """Make the probe of its settings; no I/O, cheap."""
     where: Callable[[Any, str], str]
     """What is probed, in words: from its settings and the server's address (``192.0.2.1:80``, the URL)."""
 
 
-def _icmp(settings: IcmpSettings, instruments: Instruments) -> Probe:
+def _icmp(settings: IcmpSettings, instruments: ProbeResources) -> Probe:
     from monitor.probes.icmp.probe import IcmpProbe  # noqa: PLC0415 - see above
 
     return IcmpProbe(settings, instruments)
 
 
-def _tcp(settings: tcp_settings.TcpSettings, instruments: Instruments) -> Probe:
+def _tcp(settings: tcp_settings.TcpSettings, instruments: ProbeResources) -> Probe:
     from monitor.probes.tcp.probe import TcpProbe  # noqa: PLC0415 - see above
 
     return TcpProbe(settings, instruments)
 
 
-def _http(settings: HttpSettings, instruments: Instruments) -> Probe:
+def _http(settings: HttpSettings, instruments: ProbeResources) -> Probe:
     from monitor.probes.http.probe import HttpProbe  # noqa: PLC0415 - see above
 
     return HttpProbe(settings, instruments)
 
 
-def _dns(settings: dns_settings.DnsSettings, instruments: Instruments) -> Probe:
+def _dns(settings: dns_settings.DnsSettings, instruments: ProbeResources) -> Probe:
     from monitor.probes.dns.probe import DnsProbe  # noqa: PLC0415 - see above
 
     return DnsProbe(settings, instruments)
 
 
-def _talk(dialogue: Dialogue, settings: LoginSettings, instruments: Instruments) -> Probe:
-    from monitor.probes.banner.probe import talk_probe  # noqa: PLC0415 - see above
+def _talk(dialogue: BannerProtocol, settings: LoginSettings, instruments: ProbeResources) -> Probe:
+    from monitor.probes.banner.probe import build_banner_probe  # noqa: PLC0415 - see above
 
-    return talk_probe(dialogue, settings, instruments)
+    return build_banner_probe(dialogue, settings, instruments)
 
 
-def _conversation(name: str) -> Callable[[Any, Instruments], Probe]:
+def _conversation(name: str) -> Callable[[Any, ProbeResources], Probe]:
     """Give what builds probes that hold the conversation of the module of that name."""
 
-    def build(settings: Any, instruments: Instruments) -> Probe:
-        from monitor.probes.dial import DialledProbe  # noqa: PLC0415 - see above
+    def build(settings: Any, instruments: ProbeResources) -> Probe:
+        from monitor.probes.net.connection import ConnectionProbe  # noqa: PLC0415 - see above
 
-        return DialledProbe(settings, instruments, import_module(f"monitor.probes.{name}").converse)
+        return ConnectionProbe(settings, instruments, import_module(f"monitor.probes.{name}").run_session)
 
     return build
 
 
-def _host_and_port(settings: Dialled, address: str) -> str:
+def _host_and_port(settings: EndpointSettings, address: str) -> str:
     host = settings.host or address
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 
 
 def _talks() -> Iterator[CheckType]:
     """Give a check type for each dialogue of the table."""
-    for dialogue in DIALOGUES:
+    for dialogue in BANNER_PROTOCOLS:
         yield CheckType(
             name=dialogue.name,
-            settings=settings_of(dialogue),
+            settings=settings_type(dialogue),
             default_port=dialogue.port,
             needs_url=False,
-            tls=dialogue.tls or dialogue.tls_key or dialogue.starttls is not None,
+            tls=dialogue.implicit_tls or dialogue.has_tls_key or dialogue.starttls_default is not None,
             doc=dialogue.doc,
             build=partial(_talk, dialogue),
             where=_host_and_port,

@@ -6,34 +6,34 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.probes.failures import ours
+from monitor.probes.failures import monitor_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UNREADABLE = "password not readable"
-_LONGEST = 1024
+PASSWORD_UNREADABLE = "password not readable"
+_MAX_LENGTH = 1024
 
 
-class Secrets:
+class Credentials:
     """Reads a password whenever it is needed, so that a changed one takes effect; keeps none."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """``environment`` names the folder of systemd's credentials, where there is one."""
         folder = environment.get("CREDENTIALS_DIRECTORY")
-        self._credentials = Path(folder) if folder else None
+        self._credentials_directory = Path(folder) if folder else None
 
     def read(self, file: Path) -> str:
         """Give the one line of the credential of the file's name, else of the file.
 
-        Raises ``NotOkError``, unknown, where neither can be read or what stands there is not one line.
+        Raises ``ProbeFailure``, unknown, where neither can be read or what stands there is not one line.
         """
-        credential = self._credentials / file.name if self._credentials else None
+        credential = self._credentials_directory / file.name if self._credentials_directory else None
         try:
             with (credential if credential and credential.exists() else file).open(encoding="utf-8") as opened:
-                lines = opened.read(_LONGEST).splitlines()
+                lines = opened.read(_MAX_LENGTH).splitlines()
         except (OSError, UnicodeError):
-            raise ours(UNREADABLE) from None
+            raise monitor_failure(PASSWORD_UNREADABLE) from None
         if len(lines) != 1 or not lines[0]:
-            raise ours(UNREADABLE)
+            raise monitor_failure(PASSWORD_UNREADABLE)
         return lines[0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
 
 
-class NotOkError(Exception):
+class ProbeFailure(Exception):
     """Ends an attempt that did not succeed, with whose fault that was and why."""
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
@@ -25,20 +25,20 @@ class NotOkError(Exception):
         super().__init__(reason)
 
 
-def failed(word: Reason, detail: str = "") -> NotOkError:
+def server_failure(word: Reason, detail: str = "") -> ProbeFailure:
     """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.with_detail``."""
-    return NotOkError(Outcome.FAIL, word.with_detail(detail))
+    return ProbeFailure(Outcome.FAIL, word.with_detail(detail))
 
 
-def ours(reason: str) -> NotOkError:
+def monitor_failure(reason: str) -> ProbeFailure:
     """Say that the monitor is at fault."""
-    return NotOkError(Outcome.UNKNOWN, reason)
+    return ProbeFailure(Outcome.UNKNOWN, reason)
 
 
 NO_ROUTE = "no route"
 NO_PERMISSION = "not permitted"
 
-_THEIRS = {
+_NETWORK_ERRORS = {
     errno.ECONNREFUSED: (Reason.REFUSED, ""),
     errno.ECONNRESET: (Reason.RESET, ""),
     errno.ECONNABORTED: (Reason.RESET, ""),
@@ -51,14 +51,14 @@ _THEIRS = {
 }
 """What only a packet from the network can cause."""
 
-_EITHER = {
+_AMBIGUOUS_ERRORS = {
     errno.EHOSTUNREACH: (Reason.UNREACHABLE, "host"),
     errno.ENETUNREACH: (Reason.UNREACHABLE, "network"),
     errno.EACCES: (Reason.UNREACHABLE, "prohibited"),
 }
 """What an ICMP error from the network causes, and the machine's own lack of a route too."""
 
-_OURS = {
+_LOCAL_ERRORS = {
     errno.EHOSTUNREACH: NO_ROUTE,
     errno.ENETUNREACH: NO_ROUTE,
     errno.EINVAL: NO_ROUTE,  # a blackhole route, among others
@@ -79,27 +79,27 @@ _OURS = {
 }
 
 
-def local(error: OSError) -> NotOkError:
+def local_os_failure(error: OSError) -> ProbeFailure:
     """Judge an error that only this machine can have raised (a socket not made, a datagram not taken): always ours."""
-    return ours(_OURS.get(error.errno or 0) or _name(error))
+    return monitor_failure(_LOCAL_ERRORS.get(error.errno or 0) or _error_name(error))
 
 
-def of_connection(error: OSError, address: Address | None) -> NotOkError:
+def connection_failure(error: OSError, address: Address | None) -> ProbeFailure:
     """Judge an error of connecting to or talking with ``address``; None where it is not known.
 
     A number that is not known to come from the network is ours: better nothing said than something wrong.
     """
     number = error.errno or 0
-    if number in _THEIRS:
-        return failed(*_THEIRS[number])
+    if number in _NETWORK_ERRORS:
+        return server_failure(*_NETWORK_ERRORS[number])
     if isinstance(error, ConnectionError) and not number:  # the event loop raises some without a number
-        return failed(Reason.RESET)
-    if number in _EITHER and address is not None:
-        return route_fault(address) or failed(*_EITHER[number])
-    return local(error)
+        return server_failure(Reason.RESET)
+    if number in _AMBIGUOUS_ERRORS and address is not None:
+        return route_failure(address) or server_failure(*_AMBIGUOUS_ERRORS[number])
+    return local_os_failure(error)
 
 
-def route_fault(address: Address) -> NotOkError | None:
+def route_failure(address: Address) -> ProbeFailure | None:
     """Ask the machine's own routing table about ``address``: None where a packet would leave, else what keeps it.
 
     Connecting a datagram socket looks the route up and sends nothing.
@@ -108,9 +108,9 @@ def route_fault(address: Address) -> NotOkError | None:
         with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
             probe.connect(address.sockaddr(port=9))
     except OSError as error:
-        return local(error)
+        return local_os_failure(error)
     return None
 
 
-def _name(error: OSError) -> str:
+def _error_name(error: OSError) -> str:
     return f"error {errno.errorcode.get(error.errno or 0, type(error).__name__)}"

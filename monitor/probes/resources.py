@@ -7,58 +7,58 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from monitor.probes.credentials import Secrets
+from monitor.probes.credentials import Credentials
+from monitor.probes.http.client import HttpClient
 from monitor.probes.icmp.pinger import Pinger
-from monitor.probes.lifetime import Lifetimes
+from monitor.probes.net.dns_ttl import DnsTtlLookup
 from monitor.probes.net.resolver import Resolver
-from monitor.probes.regex_search import Searches
-from monitor.probes.session import HttpClient
-from monitor.probes.tls_contexts import TlsContexts
+from monitor.probes.net.tls import TlsContexts
+from monitor.probes.regex_search import RegexWorkers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.clock import Clock
-    from monitor.probes.icmp.icmplib_pinger import PortablePinger
+    from monitor.probes.icmp.icmplib_pinger import IcmplibPinger
 
 
 @dataclass(frozen=True, slots=True)
-class Instruments:
+class ProbeResources:
     """The shared tools of all probes; they live as long as the daemon, through every reload."""
 
     clock: Clock
-    pinger: Pinger | PortablePinger
+    pinger: Pinger | IcmplibPinger
     resolver: Resolver
     http: HttpClient
     tls: TlsContexts = field(default_factory=TlsContexts)
-    secrets: Secrets = field(default_factory=Secrets)
-    searches: Searches = field(default_factory=Searches)
+    credentials: Credentials = field(default_factory=Credentials)
+    regex_workers: RegexWorkers = field(default_factory=RegexWorkers)
 
 
 @asynccontextmanager
-async def open_instruments(
-    clock: Clock, *, portable: bool = not sys.platform.startswith("linux")
-) -> AsyncIterator[Instruments]:
+async def open_resources(
+    clock: Clock, *, use_icmplib: bool = not sys.platform.startswith("linux")
+) -> AsyncIterator[ProbeResources]:
     """Open the tools inside a running loop; leaving closes every socket, session and lookup of theirs.
 
-    ``portable`` pings by icmplib, for few servers and without what only Linux has.
+    ``use_icmplib`` pings by icmplib, for few servers and without what only Linux has.
     """
-    pinger = _portable(clock) if portable else Pinger(clock)
-    resolver = Resolver(clock, lifetime=Lifetimes().ask)
+    pinger = _icmplib_pinger(clock) if use_icmplib else Pinger(clock)
+    resolver = Resolver(clock, ttl_lookup=DnsTtlLookup().lookup_ttl)
     http = HttpClient(resolver, clock)
     pinger.warm_up()
-    tools = Instruments(clock, pinger, resolver, http)
+    tools = ProbeResources(clock, pinger, resolver, http)
     try:
         yield tools
     finally:
-        tools.searches.close()
+        tools.regex_workers.close()
         await http.aclose()
         await resolver.aclose()
         pinger.close()
 
 
-def _portable(clock: Clock) -> PortablePinger:
+def _icmplib_pinger(clock: Clock) -> IcmplibPinger:
     # a question to the books must not wait for icmplib
-    from monitor.probes.icmp.icmplib_pinger import PortablePinger  # noqa: PLC0415
+    from monitor.probes.icmp.icmplib_pinger import IcmplibPinger  # noqa: PLC0415
 
-    return PortablePinger(clock)
+    return IcmplibPinger(clock)

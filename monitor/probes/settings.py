@@ -2,7 +2,7 @@
 
 The settings of a type are a frozen dataclass. A field without a default must be given. Its type is one of ``str``,
 ``int``, ``bool``, ``Path`` (relative to the file it stands in), a ``Literal`` of texts, a ``tuple`` of one of these
-with ``...``, or one of these with ``| None``. What two keys must be together is asked by ``together``: a method that
+with ``...``, or one of these with ``| None``. What two keys must be together is asked by ``validate``: a method that
 gets the server's address and gives the key at fault and what is allowed, or None.
 """
 
@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_HIGHEST_PORT = 65535
-_LONGEST_NAME = 253
+_MAX_PORT = 65535
+_MAX_NAME_LENGTH = 253
 
 _REQUIRED: Any = object()
 
@@ -47,7 +48,7 @@ def is_host(text: str) -> bool:
 
 def _is_name(text: str) -> bool:
     bare = text.removesuffix(".")
-    if not bare or len(bare) > _LONGEST_NAME:
+    if not bare or len(bare) > _MAX_NAME_LENGTH:
         return False
     labels = bare.split(".")
     # a last label that is a number is a mistyped IPv4 address: the resolver would read "10.1" as 10.0.0.1
@@ -66,7 +67,7 @@ def is_loopback(name: str) -> bool:
 
 def is_port(number: int) -> bool:
     """Whether ``number`` can be connected to: 1 to 65535."""
-    return 1 <= number <= _HIGHEST_PORT
+    return 1 <= number <= _MAX_PORT
 
 
 def host_key() -> Any:
@@ -90,15 +91,174 @@ def family_key() -> Any:
         default="any",
         doc="which of a name's addresses are tried: IPv4 only, IPv6 only, or both, the first to answer",
         allowed='"any", "4" or "6"',
-        check=anything,
+        check=any_value,
     )
 
 
 def flag_key(*, default: bool, doc: str) -> Any:
     """Declare a key that is ``true`` or ``false``."""
-    return key(default=default, doc=doc, allowed="true or false", check=anything)
+    return key(default=default, doc=doc, allowed="true or false", check=any_value)
 
 
-def anything(_value: object) -> bool:
+def any_value(_value: object) -> bool:
     """Allow every value of the declared type."""
     return True
+
+
+# FOLDED monitor.probes.settings: Regular expressions of the configuration: what is one. ``pattern`` searches for them.
+
+
+def regex_module() -> Any:
+    """Give the module that they are written for."""
+    import regex  # noqa: PLC0415 - who has no pattern does not wait for it
+
+    return regex
+
+
+def is_regex(text: str) -> bool:
+    """Whether ``text`` is a regular expression that can be searched for."""
+    regex = regex_module()
+    try:
+        regex.compile(text.encode())
+    except (regex.error, ValueError, RecursionError, OverflowError):
+        return False
+    return bool(text)
+
+
+# FOLDED monitor.probes.settings: The keys that check types over a TCP connection share.
+
+MAX_WARN_DAYS = 365
+WARN_DAYS = (21, 7, 1)
+_MAX_USER_LENGTH = 200
+
+
+def is_ca_file(path: Path) -> bool:
+    """Whether there are PEM certificates in that file."""
+    try:
+        return "-----BEGIN CERTIFICATE-----" in path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+
+
+def verify_key() -> Any:
+    """Declare the key ``verify_certificate``."""
+    return flag_key(default=True, doc="whether the certificate must be in force, trusted and made out to the name")
+
+
+def ca_file_key() -> Any:
+    """Declare the key ``ca_file``."""
+    return key(
+        default=None,
+        doc="the authorities that are trusted, as PEM; the system's unless given",
+        allowed="a readable file of PEM certificates, relative to this file",
+        check=is_ca_file,
+    )
+
+
+def warn_days_key() -> Any:
+    """Declare the key ``warn_days``."""
+    return key(
+        default=WARN_DAYS,
+        doc="how many days before the certificate expires mails tell of it, once each; none: []",
+        allowed=f"a list of days like [21, 7, 1], each from 0 to {MAX_WARN_DAYS}",
+        check=lambda days: all(0 <= day <= MAX_WARN_DAYS for day in days),
+    )
+
+
+def user_key() -> Any:
+    """Declare the key ``user``."""
+    return key(
+        default=None,
+        doc="who logs in; without it no login is tried",
+        allowed="one line of text, 1 to 200 characters",
+        check=lambda text: bool(text) and text.isprintable() and len(text) <= _MAX_USER_LENGTH,
+    )
+
+
+def password_file_key() -> Any:
+    """Declare the key ``password_file``."""
+    return key(
+        default=None,
+        doc="the file, or the systemd credential of its name, with the password of user",
+        allowed="a path in quotes, relative to this file or absolute",
+        check=any_value,
+    )
+
+
+IN_CLEAR = "where a login leaves this machine: the password would travel in clear"
+"""Why a key must be what keeps a login to another machine from being read on the way."""
+
+
+def incomplete_login(user: str | None, password_file: Path | None) -> tuple[str, str] | None:
+    """Say which of the two is missing, and what is allowed; None where neither is, or both are."""
+    if user is not None and password_file is None:
+        return "password_file", "the file that holds the password of user"
+    if password_file is not None and user is None:
+        return "user", "the name that password_file holds the password of"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """Where to connect to; each type has a port of its own by default."""
+
+    host: str | None = host_key()
+    port: int = port_key(80)
+    family: Literal["any", "4", "6"] = family_key()
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings(HostSettings):
+    """What a certificate must be."""
+
+    server_name: str | None = key(
+        default=None,
+        doc="the name that TLS asks for and the certificate must be made out to; the host unless given",
+        allowed="an address or a host name",
+        check=is_host,
+    )
+    verify_certificate: bool = verify_key()
+    ca_file: Path | None = ca_file_key()  # noqa: RUF009 - it declares a field
+    warn_days: tuple[int, ...] = warn_days_key()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSettings(TlsSettings):
+    """Who logs in, where a login is to be tried."""
+
+    user: str | None = user_key()
+    password_file: Path | None = password_file_key()  # noqa: RUF009 - it declares a field
+
+    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - some ask it
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
+        return incomplete_login(self.user, self.password_file)
+
+    def _is_exposed(self, address: str) -> bool:
+        """Whether a login leaves this machine."""
+        return self.user is not None and not is_loopback(self.host or address)
+
+
+@dataclass(frozen=True, slots=True)
+class StarttlsSettings(LoginSettings):
+    """The same, where a conversation in clear can be upgraded."""
+
+    starttls: bool = flag_key(default=False, doc="whether the connection must be upgraded to TLS")
+
+    def validate(self, address: str) -> tuple[str, str] | None:
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
+        if self._is_exposed(address) and not self.starttls:
+            return "starttls", f"true {IN_CLEAR}"
+        return LoginSettings.validate(self, address)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearOrTlsSettings(LoginSettings):
+    """The same, where TLS is spoken from the first byte or not at all."""
+
+    tls: bool = flag_key(default=False, doc="whether TLS is spoken from the first byte")
+
+    def validate(self, address: str) -> tuple[str, str] | None:
+        """Say which key does not fit the others on a server of that address, and what is allowed."""
+        if self._is_exposed(address) and not self.tls:
+            return "tls", f"true {IN_CLEAR}"
+        return LoginSettings.validate(self, address)

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.model import Outcome, Reason
-from monitor.probes.failures import NotOkError
-from monitor.probes.probe import Attempt, Phases, Step
-from monitor.probes.redaction import Mask, printable
+from monitor.model import Outcome
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.probe import CONNECT, FIRST_BYTE, TLS, Attempt, Phases, Step, judge_timeout, microseconds
+from monitor.probes.redaction import Redactor, printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,23 +18,6 @@ if TYPE_CHECKING:
     from monitor.model import Certificate, Millis
     from monitor.probes.net.address import Address
     from monitor.probes.net.tls import Handshake
-
-RESOLVE = "resolve"
-CONNECT = "connect"
-TLS = "tls"
-SEND = "send"
-FIRST_BYTE = "first-byte"
-RECEIVE = "receive"
-BODY = "body"
-SEARCH = "search"
-
-STALL = 0.25
-"""Seconds: a deadline noticed later than this shows that the monitor stood still, so what it missed is its own."""
-
-
-def microseconds(seconds: float) -> int:
-    """Whole microseconds, never negative."""
-    return max(0, round(seconds * 1_000_000))
 
 
 _PHASES = (CONNECT, TLS, FIRST_BYTE)
@@ -49,13 +32,13 @@ def phases(steps: Sequence[Step]) -> Phases:
     return Phases(*map(sums.get, _PHASES))
 
 
-class Trail:
+class AttemptTrace:
     """What one attempt did so far. Steps follow one another: beginning one ends the one before."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._steps: list[Step] = []
-        self._open: str | None = None
+        self._step: str | None = None
         self._text = ""
         self._since = clock.monotonic()
         self.at = self._since
@@ -66,18 +49,18 @@ class Trail:
         self.latency_us: int | None = None
         """Set where the kernel knows it better than the time that passed here."""
         self._certificate: Certificate | None = None
-        self._mask: Mask | None = None
-        self._met: str | Handshake = ""
+        self._redactor: Redactor | None = None
+        self._detail: str | Handshake = ""
 
     @property
     def step(self) -> str | None:
         """The step that is under way."""
-        return self._open
+        return self._step
 
     def begin(self, name: str, text: str = "") -> None:
         """Begin a step, with what is known of it already; ends the one under way."""
         self.end()
-        self._open = name
+        self._step = name
         self._text = text
         self._since = self._clock.monotonic()
 
@@ -86,14 +69,14 @@ class Trail:
 
         ``took_us`` is the kernel's measure of it, where it has one.
         """
-        if self._open is None:
+        if self._step is None:
             return
         passed = microseconds(self._clock.monotonic() - self._since)
         took = passed if took_us is None else min(took_us, passed)
         # what is told of an answer can be in the server's own words, names of methods and versions too
         said = self._text if text is None else text
-        self._steps.append(Step(self._open, took, printable(said) if isinstance(said, str) else said))
-        self._open, self._met = None, ""
+        self._steps.append(Step(self._step, took, printable(said) if isinstance(said, str) else said))
+        self._step, self._detail = None, ""
 
     def split(self, name: str, first_us: int | None, text: str) -> None:
         """End the step under way after ``first_us``, and give the rest of its time to a second one, ``name``."""
@@ -102,26 +85,26 @@ class Trail:
         first = self._steps[-1].microseconds if self._steps else 0
         self._steps.append(Step(name, max(0, passed - first), text))
 
-    def shook_hands(self, handshake: Handshake) -> None:
+    def tls_established(self, handshake: Handshake) -> None:
         """End the step of TLS with what it came to; of several handshakes the first one's certificate is kept."""
-        self.refused(handshake)
-        self.end(self._met)
+        self.tls_rejected(handshake)
+        self.end(self._detail)
 
-    def met(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Take what was met in the step under way, should the attempt end in it: its reason is told above that."""
-        self._met = text
+        self._detail = text
 
-    def refused(self, handshake: Handshake) -> None:
+    def tls_rejected(self, handshake: Handshake) -> None:
         """Take what was presented by a server that is not accepted."""
-        self._met = handshake
+        self._detail = handshake
         if self._certificate is None:
             self._certificate = handshake.certificate
 
-    def hide(self, *secrets: str) -> None:
+    def add_secrets(self, *secrets: str) -> None:
         """Keep secrets out of every step, those before and those that follow; called before they are said."""
         if secrets:
-            self._mask = self._mask or Mask()
-            self._mask.hide(*secrets)
+            self._redactor = self._redactor or Redactor()
+            self._redactor.add_secrets(*secrets)
 
     def now(self) -> Millis:
         """Give the time of day."""
@@ -138,17 +121,17 @@ class Trail:
             self._sent = True
             self.at = self._clock.monotonic()
 
-    def arrived(self) -> None:
+    def answer_complete(self) -> None:
         """Say that the answer is complete: what the attempt does from here on is not in its latency."""
         self.end()
         self.latency_us = microseconds(self._clock.monotonic() - self.at)
 
-    def _end(self, reason: str) -> str | None:
+    def _closing_text(self, reason: str) -> str | None:
         """Say how the step under way ended: where it was, what for, and what was met there."""
         if not reason:
             return None
         head = f"{self._text}: {reason}" if self._text and "\n" not in self._text else f"{self._text}\n{reason}".strip()
-        return "\n".join(filter(None, (head, str(self._met))))
+        return "\n".join(filter(None, (head, str(self._detail))))
 
     def attempt(self, outcome: Outcome, reason: str) -> Attempt:
         """Close the trail."""
@@ -156,37 +139,28 @@ class Trail:
         if outcome is Outcome.OK:
             passed = microseconds(self._clock.monotonic() - self.at)
             latency = passed if self.latency_us is None else self.latency_us
-        self.end(self._end(reason))
+        self.end(self._closing_text(reason))
         steps = self._steps
-        if self._mask is not None:
-            steps = [replace(step, said=self._mask(step.text)) for step in steps]
+        if self._redactor is not None:
+            steps = [replace(step, detail=self._redactor(step.text)) for step in steps]
         return Attempt(outcome, self.at, latency, reason, tuple(steps), self._certificate)
 
 
-async def follow(clock: Clock, timeout: float, look: Callable[[Trail], Awaitable[None]]) -> Attempt:  # noqa: ASYNC109
-    """Run ``look`` under a deadline of ``timeout`` seconds and make an attempt of how it ended.
+async def run_with_deadline(
+    clock: Clock, timeout: float, run_attempt: Callable[[AttemptTrace], Awaitable[None]]
+) -> Attempt:  # noqa: ASYNC109
+    """Run ``run_attempt`` under a deadline of ``timeout`` seconds and make an attempt of how it ended.
 
-    It returns where all is well and raises ``NotOkError`` where not. Running out of time is a fail, unless it happened
+    It returns where all is well and raises ``ProbeFailure`` where not. Running out of time is a fail, unless it happened
     in the monitor's own resolver or because the monitor itself stood still.
     """
-    trail = Trail(clock)
+    trail = AttemptTrace(clock)
     deadline = clock.monotonic() + timeout
     try:
         async with asyncio.timeout(timeout):
-            await look(trail)
+            await run_attempt(trail)
     except TimeoutError:
-        return trail.attempt(*overdue(clock.monotonic() - deadline, trail.step))
-    except NotOkError as end:
+        return trail.attempt(*judge_timeout(clock.monotonic() - deadline, trail.step))
+    except ProbeFailure as end:
         return trail.attempt(end.outcome, end.reason)
     return trail.attempt(Outcome.OK, "")
-
-
-def overdue(late: float, step: str | None) -> tuple[Outcome, str]:
-    """Judge an attempt that ran out of time, noticed ``late`` seconds after its deadline, while in ``step``."""
-    if late > STALL:
-        return Outcome.UNKNOWN, "monitor too busy"
-    if step == SEARCH:  # in our own threads
-        return Outcome.UNKNOWN, "monitor too busy"
-    if step == RESOLVE:
-        return Outcome.UNKNOWN, "name not resolved in time"
-    return Outcome.FAIL, str(Reason.TIMEOUT)

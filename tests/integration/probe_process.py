@@ -17,13 +17,13 @@ from typing import Any
 from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.icmp.echo_socket import EchoSocket
-from monitor.probes.icmp.probe import icmp_permission
+from monitor.probes.icmp.probe import icmp_permission_hint
 from monitor.probes.probe import Target
-from monitor.probes.resources import Instruments, open_instruments
+from monitor.probes.resources import ProbeResources, open_resources
 
 
 async def run_attempt(
-    instruments: Instruments,
+    instruments: ProbeResources,
     timeout: float,  # noqa: ASYNC109 - the attempt's own
     kind: str,
     host: str,
@@ -38,7 +38,7 @@ async def run_attempt(
 
 
 async def run_request(request: dict[str, Any]) -> None:
-    async with open_instruments(SystemClock()) as instruments:
+    async with open_resources(SystemClock()) as instruments:
         for _ in range(request.get("rounds", 1)):
             attempts = await asyncio.gather(
                 *(run_attempt(instruments, request["timeout"], *each) for each in request["attempts"])
@@ -64,5 +64,5 @@ def socket_kind() -> str:
 
 
 if __name__ == "__main__":
-    write_line({"permission": icmp_permission(), "socket": socket_kind()})
+    write_line({"permission": icmp_permission_hint(), "socket": socket_kind()})
     asyncio.run(run_request(json.loads(sys.argv[1])))

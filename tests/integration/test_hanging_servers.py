@@ -17,12 +17,11 @@ from monitor.engine.probing.runner import SLOT_MISSED, CheckRunner
 from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Scheduler
 from monitor.engine.recorded_time import RecordedTime
+from monitor.engine.reload import endpoint_of
 from monitor.model import CheckKey, Outcome
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.cycle import Plan
-from monitor.probes.door import door
-from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.probe import RetryPolicy, Target
+from monitor.probes.resources import open_resources
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder
@@ -83,7 +82,7 @@ def _addresses(count: int, net: int) -> list[str]:
 async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: Telemetry) -> Millis:
     """Probe for some sweeps; gives the number of the first whole one."""
     clock = SystemClock()
-    async with open_instruments(clock) as instruments:
+    async with open_resources(clock) as instruments:
         kind = CHECK_TYPES["http"]
         turns = {}
         for port, addresses in ((well_port, _addresses(WELL, 10)), (hanging_port, _addresses(HANGING, 11))):
@@ -91,11 +90,13 @@ async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: T
                 settings = kind.settings(url=f"http://{address}:{port}/")
                 probe = kind.build(settings, instruments)
                 key = CheckKey(address, "site")
-                turns[address] = (ScheduledCheck(key, "http", probe, Target(address), door(kind, settings, address)),)
+                turns[address] = (
+                    ScheduledCheck(key, "http", probe, Target(address), endpoint_of(kind, settings, address)),
+                )
         sight = ConnectivityCheck(clock, {"127.0.0.1": _ok}, Witness())
         recorder = cast("Recorder", keeper)
         sweeper = CheckRunner(clock, RecordedTime(clock, None), sight, recorder, telemetry, ConcurrencyLimiter(PLACES))
-        sweeper.configure(turns, Plan(TIMEOUT, 0, 0), INTERVAL)
+        sweeper.configure(turns, RetryPolicy(TIMEOUT, 0, 0), INTERVAL)
         pacer = Scheduler(clock, INTERVAL, sweeper)
         pacer.set_servers(turns, INTERVAL)
         first = pacer.sweep + 1

@@ -10,11 +10,10 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.cycle import Cycle, Plan, cycle
-from monitor.probes.icmp.echo_socket import SEQUENCES, EchoSocket, packed
-from monitor.probes.net.resolver import literal
-from monitor.probes.probe import Attempt, Target
-from monitor.probes.resources import Instruments, open_instruments
+from monitor.probes.icmp.echo_socket import SEQUENCES, EchoSocket, pack_address
+from monitor.probes.net.resolver import parse_ip
+from monitor.probes.probe import Attempt, CheckRun, RetryPolicy, Target, run_check
+from monitor.probes.resources import ProbeResources, open_resources
 from tests.integration.network_lab import MONITOR_V4, WAIT_TIMEOUT, NetworkLab, lab, prober, run_program, skip_reason
 
 if TYPE_CHECKING:
@@ -40,19 +39,19 @@ def net(request: pytest.FixtureRequest) -> Iterator[NetworkLab]:
 
 
 def attempts(net: NetworkLab, *jobs: Job, timeout: float = 1.0, portable: bool = False) -> list[tuple[Outcome, str]]:
-    async def one(instruments: Instruments, kind: str, host: str, keys: dict[str, Any]) -> Attempt:
+    async def one(instruments: ProbeResources, kind: str, host: str, keys: dict[str, Any]) -> Attempt:
         check_type = CHECK_TYPES[kind]
         return await check_type.build(check_type.settings(**keys), instruments).attempt(Target(host), timeout)
 
     async def all_of_them() -> list[Attempt]:
-        async with open_instruments(SystemClock(), portable=portable) as instruments:
+        async with open_resources(SystemClock(), use_icmplib=portable) as instruments:
             return await asyncio.gather(*(one(instruments, *job) for job in jobs))
 
     return [(seen.outcome, seen.reason) for seen in net.run_in_namespace(all_of_them())]
 
 
 def numeric(host: str) -> Address:
-    address = literal(host)
+    address = parse_ip(host)
     assert address is not None
     return address
 
@@ -186,12 +185,12 @@ def test_a_cable_that_was_pulled_is_the_monitors_fault(net: NetworkLab) -> None:
 def test_retries_ride_out_a_line_that_loses_packets(net: NetworkLab) -> None:
     hosts = [net.address(n) for n in range(20)]
 
-    async def cycles() -> list[Cycle]:
+    async def cycles() -> list[CheckRun]:
         clock = SystemClock()
-        async with open_instruments(clock) as instruments:
+        async with open_resources(clock) as instruments:
             probe = CHECK_TYPES["icmp"].build(CHECK_TYPES["icmp"].settings(), instruments)
-            plan = Plan(timeout=0.2, retries=20, retry_wait=0.0)
-            return await asyncio.gather(*(cycle(probe, Target(host), plan, clock) for host in hosts * 3))
+            plan = RetryPolicy(timeout=0.2, retries=20, retry_wait=0.0)
+            return await asyncio.gather(*(run_check(probe, Target(host), plan, clock) for host in hosts * 3))
 
     net.take_down(*hosts, kind="lossy")
     made = net.run_in_namespace(cycles())
@@ -204,7 +203,7 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Network
     silent = numeric(net.address(4))
 
     async def flood() -> list[Attempt]:
-        async with open_instruments(SystemClock()) as instruments:
+        async with open_resources(SystemClock()) as instruments:
             seen: list[Attempt] = []
             for _ in range(SEQUENCES + 2):
                 instruments.pinger.ping(silent, 60.0, seen.append)
@@ -220,8 +219,8 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Network
 def test_a_raw_socket_hears_its_own_answers_only(net: NetworkLab) -> None:
     async def heard_by_two(address: Address) -> tuple[set[int], set[int]]:
         first, second = EchoSocket(address.family), EchoSocket(address.family)
-        first.send([(*packed(address), 1)])
-        second.send([(*packed(address), 2)])
+        first.send([(*pack_address(address), 1)])
+        second.send([(*pack_address(address), 2)])
         heard: tuple[set[int], set[int]] = (set(), set())
         async with asyncio.timeout(WAIT_TIMEOUT):
             while not (1 in heard[0] and 2 in heard[1]):

@@ -16,7 +16,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.integration.network_lab import WAIT_TIMEOUT, NetworkLab, lab, skip_reason
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Web:
 
     def attempt(self, kind: str, url: str, timeout: float = 10.0, **keys: Any) -> Attempt:
         async def once() -> Attempt:
-            async with open_instruments(SystemClock()) as instruments:
+            async with open_resources(SystemClock()) as instruments:
                 check_type = CHECK_TYPES[kind]
                 probe = check_type.build(check_type.settings(url=url, **keys), instruments)
                 return await probe.attempt(Target(self.net.address(1)), timeout)
@@ -139,7 +139,7 @@ def test_a_server_that_stands_still_is_a_fail_though_it_takes_the_connection(web
 
 def test_many_checks_at_once_leave_no_descriptor_behind(web: Web) -> None:
     async def rounds() -> tuple[int, int, set[Outcome]]:
-        async with open_instruments(SystemClock()) as instruments:
+        async with open_resources(SystemClock()) as instruments:
             check_type = CHECK_TYPES["https"]
             settings = check_type.settings(url=f"https://{web.net.address(0)}/", ca_file=web.ca_file)
             probe = check_type.build(settings, instruments)

@@ -15,7 +15,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.integration.lab_servers import running
 from tests.integration.lab_servers_database import MARIADB, MAX_CONNECT_ERRORS
 from tests.integration.postfix import network_namespace, run_in_namespace, skip_reason
@@ -57,7 +57,7 @@ def hang_up(port: int) -> None:
 
 async def visited(server: RunningServer, checks: int, hung_up: int) -> list[str]:
     """Look so often, hang up on it so often, and look once more; gives the reasons."""
-    async with open_instruments(SystemClock()) as tools:
+    async with open_resources(SystemClock()) as tools:
         settings = CHECK_TYPES["mysql"].settings(port=server.ports["mysql"])
         probe = CHECK_TYPES["mysql"].build(settings, tools)
         seen = [(await probe.attempt(Target(ADDRESS), 20.0)).reason for _ in range(checks)]

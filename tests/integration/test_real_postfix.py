@@ -9,7 +9,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.integration.postfix import PASSWORD, USER, Postfix, network_namespace, run_in_namespace, skip_reason
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def postfix() -> Iterator[Postfix]:
 
 def look(postfix: Postfix, kind: str, **keys: Any) -> Attempt:
     async def attempt() -> Attempt:
-        async with open_instruments(SystemClock()) as tools:
+        async with open_resources(SystemClock()) as tools:
             probe = CHECK_TYPES[kind].build(CHECK_TYPES[kind].settings(**keys), tools)
             return await probe.attempt(Target(postfix.address), 20.0)
 

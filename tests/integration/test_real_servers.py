@@ -16,7 +16,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.integration.lab_certificates import DEFECTS, VALID
 from tests.integration.lab_expected_reasons import NOT_POSSIBLE, expected_reasons
 from tests.integration.lab_servers import WAIT_TIMEOUT, RunningServer, running
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from monitor.probes.probe import Attempt
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
     from tests.integration.lab_servers import Check
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("real servers")]
@@ -65,12 +65,14 @@ def server(started: RunningServer) -> RunningServer:
 
 
 @pytest.fixture
-async def tools() -> AsyncIterator[Instruments]:
-    async with open_instruments(SystemClock()) as opened:
+async def tools() -> AsyncIterator[ProbeResources]:
+    async with open_resources(SystemClock()) as opened:
         yield opened
 
 
-async def look(tools: Instruments, server: RunningServer, check: Check, timeout: float = 20.0, **more: Any) -> Attempt:  # noqa: ASYNC109
+async def look(
+    tools: ProbeResources, server: RunningServer, check: Check, timeout: float = 20.0, **more: Any
+) -> Attempt:  # noqa: ASYNC109
     kind, role, keys = check
     files = {"CA": server.files.ca, "PASSWORD": server.files.password}
     given = {key: files.get(each, each) if isinstance(each, str) else each for key, each in keys.items()} | more
@@ -80,14 +82,14 @@ async def look(tools: Instruments, server: RunningServer, check: Check, timeout:
     return await probe.attempt(Target("127.0.0.1"), timeout)
 
 
-async def up(tools: Instruments, server: RunningServer) -> set[str]:
+async def up(tools: ProbeResources, server: RunningServer) -> set[str]:
     seen = [await look(tools, server, check) for check in server.kind.checks]
     secured = [attempt.cert_expiry is not None for attempt in seen]
     assert secured == ["ca_file" in keys for _, _, keys in server.kind.checks]
     return {attempt.reason for attempt in seen}
 
 
-async def stopped(tools: Instruments, server: RunningServer) -> set[str]:
+async def stopped(tools: ProbeResources, server: RunningServer) -> set[str]:
     server.stop()
     try:
         return {(await look(tools, server, check)).reason for check in server.kind.checks}
@@ -95,14 +97,14 @@ async def stopped(tools: Instruments, server: RunningServer) -> set[str]:
         server.start()
 
 
-async def frozen(tools: Instruments, server: RunningServer) -> set[str]:
+async def frozen(tools: ProbeResources, server: RunningServer) -> set[str]:
     with server.frozen():
         seen = await asyncio.gather(*(look(tools, server, check, 0.5) for check in server.kind.checks))
     assert (await look(tools, server, server.kind.checks[0])).outcome is Outcome.OK
     return {attempt.reason for attempt in seen}
 
 
-async def refusing(tools: Instruments, server: RunningServer) -> set[str]:
+async def refusing(tools: ProbeResources, server: RunningServer) -> set[str]:
     refusal = server.kind.refusal
     check = refusal.check or server.kind.checks[0]
     loop = asyncio.get_running_loop()
@@ -124,7 +126,7 @@ async def refusing(tools: Instruments, server: RunningServer) -> set[str]:
     return {seen.reason}
 
 
-async def presenting(tools: Instruments, server: RunningServer, how: str) -> set[str]:
+async def presenting(tools: ProbeResources, server: RunningServer, how: str) -> set[str]:
     server.use_certificate(how)
     secured = [check for check in server.kind.checks if "ca_file" in check[2]]
     assert secured
@@ -135,7 +137,7 @@ async def presenting(tools: Instruments, server: RunningServer, how: str) -> set
 
 @pytest.mark.parametrize("state", STATES)
 async def test_every_server_is_seen_in_every_state_for_what_it_is(
-    started: RunningServer, tools: Instruments, state: str
+    started: RunningServer, tools: ProbeResources, state: str
 ) -> None:
     server = started
     expected = MATRIX[server.kind.name][state]
@@ -161,7 +163,7 @@ def test_the_documents_show_the_matrix() -> None:
         assert f"| {' | '.join([name, *(shown.get(cell, f'`{cell}`') for cell in cells.values())])} |" in text
 
 
-async def test_a_wrong_password_is_a_failure_of_the_login(server: RunningServer, tools: Instruments) -> None:
+async def test_a_wrong_password_is_a_failure_of_the_login(server: RunningServer, tools: ProbeResources) -> None:
     right = server.files.password.read_text()
     try:
         server.files.password.write_text("wrong")
@@ -173,12 +175,12 @@ async def test_a_wrong_password_is_a_failure_of_the_login(server: RunningServer,
         server.files.password.write_text(right)
 
 
-async def test_a_mail_server_that_serves_nobody_from_here_says_so(server: RunningServer, tools: Instruments) -> None:
+async def test_a_mail_server_that_serves_nobody_from_here_says_so(server: RunningServer, tools: ProbeResources) -> None:
     if server.kind.name == "postfix":
         assert (await look(tools, server, ("smtp", "closed", {}))).reason == "status: 554"
 
 
-async def test_the_host_key_is_the_one_that_is_pinned(server: RunningServer, tools: Instruments) -> None:
+async def test_the_host_key_is_the_one_that_is_pinned(server: RunningServer, tools: ProbeResources) -> None:
     if server.kind.name != "openssh":
         return
     for kind in ("ed25519", "ecdsa", "rsa"):

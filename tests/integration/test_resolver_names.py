@@ -20,8 +20,8 @@ import dns.message
 import dns.rrset
 import pytest
 
-from monitor.probes.failures import NotOkError
-from monitor.probes.lifetime import Lifetimes
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.net.dns_ttl import DnsTtlLookup
 from monitor.probes.net.resolver import Resolver
 
 if TYPE_CHECKING:
@@ -75,15 +75,15 @@ class NameServer:
 async def _story(server: NameServer) -> dict[str, Any]:
     """Live through changes; runs inside the network, where the system's configuration names our server."""
     clock = HandClock()
-    resolver = Resolver(clock, lifetime=Lifetimes().ask)
+    resolver = Resolver(clock, ttl_lookup=DnsTtlLookup().lookup_ttl)
 
     async def look(host: str, later: float = 0.0) -> list[str] | str:
         clock.mono += later
         try:
-            found = [str(address) for address in await resolver.addresses(host)]
-        except NotOkError as error:
+            found = [str(address) for address in await resolver.resolve(host)]
+        except ProbeFailure as error:
             return f"{error.outcome.name}: {error.reason}"
-        await asyncio.gather(*resolver._learning)
+        await asyncio.gather(*resolver._ttl_tasks)
         return found
 
     said: dict[str, Any] = {}

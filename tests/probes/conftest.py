@@ -12,19 +12,19 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.resources import Instruments, open_instruments
+from monitor.probes.resources import ProbeResources, open_resources
 
 AttemptFunction = Callable[..., Awaitable[Attempt]]
 
 
 @pytest.fixture
-async def instruments() -> AsyncIterator[Instruments]:
-    async with open_instruments(SystemClock()) as opened:
+async def instruments() -> AsyncIterator[ProbeResources]:
+    async with open_resources(SystemClock()) as opened:
         yield opened
 
 
 @pytest.fixture
-def attempt(instruments: Instruments) -> AttemptFunction:
+def attempt(instruments: ProbeResources) -> AttemptFunction:
     """Try once: the check type, the timeout in seconds, the server's address, the keys."""
 
     async def attempt(kind: str, timeout: float = 5.0, server: str = "127.0.0.1", **keys: Any) -> Attempt:  # noqa: ASYNC109

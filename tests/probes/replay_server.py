@@ -15,13 +15,13 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.probes.misbehaving_server import Action
 from tests.probes.mutations import Mutation, mutate
 from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
-    from monitor.probes.tls_contexts import TlsContexts
+    from monitor.probes.net.tls import TlsContexts
     from tests.probes.recordings import Recording
 
 UNREACHED_TIMEOUT = 20.0
@@ -193,7 +193,7 @@ def keys_of(recording: Recording, files: ReplayFiles) -> dict[str, Any]:
 
 async def _attempt(recording: Recording, files: ReplayFiles, replay_server: ReplayServer) -> Attempt:
     check_type = CHECK_TYPES[recording.check_type]
-    async with open_instruments(SystemClock()) as opened:
+    async with open_resources(SystemClock()) as opened:
         tools = dataclasses.replace(opened, tls=files.contexts)
         async with ScriptedServer(replay_server) as server:
             where = {"url": server.url(scheme=recording.check_type)} if check_type.needs_url else {"port": server.port}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.credentials import Secrets
-from monitor.probes.failures import NotOkError
-from monitor.probes.redaction import MASK, Mask
+from monitor.probes.credentials import Credentials
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.redaction import MASK, Redactor
 from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ async def test_a_password_that_is_cut_off_at_the_end_of_what_is_shown_is_hidden_
 
 @given(st.text(min_size=4), st.binary(max_size=5), st.binary(max_size=5))
 def test_in_base64_a_password_is_hidden_wherever_it_begins(password: str, before: bytes, after: bytes) -> None:
-    mask = Mask()
-    mask.hide(password)
+    mask = Redactor()
+    mask.add_secrets(password)
     text = base64.b64encode(before + password.encode() + after).decode()
     start = -(-len(before) * 4 // 3)
     decided = text[start : (len(before) + len(password.encode())) * 4 // 3]
@@ -100,17 +100,17 @@ def test_in_base64_a_password_is_hidden_wherever_it_begins(password: str, before
 
 @given(st.text(min_size=1).filter(lambda text: not set(text) & set(MASK)), st.text(), st.text())
 def test_a_password_as_it_stands_is_hidden_in_any_text(password: str, before: str, after: str) -> None:
-    mask = Mask()
-    mask.hide(password)
+    mask = Redactor()
+    mask.add_secrets(password)
     assert password not in mask(before + password + after)
 
 
 def test_without_secrets_a_text_is_as_it_is() -> None:
-    assert Mask()("220 mail.example.com") == "220 mail.example.com"
+    assert Redactor()("220 mail.example.com") == "220 mail.example.com"
 
 
 def test_a_password_that_changes_takes_effect_with_the_next_login(file: Path) -> None:
-    secrets = Secrets({})
+    secrets = Credentials({})
     assert secrets.read(file) == PASSWORD
     file.write_text("another\n")
     assert secrets.read(file) == "another"
@@ -119,7 +119,7 @@ def test_a_password_that_changes_takes_effect_with_the_next_login(file: Path) ->
 def test_a_credential_of_the_files_name_is_read_in_its_place(file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "credentials"
     folder.mkdir()
-    secrets = Secrets({"CREDENTIALS_DIRECTORY": str(folder)})
+    secrets = Credentials({"CREDENTIALS_DIRECTORY": str(folder)})
     assert secrets.read(file) == PASSWORD
     (folder / "password").write_text("given by systemd")
     assert secrets.read(file) == "given by systemd"
@@ -131,5 +131,5 @@ def test_what_is_no_password_makes_a_login_unknown(tmp_path: Path, content: byte
     file = tmp_path / "password"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(NotOkError, match="password not readable"):
-        Secrets({}).read(file)
+    with pytest.raises(ProbeFailure, match="password not readable"):
+        Credentials({}).read(file)

@@ -14,28 +14,27 @@ from hypothesis import strategies as st
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.database.mssql import read_offer as read_mssql_offer
-from monitor.probes.database.mysql import read_greeting
-from monitor.probes.database.mysql import refusal as mysql_refusal
-from monitor.probes.database.postgresql import refusal as postgresql_refusal
-from monitor.probes.dial import Call, DialledProbe
+from monitor.probes.database.mssql import parse_pre_login_response as read_mssql_offer
+from monitor.probes.database.mysql import failure_from_error as mysql_refusal
+from monitor.probes.database.mysql import parse_greeting
+from monitor.probes.database.postgresql import failure_from_error as postgresql_refusal
 from monitor.probes.dns.message import DnsMessage
-from monitor.probes.http_wanted import header_expected, place, status_range
+from monitor.probes.http.client import HttpClient
+from monitor.probes.http.settings import parse_header, parse_json_expectation, parse_status_range
 from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.address import Address
-from monitor.probes.net.connection import Wire, readable
+from monitor.probes.net.connection import Connection, ConnectionProbe, Session, displayed_text
 from monitor.probes.net.resolver import Resolver
-from monitor.probes.resources import Instruments
-from monitor.probes.session import HttpClient
-from monitor.probes.ssh.key_exchange import Exchange
-from monitor.probes.ssh.probe import read_offer as read_ssh_offer
+from monitor.probes.resources import ProbeResources
+from monitor.probes.ssh.key_exchange import KeyExchange
+from monitor.probes.ssh.probe import parse_kexinit as read_ssh_offer
 from monitor.probes.ssh.strings import read_string
-from monitor.probes.tcp.settings import script_step
-from monitor.probes.trace import follow
+from monitor.probes.tcp.settings import parse_script_step
+from monitor.probes.trace import run_with_deadline
 from tests.probes.mutations import FUZZ_FACTOR, assert_reads_or_fails
 
 if TYPE_CHECKING:
-    from monitor.probes.trace import Trail
+    from monitor.probes.trace import AttemptTrace
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
 KEYS: dict[str, dict[str, Any]] = {
@@ -68,9 +67,9 @@ SAID = st.lists(st.one_of(_LINES, st.binary(max_size=300)), max_size=12).map(b""
 async def _converse(kind: str, said: bytes) -> Any:
     check_type = CHECK_TYPES[kind]
     clock = SystemClock()
-    tools = Instruments(clock, Pinger(clock), Resolver(clock), HttpClient(Resolver(clock)))
+    tools = ProbeResources(clock, Pinger(clock), Resolver(clock), HttpClient(Resolver(clock)))
     probe = check_type.build(check_type.settings(**KEYS.get(kind, {})), tools)
-    assert isinstance(probe, DialledProbe)
+    assert isinstance(probe, ConnectionProbe)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
@@ -79,15 +78,15 @@ async def _converse(kind: str, said: bytes) -> Any:
         theirs.sendall(said)
         theirs.shutdown(socket.SHUT_WR)
 
-        async def look(trail: Trail) -> None:
-            wire = Wire(ours, HERE, trail)
+        async def look(trail: AttemptTrace) -> None:
+            wire = Connection(ours, HERE, trail)
             try:
-                await probe._converse(Call(wire, "127.0.0.1", probe._settings, tools))
+                await probe._run_session(Session(wire, "127.0.0.1", probe._settings, tools))
             finally:
                 wire.close()
 
         try:
-            return await follow(clock, 5.0, look)
+            return await run_with_deadline(clock, 5.0, look)
         finally:
             await tools.http.aclose()
 
@@ -107,7 +106,7 @@ def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:
 @settings(max_examples=500 * FUZZ_FACTOR)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(lambda rest: b"\x0a5.5.5\0" + rest)))
 def test_greetings_and_errors_of_mysql_are_read_or_judged(data: bytes) -> None:
-    assert_reads_or_fails(lambda: read_greeting(data))
+    assert_reads_or_fails(lambda: parse_greeting(data))
     assert mysql_refusal(data).outcome is Outcome.FAIL
 
 
@@ -140,7 +139,9 @@ _PARTS = st.one_of(
 @settings(max_examples=500 * FUZZ_FACTOR, deadline=None)
 @given(st.lists(_PARTS, max_size=4).map(_strings), st.binary(min_size=30, max_size=33), st.lists(_PARTS, max_size=3))
 def test_a_reply_of_a_key_exchange_is_proven_or_judged(key: bytes, point: bytes, signature: list[bytes]) -> None:
-    assert_reads_or_fails(lambda: Exchange(b"a", b"b", b"c", b"d").finish(_strings([key, point, _strings(signature)])))
+    assert_reads_or_fails(
+        lambda: KeyExchange(b"a", b"b", b"c", b"d").verify_reply(_strings([key, point, _strings(signature)]))
+    )
 
 
 @settings(max_examples=500 * FUZZ_FACTOR)
@@ -166,7 +167,7 @@ def test_keys_are_read_or_refused(text: str) -> None:
             check = field.metadata["check"]
             if field.type in ("str", "str | None", str):
                 assert check(text) in (True, False)
-    for read in (script_step, status_range, header_expected, place):
+    for read in (parse_script_step, parse_status_range, parse_header, parse_json_expectation):
         try:
             read(text)
         except ValueError:
@@ -175,4 +176,4 @@ def test_keys_are_read_or_refused(text: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_what_a_person_is_shown_moves_no_cursor(data: bytes) -> None:
-    assert all(each.isprintable() or each == "\n" for each in readable(data))
+    assert all(each.isprintable() or each == "\n" for each in displayed_text(data))

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
+from monitor.engine.reload import endpoint_of
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.door import door
+from monitor.probes.http.client import HttpClient
 from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.resolver import Resolver
-from monitor.probes.resources import Instruments
-from monitor.probes.session import HttpClient
+from monitor.probes.resources import ProbeResources
 from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, mutate
 
 EXAMPLES = (
@@ -58,9 +58,9 @@ def test_what_the_keys_allow_can_be_probed_with(kind: str, texts: list[str]) -> 
         for value in values(field, texts)[:1]:
             keys[field.name] = value
     read = check_type.settings(**keys)
-    together = getattr(read, "together", None)
+    together = getattr(read, "validate", None)
     if together is None or together("127.0.0.1") is None:
         clock = SystemClock()
-        tools = Instruments(clock, Pinger(clock), Resolver(clock), HttpClient(Resolver(clock)))
+        tools = ProbeResources(clock, Pinger(clock), Resolver(clock), HttpClient(Resolver(clock)))
         assert check_type.build(read, tools) is not None
-        assert door(check_type, read, "127.0.0.1")
+        assert endpoint_of(check_type, read, "127.0.0.1")

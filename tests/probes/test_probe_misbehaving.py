@@ -18,8 +18,7 @@ import trustme
 from monitor.daemon import THREAD_SWITCH_INTERVAL
 from monitor.model import Outcome, Reason
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.probe import Attempt, Probe, Swift, Target
-from monitor.probes.trace import STALL
+from monitor.probes.probe import STALL_THRESHOLD, Attempt, CallbackProbe, Probe, Target
 from tests.probes.misbehaving_server import Action, MisbehavingServer, Stage
 from tests.probes.misbehaviour import EVERYWHERE, IN_A_HANDSHAKE, IN_A_PAGE, OVER_TLS
 from tests.probes.nameserver import UDP_MISBEHAVIOUR, UdpNameServer, tcp_listener_with_truncating_udp
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
 
 TIMEOUTS = (0.3, 1.0, 3.0)
 """Seconds that an attempt may take: more where a machine that is busy with others did not get that far, or was late."""
@@ -71,7 +70,7 @@ def threads_that_give_way() -> Iterator[None]:
 class Neighbour:
     """A check of a server that works, in a slot of its own every so often, while others misbehave."""
 
-    def __init__(self, tools: Instruments, port: int, timeout: float) -> None:
+    def __init__(self, tools: ProbeResources, port: int, timeout: float) -> None:
         self._probe = CHECK_TYPES["tcp"].build(CHECK_TYPES["tcp"].settings(port=port), tools)
         self._timeout = timeout
         self._over = asyncio.Event()
@@ -114,7 +113,7 @@ def servers(
     }
 
 
-def built(tools: Instruments, files: Files, kind: str, stage: Stage, port: int) -> Probe:
+def built(tools: ProbeResources, files: Files, kind: str, stage: Stage, port: int) -> Probe:
     stand_ins = {"CA": files.ca, "PASSWORD": files.password}
     keys = {key: stand_ins.get(each, each) if isinstance(each, str) else each for key, each in stage.keys.items()}
     check_type = CHECK_TYPES[kind]
@@ -128,8 +127,8 @@ def where(kind: str, port: int) -> dict[str, Any]:
 async def begun(probe: Probe, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
     """Make the attempt without a task."""
     told: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
-    assert isinstance(probe, Swift)
-    assert probe.begin(Target("127.0.0.1"), timeout, told.set_result)
+    assert isinstance(probe, CallbackProbe)
+    assert probe.start(Target("127.0.0.1"), timeout, told.set_result)
     return await told
 
 
@@ -163,7 +162,7 @@ def neighbouring_server() -> Iterator[int]:
 
 
 async def all_at_once(
-    tools: Instruments,
+    tools: ProbeResources,
     files: Files,
     kind: str,
     stage: Stage,
@@ -196,7 +195,7 @@ async def all_at_once(
     [pytest.param(kind, each, id=f"{kind} {each.name}") for kind, known in STAGES.items() for each in known],
 )
 async def test_a_server_that_misbehaves_costs_its_own_check_a_failure_in_time_and_the_others_nothing(
-    instruments: Instruments, files: Files, kind: str, stage: Stage
+    instruments: ProbeResources, files: Files, kind: str, stage: Stage
 ) -> None:
     wrong: dict[str, str] = {}
     for timeout in TIMEOUTS:
@@ -206,7 +205,7 @@ async def test_a_server_that_misbehaves_costs_its_own_check_a_failure_in_time_an
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert neighbour.seen
-        assert neighbour.busy < STALL
+        assert neighbour.busy < STALL_THRESHOLD
         assert peak < MOST_MEMORY
         if not wrong:
             return
@@ -219,7 +218,7 @@ def test_every_check_type_has_its_stages() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in STAGES if kind != "dns"])
 async def test_a_server_that_takes_no_connection_costs_a_failure(
-    instruments: Instruments, files: Files, kind: str
+    instruments: ProbeResources, files: Files, kind: str
 ) -> None:
     for given, reason in ((full_backlog, "timeout"), (closed_port, "refused")):
         with given() as port:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Outcome
-from monitor.probes.tls_contexts import TlsContexts
+from monitor.probes.net.tls import TlsContexts
 from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS
 from tests.probes.recordings import RECORDINGS, Recording
 from tests.probes.replay_server import ReplayFiles, assert_valid_result, replay

@@ -17,22 +17,21 @@ import pytest
 import trustme
 
 from monitor.model import Outcome
-from monitor.probes.answer import MOST_BODY
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.dns.message import LONGEST, MOST_RECORDS, DnsMessage
-from monitor.probes.dns.records import records
-from monitor.probes.failures import NotOkError
-from monitor.probes.http.messages import ask
+from monitor.probes.dns.message import MAX_MESSAGE_SIZE, MAX_RECORDS, DnsMessage
+from monitor.probes.dns.records import parse_records
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
+from monitor.probes.net.tls import TLS_VERSIONS, TlsContexts
 from monitor.probes.probe import Target
-from monitor.probes.regex_search import GLANCE, Pattern, Searches
-from monitor.probes.tls_contexts import FLOORS, TlsContexts
+from monitor.probes.regex_search import INLINE_TIMEOUT, Pattern, RegexWorkers
 from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect, sends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
     from tests.probes.conftest import AttemptFunction
 
 ROOM = 12 * 1024 * 1024
@@ -93,10 +92,10 @@ async def test_an_answer_without_an_end_is_read_for_a_while_only(attempt: Attemp
 async def test_a_page_in_small_chunks_and_one_that_is_longer_than_what_is_read_are_whole(
     attempt: AttemptFunction,
 ) -> None:
-    small = CHUNKED + b"\r\n" + chunk(b"abcdefgh") * (MOST_BODY // 8) + b"0\r\n\r\n"
+    small = CHUNKED + b"\r\n" + chunk(b"abcdefgh") * (MAX_BODY_SIZE // 8) + b"0\r\n\r\n"
     async with ScriptedServer(sends(small)) as server:
         assert (await attempt("http", url=server.url(), expect="habc")).outcome is Outcome.OK
-    async with ScriptedServer(sends(page(bytes(5 * MOST_BODY)))) as server:
+    async with ScriptedServer(sends(page(bytes(5 * MAX_BODY_SIZE)))) as server:
         assert (await attempt("http", url=server.url())).outcome is Outcome.OK
 
 
@@ -139,13 +138,13 @@ async def test_a_redirect_to_what_can_be_no_server_is_the_servers_fault(attempt:
     "to", ["http://192.0.2.1/", "https://ğ.example/x?y", "//[2001:db8::1]:8080", "http://127.0.0.2:81/"]
 )
 def test_a_redirect_to_another_server_leads_on(to: str) -> None:
-    assert ask("http://127.0.0.1/").towards(to, 302).host != "127.0.0.1"
+    assert build_request("http://127.0.0.1/").redirect_to(to, 302).host != "127.0.0.1"
 
 
 async def test_a_redirect_within_a_server_on_the_link_keeps_its_interface() -> None:
-    assert ask("http://[fe80::1%25eth0]/").towards("/there", 302).host == "fe80::1%eth0"
-    with pytest.raises(NotOkError, match="to nowhere"):
-        ask("http://[fe80::1%25eth0]/").towards("http://[fe80::2%25eth0]/", 302)
+    assert build_request("http://[fe80::1%25eth0]/").redirect_to("/there", 302).host == "fe80::1%eth0"
+    with pytest.raises(ProbeFailure, match="to nowhere"):
+        build_request("http://[fe80::1%25eth0]/").redirect_to("http://[fe80::2%25eth0]/", 302)
 
 
 async def test_a_document_of_json_is_read_up_to_its_bound(attempt: AttemptFunction) -> None:
@@ -171,23 +170,23 @@ def dns_answer(count: int, kind: int = 2) -> bytes:
 
 
 def test_a_name_servers_answer_lets_others_in_between_its_records() -> None:
-    message = DnsMessage(dns_answer(MOST_RECORDS))
-    steps = sum(1 for _ in message.read(2, records("NS", ("a.", "b."))))
-    assert steps > MOST_RECORDS
-    assert (message.given, len(message.missing)) == (MOST_RECORDS, 2)
+    message = DnsMessage(dns_answer(MAX_RECORDS))
+    steps = sum(1 for _ in message.read(2, parse_records("NS", ("a.", "b."))))
+    assert steps > MAX_RECORDS
+    assert (message.answer_count, len(message.missing)) == (MAX_RECORDS, 2)
 
 
 def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_passed_over() -> None:
-    with pytest.raises(NotOkError, match="protocol: too long"):
-        list(DnsMessage(dns_answer(MOST_RECORDS + 1)).read(2))
-    passed_over = DnsMessage(dns_answer(MOST_RECORDS + 1))
+    with pytest.raises(ProbeFailure, match="protocol: too long"):
+        list(DnsMessage(dns_answer(MAX_RECORDS + 1)).read(2))
+    passed_over = DnsMessage(dns_answer(MAX_RECORDS + 1))
     assert list(passed_over.read(1)) != []
-    assert passed_over.given == 0
+    assert passed_over.answer_count == 0
 
 
 def test_what_a_name_server_says_beyond_the_bound_is_not_read() -> None:
-    with pytest.raises(NotOkError, match="protocol: too long"):
-        DnsMessage(dns_answer(1) + bytes(LONGEST))
+    with pytest.raises(ProbeFailure, match="protocol: too long"):
+        DnsMessage(dns_answer(1) + bytes(MAX_MESSAGE_SIZE))
 
 
 async def test_a_name_server_that_announces_too_much_over_tcp_is_not_listened_to(attempt: AttemptFunction) -> None:
@@ -221,7 +220,7 @@ async def test_an_expectation_reads_so_many_lines_and_no_more(attempt: AttemptFu
     assert len(seen.steps) < 250
 
 
-class Busy(Searches):
+class Busy(RegexWorkers):
     """Has no thread left, ever."""
 
     async def find(self, pattern: Pattern, data: bytes, within: float = 0.0) -> bool:
@@ -233,8 +232,8 @@ class Busy(Searches):
 SLOW = r"(a+)+$"
 
 
-async def test_waiting_for_a_thread_of_our_own_is_never_the_servers_fault(instruments: Instruments) -> None:
-    tools = dataclasses.replace(instruments, searches=Busy())
+async def test_waiting_for_a_thread_of_our_own_is_never_the_servers_fault(instruments: ProbeResources) -> None:
+    tools = dataclasses.replace(instruments, regex_workers=Busy())
     check_type = CHECK_TYPES["tcp"]
     async with ScriptedServer(says_at_once(b"a" * 5000 + b"b\r\n")) as server:
         probe = check_type.build(check_type.settings(port=server.port, script=(f"expect {SLOW}",)), tools)
@@ -262,18 +261,18 @@ class Stuck(Pattern):
 
 
 async def test_an_expression_that_was_too_slow_waits_apart_from_the_others() -> None:
-    searches = Searches()
+    searches = RegexWorkers()
     slow = Pattern(SLOW)
     page_of_it = b"a" * 5000 + b"b"
-    assert slow.glance(page_of_it) is None
-    with pytest.raises(NotOkError, match="expression too slow"):
-        await searches.find(slow, page_of_it, 5.0)
+    assert slow.search_now(page_of_it) is None
+    with pytest.raises(ProbeFailure, match="expression too slow"):
+        await searches.search(slow, page_of_it, 5.0)
     over = threading.Event()
-    stuck = [asyncio.ensure_future(searches.find(Stuck(over), b"x", 60.0)) for _ in range(20)]
+    stuck = [asyncio.ensure_future(searches.search(Stuck(over), b"x", 60.0)) for _ in range(20)]
     await asyncio.sleep(0)
-    with pytest.raises(NotOkError, match="monitor too busy"):
-        await searches.find(Pattern("x"), b"x", 0.1)
-    assert await searches.find(slow, b"aaa", 60.0) is True
+    with pytest.raises(ProbeFailure, match="monitor too busy"):
+        await searches.search(Pattern("x"), b"x", 0.1)
+    assert await searches.search(slow, b"aaa", 60.0) is True
     over.set()
     assert await asyncio.gather(*stuck) == [True] * 20
     assert slow.too_slow is False
@@ -282,14 +281,14 @@ async def test_an_expression_that_was_too_slow_waits_apart_from_the_others() -> 
 
 @pytest.mark.parametrize("size", [10, 100_000])
 def test_a_search_holds_others_up_for_a_glance_only(size: int) -> None:
-    assert GLANCE <= 0.01
-    assert Pattern("^here$").glance(b"not\n" * size + b"here\n") is (True if size == 10 else None)
+    assert INLINE_TIMEOUT <= 0.01
+    assert Pattern("^here$").search_now(b"not\n" * size + b"here\n") is (True if size == 10 else None)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
-@pytest.mark.parametrize("floor", FLOORS)
+@pytest.mark.parametrize("floor", TLS_VERSIONS)
 def test_no_server_can_choose_a_key_exchange_that_computes_for_long(floor: str) -> None:
-    ciphers = TlsContexts().get(verify=True, ca_file=None, floor=floor).get_ciphers()
+    ciphers = TlsContexts().get(verify=True, ca_file=None, lowest_version=floor).get_ciphers()
     assert {"ECDHE-RSA-AES128-GCM-SHA256", "TLS_AES_256_GCM_SHA384"} <= {each["name"] for each in ciphers}
     assert [each["name"] for each in ciphers if each["name"].startswith("DHE-")] == []
     old = {"AES128-SHA", "ECDHE-RSA-AES128-SHA"} & {each["name"] for each in ciphers}

@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.cycle import GRACE, Plan, cycle, verdict
-from monitor.probes.probe import Attempt, Target
-from monitor.probes.trace import STALL, overdue
+from monitor.probes.probe import (
+    CANCEL_GRACE,
+    STALL_THRESHOLD,
+    Attempt,
+    RetryPolicy,
+    Target,
+    combined_outcome,
+    judge_timeout,
+    run_check,
+)
 
 HERE = Target("198.18.0.1")
-AT_ONCE = Plan(timeout=1.0, retries=2, retry_wait=0.0)
+AT_ONCE = RetryPolicy(timeout=1.0, retries=2, retry_wait=0.0)
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
 
@@ -75,7 +82,7 @@ class Endless:
     ],
 )
 async def test_any_success_is_ok_and_only_fails_alone_are_a_fail(outcomes: list[Outcome], result: Outcome) -> None:
-    given_back = await cycle(Told(outcomes), HERE, AT_ONCE, SystemClock())
+    given_back = await run_check(Told(outcomes), HERE, AT_ONCE, SystemClock())
     assert given_back.outcome is result
     assert [attempt.outcome for attempt in given_back.attempts] == outcomes
 
@@ -83,13 +90,13 @@ async def test_any_success_is_ok_and_only_fails_alone_are_a_fail(outcomes: list[
 @pytest.mark.parametrize("retries", range(4))
 async def test_every_one_of_the_retries_is_made_before_a_fail(retries: int) -> None:
     probe = Told([FAIL] * 10)
-    made = await cycle(probe, HERE, Plan(1.0, retries, 0.0), SystemClock())
+    made = await run_check(probe, HERE, RetryPolicy(1.0, retries, 0.0), SystemClock())
     assert (len(made.attempts), len(probe.asked)) == (retries + 1, retries + 1)
 
 
 async def test_a_success_ends_the_cycle() -> None:
     probe = Told([FAIL, OK, FAIL])
-    made = await cycle(probe, HERE, AT_ONCE, SystemClock())
+    made = await run_check(probe, HERE, AT_ONCE, SystemClock())
     assert len(made.attempts) == 2
     assert made.attempts[0].at == 1.0
 
@@ -97,13 +104,13 @@ async def test_a_success_ends_the_cycle() -> None:
 async def test_the_retry_waits_from_the_end_of_the_failed_attempt() -> None:
     clock = SystemClock()
     began = clock.monotonic()
-    await cycle(Told([FAIL, OK]), HERE, Plan(1.0, 2, 0.05), clock)
+    await run_check(Told([FAIL, OK]), HERE, RetryPolicy(1.0, 2, 0.05), clock)
     assert clock.monotonic() - began >= 0.05
 
 
 async def test_a_cycle_goes_on_from_an_attempt_that_was_made_without_it() -> None:
     probe = Told([FAIL, FAIL, OK])
-    made = await cycle(probe, HERE, AT_ONCE, SystemClock(), first=seen(FAIL))
+    made = await run_check(probe, HERE, AT_ONCE, SystemClock(), first=seen(FAIL))
     assert made.outcome is FAIL
     assert len(made.attempts) == 3
     assert len(probe.asked) == 2
@@ -111,30 +118,30 @@ async def test_a_cycle_goes_on_from_an_attempt_that_was_made_without_it() -> Non
 
 async def test_a_first_attempt_that_was_ok_is_the_whole_cycle() -> None:
     probe = Told([])
-    made = await cycle(probe, HERE, AT_ONCE, SystemClock(), first=seen(OK))
+    made = await run_check(probe, HERE, AT_ONCE, SystemClock(), first=seen(OK))
     assert (made.outcome, len(made.attempts), probe.asked) == (OK, 1, [])
 
 
 async def test_an_exception_in_the_code_of_a_check_is_unknown_and_named(caplog: pytest.LogCaptureFixture) -> None:
-    made = await cycle(Broken(), HERE, AT_ONCE, SystemClock())
+    made = await run_check(Broken(), HERE, AT_ONCE, SystemClock())
     assert made.outcome is UNKNOWN
     assert {attempt.reason for attempt in made.attempts} == {"error ZeroDivisionError"}
     assert "ZeroDivisionError" in caplog.text
 
 
 async def test_an_error_that_is_called_like_a_deadline_is_not_taken_for_one() -> None:
-    made = await cycle(Confused(), HERE, Plan(60.0, 0), SystemClock())
+    made = await run_check(Confused(), HERE, RetryPolicy(60.0, 0), SystemClock())
     assert (made.outcome, made.attempts[0].reason) == (UNKNOWN, "error TimeoutError")
 
 
 async def test_a_probe_that_does_not_end_is_ended() -> None:
-    made = await cycle(Endless(), HERE, Plan(0.01 - GRACE, 0), SystemClock())
+    made = await run_check(Endless(), HERE, RetryPolicy(0.01 - CANCEL_GRACE, 0), SystemClock())
     assert (made.outcome, made.attempts[0].reason) == (FAIL, "timeout")
 
 
 async def test_cancellation_passes_through() -> None:
     probe = Endless()
-    task = asyncio.create_task(cycle(probe, HERE, AT_ONCE, SystemClock()))
+    task = asyncio.create_task(run_check(probe, HERE, AT_ONCE, SystemClock()))
     await probe.entered.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -142,13 +149,13 @@ async def test_cancellation_passes_through() -> None:
 
 
 def test_the_longest_cycle_has_every_timeout_and_every_wait() -> None:
-    assert Plan(timeout=5.0, retries=2, retry_wait=5.0).longest == 25.0
+    assert RetryPolicy(timeout=5.0, retries=2, retry_wait=5.0).longest_duration == 25.0
 
 
 @given(st.lists(st.sampled_from(Outcome), min_size=1))
 def test_a_verdict_does_not_hang_on_the_order_of_the_attempts(outcomes: list[Outcome]) -> None:
     orders = itertools.islice(itertools.permutations(outcomes), 24)
-    assert len({verdict([seen(outcome) for outcome in order]) for order in orders}) == 1
+    assert len({combined_outcome([seen(outcome) for outcome in order]) for order in orders}) == 1
 
 
 @pytest.mark.parametrize(
@@ -157,10 +164,10 @@ def test_a_verdict_does_not_hang_on_the_order_of_the_attempts(outcomes: list[Out
         (0.0, "connect", (FAIL, "timeout")),
         (0.01, None, (FAIL, "timeout")),
         (0.0, "resolve", (UNKNOWN, "name not resolved in time")),
-        (STALL * 2, "connect", (UNKNOWN, "monitor too busy")),
+        (STALL_THRESHOLD * 2, "connect", (UNKNOWN, "monitor too busy")),
     ],
 )
 def test_running_out_of_time_is_the_monitors_fault_in_its_resolver_and_when_it_stood_still(
     late: float, step: str | None, judged: tuple[Outcome, str]
 ) -> None:
-    assert overdue(late, step) == judged
+    assert judge_timeout(late, step) == judged

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pytest
 
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.http.settings import HttpSettings, HttpsSettings
-from monitor.probes.http_wanted import status_range
+from monitor.probes.http.settings import HttpSettings, HttpsSettings, parse_status_range
 from monitor.probes.presets import PRESETS
 from monitor.probes.settings import is_host
 
@@ -97,7 +96,7 @@ def test_a_url_has_the_scheme_of_its_type_and_a_host_and_no_password(url: str, *
     ("text", "codes"), [("200", range(200, 201)), ("200-399", range(200, 400)), ("404-404", range(404, 405))]
 )
 def test_statuses_are_numbers_or_ranges_with_both_ends(text: str, codes: range) -> None:
-    assert status_range(text) == codes
+    assert parse_status_range(text) == codes
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_statuses_are_numbers_or_ranges_with_both_ends(text: str, codes: range) 
 def test_what_is_no_status_is_refused(text: str) -> None:
     assert not keys(HttpSettings)["status"].metadata["check"]((text,))
     with pytest.raises(ValueError, match=re.escape(text) or None):
-        status_range(text)
+        parse_status_range(text)
 
 
 def test_no_status_at_all_is_refused() -> None:

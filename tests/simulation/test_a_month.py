@@ -17,11 +17,10 @@ from monitor.ledger import maintenance
 from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.verify import verify
 from monitor.model import Check, CheckKey, Outcome, Server
-from monitor.probes.cycle import Plan
 from monitor.probes.icmp.in_flight import PingCounts
 from monitor.probes.icmp.settings import IcmpSettings
-from monitor.probes.probe import Attempt
-from monitor.probes.resources import Instruments
+from monitor.probes.probe import Attempt, RetryPolicy
+from monitor.probes.resources import ProbeResources
 from monitor.store import database, history, outbox, results
 from tests.fakes import (
     MINUTE,
@@ -78,7 +77,7 @@ class ScriptedNetwork:
         self._clock = clock
         self._now = now
 
-    async def routed(self, host: str) -> tuple[ipaddress.IPv4Address, ...]:
+    async def resolve_routable(self, host: str) -> tuple[ipaddress.IPv4Address, ...]:
         return (ipaddress.IPv4Address(host),)
 
     def ping(self, address: ipaddress.IPv4Address, timeout: float, done: Callable[[Attempt], None]) -> None:
@@ -112,9 +111,9 @@ async def live(file: Path, clock: FakeClock, until: Millis) -> None:
         [make_customer("acme"), make_customer("blue")],
         timezone=ZONE,
     )
-    orders = EngineConfig(context, servers(), (), Plan(1.0, 2, 2.0), FakeTransport())
+    orders = EngineConfig(context, servers(), (), RetryPolicy(1.0, 2, 2.0), FakeTransport())
     threads = DatabaseThreads(InlineWriter(db), InlineReader(db), InlineReader(db))
-    instruments = Instruments(clock, network, network, cast("Any", None))
+    instruments = ProbeResources(clock, network, network, cast("Any", None))
     engine = Engine(orders, clock, instruments, threads)
     await engine.prepare()
     if clock.now() < _at(2):

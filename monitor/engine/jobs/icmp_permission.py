@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.engine.jobs.operator_mail import clear_problem, raise_problem
 from monitor.errors import StoreError
 from monitor.mail.content import OperatorNews
-from monitor.probes.icmp.probe import icmp_permission
+from monitor.probes.icmp.probe import icmp_permission_hint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ class IcmpPermissionCheck:
         *,
         now: Callable[[], Millis],
         context: Callable[[], LedgerContext],
-        remedy: Callable[[], str | None] = icmp_permission,
+        remedy: Callable[[], str | None] = icmp_permission_hint,
     ) -> None:
         """``remedy`` says what would permit pings; None where they are permitted."""
         self._live_state = live_state

@@ -18,7 +18,7 @@ from monitor.engine.probing.running_checks import (
     wake_waiter,
 )
 from monitor.model import PING, CheckKey, Outcome, Result
-from monitor.probes.cycle import cycle
+from monitor.probes.probe import run_check
 from monitor.probes.trace import phases
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from monitor.engine.recorded_time import RecordedTime
     from monitor.engine.recorder import Recorder
     from monitor.model import Certificate, Millis
-    from monitor.probes.cycle import Plan
-    from monitor.probes.probe import Attempt, Phases
+    from monitor.probes.probe import Attempt, Phases, RetryPolicy
 
 
 # FOLDED monitor.engine.probing.runner: What attempts showed of each check besides its result: certificates, where the time went, and who is suspect.
@@ -112,7 +111,7 @@ class CheckRunner:
         self._recorder = recorder
         self._telemetry = telemetry
         self._scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]] = {}
-        self._retry_policy: Plan | None = None
+        self._retry_policy: RetryPolicy | None = None
         self._interval: Millis = 0
         self._running_checks = RunningChecks()
         self._connectivity_requests = ConnectivityRequests()
@@ -120,14 +119,14 @@ class CheckRunner:
         self._sweep_progress = SweepProgress(recorder.end_sweep)
 
     def configure(
-        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: Plan, interval: Millis
+        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
     ) -> None:
         """Probe these from the next slot on; cycles under way are finished as they began."""
         for _ in self.configure_steps(scheduled_checks, retry_policy, interval):
             pass
 
     def configure_steps(
-        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: Plan, interval: Millis
+        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
     ) -> Iterator[None]:
         """Do the same, at once; then forget by slices what is known of checks that left."""
         self._scheduled_checks, self._retry_policy, self._interval = scheduled_checks, retry_policy, interval
@@ -176,7 +175,9 @@ class CheckRunner:
             work = self._run_check(check, sweep, self._retry_policy, self._running_checks.predecessor(check.key))
             self._start_task(check.key, sweep, work, permit)
 
-    def _start_callback(self, check: ScheduledCheck, sweep: int, retry_policy: Plan, permit: Permit | None) -> bool:
+    def _start_callback(
+        self, check: ScheduledCheck, sweep: int, retry_policy: RetryPolicy, permit: Permit | None
+    ) -> bool:
         """Begin a cycle without a task, if that can be: not while one of the same check is under way."""
         if check.begin is None or not self._running_checks.start_callback(check.key):
             return False
@@ -194,7 +195,7 @@ class CheckRunner:
         return flies
 
     def _callback_done(
-        self, check: ScheduledCheck, sweep: int, retry_policy: Plan, permit: Permit | None, attempt: Attempt
+        self, check: ScheduledCheck, sweep: int, retry_policy: RetryPolicy, permit: Permit | None, attempt: Attempt
     ) -> None:
         """Take the first attempt of a cycle: ok ends it, anything else goes on in a task."""
         if self._running_checks.dropped:
@@ -264,13 +265,13 @@ class CheckRunner:
         self,
         check: ScheduledCheck,
         sweep: int,
-        retry_policy: Plan,
+        retry_policy: RetryPolicy,
         predecessor: asyncio.Future[None] | None,
         first_attempt: Attempt | None = None,
     ) -> None:
         """Make a cycle, or what is left of it after its ``first_attempt`` attempt, and submit what it gave."""
         began = self._clock.monotonic() if first_attempt is None else first_attempt.at
-        cycled = await cycle(
+        cycled = await run_check(
             CanaryTriggeringProbe(check.probe, self._request_connectivity_check),
             check.target,
             retry_policy,

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monitor.model import Outcome
-from monitor.probes.probe import Swift
+from monitor.probes.probe import CallbackProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -174,10 +174,10 @@ class ScheduledCheck:
     endpoint: str | None = None
     """Where it knocks, a host and port: so many at once are let there; None for pings, which share one socket."""
     begin: _BeginAttempt | None = field(init=False, compare=False, repr=False)
-    """The first attempt without a task, where the probe can do that; see ``Swift``."""
+    """The first attempt without a task, where the probe can do that; see ``CallbackProbe``."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "begin", self.probe.begin if isinstance(self.probe, Swift) else None)
+        object.__setattr__(self, "begin", self.probe.start if isinstance(self.probe, CallbackProbe) else None)
 
 
 class CanaryTriggeringProbe:

@@ -6,94 +6,103 @@ import base64
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
-from monitor.probes.banner.protocols import Only
-from monitor.probes.banner.settings import TalkSettings
-from monitor.probes.dial import DialledProbe
-from monitor.probes.failures import NotOkError, failed
+from monitor.probes.banner.protocols import ExchangeCondition
+from monitor.probes.banner.settings import BannerSettings
+from monitor.probes.failures import ProbeFailure, server_failure
+from monitor.probes.net.connection import ConnectionProbe
 from monitor.probes.redaction import MASK
 
 if TYPE_CHECKING:
-    from monitor.probes.banner.protocols import Dialogue, Turn
-    from monitor.probes.dial import Call
-    from monitor.probes.resources import Instruments
-    from monitor.probes.wire_settings import LoginSettings
+    from monitor.probes.banner.protocols import BannerProtocol, Exchange
+    from monitor.probes.net.connection import Session
+    from monitor.probes.resources import ProbeResources
+    from monitor.probes.settings import LoginSettings
 
-_HUNG_UP = (Reason.CLOSED, Reason.RESET)
+_CONNECTION_ENDED = (Reason.CLOSED, Reason.RESET)
 
 
-def talk_probe(dialogue: Dialogue, settings: LoginSettings, tools: Instruments) -> DialledProbe[TalkSettings]:
+def build_banner_probe(
+    protocol: BannerProtocol, settings: LoginSettings, resources: ProbeResources
+) -> ConnectionProbe[BannerSettings]:
     """Make the probe of a dialogue."""
-    given = {name: getattr(settings, name) for name in TalkSettings.__dataclass_fields__ if hasattr(settings, name)}
+    given = {name: getattr(settings, name) for name in BannerSettings.__dataclass_fields__ if hasattr(settings, name)}
 
-    async def converse(call: Call[TalkSettings]) -> None:
-        await _converse(call, dialogue)
+    async def converse(call: Session[BannerSettings]) -> None:
+        await _run_protocol(call, protocol)
 
-    return DialledProbe(TalkSettings(**given), tools, converse)
+    return ConnectionProbe(BannerSettings(**given), resources, converse)
 
 
-async def _converse(call: Call[TalkSettings], dialogue: Dialogue) -> None:
-    settings = call.settings
-    if dialogue.tls or settings.tls:
-        await call.start_tls(settings)
-    taken = {Only.ALWAYS, Only.ANONYMOUS if settings.user is None else Only.LOGIN}
+async def _run_protocol(session: Session[BannerSettings], protocol: BannerProtocol) -> None:
+    settings = session.settings
+    if protocol.implicit_tls or settings.tls:
+        await session.start_tls(settings)
+    taken = {
+        ExchangeCondition.ALWAYS,
+        ExchangeCondition.ANONYMOUS if settings.user is None else ExchangeCondition.LOGIN,
+    }
     if settings.starttls:
-        taken.add(Only.STARTTLS)
-    for turn in dialogue.turns:
-        if turn.only not in taken:
+        taken.add(ExchangeCondition.STARTTLS)
+    for turn in protocol.exchanges:
+        if turn.condition not in taken:
             continue
         try:
-            await _take(call, dialogue, turn)
-        except NotOkError as error:
-            if turn.farewell and error.outcome is Outcome.FAIL and error.reason in _HUNG_UP:
+            await _run_exchange(session, protocol, turn)
+        except ProbeFailure as error:
+            if turn.may_close and error.outcome is Outcome.FAIL and error.reason in _CONNECTION_ENDED:
                 return
             raise
-        if turn.then_tls:
-            await call.start_tls(settings)
+        if turn.then_start_tls:
+            await session.start_tls(settings)
 
 
-async def _take(call: Call[TalkSettings], dialogue: Dialogue, turn: Turn) -> None:
-    if turn.send is not None:
-        words = _words(call)
-        secrets = _secrets(call) if turn.only is Only.LOGIN else {}
-        line = turn.send.format_map(words | secrets)
-        await call.wire.send(line.encode() + b"\r\n", turn.send.format_map(words | dict.fromkeys(secrets, MASK)))
-    lines = await call.wire.reply(dialogue.first, dialogue.rest, turn.last or dialogue.last)
-    code = next((found for line in reversed(lines) if (found := dialogue.code.match(line))), None)
+async def _run_exchange(session: Session[BannerSettings], protocol: BannerProtocol, exchange: Exchange) -> None:
+    if exchange.send is not None:
+        words = _public_values(session)
+        secrets = _secret_values(session) if exchange.condition is ExchangeCondition.LOGIN else {}
+        line = exchange.send.format_map(words | secrets)
+        await session.connection.send(
+            line.encode() + b"\r\n", exchange.send.format_map(words | dict.fromkeys(secrets, MASK))
+        )
+    lines = await session.connection.read_reply(
+        protocol.first_line, protocol.continuation_line, exchange.last_line or protocol.last_line
+    )
+    code = next((found for line in reversed(lines) if (found := protocol.code.match(line))), None)
     if code is None:
-        raise failed(Reason.PROTOCOL)
+        raise server_failure(Reason.PROTOCOL)
     said = next(group for group in code.groups() if group).decode()
-    if said in dialogue.reasons:
-        raise failed(dialogue.reasons[said])
-    if said not in turn.good:
-        raise failed(turn.otherwise, said)
+    if said in protocol.reasons_by_code:
+        raise server_failure(protocol.reasons_by_code[said])
+    if said not in exchange.expected_codes:
+        raise server_failure(exchange.failure_reason, said)
 
 
-def _words(call: Call[TalkSettings]) -> dict[str, str]:
+def _public_values(session: Session[BannerSettings]) -> dict[str, str]:
     """Give what stands in templates and may be seen."""
-    address = call.wire.own_address
-    user = call.settings.user or ""
+    address = session.connection.own_address
+    user = session.settings.user or ""
     return {
         "me": f"[IPv6:{address}]" if ":" in address else f"[{address}]",
         "user": user,
-        "quoted_user": _quoted(user),
+        "quoted_user": _quote(user),
     }
 
 
-def _secrets(call: Call[TalkSettings]) -> dict[str, str]:
+def _secret_values(session: Session[BannerSettings]) -> dict[str, str]:
     """Give what stands in templates and may not be seen."""
-    settings = call.settings
+    settings = session.settings
     if settings.user is None or settings.password_file is None:
         return {}
-    password = call.password(settings.password_file)
+    password = session.read_password(settings.password_file)
     secrets = {
         "password": password,
-        "quoted_password": _quoted(password),
+        "quoted_password": _quote(password),
         "sasl": base64.b64encode(f"\0{settings.user}\0{password}".encode()).decode(),
     }
-    call.wire.trail.hide(*secrets.values())
+    session.connection.trace.add_secrets(*secrets.values())
     return secrets
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

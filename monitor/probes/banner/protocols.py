@@ -1,6 +1,6 @@
 """The conversations of banner protocols, as data: what is sent, what must come back, where TLS begins.
 
-Looking to add such a protocol? Write its turns here and add it to ``DIALOGUES``: it is a check type.
+Looking to add such a protocol? Write its turns here and add it to ``BANNER_PROTOCOLS``: it is a check type.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Only(Enum):
+class ExchangeCondition(Enum):
     """Where a turn is taken."""
 
     ALWAYS = auto()
@@ -27,125 +27,129 @@ class Only(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Exchange:
     """One thing said, and the reply to it."""
 
     send: str | None
     """A template, see ``talk``; None where the server speaks first."""
-    good: tuple[str, ...]
+    expected_codes: tuple[str, ...]
     """The codes that are well."""
-    only: Only = Only.ALWAYS
-    then_tls: bool = False
+    condition: ExchangeCondition = ExchangeCondition.ALWAYS
+    then_start_tls: bool = False
     """TLS begins after the reply."""
-    otherwise: Reason = Reason.STATUS
+    failure_reason: Reason = Reason.STATUS
     """What another code means."""
-    last: Pattern[bytes] | None = None
+    last_line: Pattern[bytes] | None = None
     """Which line ends this reply, where it is not the one that ends others."""
-    farewell: bool = False
+    may_close: bool = False
     """The server may hang up instead of replying."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dialogue:
+class BannerProtocol:
     """A protocol: its grammar and its turns."""
 
     name: str
     doc: str
     port: int
-    first: Pattern[bytes]
+    first_line: Pattern[bytes]
     """What the first line of a reply begins with."""
-    rest: Pattern[bytes]
+    continuation_line: Pattern[bytes]
     """What its other lines begin with."""
-    last: Pattern[bytes]
+    last_line: Pattern[bytes]
     """What the last line of a reply begins with."""
     code: Pattern[bytes]
     """Group 1 of the last line that matches is the code that the reply is judged by; a word from a closed set."""
-    turns: tuple[Turn, ...]
-    tls: bool = False
+    exchanges: tuple[Exchange, ...]
+    implicit_tls: bool = False
     """Whether TLS is spoken from the first byte."""
-    starttls: bool | None = None
+    starttls_default: bool | None = None
     """Whether it is begun in the middle unless told otherwise; None where that is not known."""
-    tls_key: bool = False
-    """Whether a key ``tls`` says that TLS is spoken from the first byte."""
-    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    has_tls_key: bool = False
+    """Whether a key ``implicit_tls`` says that TLS is spoken from the first byte."""
+    reasons_by_code: Mapping[str, Reason] = field(default_factory=dict)
     """Codes that mean the same wherever they come, whatever else a turn would make of them."""
 
 
-_THREE = re.compile(rb"[1-5]\d\d(?:[ -]|$)")
-_THREE_LAST = re.compile(rb"[1-5]\d\d(?: |$)")
-_THREE_CODE = re.compile(rb"([1-5]\d\d)")
-_ANY = re.compile(rb"")
+_REPLY_LINE = re.compile(rb"[1-5]\d\d(?:[ -]|$)")
+_LAST_REPLY_LINE = re.compile(rb"[1-5]\d\d(?: |$)")
+_REPLY_CODE = re.compile(rb"([1-5]\d\d)")
+_ANY_LINE = re.compile(rb"")
 
-_HELLO = Turn("EHLO {me}", ("250",))
-_SMTP_LOGIN = (Turn("AUTH PLAIN {sasl}", ("235",), Only.LOGIN, otherwise=Reason.LOGIN),)
-_SMTP_END = Turn("QUIT", ("221",), farewell=True)
-_SMTP_TURNS = (
-    Turn(None, ("220",)),
-    _HELLO,
-    Turn("STARTTLS", ("220",), Only.STARTTLS, then_tls=True, otherwise=Reason.TLS),
-    Turn("EHLO {me}", ("250",), Only.STARTTLS),
+_SMTP_EHLO = Exchange("EHLO {me}", ("250",))
+_SMTP_LOGIN = (Exchange("AUTH PLAIN {sasl}", ("235",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),)
+_SMTP_QUIT = Exchange("QUIT", ("221",), may_close=True)
+_SMTP_EXCHANGES = (
+    Exchange(None, ("220",)),
+    _SMTP_EHLO,
+    Exchange("STARTTLS", ("220",), ExchangeCondition.STARTTLS, then_start_tls=True, failure_reason=Reason.TLS),
+    Exchange("EHLO {me}", ("250",), ExchangeCondition.STARTTLS),
     *_SMTP_LOGIN,
-    _SMTP_END,
+    _SMTP_QUIT,
 )
 
 
-def _smtp(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> Dialogue:
-    return Dialogue(name, doc, port, _THREE, _THREE, _THREE_LAST, _THREE_CODE, _SMTP_TURNS, tls, starttls)
+def _smtp(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
+    return BannerProtocol(
+        name, doc, port, _REPLY_LINE, _REPLY_LINE, _LAST_REPLY_LINE, _REPLY_CODE, _SMTP_EXCHANGES, tls, starttls
+    )
 
 
-_TAGGED = re.compile(rb"m\d (?:OK|NO|BAD)\b")
-_IMAP_TURNS = (
-    Turn(None, ("OK", "PREAUTH"), last=re.compile(rb"\* (?:OK|PREAUTH|BYE)\b")),
-    Turn("m1 CAPABILITY", ("OK",)),
-    Turn("m2 STARTTLS", ("OK",), Only.STARTTLS, then_tls=True, otherwise=Reason.TLS),
-    Turn("m3 CAPABILITY", ("OK",), Only.STARTTLS),
-    Turn("m4 LOGIN {quoted_user} {quoted_password}", ("OK",), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("m5 LOGOUT", ("OK",), farewell=True),
+_IMAP_TAGGED_LINE = re.compile(rb"m\d (?:OK|NO|BAD)\b")
+_IMAP_EXCHANGES = (
+    Exchange(None, ("OK", "PREAUTH"), last_line=re.compile(rb"\* (?:OK|PREAUTH|BYE)\b")),
+    Exchange("m1 CAPABILITY", ("OK",)),
+    Exchange("m2 STARTTLS", ("OK",), ExchangeCondition.STARTTLS, then_start_tls=True, failure_reason=Reason.TLS),
+    Exchange("m3 CAPABILITY", ("OK",), ExchangeCondition.STARTTLS),
+    Exchange("m4 LOGIN {quoted_user} {quoted_password}", ("OK",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("m5 LOGOUT", ("OK",), may_close=True),
 )
 
 
-def _imap(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> Dialogue:
+def _imap(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
     line = re.compile(rb"\* |m\d (?:OK|NO|BAD)\b|\+ ")
     code = re.compile(rb"(?:\*|m\d) (OK|NO|BAD|BYE|PREAUTH)\b")
-    return Dialogue(name, doc, port, line, line, _TAGGED, code, _IMAP_TURNS, tls, starttls)
+    return BannerProtocol(name, doc, port, line, line, _IMAP_TAGGED_LINE, code, _IMAP_EXCHANGES, tls, starttls)
 
 
-_CAPABILITIES = re.compile(rb"-ERR|\.$")
-_POP3_TURNS = (
-    Turn(None, ("+OK",)),
-    Turn("CAPA", ("+OK", "-ERR"), last=_CAPABILITIES),  # a server may know no CAPA
-    Turn("STLS", ("+OK",), Only.STARTTLS, then_tls=True, otherwise=Reason.TLS),
-    Turn("USER {user}", ("+OK",), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("PASS {password}", ("+OK",), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("QUIT", ("+OK",), farewell=True),
+_POP3_CAPA_END = re.compile(rb"-ERR|\.$")
+_POP3_EXCHANGES = (
+    Exchange(None, ("+OK",)),
+    Exchange("CAPA", ("+OK", "-ERR"), last_line=_POP3_CAPA_END),  # a server may know no CAPA
+    Exchange("STLS", ("+OK",), ExchangeCondition.STARTTLS, then_start_tls=True, failure_reason=Reason.TLS),
+    Exchange("USER {user}", ("+OK",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("PASS {password}", ("+OK",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("QUIT", ("+OK",), may_close=True),
 )
 
 
-def _pop3(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> Dialogue:
+def _pop3(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
     status = re.compile(rb"(\+OK|-ERR)")
-    return Dialogue(name, doc, port, status, _ANY, status, status, _POP3_TURNS, tls, starttls)
+    return BannerProtocol(name, doc, port, status, _ANY_LINE, status, status, _POP3_EXCHANGES, tls, starttls)
 
 
-_FTP_TURNS = (
-    Turn(None, ("220",)),
-    Turn("AUTH TLS", ("234",), Only.STARTTLS, then_tls=True, otherwise=Reason.TLS),
-    Turn("USER {user}", ("331", "230"), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("PASS {password}", ("230", "202"), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("QUIT", ("221",), farewell=True),
+_FTP_EXCHANGES = (
+    Exchange(None, ("220",)),
+    Exchange("AUTH TLS", ("234",), ExchangeCondition.STARTTLS, then_start_tls=True, failure_reason=Reason.TLS),
+    Exchange("USER {user}", ("331", "230"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("PASS {password}", ("230", "202"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("QUIT", ("221",), may_close=True),
 )
-_REDIS_FULL = "ERR max number of clients reached"
-_REDIS_ERRORS = (
-    rb"NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|BUSY|READONLY|DENIED|MISCONF|" + _REDIS_FULL.encode() + rb"|ERR"
+_REDIS_TOO_MANY_CLIENTS = "ERR max number of clients reached"
+_REDIS_ERROR_CODES = (
+    rb"NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|BUSY|READONLY|DENIED|MISCONF|"
+    + _REDIS_TOO_MANY_CLIENTS.encode()
+    + rb"|ERR"
 )
 _REDIS_LINE = re.compile(rb"\+|-")
-_REDIS_TURNS = (
-    Turn("AUTH {quoted_user} {quoted_password}", ("+OK",), Only.LOGIN, otherwise=Reason.LOGIN),
-    Turn("PING", ("+PONG",), Only.LOGIN),
-    Turn("PING", ("+PONG", "NOAUTH"), Only.ANONYMOUS),  # one that asks for a login has answered
-    Turn("QUIT", ("+OK",), farewell=True),
+_REDIS_EXCHANGES = (
+    Exchange("AUTH {quoted_user} {quoted_password}", ("+OK",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("PING", ("+PONG",), ExchangeCondition.LOGIN),
+    Exchange("PING", ("+PONG", "NOAUTH"), ExchangeCondition.ANONYMOUS),  # one that asks for a login has answered
+    Exchange("QUIT", ("+OK",), may_close=True),
 )
 
-DIALOGUES = (
+BANNER_PROTOCOLS = (
     _smtp("smtp", "a mail server greets and takes part in SMTP", 25, starttls=False),
     _smtp("submission", "the same for mail programs, with STARTTLS and its certificate", 587, starttls=True),
     _smtp("smtps", "the same over TLS from the first byte", 465, tls=True),
@@ -153,27 +157,27 @@ DIALOGUES = (
     _imap("imaps", "the same over TLS from the first byte", 993, tls=True),
     _pop3("pop3", "a mailbox server greets, tells what it can, perhaps STLS and a login", 110, starttls=False),
     _pop3("pop3s", "the same over TLS from the first byte", 995, tls=True),
-    Dialogue(
+    BannerProtocol(
         name="ftp",
         doc="a file server greets, perhaps AUTH TLS and a login",
         port=21,
-        first=_THREE,
-        rest=_ANY,  # between the first line of a reply and the last may be anything (RFC 959)
-        last=_THREE_LAST,
-        code=_THREE_CODE,
-        turns=_FTP_TURNS,
-        starttls=False,
+        first_line=_REPLY_LINE,
+        continuation_line=_ANY_LINE,  # between the first line of a reply and the last may be anything (RFC 959)
+        last_line=_LAST_REPLY_LINE,
+        code=_REPLY_CODE,
+        exchanges=_FTP_EXCHANGES,
+        starttls_default=False,
     ),
-    Dialogue(
+    BannerProtocol(
         name="redis",
         doc="a Redis answers PING",
         port=6379,
-        first=_REDIS_LINE,
-        rest=_REDIS_LINE,
-        last=_REDIS_LINE,
-        code=re.compile(rb"(\+OK|\+PONG)\b|-(" + _REDIS_ERRORS + rb")\b"),
-        turns=_REDIS_TURNS,
-        tls_key=True,
-        reasons={_REDIS_FULL: Reason.TOO_MANY_CONNECTIONS},
+        first_line=_REDIS_LINE,
+        continuation_line=_REDIS_LINE,
+        last_line=_REDIS_LINE,
+        code=re.compile(rb"(\+OK|\+PONG)\b|-(" + _REDIS_ERROR_CODES + rb")\b"),
+        exchanges=_REDIS_EXCHANGES,
+        has_tls_key=True,
+        reasons_by_code={_REDIS_TOO_MANY_CLIENTS: Reason.TOO_MANY_CONNECTIONS},
     ),
 )

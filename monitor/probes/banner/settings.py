@@ -5,37 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING
 
-from monitor.probes.banner.protocols import DIALOGUES
-from monitor.probes.settings import flag_key, port_key
-from monitor.probes.wire_settings import ClearOrTlsSettings, LoginSettings, StarttlsSettings
+from monitor.probes.banner.protocols import BANNER_PROTOCOLS
+from monitor.probes.settings import ClearOrTlsSettings, LoginSettings, StarttlsSettings, flag_key, port_key
 
 if TYPE_CHECKING:
-    from monitor.probes.banner.protocols import Dialogue
+    from monitor.probes.banner.protocols import BannerProtocol
 
 
 @dataclass(frozen=True, slots=True)
-class TalkSettings(StarttlsSettings):
+class BannerSettings(StarttlsSettings):
     """All that a conversation may be told; a type has those of the keys that its protocol knows."""
 
     port: int = 0
     tls: bool = False
 
 
-def settings_of(dialogue: Dialogue) -> type:
+def settings_type(protocol: BannerProtocol) -> type:
     """Give the dataclass of keys of a dialogue of the table."""
-    return _MADE[dialogue.name]
+    return _SETTINGS_TYPES[protocol.name]
 
 
-def _made(dialogue: Dialogue) -> type:
-    keys: list[tuple[str, type, object]] = [("port", int, port_key(dialogue.port))]
-    if dialogue.starttls is not None:
+def _make_settings_type(protocol: BannerProtocol) -> type:
+    keys: list[tuple[str, type, object]] = [("port", int, port_key(protocol.port))]
+    if protocol.starttls_default is not None:
         doc = "whether the connection must be upgraded to TLS"
-        keys.append(("starttls", bool, flag_key(default=dialogue.starttls, doc=doc)))
-    base = ClearOrTlsSettings if dialogue.tls_key else LoginSettings if dialogue.starttls is None else StarttlsSettings
-    name = f"{dialogue.name.title()}Settings"
+        keys.append(("starttls", bool, flag_key(default=protocol.starttls_default, doc=doc)))
+    base = (
+        ClearOrTlsSettings
+        if protocol.has_tls_key
+        else LoginSettings
+        if protocol.starttls_default is None
+        else StarttlsSettings
+    )
+    name = f"{protocol.name.title()}Settings"
     return make_dataclass(name, keys, bases=(base,), frozen=True, slots=True, namespace={"__module__": __name__})
 
 
-_MADE = {dialogue.name: _made(dialogue) for dialogue in DIALOGUES}
+_SETTINGS_TYPES = {dialogue.name: _make_settings_type(dialogue) for dialogue in BANNER_PROTOCOLS}
 # a configuration that another process has read comes back by the names of its classes
-globals().update({made.__name__: made for made in _MADE.values()})
+globals().update({made.__name__: made for made in _SETTINGS_TYPES.values()})

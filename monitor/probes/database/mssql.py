@@ -6,28 +6,28 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Reason
-from monitor.probes.failures import failed
+from monitor.probes.failures import server_failure
 
 if TYPE_CHECKING:
     from monitor.probes.database.settings import MssqlSettings
-    from monitor.probes.dial import Call
+    from monitor.probes.net.connection import Session
 
-_HEAD = struct.Struct("!BBHHBB")
-_PRE_LOGIN, _REPLY, _LAST = 0x12, 0x04, 0x01
-_VERSION, _ENCRYPTION, _END = 0x00, 0x01, 0xFF
-_LONGEST = 4096
-_OFFERS = {0: "available", 1: "on", 2: "not supported", 3: "required"}
-_ACCEPTED = {"any": (0, 1, 2, 3), "available": (0, 1, 3), "required": (1, 3)}
+_HEADER = struct.Struct("!BBHHBB")
+_PRE_LOGIN, _REPLY, _END_OF_MESSAGE = 0x12, 0x04, 0x01
+_VERSION, _ENCRYPTION, _TERMINATOR = 0x00, 0x01, 0xFF
+_MAX_PACKET_SIZE = 4096
+_ENCRYPTION_NAMES = {0: "available", 1: "on", 2: "not supported", 3: "required"}
+_ACCEPTED_ENCRYPTION = {"any": (0, 1, 2, 3), "available": (0, 1, 3), "required": (1, 3)}
 
 
-class Offer(NamedTuple):
+class PreLoginResponse(NamedTuple):
     """What a pre-login is answered with."""
 
     version: str
     encryption: int
 
 
-def question() -> bytes:
+def build_pre_login() -> bytes:
     """Build a pre-login packet: our version, encryption available, no instance, no thread, no MARS."""
     options = ((_VERSION, bytes(6)), (_ENCRYPTION, b"\0"), (0x02, b"\0"), (0x03, bytes(4)), (0x04, b"\0"))
     offset = 5 * len(options) + 1
@@ -35,38 +35,38 @@ def question() -> bytes:
     for token, value in options:
         table += struct.pack("!BHH", token, offset + len(data), len(value))
         data += value
-    body = table + bytes([_END]) + data
-    return _HEAD.pack(_PRE_LOGIN, _LAST, _HEAD.size + len(body), 0, 0, 0) + body
+    body = table + bytes([_TERMINATOR]) + data
+    return _HEADER.pack(_PRE_LOGIN, _END_OF_MESSAGE, _HEADER.size + len(body), 0, 0, 0) + body
 
 
-async def converse(call: Call[MssqlSettings]) -> None:
+async def run_session(session: Session[MssqlSettings]) -> None:
     """Ask, and leave: nothing is logged in."""
-    wire = call.wire
-    await wire.send(question(), "pre-login")
-    wire.await_answer()
-    kind, _, length, _, _, _ = _HEAD.unpack(await wire.exactly(_HEAD.size))
-    if kind != _REPLY or not _HEAD.size < length <= _LONGEST:
-        raise failed(Reason.PROTOCOL)
-    offer = read_offer(await wire.exactly(length - _HEAD.size))
-    wire.heard(f"version {offer.version}, encryption {_OFFERS[offer.encryption]}")
-    if offer.encryption not in _ACCEPTED[call.settings.encryption]:
-        raise failed(Reason.TLS, f"encryption {_OFFERS[offer.encryption]}")
+    wire = session.connection
+    await wire.send(build_pre_login(), "pre-login")
+    wire.begin_answer()
+    kind, _, length, _, _, _ = _HEADER.unpack(await wire.read_exactly(_HEADER.size))
+    if kind != _REPLY or not _HEADER.size < length <= _MAX_PACKET_SIZE:
+        raise server_failure(Reason.PROTOCOL)
+    offer = parse_pre_login_response(await wire.read_exactly(length - _HEADER.size))
+    wire.end_answer(f"version {offer.version}, encryption {_ENCRYPTION_NAMES[offer.encryption]}")
+    if offer.encryption not in _ACCEPTED_ENCRYPTION[session.settings.encryption]:
+        raise server_failure(Reason.TLS, f"encryption {_ENCRYPTION_NAMES[offer.encryption]}")
 
 
-def read_offer(body: bytes) -> Offer:
-    """Read the options of a reply; raises ``NotOkError`` where they do not say what they must."""
+def parse_pre_login_response(body: bytes) -> PreLoginResponse:
+    """Read the options of a reply; raises ``ProbeFailure`` where they do not say what they must."""
     found: dict[int, bytes] = {}
     for place in range(0, len(body), 5):
-        if body[place] == _END:
+        if body[place] == _TERMINATOR:
             break
         if place + 5 > len(body):
-            raise failed(Reason.PROTOCOL)
+            raise server_failure(Reason.PROTOCOL)
         token, offset, length = struct.unpack_from("!BHH", body, place)
         if offset + length > len(body):
-            raise failed(Reason.PROTOCOL)
+            raise server_failure(Reason.PROTOCOL)
         found[token] = body[offset : offset + length]
     version, encryption = found.get(_VERSION, b""), found.get(_ENCRYPTION, b"")
-    if len(version) != 6 or len(encryption) != 1 or encryption[0] not in _OFFERS:  # noqa: PLR2004 - as it is laid down
-        raise failed(Reason.PROTOCOL)
+    if len(version) != 6 or len(encryption) != 1 or encryption[0] not in _ENCRYPTION_NAMES:  # noqa: PLR2004 - as it is laid down
+        raise server_failure(Reason.PROTOCOL)
     major, minor, build = struct.unpack_from("!BBH", version)
-    return Offer(f"{major}.{minor}.{build}", encryption[0])
+    return PreLoginResponse(f"{major}.{minor}.{build}", encryption[0])

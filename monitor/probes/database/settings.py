@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.probes.settings import anything, flag_key, key, port_key
-from monitor.probes.wire_settings import HostSettings, LoginSettings, TlsSettings
+from monitor.probes.settings import HostSettings, LoginSettings, TlsSettings, any_value, flag_key, key, port_key
 
 MYSQL_PORT = 3306
 MSSQL_PORT = 1433
@@ -32,7 +31,7 @@ class MssqlSettings(HostSettings):
         default="any",
         doc="what the server must offer of encryption",
         allowed='"any", "available" or "required"',
-        check=anything,
+        check=any_value,
     )
 
 

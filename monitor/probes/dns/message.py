@@ -20,116 +20,118 @@ import dns.rdatatype
 import dns.wire
 
 from monitor.model import Reason
-from monitor.probes.failures import failed
+from monitor.probes.failures import server_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LONGEST = 16 * 1024
+MAX_MESSAGE_SIZE = 16 * 1024
 """Bytes of a message: more than any zone has of one name and type."""
-MOST_RECORDS = 200
+MAX_RECORDS = 200
 """Of the type that was asked for."""
-MOST_SHOWN = 20
+MAX_DISPLAYED_RECORDS = 20
 """Records that a person is shown."""
-_LONGEST_SHOWN = 500
+_MAX_DISPLAYED_LENGTH = 500
 _HEADER = struct.Struct("!2x5H")
-_RECORD = struct.Struct("!HHIH")
+_RECORD_HEADER = struct.Struct("!HHIH")
 _QUESTION = struct.Struct("!HH")
-_POINTER, _LONGEST_LABEL = 192, 63
+_COMPRESSION_POINTER, _MAX_LABEL_LENGTH = 192, 63
 
 
 class DnsMessage:
     """An answer: its head is read at once, its records by ``read``."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises ``NotOkError`` where it is no answer; of a truncated one, no more than the header is looked at."""
-        if len(data) > LONGEST:
-            raise failed(Reason.PROTOCOL, "too long")
+        """Raises ``ProbeFailure`` where it is no answer; of a truncated one, no more than the header is looked at."""
+        if len(data) > MAX_MESSAGE_SIZE:
+            raise server_failure(Reason.PROTOCOL, "too long")
         self._data = data
-        self._place = _HEADER.size
-        self.asked: tuple[dns.name.Name, int] | None = None
+        self._offset = _HEADER.size
+        self.question: tuple[dns.name.Name, int] | None = None
         """What was asked, where the answer repeats it."""
-        self.given = 0
+        self.answer_count = 0
         """Answers of the type that was to be read."""
         self.missing: set[dns.rdata.Rdata] = set()
         """What was expected among them, and was not there."""
-        self.shown: list[str] = []
+        self.displayed_records: list[str] = []
         """The first answers, as a zone file has them."""
         try:
             flags, questions, self._answers, authorities, additional = _HEADER.unpack_from(data)
-            self._others = authorities + additional
+            self._other_records = authorities + additional
             self.truncated = bool(flags & dns.flags.TC)
             self._flags = flags
-            self._extended = 0
+            self._edns_flags = 0
             if questions and not self.truncated:
-                name = self._name(self._place)
+                name = self._name_at(self._offset)
                 self._skip_name()
-                self.asked = name, _QUESTION.unpack_from(data, self._place)[0]
-                self._place += _QUESTION.size
+                self.question = name, _QUESTION.unpack_from(data, self._offset)[0]
+                self._offset += _QUESTION.size
         except (dns.exception.DNSException, ValueError, IndexError, struct.error):
-            raise failed(Reason.PROTOCOL) from None
+            raise server_failure(Reason.PROTOCOL) from None
         if questions > 1 or not flags & dns.flags.QR:
-            raise failed(Reason.PROTOCOL)
+            raise server_failure(Reason.PROTOCOL)
 
     @property
     def rcode(self) -> dns.rcode.Rcode:
         """The code of the answer, all of it once everything was read."""
-        return dns.rcode.from_flags(self._flags, self._extended)
+        return dns.rcode.from_flags(self._flags, self._edns_flags)
 
-    def read(self, kind: int, expected: Iterable[dns.rdata.Rdata] = ()) -> Iterator[None]:
-        """Read the answers of one type, and what follows them, a piece at each step. Raises ``NotOkError``."""
+    def read(self, record_type: int, expected: Iterable[dns.rdata.Rdata] = ()) -> Iterator[None]:
+        """Read the answers of one type, and what follows them, a piece at each step. Raises ``ProbeFailure``."""
         self.missing.update(expected)
         try:
             for number in range(self._answers):
-                self._take(number, kind)
+                self._read_answer(number, record_type)
                 yield
-            for _ in range(self._others):
-                _, found, _, ttl, _ = self._next()
+            for _ in range(self._other_records):
+                _, found, _, ttl, _ = self._next_record()
                 if found == dns.rdatatype.OPT:
-                    self._extended = ttl
+                    self._edns_flags = ttl
             yield
         except (dns.exception.DNSException, ValueError, IndexError, struct.error):
-            raise failed(Reason.PROTOCOL) from None
+            raise server_failure(Reason.PROTOCOL) from None
 
-    def _take(self, number: int, kind: int) -> None:
+    def _read_answer(self, index: int, record_type: int) -> None:
         """Take the next answer: count it where it is of that type, show it where there is room."""
-        owner, found, kind_of_class, ttl, length = self._next()
+        owner, found, kind_of_class, ttl, length = self._next_record()
         found, kind_of_class = dns.rdatatype.RdataType.make(found), dns.rdataclass.RdataClass.make(kind_of_class)
-        counts = found == kind and kind_of_class == dns.rdataclass.IN
-        if not counts and number >= MOST_SHOWN:
+        counts = found == record_type and kind_of_class == dns.rdataclass.IN
+        if not counts and index >= MAX_DISPLAYED_RECORDS:
             return
-        parser = dns.wire.Parser(self._data, self._place - length)
+        parser = dns.wire.Parser(self._data, self._offset - length)
         with parser.restrict_to(length):
             record = dns.rdata.from_wire_parser(kind_of_class, found, parser)
         if counts:
-            self.given += 1
-            if self.given > MOST_RECORDS:
-                raise failed(Reason.PROTOCOL, "too long")
+            self.answer_count += 1
+            if self.answer_count > MAX_RECORDS:
+                raise server_failure(Reason.PROTOCOL, "too long")
             if self.missing:  # to compare one with another can take milliseconds
                 self.missing.discard(record)
-        if number < MOST_SHOWN:
+        if index < MAX_DISPLAYED_RECORDS:
             words = dns.rdataclass.to_text(kind_of_class), dns.rdatatype.to_text(found)
-            self.shown.append(f"{self._name(owner)} {ttl} {' '.join(words)} {record}"[:_LONGEST_SHOWN])
+            self.displayed_records.append(
+                f"{self._name_at(owner)} {ttl} {' '.join(words)} {record}"[:_MAX_DISPLAYED_LENGTH]
+            )
 
-    def _next(self) -> tuple[int, int, int, int, int]:
+    def _next_record(self) -> tuple[int, int, int, int, int]:
         """Step over a record: where its name stands, its type, class, TTL and length."""
-        owner = self._place
+        owner = self._offset
         self._skip_name()
-        kind, kind_of_class, ttl, length = _RECORD.unpack_from(self._data, self._place)
-        self._place += _RECORD.size + length
-        if self._place > len(self._data):
+        kind, kind_of_class, ttl, length = _RECORD_HEADER.unpack_from(self._data, self._offset)
+        self._offset += _RECORD_HEADER.size + length
+        if self._offset > len(self._data):
             raise ValueError(length)
         return owner, kind, kind_of_class, ttl, length
 
     def _skip_name(self) -> None:
-        while length := self._data[self._place]:
-            if length >= _POINTER:
-                self._place += 1
+        while length := self._data[self._offset]:
+            if length >= _COMPRESSION_POINTER:
+                self._offset += 1
                 break
-            if length > _LONGEST_LABEL:
+            if length > _MAX_LABEL_LENGTH:
                 raise ValueError(length)
-            self._place += 1 + length
-        self._place += 1
+            self._offset += 1 + length
+        self._offset += 1
 
-    def _name(self, place: int) -> dns.name.Name:
-        return dns.name.from_wire(self._data, place)[0]
+    def _name_at(self, offset: int) -> dns.name.Name:
+        return dns.name.from_wire(self._data, offset)[0]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.probes.settings import anything, key, port_key
-from monitor.probes.wire_settings import HostSettings
+from monitor.probes.settings import HostSettings, any_value, key, port_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +13,12 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 53
 
 
-def _understood(name: str) -> Callable[[str], bool]:
+def _validator_of(name: str) -> Callable[[str], bool]:
     def understood(text: str) -> bool:
         # who asks no name server does not wait for the library
-        from monitor.probes.dns.records import is_understood  # noqa: PLC0415
+        from monitor.probes.dns.records import is_valid_value  # noqa: PLC0415
 
-        return is_understood(name, text)
+        return is_valid_value(name, text)
 
     return understood
 
@@ -31,32 +30,32 @@ class DnsSettings(HostSettings):
     query: str = key(
         doc="the name that is asked for",
         allowed='a domain name like "www.example.com"',
-        check=_understood("query"),
+        check=_validator_of("query"),
     )
     port: int = port_key(DEFAULT_PORT)
     record: str = key(
         default="SOA",
         doc="the type of record that is asked for",
         allowed='a type of record like "A", "AAAA", "MX", "SOA"',
-        check=_understood("record"),
+        check=_validator_of("record"),
     )
     rcode: str = key(
         default="NOERROR",
         doc="the code that the answer must have",
         allowed='a code like "NOERROR", "NXDOMAIN", "REFUSED"',
-        check=_understood("rcode"),
+        check=_validator_of("rcode"),
     )
     answers: tuple[str, ...] = key(
         default=(),
         doc="records that must be among the answers; none: any record of that type",
         allowed='a list of records as a zone file has them: ["192.0.2.1"], ["10 mail.example.com."]',
-        check=anything,
+        check=any_value,
     )
 
-    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - nobody logs in
+    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - nobody logs in
         """Say which key does not fit the others, and what is allowed."""
-        from monitor.probes.dns.records import are_records  # noqa: PLC0415 - see above
+        from monitor.probes.dns.records import are_valid_records  # noqa: PLC0415 - see above
 
-        if not are_records(self.record, self.answers):
+        if not are_valid_records(self.record, self.answers):
             return "answers", f"a list of {self.record} records as a zone file has them"
         return None

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
-from monitor.probes.answer import REDIRECTS, Answer
-from monitor.probes.failures import NotOkError, failed, of_connection
-from monitor.probes.line import Line
-from monitor.probes.net.resolver import literal
-from monitor.probes.net.tcp_connect import Opening
-from monitor.probes.net.tls import Handshake
-from monitor.probes.reach import in_turn
-from monitor.probes.trace import BODY, FIRST_BYTE, RESOLVE, SEND, TLS, Trail, overdue
+from monitor.probes.failures import ProbeFailure, connection_failure, server_failure
+from monitor.probes.http.messages import REDIRECT_STATUSES, HttpResponse
+from monitor.probes.net.resolver import parse_ip
+from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
+from monitor.probes.net.tls import Handshake, handshake_failure, verification_reason
+from monitor.probes.probe import BODY, FIRST_BYTE, RESOLVE, SEND, TLS, judge_timeout
+from monitor.probes.trace import AttemptTrace
 
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Callable
 
     from monitor.clock import Clock
@@ -31,192 +32,390 @@ if TYPE_CHECKING:
     from monitor.probes.net.resolver import Resolver
     from monitor.probes.probe import Attempt
 
+
+# FOLDED monitor.probes.http.client: A connection that stands, in clear or over TLS, used by callbacks: the socket as it is, TLS through memory.
+#
+# Streams and transports cost more than what is said over them here, and wait for the other side's goodbye at the end.
+
+READ_SIZE = 64 * 1024
+MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+"""Bytes that are taken on one connection: twice the body that is read, so that framing and packing have room."""
+MAX_HANDSHAKE_BYTES = 48 * 1024
+"""Bytes of them until TLS stands: a chain of hundreds of certificates would hold everybody up."""
+
+
+class CallbackConnection:
+    """One connection; ``close`` it at the end. What is called may raise ``ProbeFailure`` and ``OSError``."""
+
+    def __init__(
+        self, sock: socket.socket, run_callback: Callable[[Callable[[], None]], None], on_data: Callable[[bytes], None]
+    ) -> None:
+        """The event loop's calls go through ``run_callback``, which sees to what they raise.
+
+        ``on_data`` gets what the server says, bit by bit, and no bytes at its end.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._sock: socket.socket | None = sock
+        self._fd = sock.fileno()
+        self._run_callback = run_callback
+        self._on_data = on_data
+        self._unsent = b""
+        self._received_bytes = 0
+        self._tls: ssl.SSLObject | None = None
+        self._on_established: Callable[[ssl.SSLObject], None] | None = None
+        self._loop.add_reader(self._fd, run_callback, self._on_readable)
+
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        name: str,
+        on_established: Callable[[ssl.SSLObject], None],
+        on_rejected: Callable[[ssl.SSLObject], None],
+    ) -> None:
+        """Speak TLS from here on, with a server that is to be ``name``; ``on_established`` is called when that stands.
+
+        ``on_rejected`` is called before a certificate that is not accepted ends it.
+        """
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._on_established, self._on_rejected = on_established, on_rejected
+        self._continue_handshake(self._tls, on_established)
+
+    def send(self, data: bytes) -> None:
+        """Send it, now or when the socket takes more."""
+        if self._tls is not None:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:
+                raise server_failure(Reason.TLS) from None
+            data = self._outgoing.read()
+        self._send_raw(data)
+
+    def close(self) -> None:
+        """Hang up at once, with TLS's goodbye, whose answer is not waited for; once more does nothing."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        if self._tls is not None and not self._unsent:
+            with suppress(OSError):  # an SSLError is one
+                self._tls.unwrap()
+            with suppress(OSError):
+                sock.send(self._outgoing.read())
+        self._loop.remove_reader(self._fd)
+        if self._unsent:
+            self._loop.remove_writer(self._fd)
+        sock.close()
+
+    def _on_readable(self) -> None:
+        assert self._sock is not None
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        self._received_bytes += len(data)
+        if self._received_bytes > (MAX_RESPONSE_BYTES if self._on_established is None else MAX_HANDSHAKE_BYTES):
+            raise server_failure(Reason.PROTOCOL, "too long")
+        if self._tls is None:
+            self._on_data(data)
+            return
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+        if self._on_established is not None:
+            self._continue_handshake(self._tls, self._on_established)
+        else:
+            self._read_decrypted(self._tls)
+
+    def _continue_handshake(self, tls: ssl.SSLObject, on_established: Callable[[ssl.SSLObject], None]) -> None:
+        """Go on with the handshake; its last word leaves together with what is said next."""
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send_raw(self._outgoing.read())
+            return
+        except ssl.SSLCertVerificationError as error:
+            self._on_rejected(tls)
+            raise server_failure(verification_reason(error)) from None
+        except ssl.SSLEOFError:
+            raise server_failure(Reason.CLOSED) from None
+        except ssl.SSLError as error:
+            raise handshake_failure(error) from None
+        self._on_established = None
+        on_established(tls)
+        self._read_decrypted(tls)
+
+    def _read_decrypted(self, tls: ssl.SSLObject) -> None:
+        """Hear what has come."""
+        while self._sock is not None:
+            try:
+                plain = tls.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                if self._outgoing.pending:
+                    self._send_raw(self._outgoing.read())
+                return
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                plain = b""
+            except ssl.SSLError:
+                raise server_failure(Reason.TLS) from None
+            self._on_data(plain)
+            if not plain:
+                return
+
+    def _send_raw(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent += data
+            return
+        assert self._sock is not None
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        if sent < len(data):
+            self._unsent = data[sent:]
+            self._loop.add_writer(self._fd, self._run_callback, self._send_unsent)
+
+    def _send_unsent(self) -> None:
+        self._loop.remove_writer(self._fd)
+        rest, self._unsent = self._unsent, b""
+        self._send_raw(rest)
+
+
 _log = logging.getLogger(__name__)
 
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
 
 
-class Errand(Protocol):
+class HttpCheck(Protocol):
     """What a visit is made for."""
 
     request: Request
-    keep: bool
+    keep_body: bool
     """Whether the body is looked at."""
-    follow: bool
+    follow_redirects: bool
     """Whether redirects are followed."""
     family: str
-    """Which of a name's addresses are tried, see ``in_turn``."""
+    """Which of a name's addresses are tried, see ``interleave_families``."""
     secrets: tuple[str, ...]
     """What no step may show, though the server says it."""
 
-    def context(self) -> ssl.SSLContext:
-        """Give the TLS settings; raises ``NotOkError``."""
+    def tls_context(self) -> ssl.SSLContext:
+        """Give the TLS settings; raises ``ProbeFailure``."""
 
-    def accept(self, answer: Answer) -> None:
-        """Judge status and headers, before the body is read; raises ``NotOkError``."""
+    def judge_head(self, answer: HttpResponse) -> None:
+        """Judge status and headers, before the body is read; raises ``ProbeFailure``."""
 
-    def judge(self, answer: Answer) -> None:
-        """Judge the whole answer; the time that this takes is not in the latency. Raises ``NotOkError``."""
+    def judge_body(self, answer: HttpResponse) -> None:
+        """Judge the whole answer; the time that this takes is not in the latency. Raises ``ProbeFailure``."""
 
 
-class Visit:
-    """One attempt at a page; ``done`` is called once with how it ended."""
+class HttpExchange:
+    """One attempt at a page; ``on_done`` is called once with how it ended."""
 
     def __init__(
-        self, errand: Errand, resolver: Resolver, clock: Clock, done: Callable[[Visit, Attempt], None]
+        self, check: HttpCheck, resolver: Resolver, clock: Clock, on_done: Callable[[HttpExchange, Attempt], None]
     ) -> None:
-        self._errand = errand
+        self._check = check
         self._resolver = resolver
         self._clock = clock
-        self._done: Callable[[Visit, Attempt], None] | None = done
+        self._on_done: Callable[[HttpExchange, Attempt], None] | None = on_done
         self._loop = asyncio.get_running_loop()
-        self._trail = Trail(clock)
-        self._trail.hide(*errand.secrets)
+        self._trace = AttemptTrace(clock)
+        self._trace.add_secrets(*check.secrets)
         self._timer: asyncio.TimerHandle | None = None
         self._redirects = 0
         self._lookup: asyncio.Task[tuple[Address, ...]] | None = None
-        self._opening: Opening | None = None
-        self._line: Line | None = None
-        self._answer: Answer | None = None
+        self._connect: HappyEyeballsConnect | None = None
+        self._connection: CallbackConnection | None = None
+        self._response: HttpResponse | None = None
 
     def begin(self, timeout: float) -> None:
         """Set out; ``timeout`` in seconds."""
         self._deadline = self._clock.monotonic() + timeout
-        self._timer = self._loop.call_later(timeout, self._expire)
-        self._take(self._go, self._errand.request)
+        self._timer = self._loop.call_later(timeout, self._on_timeout)
+        self._run_step(self._start_request, self._check.request)
 
-    def stop(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """Give up, as the monitor's own doing."""
-        self._end(Outcome.UNKNOWN, reason)
+        self._finish(Outcome.UNKNOWN, reason)
 
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """Give up, and tell nobody."""
-        self._done = None
-        self._leave()
+        self._on_done = None
+        self._release()
 
-    def _take(self, step: Callable[..., None], *args: Any) -> None:
+    def _run_step(self, step: Callable[..., None], *args: Any) -> None:
         """Take a step, and end where it fails."""
         try:
             step(*args)
-        except NotOkError as error:
-            self._end(error.outcome, error.reason)
+        except ProbeFailure as error:
+            self._finish(error.outcome, error.reason)
         except OSError as error:
-            verdict = of_connection(error, self._address)
-            self._end(verdict.outcome, verdict.reason)
+            verdict = connection_failure(error, self._address)
+            self._finish(verdict.outcome, verdict.reason)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become the server's
             _log.exception("the code of a visit to %s failed", self._request.host)
-            self._end(Outcome.UNKNOWN, f"error {type(error).__name__}")
+            self._finish(Outcome.UNKNOWN, f"error {type(error).__name__}")
 
-    def _expire(self) -> None:
-        self._end(*overdue(self._clock.monotonic() - self._deadline, self._trail.step))
+    def _on_timeout(self) -> None:
+        self._finish(*judge_timeout(self._clock.monotonic() - self._deadline, self._trace.step))
 
-    def _go(self, request: Request) -> None:
+    def _start_request(self, request: Request) -> None:
         """Make for the server; its name is looked up where the answer is not known yet."""
         self._request = request
         host = request.connect_to or request.host
-        here = literal(host)
+        here = parse_ip(host)
         if here is not None:
-            self._dial((here,))
+            self._connect_to((here,))
             return
-        self._trail.begin(RESOLVE, host)
-        self._lookup = self._loop.create_task(self._resolver.routed(host))
-        self._lookup.add_done_callback(self._found)
+        self._trace.begin(RESOLVE, host)
+        self._lookup = self._loop.create_task(self._resolver.resolve_routable(host))
+        self._lookup.add_done_callback(self._on_resolved)
 
-    def _found(self, lookup: asyncio.Task[tuple[Address, ...]]) -> None:
+    def _on_resolved(self, lookup: asyncio.Task[tuple[Address, ...]]) -> None:
         if not lookup.cancelled():
-            self._take(lambda: self._dial(lookup.result()))
+            self._run_step(lambda: self._connect_to(lookup.result()))
 
-    def _dial(self, addresses: tuple[Address, ...]) -> None:
-        tried = in_turn(addresses, self._errand.family)
-        self._trail.resolved(self._request.connect_to or self._request.host, tried)
+    def _connect_to(self, addresses: tuple[Address, ...]) -> None:
+        tried = interleave_families(addresses, self._check.family)
+        self._trace.resolved(self._request.connect_to or self._request.host, tried)
         self._address = tried[0]
-        self._opening = Opening(self._trail, tried, self._request.port, self._opened, self._refused)
-        self._opening.begin()
+        self._connect = HappyEyeballsConnect(
+            self._trace, tried, self._request.port, self._on_connected, self._on_connect_failed
+        )
+        self._connect.start()
 
-    def _refused(self, fault: NotOkError) -> None:
-        self._end(fault.outcome, fault.reason)
+    def _on_connect_failed(self, fault: ProbeFailure) -> None:
+        self._finish(fault.outcome, fault.reason)
 
-    def _opened(self, sock: socket.socket, address: Address) -> None:
+    def _on_connected(self, sock: socket.socket, address: Address) -> None:
         self._address = address
-        self._line = Line(sock, self._take, self._listen)
-        self._take(self._greet, self._line)
+        self._connection = CallbackConnection(sock, self._run_step, self._on_data)
+        self._run_step(self._start_conversation, self._connection)
 
-    def _greet(self, line: Line) -> None:
+    def _start_conversation(self, line: CallbackConnection) -> None:
         if self._request.tls:
-            self._trail.begin(TLS)
-            line.secure(self._errand.context(), self._request.server_name, self._secured, self._distrusted)
+            self._trace.begin(TLS)
+            line.start_tls(
+                self._check.tls_context(), self._request.server_name, self._on_tls_established, self._on_tls_rejected
+            )
         else:
-            self._ask(line)
+            self._send_request(line)
 
-    def _secured(self, tls: ssl.SSLObject) -> None:
-        self._trail.shook_hands(Handshake(tls, self._trail.now()))
-        assert self._line is not None
-        self._ask(self._line)
+    def _on_tls_established(self, tls: ssl.SSLObject) -> None:
+        self._trace.tls_established(Handshake(tls, self._trace.now()))
+        assert self._connection is not None
+        self._send_request(self._connection)
 
-    def _distrusted(self, tls: ssl.SSLObject) -> None:
-        self._trail.refused(Handshake(tls, self._trail.now()))
+    def _on_tls_rejected(self, tls: ssl.SSLObject) -> None:
+        self._trace.tls_rejected(Handshake(tls, self._trace.now()))
 
-    def _ask(self, line: Line) -> None:
-        self._trail.begin(SEND, self._request.shown)
-        self._trail.begin(FIRST_BYTE)
-        self._answer = Answer(keep=self._errand.keep, bodyless=self._request.method == "HEAD")
-        line.say(self._request.said)
+    def _send_request(self, line: CallbackConnection) -> None:
+        self._trace.begin(SEND, self._request.displayed)
+        self._trace.begin(FIRST_BYTE)
+        self._response = HttpResponse(keep_body=self._check.keep_body, bodyless=self._request.method == "HEAD")
+        line.send(self._request.encoded)
 
-    def _listen(self, data: bytes) -> None:
+    def _on_data(self, data: bytes) -> None:
         """Take what came; no bytes are the end of the connection."""
-        answer = self._answer
+        answer = self._response
         assert answer is not None
         if data:
             answer.feed(data)
-            if answer.status and self._trail.step == FIRST_BYTE and self._leads_on(answer):
+            if answer.status and self._trace.step == FIRST_BYTE and self._follows_redirect(answer):
                 return
         else:
-            answer.end()
+            answer.on_connection_closed()
         if answer.complete:
-            self._trail.end(f"{answer.size} bytes")
-            self._trail.arrived()
-            self._hang_up()
-            self._errand.judge(answer)
-            self._end(Outcome.OK, "")
+            self._trace.end(f"{answer.body_size} bytes")
+            self._trace.answer_complete()
+            self._close_connection()
+            self._check.judge_body(answer)
+            self._finish(Outcome.OK, "")
 
-    def _leads_on(self, answer: Answer) -> bool:
+    def _follows_redirect(self, answer: HttpResponse) -> bool:
         """Judge the headers, once they are there; whether they lead elsewhere, where the visit then goes."""
-        self._trail.end(answer.shown)
-        where = answer.location if self._errand.follow and answer.status in REDIRECTS else None
+        self._trace.end(answer.displayed_head)
+        where = answer.location if self._check.follow_redirects and answer.status in REDIRECT_STATUSES else None
         if where is None:
-            self._trail.begin(BODY)
-            self._errand.accept(answer)
+            self._trace.begin(BODY)
+            self._check.judge_head(answer)
             return False
-        self._hang_up()
+        self._close_connection()
         self._redirects += 1
-        if self._redirects > MOST_REDIRECTS:
-            raise failed(Reason.REDIRECT, "too many")
-        self._go(self._request.towards(where, answer.status))
+        if self._redirects > MAX_REDIRECTS:
+            raise server_failure(Reason.REDIRECT, "too many")
+        self._start_request(self._request.redirect_to(where, answer.status))
         return True
 
-    def _hang_up(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None  # they know each other: apart, they are freed without a search for cycles
-        if self._answer is not None:
-            self._answer.part()
+    def _close_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None  # they know each other: apart, they are freed without a search for cycles
+        if self._response is not None:
+            self._response.detach_parser()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._lookup is not None:
             self._lookup.cancel()
-        if self._opening is not None:
-            self._opening.give_up()
-            self._opening = None
-        self._hang_up()
+        if self._connect is not None:
+            self._connect.cancel()
+            self._connect = None
+        self._close_connection()
 
-    def _end(self, outcome: Outcome, reason: str) -> None:
-        done, self._done = self._done, None
+    def _finish(self, outcome: Outcome, reason: str) -> None:
+        done, self._on_done = self._on_done, None
         if done is None:
             return
-        self._leave()
+        self._release()
         try:
-            done(self, self._trail.attempt(outcome, reason))
+            done(self, self._trace.attempt(outcome, reason))
         except Exception:  # noqa: BLE001 - one listener's fault is not the loop's
             _log.exception("the end of a visit to %s could not be told", self._request.host)
+
+
+# FOLDED monitor.probes.http.client: The HTTP client that all pages are got with: a new connection for every request, nothing kept.
+#
+# A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was changed
+# would go unnoticed.
+
+
+class HttpClient:
+    """Makes visits; to be used inside one running loop."""
+
+    def __init__(self, resolver: Resolver, clock: Clock | None = None) -> None:
+        self._resolver = resolver
+        self._clock = clock or SystemClock()
+        self._exchanges: dict[HttpExchange, Callable[[Attempt], None]] = {}
+
+    def start(self, check: HttpCheck, timeout: float, on_done: Callable[[Attempt], None]) -> HttpExchange:
+        """Visit a page within ``timeout`` seconds; ``on_done`` is called once, perhaps before this returns."""
+        visit = HttpExchange(check, self._resolver, self._clock, self._on_exchange_done)
+        self._exchanges[visit] = on_done
+        visit.begin(timeout)
+        return visit
+
+    async def fetch(self, check: HttpCheck, timeout: float) -> Attempt:  # noqa: ASYNC109 - the attempt reports its timeout
+        """Visit a page within ``timeout`` seconds; where the caller stops waiting, the visit ends."""
+        future: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+
+        def tell(attempt: Attempt) -> None:
+            if not future.cancelled():  # it can end after its caller was cancelled, and before that one's turn comes
+                future.set_result(attempt)
+
+        visit = self.start(check, timeout, tell)
+        try:
+            return await future
+        finally:
+            if self._exchanges.pop(visit, None) is not None:
+                visit.cancel()
+
+    def _on_exchange_done(self, visit: HttpExchange, attempt: Attempt) -> None:
+        self._exchanges.pop(visit)(attempt)
+
+    async def aclose(self) -> None:
+        """End all visits under way; they are told as unknown."""
+        for visit in tuple(self._exchanges):
+            visit.abort("monitor stopped")

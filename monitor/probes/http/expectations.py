@@ -7,23 +7,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from monitor.model import Reason
-from monitor.probes.failures import failed
-from monitor.probes.http_wanted import Place, header_expected, place, status_ranges
+from monitor.probes.failures import server_failure
+from monitor.probes.http.settings import JsonExpectation, parse_header, parse_json_expectation, parse_status_ranges
 from monitor.probes.regex_search import Pattern
 
 if TYPE_CHECKING:
-    from monitor.probes.answer import Answer
+    from monitor.probes.http.messages import HttpResponse
     from monitor.probes.http.settings import HttpSettings
 
-TURKISH = "cp1254"
+TURKISH_CODEC = "cp1254"
 """Pages that name their encoding only inside themselves are read in UTF-8 and in this one too."""
-MOST_JSON = 256 * 1024
+MAX_JSON_SIZE = 256 * 1024
 """Bytes of a document: the parser lets nobody else run meanwhile, for tens of milliseconds at a megabyte."""
 
 
-def expectations(settings: HttpSettings) -> Expectations:
+def expectations_of(settings: HttpSettings) -> Expectations:
     """Give those of a check; checks that expect the same share them."""
-    return _shared(
+    return _shared_expectations(
         settings.status,
         settings.expect_headers,
         settings.expect_json,
@@ -36,65 +36,65 @@ def expectations(settings: HttpSettings) -> Expectations:
 class Expectations:
     """Those of one check."""
 
-    __slots__ = ("_expect", "_forbid", "_headers", "_places", "_ranges", "pattern")
+    __slots__ = ("_expect", "_forbid", "_headers", "_json_values", "_ranges", "pattern")
 
     def __init__(  # one text for each key
         self,
         status: tuple[str, ...],
         headers: tuple[str, ...],
-        places: tuple[str, ...],
+        json_values: tuple[str, ...],
         *,
         expect: str | None,
         forbid: str | None,
         pattern: str | None,
     ) -> None:
-        self._ranges = status_ranges(status)
-        self._headers = tuple(header_expected(text) for text in headers)
-        self._places = tuple(place(text) for text in places)
+        self._ranges = parse_status_ranges(status)
+        self._headers = tuple(parse_header(text) for text in headers)
+        self._json_values = tuple(parse_json_expectation(text) for text in json_values)
         self._expect = expect
         self._forbid = forbid
         self.pattern = None if pattern is None else Pattern(pattern)
         """What takes its time to be searched for: the caller does it, elsewhere."""
 
     @property
-    def of_the_body(self) -> bool:
+    def need_body(self) -> bool:
         """Whether the body is looked at."""
-        return bool(self._expect is not None or self._forbid is not None or self._places or self.pattern)
+        return bool(self._expect is not None or self._forbid is not None or self._json_values or self.pattern)
 
-    def accept(self, answer: Answer) -> None:
-        """Judge status and headers; raises ``NotOkError``."""
+    def judge_head(self, answer: HttpResponse) -> None:
+        """Judge status and headers; raises ``ProbeFailure``."""
         if not any(answer.status in codes for codes in self._ranges):
-            raise failed(Reason.STATUS, str(answer.status))
+            raise server_failure(Reason.STATUS, str(answer.status))
         for name, text in self._headers:
             if not any(text in value for value in answer.headers(name)):
-                raise failed(Reason.CONTENT, "header not found")
+                raise server_failure(Reason.CONTENT, "header not found")
 
-    def judge(self, answer: Answer) -> None:
-        """Judge the body, but for the pattern; raises ``NotOkError``."""
+    def judge_body(self, answer: HttpResponse) -> None:
+        """Judge the body, but for the pattern; raises ``ProbeFailure``."""
         if self._expect is not None and not _contains(answer.body, self._expect, answer.charset):
-            raise failed(Reason.CONTENT, "text not found")
+            raise server_failure(Reason.CONTENT, "text not found")
         if self._forbid is not None and _contains(answer.body, self._forbid, answer.charset):
-            raise failed(Reason.CONTENT, "forbidden text")
-        if self._places:
-            document = _document(answer.body)
-            for each in self._places:
-                if not _is_there(document, each):
-                    raise failed(Reason.CONTENT, "JSON differs")
+            raise server_failure(Reason.CONTENT, "forbidden text")
+        if self._json_values:
+            document = _parse_json(answer.body)
+            for each in self._json_values:
+                if not _matches_json(document, each):
+                    raise server_failure(Reason.CONTENT, "JSON differs")
 
 
-_shared = lru_cache(maxsize=1024)(Expectations)
+_shared_expectations = lru_cache(maxsize=1024)(Expectations)
 
 
-def _document(body: bytes) -> Any:
-    if len(body) > MOST_JSON:
-        raise failed(Reason.CONTENT, "JSON too long")
+def _parse_json(body: bytes) -> Any:
+    if len(body) > MAX_JSON_SIZE:
+        raise server_failure(Reason.CONTENT, "JSON too long")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise failed(Reason.CONTENT, "no JSON") from None
+        raise server_failure(Reason.CONTENT, "no JSON") from None
 
 
-def _is_there(document: Any, wanted: Place) -> bool:
+def _matches_json(document: Any, wanted: JsonExpectation) -> bool:
     found = document
     for part in wanted.path:
         inside: Any = found if isinstance(found, list if isinstance(part, int) else dict) else ()
@@ -109,7 +109,7 @@ def _is_there(document: Any, wanted: Place) -> bool:
 def _contains(body: bytes, text: str, charset: str | None) -> bool:
     # where a mark at the beginning tells the order of bytes, text in the middle has none, and is in either
     named = (f"{charset}_le", f"{charset}_be") if charset in ("utf_16", "utf_32") else (charset or "utf-8",)
-    for encoding in dict.fromkeys((*named, "utf-8", TURKISH)):
+    for encoding in dict.fromkeys((*named, "utf-8", TURKISH_CODEC)):
         try:
             if text.encode(encoding) in body:
                 return True

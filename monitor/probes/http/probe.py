@@ -6,10 +6,9 @@ import base64
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
-from monitor.probes.answer import MOST_BODY
-from monitor.probes.failures import NotOkError
-from monitor.probes.http.expectations import expectations
-from monitor.probes.http.messages import ask
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.http.expectations import expectations_of
+from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
 from monitor.probes.http.settings import HttpsSettings
 from monitor.probes.probe import Attempt
 
@@ -17,46 +16,46 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from monitor.probes.answer import Answer
+    from monitor.probes.http.messages import HttpResponse
     from monitor.probes.http.settings import HttpSettings
     from monitor.probes.probe import Target
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
 
-__all__ = ["MOST_BODY", "HttpProbe"]
+__all__ = ["MAX_BODY_SIZE", "HttpProbe"]
 
 
 class HttpProbe:
     """Asks for a page on a connection of its own; keeps no cookie, uses no proxy."""
 
     secrets: tuple[str, ...] = ()
-    __slots__ = ("_expected", "_instruments", "_settings", "family", "follow", "keep", "request")
+    __slots__ = ("_expectations", "_resources", "_settings", "family", "follow_redirects", "keep_body", "request")
 
-    def __init__(self, settings: HttpSettings, instruments: Instruments) -> None:
-        self.request = ask(settings.url, settings.method, connect_to=settings.address)
-        self.follow = settings.follow_redirects
+    def __init__(self, settings: HttpSettings, resources: ProbeResources) -> None:
+        self.request = build_request(settings.url, settings.method, connect_to=settings.address)
+        self.follow_redirects = settings.follow_redirects
         self.family: str = settings.family
         self._settings = settings
-        self._expected = expectations(settings)
-        self.keep = self._expected.of_the_body
-        self._instruments = instruments
+        self._expectations = expectations_of(settings)
+        self.keep_body = self._expectations.need_body
+        self._resources = resources
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - the URL says where
         """Try once: connection, certificate, status, headers, the whole body, what is expected in it, in this order."""
         try:
-            errand = _Errand(self, self._login())
-        except NotOkError as error:
-            return Attempt(error.outcome, self._instruments.clock.monotonic(), None, error.reason)
-        began = self._instruments.clock.monotonic()
-        attempt = await self._instruments.http.visit(errand, timeout)
-        pattern = self._expected.pattern
-        if pattern is None or attempt.outcome is not Outcome.OK or errand.answer is None:
+            errand = _HttpAttempt(self, self._credentials())
+        except ProbeFailure as error:
+            return Attempt(error.outcome, self._resources.clock.monotonic(), None, error.reason)
+        began = self._resources.clock.monotonic()
+        attempt = await self._resources.http.fetch(errand, timeout)
+        pattern = self._expectations.pattern
+        if pattern is None or attempt.outcome is not Outcome.OK or errand.response is None:
             return attempt
         try:
-            found = pattern.glance(errand.answer.body)
+            found = pattern.search_now(errand.response.body)
             if found is None:
-                left = timeout - (self._instruments.clock.monotonic() - began)
-                found = await self._instruments.searches.find(pattern, errand.answer.body, left)
-        except NotOkError as error:
+                left = timeout - (self._resources.clock.monotonic() - began)
+                found = await self._resources.regex_workers.search(pattern, errand.response.body, left)
+        except ProbeFailure as error:
             return attempt._replace(outcome=error.outcome, latency_us=None, reason=error.reason)
         if found:
             return attempt
@@ -64,54 +63,64 @@ class HttpProbe:
             outcome=Outcome.FAIL, latency_us=None, reason=Reason.CONTENT.with_detail("pattern not found")
         )
 
-    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
+    def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
         """Try once, without a task, unless a password is to be read or a pattern to be searched for."""
-        if self._settings.user is not None or self._expected.pattern is not None:
+        if self._settings.user is not None or self._expectations.pattern is not None:
             return False
-        self._instruments.http.begin(self, timeout, done)
+        self._resources.http.start(self, timeout, on_done)
         return True
 
-    def _login(self) -> tuple[str, ...]:
-        """Give the password and what logs in by it; nothing where nobody does. Raises ``NotOkError``."""
+    def _credentials(self) -> tuple[str, ...]:
+        """Give the password and what logs in by it; nothing where nobody does. Raises ``ProbeFailure``."""
         settings = self._settings
         if settings.user is None or settings.password_file is None:
             return ()
-        password = self._instruments.secrets.read(settings.password_file)
+        password = self._resources.credentials.read(settings.password_file)
         return password, base64.b64encode(f"{settings.user}:{password}".encode()).decode()
 
-    def context(self) -> ssl.SSLContext:
-        """Give the TLS settings of this check; see ``Errand``."""
+    def tls_context(self) -> ssl.SSLContext:
+        """Give the TLS settings of this check; see ``HttpCheck``."""
         settings = self._settings
         if isinstance(settings, HttpsSettings):
-            return self._instruments.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file)
-        return self._instruments.tls.get(verify=True, ca_file=None)  # a page in clear can lead to one over TLS
+            return self._resources.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file)
+        return self._resources.tls.get(verify=True, ca_file=None)  # a page in clear can lead to one over TLS
 
-    def accept(self, answer: Answer) -> None:
-        """Judge status and headers; see ``Errand``."""
-        self._expected.accept(answer)
+    def judge_head(self, answer: HttpResponse) -> None:
+        """Judge status and headers; see ``HttpCheck``."""
+        self._expectations.judge_head(answer)
 
-    def judge(self, answer: Answer) -> None:
-        """Judge the body; see ``Errand``."""
-        self._expected.judge(answer)
+    def judge_body(self, answer: HttpResponse) -> None:
+        """Judge the body; see ``HttpCheck``."""
+        self._expectations.judge_body(answer)
 
 
-class _Errand:
+class _HttpAttempt:
     """One attempt that is more than its probe says: it has a login, or its answer is looked at afterwards."""
 
-    __slots__ = ("_probe", "accept", "answer", "context", "family", "follow", "keep", "request", "secrets")
+    __slots__ = (
+        "_probe",
+        "judge_head",
+        "response",
+        "tls_context",
+        "family",
+        "follow_redirects",
+        "keep_body",
+        "request",
+        "secrets",
+    )
 
-    def __init__(self, probe: HttpProbe, login: tuple[str, ...]) -> None:
-        self.request = probe.request.with_login(f"Authorization: Basic {login[-1]}\r\n" if login else "")
-        self.secrets = login
-        self.keep = probe.keep
-        self.follow = probe.follow
+    def __init__(self, probe: HttpProbe, credentials: tuple[str, ...]) -> None:
+        self.request = probe.request.with_login(f"Authorization: Basic {credentials[-1]}\r\n" if credentials else "")
+        self.secrets = credentials
+        self.keep_body = probe.keep_body
+        self.follow_redirects = probe.follow_redirects
         self.family = probe.family
-        self.context = probe.context
-        self.accept = probe.accept
-        self.answer: Answer | None = None
+        self.tls_context = probe.tls_context
+        self.judge_head = probe.judge_head
+        self.response: HttpResponse | None = None
         self._probe = probe
 
-    def judge(self, answer: Answer) -> None:
-        """Judge the body, and keep it; see ``Errand``."""
-        self.answer = answer
-        self._probe.judge(answer)
+    def judge_body(self, answer: HttpResponse) -> None:
+        """Judge the body, and keep it; see ``HttpCheck``."""
+        self.response = answer
+        self._probe.judge_body(answer)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from monitor.probes.expression import is_expression
-from monitor.probes.http_wanted import header_expected, place, status_range
-from monitor.probes.settings import anything, family_key, is_host, is_loopback, is_port, key
-from monitor.probes.wire_settings import (
+from monitor.probes.settings import (
+    any_value,
     ca_file_key,
-    half_a_login,
+    family_key,
+    incomplete_login,
+    is_host,
+    is_loopback,
+    is_port,
+    is_regex,
+    key,
     password_file_key,
     user_key,
     verify_key,
@@ -22,6 +28,62 @@ from monitor.probes.wire_settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+# FOLDED monitor.probes.http.settings: What is wanted of a web server's answer, read from the texts of the configuration.
+
+_CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}): *(.*)")
+_PATH = re.compile(r"(?:\$\.?)?((?:[\w-]+|\[[0-9]{1,6}\])(?:\.[\w-]+|\[[0-9]{1,6}\])*) *= *(.+)")
+_PART = re.compile(r"[\w-]+|\[[0-9]+\]")
+
+
+class JsonExpectation(NamedTuple):
+    """A value in a JSON document, and what it must be."""
+
+    path: tuple[str | int, ...]
+    """Names of members, numbers of items."""
+    value: Any
+
+
+def parse_status_range(text: str) -> range:
+    """Read ``"204"`` or ``"200-299"``, both ends included; raises ``ValueError`` for anything else."""
+    match = _CODES.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    first = int(match[1])
+    last = int(match[2] or match[1])
+    if last < first:
+        raise ValueError(text)
+    return range(first, last + 1)
+
+
+@lru_cache
+def parse_status_ranges(texts: tuple[str, ...]) -> tuple[range, ...]:
+    """Read several; checks that accept the same statuses share them. Raises as ``parse_status_range`` does."""
+    return tuple(parse_status_range(text) for text in texts)
+
+
+def parse_header(text: str) -> tuple[bytes, bytes]:
+    """Read ``Name: text`` into the name in small letters and the text; raises ``ValueError`` for anything else."""
+    match = _HEADER.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return match[1].lower().encode(), match[2].strip().encode()
+
+
+def parse_json_expectation(text: str) -> JsonExpectation:
+    """Read ``data.items[0].state = "ok"``; what is no JSON after the sign is a text. Raises ``ValueError``."""
+    match = _PATH.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    parts = _PART.findall(match[1])
+    path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
+    try:
+        return JsonExpectation(path, json.loads(match[2]))
+    except ValueError:
+        return JsonExpectation(path, match[2])
+
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
@@ -55,7 +117,7 @@ def _is_https_url(text: str) -> bool:
     return _is_url("https", text)
 
 
-def _all_read(read: Callable[[str], object]) -> Callable[[tuple[str, ...]], bool]:
+def _all_parse(read: Callable[[str], object]) -> Callable[[tuple[str, ...]], bool]:
     def check(texts: tuple[str, ...]) -> bool:
         try:
             for text in texts:
@@ -68,7 +130,7 @@ def _all_read(read: Callable[[str], object]) -> Callable[[tuple[str, ...]], bool
 
 
 def _are_codes(texts: tuple[str, ...]) -> bool:
-    return bool(texts) and _all_read(status_range)(texts)
+    return bool(texts) and _all_parse(parse_status_range)(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +158,7 @@ class HttpSettings:
         default="GET",
         doc="what is asked; POST sends no body",
         allowed='"GET", "HEAD", "OPTIONS" or "POST"',
-        check=anything,
+        check=any_value,
     )
     forbid: str | None = key(
         default=None,
@@ -108,19 +170,19 @@ class HttpSettings:
         default=None,
         doc="a regular expression that must be found there, within a quarter of a second",
         allowed="a regular expression",
-        check=is_expression,
+        check=is_regex,
     )
     expect_headers: tuple[str, ...] = key(
         default=(),
         doc="headers that the answer must have, each with a text in it",
         allowed='a list of headers like ["Content-Type: text/html"]',
-        check=_all_read(header_expected),
+        check=_all_parse(parse_header),
     )
     expect_json: tuple[str, ...] = key(
         default=(),
         doc="what must stand where in a body of JSON",
         allowed='a list of paths and values like ["data.items[0].state = \\"ok\\""]',
-        check=_all_read(place),
+        check=_all_parse(parse_json_expectation),
     )
     address: str | None = key(
         default=None,
@@ -135,10 +197,10 @@ class HttpSettings:
         default=True,
         doc="whether up to 10 redirects are followed; the last answer's status counts",
         allowed="true or false",
-        check=anything,
+        check=any_value,
     )
 
-    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - the URL says where
+    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - the URL says where
         """Say which key does not fit the others, and what is allowed."""
         for name in ("expect", "forbid", "expect_pattern", "expect_json"):
             if self.method == "HEAD" and getattr(self, name):
@@ -146,7 +208,7 @@ class HttpSettings:
         parts = urlsplit(self.url)
         if self.user is not None and parts.scheme == "http" and not is_loopback(self.address or parts.hostname or ""):
             return "user", 'nobody where type = "http": the password would travel in clear; use type = "https"'
-        return half_a_login(self.user, self.password_file)
+        return incomplete_login(self.user, self.password_file)
 
 
 @dataclass(frozen=True, slots=True)

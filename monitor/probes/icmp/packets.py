@@ -7,7 +7,15 @@ import struct
 from typing import NamedTuple
 
 from monitor.model import Reason
-from monitor.probes.icmp_filter import ICMP_HEADER, IPV4_HEADER, IPV6_HEADER
+
+IPV4_HEADER = 20
+
+
+IPV6_HEADER = 40
+
+
+ICMP_HEADER = 8
+
 
 _UNREACHABLE_V4 = {
     0: Reason.UNREACHABLE.with_detail("network"),
@@ -28,52 +36,52 @@ _UNREACHABLE_V6 = {
     6: Reason.UNREACHABLE.with_detail("prohibited"),
 }
 _FRAGMENTATION_NEEDED = 4
-_EXPIRED = Reason.UNREACHABLE.with_detail("hop limit")
+_HOP_LIMIT_EXCEEDED = Reason.UNREACHABLE.with_detail("hop limit")
 
-_REPORT = struct.Struct("@IBBBBII")
+_SOCK_EXTENDED_ERR = struct.Struct("@IBBBBII")
 """Linux's ``sock_extended_err``; the address of who reported follows it."""
-_FROM_NETWORK = (2, 3)
-_OFFENDER_V4 = slice(_REPORT.size + 4, _REPORT.size + 8)
-_OFFENDER_V6 = slice(_REPORT.size + 8, _REPORT.size + 24)
+_ICMP_ORIGINS = (2, 3)
+_OFFENDER_V4 = slice(_SOCK_EXTENDED_ERR.size + 4, _SOCK_EXTENDED_ERR.size + 8)
+_OFFENDER_V6 = slice(_SOCK_EXTENDED_ERR.size + 8, _SOCK_EXTENDED_ERR.size + 24)
 
 
-class Report(NamedTuple):
+class QueuedError(NamedTuple):
     """One ICMP error that ends a ping."""
 
     text: str
-    router: str
+    reporter: str
     """Who reported it: a router on the road, the server itself, or this machine; empty where that is not known."""
 
 
-def error_text(version: int, kind: int, code: int) -> str | None:
+def error_text(version: int, icmp_type: int, code: int) -> str | None:
     """Word an ICMP error; None for one that does not end a ping."""
     if version == 4:  # noqa: PLR2004
-        if kind == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
+        if icmp_type == 3 and code != _FRAGMENTATION_NEEDED:  # noqa: PLR2004
             return _UNREACHABLE_V4.get(code, Reason.UNREACHABLE.with_detail("host"))
-        return _EXPIRED if kind == 11 else None  # noqa: PLR2004
-    if kind == 1:
+        return _HOP_LIMIT_EXCEEDED if icmp_type == 11 else None  # noqa: PLR2004
+    if icmp_type == 1:
         return _UNREACHABLE_V6.get(code, Reason.UNREACHABLE.with_detail("host"))
-    return _EXPIRED if kind == 3 else None  # noqa: PLR2004
+    return _HOP_LIMIT_EXCEEDED if icmp_type == 3 else None  # noqa: PLR2004
 
 
-def said_by(text: str, router: str, host: str) -> str:
+def with_reporter(text: str, reporter: str, host: str) -> str:
     """Add who reported an error, unless it was ``host`` itself: routers are few, so reasons stay few."""
-    return text if router in ("", host) else f"{text} (from {router})"
+    return text if reporter in ("", host) else f"{text} (from {reporter})"
 
 
-def queued_report(ancillary: list[tuple[int, int, bytes]], *, v4: bool) -> Report | None:
+def read_queued_error(ancillary: list[tuple[int, int, bytes]], *, v4: bool) -> QueuedError | None:
     """Read the report that came with a request out of a socket's error queue; None where it is none of the network."""
     for level, _kind, data in ancillary:
-        if level not in (socket.IPPROTO_IP, socket.IPPROTO_IPV6) or len(data) < _REPORT.size:
+        if level not in (socket.IPPROTO_IP, socket.IPPROTO_IPV6) or len(data) < _SOCK_EXTENDED_ERR.size:
             continue
-        _, origin, kind, code, *_ = _REPORT.unpack_from(data)
-        text = error_text(4 if v4 else 6, kind, code) if origin in _FROM_NETWORK else None
+        _, origin, kind, code, *_ = _SOCK_EXTENDED_ERR.unpack_from(data)
+        text = error_text(4 if v4 else 6, kind, code) if origin in _ICMP_ORIGINS else None
         if text:
-            return Report(text, _spelt(data[_OFFENDER_V4 if v4 else _OFFENDER_V6], v4=v4))
+            return QueuedError(text, _format_address(data[_OFFENDER_V4 if v4 else _OFFENDER_V6], v4=v4))
     return None
 
 
-def quoted_request(quoted: bytes, *, v4: bool) -> tuple[bytes, bytes] | None:
+def parse_quoted_request(quoted: bytes, *, v4: bool) -> tuple[bytes, bytes] | None:
     """Read to whom the packet went that an error quotes, as the network spells it, and its ICMP header.
 
     None where it was no echo request.
@@ -87,7 +95,7 @@ def quoted_request(quoted: bytes, *, v4: bool) -> tuple[bytes, bytes] | None:
     return quoted[16:20] if v4 else quoted[24:40], quoted[header : header + ICMP_HEADER]
 
 
-def _spelt(packed: bytes, *, v4: bool) -> str:
+def _format_address(packed: bytes, *, v4: bool) -> str:
     if len(packed) != (4 if v4 else 16) or not any(packed):
         return ""
     return socket.inet_ntop(socket.AF_INET if v4 else socket.AF_INET6, packed)

@@ -13,37 +13,79 @@ import contextlib
 import logging
 import socket
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Outcome, Reason
-from monitor.probes.arrival import Reading, placing
-from monitor.probes.failures import NotOkError, local, ours
+from monitor.probes.failures import ProbeFailure, local_os_failure, monitor_failure
 from monitor.probes.icmp.echo_socket import EchoSocket
-from monitor.probes.icmp.in_flight import Line, PingCounts
-from monitor.probes.icmp.packets import said_by
-from monitor.probes.probe import Attempt, Step
-from monitor.probes.trace import FIRST_BYTE, SEND, microseconds
+from monitor.probes.icmp.in_flight import PingCounts, PingSocket
+from monitor.probes.icmp.packets import with_reporter
+from monitor.probes.probe import FIRST_BYTE, SEND, Attempt, Step, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
-    from monitor.probes.icmp.echo_socket import Heard
-    from monitor.probes.icmp.in_flight import Flight, Ping
+    from monitor.probes.icmp.echo_socket import IcmpErrorReport
+    from monitor.probes.icmp.in_flight import PendingPing, PingRequest
     from monitor.probes.net.address import Address
+
+
+# FOLDED monitor.probes.icmp.pinger: When a packet came, by the kernel's stamp, whatever the wall clock did meanwhile.
+
+CLOCK_DRIFT_TOLERANCE_NS = 100_000
+"""Nanoseconds by which two clocks may have parted between two readings and still count as running alike."""
+
+
+class ClockPair(NamedTuple):
+    """Both of the machine's clocks at one moment."""
+
+    monotonic: float
+    realtime_ns: int
+
+
+def timestamp_mapper(before: ClockPair, after: ClockPair) -> Callable[[int], float]:
+    """Give what places stamps between two readings on the monotonic clock: quick where no clock was stepped."""
+    exact = partial(monotonic_arrival, before=before, after=after)
+    first, last, real_ns = before.monotonic, after.monotonic, after.realtime_ns
+    if abs((last - first) * 1_000_000_000 - (real_ns - before.realtime_ns)) > CLOCK_DRIFT_TOLERANCE_NS:
+        return exact
+
+    def place(stamp_ns: int) -> float:
+        came = last + (stamp_ns - real_ns) / 1_000_000_000
+        return came if first <= came <= last else exact(stamp_ns)
+
+    return place
+
+
+def monotonic_arrival(stamp_ns: int, before: ClockPair, after: ClockPair) -> float:
+    """Place the kernel's wall time of a packet on the monotonic clock; it came between the two readings.
+
+    If the wall clock stepped between them, the stamp fits one of the two only. Where it fits neither, the packet
+    counts as come just now: a latency is never made better than it can have been.
+    """
+    after_place = after.monotonic + (stamp_ns - after.realtime_ns) / 1_000_000_000
+    before_place = before.monotonic + (stamp_ns - before.realtime_ns) / 1_000_000_000
+    after_fits = before.monotonic <= after_place <= after.monotonic
+    before_fits = before.monotonic <= before_place <= after.monotonic
+    if after_fits:
+        return max(after_place, before_place) if before_fits else after_place
+    return before_place if before_fits else after.monotonic
+
 
 _log = logging.getLogger(__name__)
 
-TICK = 0.02
+POLL_INTERVAL = 0.02
 """Seconds from one look at the sockets to the next, where a ping that leaves gives the occasion."""
-QUIET = 0.12
+IDLE_POLL_INTERVAL = 0.12
 """Seconds after which they are looked at without occasion, while anything is in flight.
 
 Longer than the schedule's tick: where pings leave on each of those, they give the occasion, and no wake-up is spent.
 """
-RENEW = 3600.0
+SOCKET_LIFETIME = 3600.0
 """Seconds after which a socket, and so its id, is replaced: stateful firewalls remember ids."""
-AT_ONCE = 0.0001
+CLOCK_READ_TOLERANCE = 0.0001
 """Seconds within which both clocks must be read."""
 NOT_PERMITTED = "icmp not permitted"
 BUFFER_FULL = "receive buffer full"
@@ -56,11 +98,11 @@ class Pinger:
     def __init__(self, clock: Clock) -> None:
         self.counts = PingCounts()
         self._clock = clock
-        self._lines: dict[int, Line] = {}
-        self._retired: list[Line] = []
+        self._sockets: dict[int, PingSocket] = {}
+        self._retired_sockets: list[PingSocket] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._last = self._read_clocks()
-        self._waiting: list[Ping] = []
+        self._last_clocks = self._read_clocks()
+        self._queued: list[PingRequest] = []
         """What leaves when the loop turns next."""
 
     def warm_up(self) -> None:
@@ -69,8 +111,8 @@ class Pinger:
         What is not permitted or not there is told by the pings that need it.
         """
         for family in (socket.AF_INET, socket.AF_INET6):
-            with contextlib.suppress(NotOkError):
-                self._line(family, self._clock.monotonic())
+            with contextlib.suppress(ProbeFailure):
+                self._socket_for(family, self._clock.monotonic())
 
     def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
         """Send one request when the loop turns next, together with all that are asked for until then.
@@ -79,82 +121,84 @@ class Pinger:
         seconds after it was sent, or at once where it cannot leave this machine. An attempt that went well has no
         steps: there is one, and it took as long as the attempt.
         """
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._send)
-        self._waiting.append((address, timeout, done))
+        if not self._queued:
+            asyncio.get_running_loop().call_soon(self._send_queued)
+        self._queued.append((address, timeout, done))
 
-    def _send(self) -> None:
-        pings, self._waiting = self._waiting, []
+    def _send_queued(self) -> None:
+        pings, self._queued = self._queued, []
         if not pings:  # closed meanwhile
             return
         at = self._clock.monotonic()
-        look = self._timer is not None and at - self._last.mono >= TICK
+        look = self._timer is not None and at - self._last_clocks.monotonic >= POLL_INTERVAL
         if self._timer is None:
-            self._last = self._read_clocks()
+            self._last_clocks = self._read_clocks()
         for family in (socket.AF_INET, socket.AF_INET6):
             mine = [ping for ping in pings if ping[0].family == family]
             if mine:
-                self._send_by(family, mine, at)
+                self._send_family(family, mine, at)
         if look:  # after sending, for the nearest have answered meanwhile
-            self._look()
+            self._poll()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(QUIET, self._look)
+            self._timer = asyncio.get_running_loop().call_later(IDLE_POLL_INTERVAL, self._poll)
 
-    def _send_by(self, family: socket.AddressFamily, pings: list[Ping], at: float) -> None:
+    def _send_family(self, family: socket.AddressFamily, pings: list[PingRequest], at: float) -> None:
         try:
-            refused = self._line(family, at).send(pings, self._clock)
-        except NotOkError as error:
+            refused = self._socket_for(family, at).send(pings, self._clock)
+        except ProbeFailure as error:
             refused = [(ping, at, error) for ping in pings]
         for ping, when, cause in refused:
-            _tell(ping[0], ping[2], _not_sent(when, cause))
+            _notify(ping[0], ping[2], _unsent_attempt(when, cause))
 
-    def _line(self, family: socket.AddressFamily, now: float) -> Line:
-        line = self._lines.get(family)
-        if line is not None and now - line.opened < RENEW:
+    def _socket_for(self, family: socket.AddressFamily, now: float) -> PingSocket:
+        line = self._sockets.get(family)
+        if line is not None and now - line.opened_at < SOCKET_LIFETIME:
             return line
         try:
-            fresh = Line(EchoSocket(family), now, self.counts)
+            fresh = PingSocket(EchoSocket(family), now, self.counts)
         except OSError as error:
             if line is not None:
                 return line
-            raise ours(NOT_PERMITTED) if isinstance(error, PermissionError) else local(error) from None
+            raise (
+                monitor_failure(NOT_PERMITTED) if isinstance(error, PermissionError) else local_os_failure(error)
+            ) from None
         if line is not None:
-            self._retired.append(line)
-        self._lines[family] = fresh
+            self._retired_sockets.append(line)
+        self._sockets[family] = fresh
         return fresh
 
-    def _look(self) -> None:
-        before, now = self._last, self._read_clocks()
-        self._last = now
-        landed: list[tuple[Flight, Attempt]] = []
-        emptied, flying, place = True, False, placing(before, now)
-        for line in (*self._lines.values(), *self._retired):
-            if not line.silent:
-                _hear(line, now.mono, place, landed)
-                emptied = emptied and line.echo.emptied
-                flying = flying or bool(line.flights)
-        if self._retired:
+    def _poll(self) -> None:
+        before, now = self._last_clocks, self._read_clocks()
+        self._last_clocks = now
+        landed: list[tuple[PendingPing, Attempt]] = []
+        emptied, flying, place = True, False, timestamp_mapper(before, now)
+        for line in (*self._sockets.values(), *self._retired_sockets):
+            if not line.unused:
+                _collect_results(line, now.monotonic, place, landed)
+                emptied = emptied and line.transport.drained
+                flying = flying or bool(line.pending)
+        if self._retired_sockets:
             self._close_retired()
         if self._timer is not None:
             self._timer.cancel()
-        wait = QUIET if emptied else 0.0
-        self._timer = asyncio.get_running_loop().call_later(wait, self._look) if flying or not emptied else None
+        wait = IDLE_POLL_INTERVAL if emptied else 0.0
+        self._timer = asyncio.get_running_loop().call_later(wait, self._poll) if flying or not emptied else None
         for flight, attempt in landed:
-            _tell(flight[0], flight[5], attempt)
+            _notify(flight[0], flight[5], attempt)
 
     def _close_retired(self) -> None:
-        for line in self._retired:
-            if not line.flights:
-                line.echo.close()
-        self._retired = [line for line in self._retired if line.flights]
+        for line in self._retired_sockets:
+            if not line.pending:
+                line.transport.close()
+        self._retired_sockets = [line for line in self._retired_sockets if line.pending]
 
-    def _read_clocks(self) -> Reading:
+    def _read_clocks(self) -> ClockPair:
         # not the time of day, but the distance between two of the kernel's clocks; read again where a preemption came
         # between the two, lest that look like a step
         for _ in range(5):
             first = self._clock.monotonic()
-            reading = Reading(first, time.time_ns())
-            if self._clock.monotonic() - first < AT_ONCE:
+            reading = ClockPair(first, time.time_ns())
+            if self._clock.monotonic() - first < CLOCK_READ_TOLERANCE:
                 break
         return reading
 
@@ -163,65 +207,73 @@ class Pinger:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        lines = (*self._lines.values(), *self._retired)
-        self._lines, self._retired = {}, []
-        waiting, self._waiting = self._waiting, []
+        lines = (*self._sockets.values(), *self._retired_sockets)
+        self._sockets, self._retired_sockets = {}, []
+        waiting, self._queued = self._queued, []
         at = self._clock.monotonic()
         for address, _, done in waiting:
-            _tell(address, done, Attempt(Outcome.UNKNOWN, at, None, STOPPED))
+            _notify(address, done, Attempt(Outcome.UNKNOWN, at, None, STOPPED))
         for line in lines:
-            line.echo.close()
-            for flight in line.flights.values():
-                _tell(flight.address, flight.done, Attempt(Outcome.UNKNOWN, flight.sent, None, STOPPED))
+            line.transport.close()
+            for flight in line.pending.values():
+                _notify(flight.address, flight.done, Attempt(Outcome.UNKNOWN, flight.sent, None, STOPPED))
 
 
-def _not_sent(at: float, error: NotOkError) -> Attempt:
+def _unsent_attempt(at: float, error: ProbeFailure) -> Attempt:
     return Attempt(error.outcome, at, None, error.reason, (Step(SEND, 0, error.reason),))
 
 
-def _hear(line: Line, now: float, place: Callable[[int], float], landed: list[tuple[Flight, Attempt]]) -> None:
+def _collect_results(
+    ping_socket: PingSocket,
+    now: float,
+    map_timestamp: Callable[[int], float],
+    finished: list[tuple[PendingPing, Attempt]],
+) -> None:
     """Take what came by one line, and how each ping ended by it."""
     ok = Outcome.OK
-    line.count_dropped(now)
-    replies, errors = line.echo.receive()
-    for flight, stamp in line.answered(replies):
+    ping_socket.count_dropped(now)
+    replies, errors = ping_socket.transport.receive()
+    for flight, stamp in ping_socket.match_replies(replies):
         _, _, _, sent, deadline, _ = flight
-        came = place(stamp) if stamp else now
+        came = map_timestamp(stamp) if stamp else now
         if sent <= came <= deadline:
-            landed.append((flight, Attempt(ok, sent, round((came - sent) * 1_000_000), "")))
+            finished.append((flight, Attempt(ok, sent, round((came - sent) * 1_000_000), "")))
         else:
-            landed.append((flight, _aside(line, flight, came)))
+            finished.append((flight, _judge_outlier(ping_socket, flight, came)))
     for heard in errors:
-        if (ended := line.ended(heard)) is not None:
-            came = place(heard.stamp_ns) if heard.stamp_ns else now
-            landed.append((ended, _refused(ended, heard, max(came, ended.sent))))
+        if (ended := ping_socket.match_error(heard)) is not None:
+            came = map_timestamp(heard.stamp_ns) if heard.stamp_ns else now
+            finished.append((ended, _error_attempt(ended, heard, max(came, ended.sent))))
     # what came in time is taken before anything is declared late, also after a stall or in a flood
-    if line.echo.emptied:
-        late = line.overdue(now)
-        landed.extend((flight, _lost(flight, ours_lost=line.may_have_lost(flight))) for flight in late)
+    if ping_socket.transport.drained:
+        late = ping_socket.pop_expired(now)
+        finished.extend(
+            (flight, _timeout_attempt(flight, dropped_locally=ping_socket.may_have_been_dropped(flight)))
+            for flight in late
+        )
 
 
-def _refused(flight: Flight, heard: Heard, came: float) -> Attempt:
-    reason = said_by(heard.text, heard.router, flight.address.host)
-    step = Step(FIRST_BYTE, microseconds(came - flight.sent), reason)
-    return Attempt(Outcome.FAIL, flight.sent, None, reason, (step,))
+def _error_attempt(ping: PendingPing, report: IcmpErrorReport, received_at: float) -> Attempt:
+    reason = with_reporter(report.text, report.reporter, ping.address.host)
+    step = Step(FIRST_BYTE, microseconds(received_at - ping.sent), reason)
+    return Attempt(Outcome.FAIL, ping.sent, None, reason, (step,))
 
 
-def _aside(line: Line, flight: Flight, came: float) -> Attempt:
+def _judge_outlier(ping_socket: PingSocket, ping: PendingPing, received_at: float) -> Attempt:
     """Judge an answer after the deadline, or before the stamp of the request, by what the clocks' readings allow."""
-    if came > flight.deadline:
-        line.came_late()
-        return _lost(flight, ours_lost=False)
-    return Attempt(Outcome.OK, flight.sent, 0, "")
+    if received_at > ping.deadline:
+        ping_socket.count_late()
+        return _timeout_attempt(ping, dropped_locally=False)
+    return Attempt(Outcome.OK, ping.sent, 0, "")
 
 
-def _lost(flight: Flight, *, ours_lost: bool) -> Attempt:
-    outcome, reason = (Outcome.UNKNOWN, BUFFER_FULL) if ours_lost else (Outcome.FAIL, str(Reason.TIMEOUT))
-    waited = microseconds(flight.deadline - flight.sent)
-    return Attempt(outcome, flight.sent, None, reason, (Step(FIRST_BYTE, waited, reason),))
+def _timeout_attempt(ping: PendingPing, *, dropped_locally: bool) -> Attempt:
+    outcome, reason = (Outcome.UNKNOWN, BUFFER_FULL) if dropped_locally else (Outcome.FAIL, str(Reason.TIMEOUT))
+    waited = microseconds(ping.deadline - ping.sent)
+    return Attempt(outcome, ping.sent, None, reason, (Step(FIRST_BYTE, waited, reason),))
 
 
-def _tell(address: Address, done: Callable[[Attempt], None], attempt: Attempt) -> None:
+def _notify(address: Address, done: Callable[[Attempt], None], attempt: Attempt) -> None:
     try:
         done(attempt)
     except Exception:  # noqa: BLE001 - one listener's fault must not lose the others' answers

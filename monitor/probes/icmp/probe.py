@@ -8,11 +8,11 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from monitor.probes.failures import NotOkError
+from monitor.probes.failures import ProbeFailure
 from monitor.probes.icmp.echo_socket import EchoSocket
-from monitor.probes.net.resolver import literal
-from monitor.probes.probe import Step
-from monitor.probes.trace import FIRST_BYTE, RESOLVE, follow
+from monitor.probes.net.resolver import parse_ip
+from monitor.probes.probe import FIRST_BYTE, RESOLVE, Step
+from monitor.probes.trace import run_with_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from monitor.probes.icmp.settings import IcmpSettings
     from monitor.probes.net.address import Address
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.resources import Instruments
-    from monitor.probes.trace import Trail
+    from monitor.probes.resources import ProbeResources
+    from monitor.probes.trace import AttemptTrace
 
 
 class IcmpProbe:
@@ -29,34 +29,34 @@ class IcmpProbe:
 
     __slots__ = ("_clock", "_host", "_pinger", "_resolver")
 
-    def __init__(self, settings: IcmpSettings, instruments: Instruments) -> None:
+    def __init__(self, settings: IcmpSettings, resources: ProbeResources) -> None:
         self._host = settings.host
-        self._clock = instruments.clock
-        self._pinger = instruments.pinger
-        self._resolver = instruments.resolver
+        self._clock = resources.clock
+        self._pinger = resources.pinger
+        self._resolver = resources.resolver
 
-    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
+    def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:
         """Try once without a task; False, and nothing done, where the host must be looked up first."""
         try:
-            address = literal(self._host or target.host)
-        except NotOkError:
+            address = parse_ip(self._host or target.host)
+        except ProbeFailure:
             return False
         if address is None:
             return False
-        self._pinger.ping(address, timeout, done)
+        self._pinger.ping(address, timeout, on_done)
         return True
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
         """Try once: the answer, the network's error, or nothing within ``timeout`` seconds."""
         found: list[Address] = []
 
-        async def resolve(trail: Trail) -> None:
+        async def resolve(trail: AttemptTrace) -> None:
             trail.begin(RESOLVE)
-            found.extend(await self._resolver.routed(self._host or target.host))
+            found.extend(await self._resolver.resolve_routable(self._host or target.host))
             trail.end(str(found[0]))
 
         started = self._clock.monotonic()
-        resolved = await follow(self._clock, timeout, resolve)
+        resolved = await run_with_deadline(self._clock, timeout, resolve)
         if not found:
             return resolved
         landed: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
@@ -67,7 +67,7 @@ class IcmpProbe:
         return attempt._replace(steps=(*resolved.steps, *steps))
 
 
-def icmp_permission() -> str | None:
+def icmp_permission_hint() -> str | None:
     """Say in one line what would permit ICMP to this process; None where it is permitted."""
     try:
         EchoSocket(socket.AF_INET).close()

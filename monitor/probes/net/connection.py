@@ -10,52 +10,57 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from monitor.model import Reason
-from monitor.probes.connect import handshake_us
-from monitor.probes.failures import failed, of_connection
-from monitor.probes.net.tls import Handshake, broken, refusal
+from monitor.probes.failures import connection_failure, server_failure
+from monitor.probes.net.tcp_connect import connect_any, handshake_us, interleave_families
+from monitor.probes.net.tls import Handshake, handshake_failure, verification_reason
+from monitor.probes.probe import FIRST_BYTE, RECEIVE, RESOLVE, SEND, TLS
 from monitor.probes.redaction import printable
-from monitor.probes.trace import FIRST_BYTE, RECEIVE, SEND, TLS
+from monitor.probes.trace import run_with_deadline
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from monitor.probes.net.address import Address
-    from monitor.probes.trace import Trail
+    from monitor.probes.probe import Attempt, Target
+    from monitor.probes.resources import ProbeResources
+    from monitor.probes.trace import AttemptTrace
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """Bytes that are taken in one conversation, what TLS adds included."""
-MOST_SHAKING = 48 * 1024
+MAX_HANDSHAKE_BYTES = 48 * 1024
 """Bytes of a TLS handshake: a chain of hundreds of certificates would hold everybody up."""
-LONGEST_LINE = 8 * 1024
-MOST_LINES = 200
+MAX_LINE_LENGTH = 8 * 1024
+MAX_REPLY_LINES = 200
 """Lines of one reply."""
-CHUNK = 16 * 1024
+READ_SIZE = 16 * 1024
 
 
-class Wire:
+class Connection:
     """A connection of one attempt; ``close`` it at the end."""
 
-    def __init__(self, sock: socket.socket, address: Address, trail: Trail) -> None:
+    def __init__(self, sock: socket.socket, address: Address, trace: AttemptTrace) -> None:
         self._sock = sock
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._taken = 0
-        self._heard = False
-        self._seen = bytearray()
+        self._received_bytes = 0
+        self._has_answered = False
+        self._displayed_answer = bytearray()
         """What has come since an answer is waited for, as much as a person is shown."""
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self.trail = trail
+        self.trace = trace
         # an answer to a short line would wait for the server to acknowledge the one before, 40 ms and more
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
-    def secured(self) -> bool:
+    def is_tls(self) -> bool:
         """Whether TLS is spoken."""
         return self._tls is not None
 
@@ -69,75 +74,77 @@ class Wire:
         """The monitor's own address on this connection, without scope."""
         return str(self._sock.getsockname()[0]).partition("%")[0]
 
-    async def send(self, data: bytes, shown: str) -> None:
-        """Send all of it; ``shown`` is what a person sees of it, and holds no secret."""
-        self.trail.begin(SEND, shown)
+    async def send(self, data: bytes, description: str) -> None:
+        """Send all of it; ``description`` is what a person sees of it, and holds no secret."""
+        self.trace.begin(SEND, description)
         if self._tls is None:
             await self._send(data)
         else:
             try:
                 self._tls.write(data)
             except ssl.SSLError:
-                raise failed(Reason.TLS) from None
+                raise server_failure(Reason.TLS) from None
             await self._flush()
-        self.trail.end()
+        self.trace.end()
 
-    def await_answer(self) -> None:
+    def begin_answer(self) -> None:
         """Begin the step of the answer that comes next; the first one is told apart."""
-        self.trail.begin(RECEIVE if self._heard else FIRST_BYTE)
-        self._heard = True
-        self._seen = bytearray(self._buffer[:LONGEST_LINE])
+        self.trace.begin(RECEIVE if self._has_answered else FIRST_BYTE)
+        self._has_answered = True
+        self._displayed_answer = bytearray(self._buffer[:MAX_LINE_LENGTH])
 
-    def heard(self, text: str) -> None:
+    def end_answer(self, text: str) -> None:
         """End the step of an answer, with what was heard."""
-        self.trail.end(text)
+        self.trace.end(text)
 
-    def heard_bytes(self, data: bytes) -> None:
+    def end_answer_with(self, data: bytes) -> None:
         """End the step of an answer, with the very words of the server."""
-        self.trail.end(readable(data))
+        self.trace.end(displayed_text(data))
 
-    async def reply(self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes]) -> list[bytes]:
-        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``NotOkError``."""
-        self.await_answer()
+    async def read_reply(
+        self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes]
+    ) -> list[bytes]:
+        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``ProbeFailure``."""
+        self.begin_answer()
         lines: list[bytes] = []
-        while len(lines) < MOST_LINES:
-            line = await self.line()
+        while len(lines) < MAX_REPLY_LINES:
+            line = await self.read_line()
             fits = (rest if lines else first).match(line)
             lines.append(line)
             if not fits:
-                raise failed(Reason.PROTOCOL)
+                raise server_failure(Reason.PROTOCOL)
             if last.match(line):
-                self.heard_bytes(b"\n".join(lines))
+                self.end_answer_with(b"\n".join(lines))
                 return lines
-        raise failed(Reason.PROTOCOL, "too long")
+        raise server_failure(Reason.PROTOCOL, "too long")
 
-    async def line(self) -> bytes:
-        """Read one line, without its end; raises ``NotOkError`` where it is too long or does not end."""
+    async def read_line(self) -> bytes:
+        """Read one line, without its end; raises ``ProbeFailure`` where it is too long or does not end."""
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
-            if searched > LONGEST_LINE:
-                raise failed(Reason.PROTOCOL, "too long")
-            await self._fill()
+            if searched > MAX_LINE_LENGTH:
+                raise server_failure(Reason.PROTOCOL, "too long")
+            await self._fill_buffer()
         line = bytes(self._buffer[:end]).removesuffix(b"\r")
         del self._buffer[: end + 1]
         return line
 
-    async def exactly(self, count: int) -> bytes:
+    async def read_exactly(self, count: int) -> bytes:
         """Read so many bytes; the caller has seen to it that they are not too many."""
         while len(self._buffer) < count:
-            await self._fill()
+            await self._fill_buffer()
         data = bytes(self._buffer[:count])
         del self._buffer[:count]
         return data
 
     async def start_tls(self, context: ssl.SSLContext, name: str) -> None:
-        """Speak TLS from here on, with a server that is to be ``name``. Raises ``NotOkError``."""
+        """Speak TLS from here on, with a server that is to be ``name``. Raises ``ProbeFailure``."""
         if self._buffer:
-            raise failed(Reason.PROTOCOL, "data before TLS")
-        self.trail.begin(TLS)
+            raise server_failure(Reason.PROTOCOL, "data before TLS")
+        self.trace.begin(TLS)
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
-        before = self._taken
+        before = self._received_bytes
         while True:
             try:
                 tls.do_handshake()
@@ -146,33 +153,33 @@ class Wire:
                 await self._flush()
                 data = await self._receive()
                 if not data:
-                    raise failed(Reason.TLS, "hung up") from None
-                if self._taken - before > MOST_SHAKING:
-                    raise failed(Reason.PROTOCOL, "too long") from None
+                    raise server_failure(Reason.TLS, "hung up") from None
+                if self._received_bytes - before > MAX_HANDSHAKE_BYTES:
+                    raise server_failure(Reason.PROTOCOL, "too long") from None
                 self._incoming.write(data)
             except ssl.SSLCertVerificationError as error:
-                self._say_at_once()
-                self.trail.refused(Handshake(tls, self.trail.now()))
-                raise failed(refusal(error)) from None
+                self._send_pending_now()
+                self.trace.tls_rejected(Handshake(tls, self.trace.now()))
+                raise server_failure(verification_reason(error)) from None
             except ssl.SSLError as error:
-                self._say_at_once()
-                raise broken(error) from None
+                self._send_pending_now()
+                raise handshake_failure(error) from None
         await self._flush()
         self._tls = tls
-        self.trail.shook_hands(Handshake(tls, self.trail.now()))
+        self.trace.tls_established(Handshake(tls, self.trace.now()))
 
-    async def _fill(self) -> None:
-        """Take more of what the server says into the buffer; raises ``NotOkError`` where it has hung up."""
-        data = await (self._receive() if self._tls is None else self._decrypted(self._tls))
+    async def _fill_buffer(self) -> None:
+        """Take more of what the server says into the buffer; raises ``ProbeFailure`` where it has hung up."""
+        data = await (self._receive() if self._tls is None else self._read_decrypted(self._tls))
         if not data:
-            raise failed(Reason.CLOSED)
+            raise server_failure(Reason.CLOSED)
         self._buffer += data
-        self._seen += data[: LONGEST_LINE - len(self._seen)]
+        self._displayed_answer += data[: MAX_LINE_LENGTH - len(self._displayed_answer)]
 
-    async def _decrypted(self, tls: ssl.SSLObject) -> bytes:
+    async def _read_decrypted(self, tls: ssl.SSLObject) -> bytes:
         while True:
             try:
-                return tls.read(CHUNK)
+                return tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
                 await self._flush()
                 data = await self._receive()
@@ -180,16 +187,16 @@ class Wire:
                     return b""
                 self._incoming.write(data)
             except ssl.SSLError:
-                raise failed(Reason.TLS) from None
+                raise server_failure(Reason.TLS) from None
 
     async def _receive(self) -> bytes:
         try:
-            data = await self._loop.sock_recv(self._sock, CHUNK)
+            data = await self._loop.sock_recv(self._sock, READ_SIZE)
         except OSError as error:
-            raise of_connection(error, self._address) from None
-        self._taken += len(data)
-        if self._taken > MOST_BYTES:
-            raise failed(Reason.PROTOCOL, "too long")
+            raise connection_failure(error, self._address) from None
+        self._received_bytes += len(data)
+        if self._received_bytes > MAX_BYTES:
+            raise server_failure(Reason.PROTOCOL, "too long")
         return data
 
     async def _flush(self) -> None:
@@ -200,24 +207,117 @@ class Wire:
         try:
             await self._loop.sock_sendall(self._sock, data)
         except OSError as error:
-            raise of_connection(error, self._address) from None
+            raise connection_failure(error, self._address) from None
 
-    def _say_at_once(self) -> None:
+    def _send_pending_now(self) -> None:
         """Send what TLS has to say last, if the socket takes it without waiting."""
         with contextlib.suppress(OSError):
             self._sock.send(self._outgoing.read())
 
     def close(self) -> None:
         """Hang up at once, with TLS's goodbye where it was spoken; what came of an answer is left in the trail."""
-        if self._seen and self.trail.step in (FIRST_BYTE, RECEIVE):
-            self.trail.met(readable(bytes(self._seen)).rstrip("\n"))
+        if self._displayed_answer and self.trace.step in (FIRST_BYTE, RECEIVE):
+            self.trace.note(displayed_text(bytes(self._displayed_answer)).rstrip("\n"))
         if self._tls is not None:
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
-            self._say_at_once()
+            self._send_pending_now()
         self._sock.close()
 
 
-def readable(data: bytes) -> str:
+def displayed_text(data: bytes) -> str:
     """Give bytes of a server as text for a person, line breaks kept, whatever they are."""
-    return printable(data[:LONGEST_LINE].replace(b"\r\n", b"\n").decode("utf-8", "replace"))
+    return printable(data[:MAX_LINE_LENGTH].replace(b"\r\n", b"\n").decode("utf-8", "replace"))
+
+
+# FOLDED monitor.probes.net.connection: A probe over one connection: connect, perhaps speak TLS at once, then hold the conversation of its type.
+
+
+class EndpointSettings(Protocol):
+    """As much of a type's settings as connecting hangs on."""
+
+    @property
+    def host(self) -> str | None:
+        """What to connect to; the server's address where it is None."""
+
+    @property
+    def port(self) -> int:
+        """The port."""
+
+    @property
+    def family(self) -> str:
+        """Which of a name's addresses: ``any``, ``4``, ``6``."""
+
+
+class TlsOptions(Protocol):
+    """As much of a type's settings as TLS hangs on."""
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that is asked for, and that the certificate must have."""
+
+    @property
+    def verify_certificate(self) -> bool:
+        """Whether the certificate is judged."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Which authorities are trusted."""
+
+
+S = TypeVar("S", bound=EndpointSettings)
+
+
+class Session(Generic[S]):
+    """What a conversation has at hand."""
+
+    def __init__(self, connection: Connection, host: str, settings: S, resources: ProbeResources) -> None:
+        self.connection = connection
+        self.host = host
+        self.settings = settings
+        self.resources = resources
+
+    async def start_tls(self, settings: TlsOptions, lowest_version: str = "TLSv1.2") -> None:
+        """Speak TLS from here on, as the keys say. Raises ``ProbeFailure``."""
+        context = self.resources.tls.get(
+            verify=settings.verify_certificate, ca_file=settings.ca_file, lowest_version=lowest_version
+        )
+        await self.connection.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
+
+    def read_password(self, file: Path) -> str:
+        """Read a password, which no step will show. Raises ``ProbeFailure``, unknown, where it cannot be read."""
+        password = self.resources.credentials.read(file)
+        self.connection.trace.add_secrets(password)
+        return password
+
+
+class ConnectionProbe(Generic[S]):
+    """Connects, and holds a conversation that returns where all is well and raises ``ProbeFailure`` where not."""
+
+    __slots__ = ("_run_session", "_settings", "_resources")
+
+    def __init__(
+        self, settings: S, resources: ProbeResources, run_session: Callable[[Session[S]], Awaitable[None]]
+    ) -> None:
+        self._settings = settings
+        self._resources = resources
+        self._run_session = run_session
+
+    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
+        """Try once; of a name with several addresses, at the first that takes the connection."""
+
+        async def look(trail: AttemptTrace) -> None:
+            await self._run_attempt(trail, self._settings.host or target.host)
+
+        return await run_with_deadline(self._resources.clock, timeout, look)
+
+    async def _run_attempt(self, trace: AttemptTrace, host: str) -> None:
+        trace.begin(RESOLVE, host)
+        found = interleave_families(await self._resources.resolver.resolve_routable(host), self._settings.family)
+        trace.resolved(host, found)
+        address, sock = await connect_any(trace, found, self._settings.port)
+        wire = Connection(sock, address, trace)
+        try:
+            await self._run_session(Session(wire, host, self._settings, self._resources))
+        finally:
+            wire.close()

@@ -9,69 +9,106 @@ import asyncio
 import errno
 import os
 import socket
+import struct
 from collections import deque
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.connect import handshake_us
-from monitor.probes.failures import NotOkError, local, of_connection
-from monitor.probes.trace import CONNECT
+from monitor.probes.failures import ProbeFailure, connection_failure, local_os_failure, monitor_failure
+from monitor.probes.probe import CONNECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from monitor.probes.net.address import Address
-    from monitor.probes.trace import Trail
+    from monitor.probes.trace import AttemptTrace
 
-HEAD_START = 0.25
+
+# FOLDED monitor.probes.net.tcp_connect: Opening a TCP connection, and whose fault it is where that fails.
+
+_TCP_INFO = struct.Struct("@68xI28xI")
+"""Of the kernel's ``struct tcp_info``: ``tcpi_rtt`` and ``tcpi_total_retrans``."""
+
+
+async def connect(address: Address, port: int) -> socket.socket:
+    """Connect to one address; the caller sets the deadline and closes the socket. Raises ``ProbeFailure``."""
+    try:
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise local_os_failure(error) from None
+    try:
+        sock.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr(port))
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise connection_failure(error, address) from None
+        raise
+    return sock
+
+
+def handshake_us(sock: socket.socket) -> int | None:
+    """Give the kernel's own measure of the handshake in microseconds, without the event loop's delay.
+
+    None where it has none, or where a packet of it was lost: then only the time that passed is the truth.
+    """
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    if len(info) < _TCP_INFO.size:
+        return None
+    rtt, retransmitted = _TCP_INFO.unpack_from(info)
+    return int(rtt) if rtt and not retransmitted else None
+
+
+ATTEMPT_DELAY = 0.25
 """Seconds that an address is tried alone before the next one is tried beside it."""
 
 
-class Opening:
+class HappyEyeballsConnect:
     """One connection in the making; the caller sets the deadline, and gives up when it has passed."""
 
     def __init__(
         self,
-        trail: Trail,
+        trace: AttemptTrace,
         addresses: Sequence[Address],
         port: int,
-        opened: Callable[[socket.socket, Address], None],
-        refused: Callable[[NotOkError], None],
+        on_connected: Callable[[socket.socket, Address], None],
+        on_failed: Callable[[ProbeFailure], None],
     ) -> None:
-        """``opened`` gets the socket, and closes it; ``refused`` is called where no address takes the connection.
+        """``on_connected`` gets the socket, and closes it; ``on_failed`` is called where no address takes the connection.
 
         Then it gets the last refusal, but a local fault before any other: an address that could not be asked leaves
-        it open whether the server answers there. One of the two is called once, perhaps before ``begin`` returns.
+        it open whether the server answers there. One of the two is called once, perhaps before ``start`` returns.
         """
         self._loop = asyncio.get_running_loop()
-        self._trail = trail
+        self._trace = trace
         self._waiting = deque(addresses)
         self._port = port
-        self._opened = opened
-        self._refused = refused
-        self._trying: dict[int, tuple[socket.socket, Address]] = {}
+        self._on_connected = on_connected
+        self._on_failed = on_failed
+        self._connecting: dict[int, tuple[socket.socket, Address]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._fault: NotOkError | None = None
+        self._failure: ProbeFailure | None = None
         self.handshake_us: int | None = None
         """The kernel's own measure of the connection that came about; None where it has none."""
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Try the first address; the step ``connect`` begins."""
-        self._trail.begin(CONNECT, self._place(self._waiting[0]))
-        self._trail.sent()
+        self._trace.begin(CONNECT, self._endpoint(self._waiting[0]))
+        self._trace.sent()
         self._try_next()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Drop what is under way, and call nobody."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
-        for fd, (sock, _) in self._trying.items():
+        for fd, (sock, _) in self._connecting.items():
             self._loop.remove_writer(fd)
             sock.close()
-        self._trying.clear()
+        self._connecting.clear()
 
-    def _place(self, address: Address) -> str:
+    def _endpoint(self, address: Address) -> str:
         return f"{address} port {self._port}"
 
     def _try_next(self) -> None:
@@ -79,7 +116,7 @@ class Opening:
         try:
             sock = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:
-            self._note(address, local(error))
+            self._on_attempt_failed(address, local_os_failure(error))
             return
         try:
             number = sock.connect_ex(address.sockaddr(self._port))
@@ -88,39 +125,87 @@ class Opening:
             raise
         if number == errno.EINPROGRESS:
             fd = sock.fileno()
-            self._trying[fd] = (sock, address)
-            self._loop.add_writer(fd, self._ended, fd)
+            self._connecting[fd] = (sock, address)
+            self._loop.add_writer(fd, self._on_writable, fd)
             if self._waiting:
-                self._timer = self._loop.call_later(HEAD_START, self._try_next)
+                self._timer = self._loop.call_later(ATTEMPT_DELAY, self._try_next)
         else:
-            self._land(sock, address, number)
+            self._on_attempt_done(sock, address, number)
 
-    def _ended(self, fd: int) -> None:
+    def _on_writable(self, fd: int) -> None:
         self._loop.remove_writer(fd)
-        sock, address = self._trying.pop(fd)
-        self._land(sock, address, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        sock, address = self._connecting.pop(fd)
+        self._on_attempt_done(sock, address, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
-    def _land(self, sock: socket.socket, address: Address, number: int) -> None:
+    def _on_attempt_done(self, sock: socket.socket, address: Address, number: int) -> None:
         if number:
             sock.close()
-            self._note(address, of_connection(OSError(number, os.strerror(number)), address))
+            self._on_attempt_failed(address, connection_failure(OSError(number, os.strerror(number)), address))
             return
-        self.give_up()
+        self.cancel()
         self.handshake_us = handshake_us(sock)
-        self._trail.end(self._place(address), took_us=self.handshake_us)
-        self._opened(sock, address)
+        self._trace.end(self._endpoint(address), took_us=self.handshake_us)
+        self._on_connected(sock, address)
 
-    def _note(self, address: Address, error: NotOkError) -> None:
+    def _on_attempt_failed(self, address: Address, error: ProbeFailure) -> None:
         """Take that an address refused; the next one need not wait for its turn."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._fault is None or self._fault.outcome is not Outcome.UNKNOWN:
-            self._fault = error
-        if self._waiting or self._trying:
-            left = [*(trying for _, trying in self._trying.values()), *self._waiting]
-            self._trail.end(f"{self._place(address)}: {error.reason}")
-            self._trail.begin(CONNECT, ", ".join(map(self._place, left)))
+        if self._failure is None or self._failure.outcome is not Outcome.UNKNOWN:
+            self._failure = error
+        if self._waiting or self._connecting:
+            left = [*(trying for _, trying in self._connecting.values()), *self._waiting]
+            self._trace.end(f"{self._endpoint(address)}: {error.reason}")
+            self._trace.begin(CONNECT, ", ".join(map(self._endpoint, left)))
         if self._waiting:
             self._try_next()
-        elif not self._trying:
-            self._refused(self._fault)
+        elif not self._connecting:
+            self._on_failed(self._failure)
+
+
+# FOLDED monitor.probes.net.tcp_connect: Connecting to the addresses of a name, out of a coroutine: ``opening`` is by callbacks.
+
+ADDRESS_FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
+NO_ADDRESS_OF_FAMILY = "no address of that family"
+
+
+def interleave_families(addresses: Sequence[Address], family: str) -> list[Address]:
+    """Order addresses for trying: families take turns, the preferred one first; ``4`` and ``6`` leave only theirs.
+
+    Raises ``ProbeFailure``, unknown, where none is left.
+    """
+    kept = [each for each in addresses if each.family is ADDRESS_FAMILIES.get(family, each.family)]
+    if not kept:
+        raise monitor_failure(NO_ADDRESS_OF_FAMILY)
+    first = [each for each in kept if each.family is kept[0].family]
+    second = [each for each in kept if each.family is not kept[0].family]
+    return [each for each in chain.from_iterable(zip_longest(first, second)) if each is not None]
+
+
+async def connect_any(trace: AttemptTrace, addresses: Sequence[Address], port: int) -> tuple[Address, socket.socket]:
+    """Connect to the first address that answers; the caller sets the deadline and closes the socket.
+
+    Raises ``ProbeFailure`` where all refuse, see ``HappyEyeballsConnect``.
+    """
+    landed: asyncio.Future[tuple[Address, socket.socket]] = asyncio.get_running_loop().create_future()
+
+    def opened(sock: socket.socket, address: Address) -> None:
+        if landed.done():  # the deadline has passed in this very turn
+            sock.close()
+        else:
+            landed.set_result((address, sock))
+
+    def refused(error: ProbeFailure) -> None:
+        if not landed.done():
+            landed.set_exception(error)
+
+    opening = HappyEyeballsConnect(trace, addresses, port, opened, refused)
+    opening.start()
+    try:
+        return await landed
+    except asyncio.CancelledError:
+        if landed.done() and not landed.cancelled() and landed.exception() is None:
+            landed.result()[1].close()
+        raise
+    finally:
+        opening.cancel()

@@ -9,15 +9,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.model import Certificate, Reason
-from monitor.probes.failures import failed
+from monitor.probes.failures import monitor_failure, server_failure
 from monitor.probes.redaction import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from monitor.model import Millis
-    from monitor.probes.failures import NotOkError
+    from monitor.probes.failures import ProbeFailure
 
 # OpenSSL's X509_V_ERR_* numbers
-_REASONS = {
+_REASON_BY_VERIFY_CODE = {
     9: Reason.TLS_EARLY,
     10: Reason.TLS_EXPIRED,
     23: Reason.TLS_REVOKED,
@@ -26,7 +28,7 @@ _REASONS = {
 }
 
 
-_SHORT = {
+_ATTRIBUTE_ABBREVIATIONS = {
     "commonName": "CN",
     "organizationName": "O",
     "organizationalUnitName": "OU",
@@ -36,34 +38,34 @@ _SHORT = {
 }
 
 
-def refusal(error: ssl.SSLCertVerificationError) -> Reason:
+def verification_reason(error: ssl.SSLCertVerificationError) -> Reason:
     """Say why a certificate was not accepted."""
-    return _REASONS.get(error.verify_code, Reason.TLS_UNTRUSTED)
+    return _REASON_BY_VERIFY_CODE.get(error.verify_code, Reason.TLS_UNTRUSTED)
 
 
-def broken(error: ssl.SSLError) -> NotOkError:
+def handshake_failure(error: ssl.SSLError) -> ProbeFailure:
     """Say why no TLS came about, in OpenSSL's words: ``tls: wrong version number`` where none is spoken."""
-    return failed(Reason.TLS, (error.reason or "").lower().replace("_", " "))
+    return server_failure(Reason.TLS, (error.reason or "").lower().replace("_", " "))
 
 
-_LONGEST = 500
+_MAX_LINE_LENGTH = 500
 """Characters of a line that tells of a certificate: who made it can write what they like."""
-_MOST_SHOWN = 10
+_MAX_DISPLAYED_CERTIFICATES = 10
 _NAMES = ("DNS", "IP Address")
 _DER = 2
 """What the ssl module's own C code calls that encoding."""
 _DAY = 86_400_000
 
 
-class _Shown(NamedTuple):
+class _CertificateText(NamedTuple):
     """One certificate that was presented, in the words that a person is told it in."""
 
     subject: str
     names: str
     issuer: str
-    span: str
+    validity: str
     fingerprint: str
-    end: int | None
+    expires: int | None
     """Unix seconds; None for a date that no calendar has."""
 
 
@@ -75,99 +77,146 @@ class Handshake:
         self.version = tls.version() or ""
         self._cipher = (tls.cipher() or ("",))[0]
         self._now = now
-        self._chain = _presented(tls)
-        self.certificate = _judged(self._chain, _trusted(tls))
+        self._chain = _presented_chain(tls)
+        self.certificate = _summarize_chain(self._chain, _verified_expiries(tls))
         """None where the server presented none that can be read."""
 
     def __str__(self) -> str:
         lines = [", ".join(filter(None, (self.version, self._cipher)))] if self._cipher else []
-        for number, each in enumerate(self._chain[:_MOST_SHOWN]):
-            lines += self._told(number, each)
-        if len(self._chain) > _MOST_SHOWN:
+        for number, each in enumerate(self._chain[:_MAX_DISPLAYED_CERTIFICATES]):
+            lines += self._certificate_lines(number, each)
+        if len(self._chain) > _MAX_DISPLAYED_CERTIFICATES:
             lines.append(f"... {len(self._chain)} in the chain")
-        return printable("\n".join(line[:_LONGEST] for line in lines))
+        return printable("\n".join(line[:_MAX_LINE_LENGTH] for line in lines))
 
-    def _told(self, number: int, shown: _Shown) -> list[str]:
+    def _certificate_lines(self, number: int, shown: _CertificateText) -> list[str]:
         lines = [f"{number} subject {shown.subject}"]
         if number == 0:
             lines.append(f"  names {shown.names}")
-        lines += [f"  issuer {shown.issuer}", f"  {shown.span}{self._left(shown.end)}"]
+        lines += [f"  issuer {shown.issuer}", f"  {shown.validity}{self._days_left(shown.expires)}"]
         return [*lines, f"  sha256 {shown.fingerprint}"]
 
-    def _left(self, end: int | None) -> str:
+    def _days_left(self, end: int | None) -> str:
         if end is None:
             return ""
         left = end * 1000 - self._now
         return f", days left: {left // _DAY}" if left >= 0 else ", expired"
 
 
-def _presented(tls: ssl.SSLObject) -> list[_Shown]:
+def _presented_chain(tls: ssl.SSLObject) -> list[_CertificateText]:
     # the whole chain has a public name from Python 3.13 on only, and there only as bytes; of a handshake that was
     # refused it can be had too, from OpenSSL 3.0 on
     inner: Any = getattr(tls, "_sslobj", None)
     try:
-        return [_read(certificate) for certificate in inner.get_unverified_chain() or ()]
+        return [_read_certificate(certificate) for certificate in inner.get_unverified_chain() or ()]
     except (AttributeError, TypeError, ValueError, ssl.SSLError):
         return []  # one that cannot even be read: who verifies has refused it already
 
 
-def _trusted(tls: ssl.SSLObject) -> list[int | None]:
+def _verified_expiries(tls: ssl.SSLObject) -> list[int | None]:
     """Give the ends of the chain by which the certificate is trusted, its authority included; none where it is not."""
     inner: Any = getattr(tls, "_sslobj", None)
     if tls.context.verify_mode is ssl.CERT_NONE:
         return []
     try:
-        return [_read(certificate).end for certificate in inner.get_verified_chain() or ()]
+        return [_read_certificate(certificate).expires for certificate in inner.get_verified_chain() or ()]
     except (AttributeError, TypeError, ValueError, ssl.SSLError):
         return []
 
 
 @lru_cache(maxsize=256)
-def _read(certificate: Any) -> _Shown:
+def _read_certificate(certificate: Any) -> _CertificateText:
     # a tenth of a millisecond, and the next handshake shows the same one: two are equal where all of their bytes are
     info = certificate.get_info()
     names = ", ".join(str(value) for kind, value in info.get("subjectAltName", ()) if kind in _NAMES)
-    return _Shown(
-        _name(info.get("subject"))[:_LONGEST],
-        (names or "-")[:_LONGEST],
-        _name(info.get("issuer"))[:_LONGEST],
-        f"from {_instant(info, 'notBefore')} until {_instant(info, 'notAfter')}",
+    return _CertificateText(
+        _format_name(info.get("subject"))[:_MAX_LINE_LENGTH],
+        (names or "-")[:_MAX_LINE_LENGTH],
+        _format_name(info.get("issuer"))[:_MAX_LINE_LENGTH],
+        f"from {_format_date(info, 'notBefore')} until {_format_date(info, 'notAfter')}",
         hashlib.sha256(certificate.public_bytes(_DER)).hexdigest(),
-        _end(info),
+        _expiry_of(info),
     )
 
 
-def _end(info: dict[str, Any]) -> int | None:
+def _expiry_of(info: dict[str, Any]) -> int | None:
     try:
-        return _seconds(str(info["notAfter"]))
+        return _parse_certificate_time(str(info["notAfter"]))
     except (KeyError, ValueError):
         return None
 
 
-_seconds = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
+_parse_certificate_time = lru_cache(maxsize=1024)(ssl.cert_time_to_seconds)
 """It costs more than all else that is read of a certificate, and the same certificates come every minute."""
 
 
-def _judged(presented: list[_Shown], trusted: list[int | None]) -> Certificate | None:
-    ends = [each.end for each in presented if each.end is not None]
+def _summarize_chain(presented: list[_CertificateText], trusted: list[int | None]) -> Certificate | None:
+    ends = [each.expires for each in presented if each.expires is not None]
     if not ends:
         return None
     leaf = presented[0]
-    first = leaf.end if leaf.end is not None else ends[0]
+    first = leaf.expires if leaf.expires is not None else ends[0]
     relied_on = [end for end in trusted if end is not None] or [first]
     return Certificate(leaf.fingerprint, expiry=min(relied_on), earliest_expiry=min(ends))
 
 
-def _instant(info: dict[str, Any], which: str) -> str:
+def _format_date(info: dict[str, Any], which: str) -> str:
     """Write a certificate's date as ISO 8601 has it, where a calendar has it."""
     given = str(info.get(which, "?"))
     try:
-        return f"{dt.datetime.fromtimestamp(_seconds(given), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{dt.datetime.fromtimestamp(_parse_certificate_time(given), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError):
         return given
 
 
-def _name(parts: Any) -> str:
+def _format_name(parts: Any) -> str:
     """Write a distinguished name as people do: ``CN=www.example.com, O=Example``."""
     pairs = [pair for part in parts or () for pair in part]
-    return ", ".join(f"{_SHORT.get(kind, kind)}={value}" for kind, value in reversed(pairs)) or "-"
+    return ", ".join(f"{_ATTRIBUTE_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in reversed(pairs)) or "-"
+
+
+# FOLDED monitor.probes.net.tls: TLS settings, made once for all checks that share them: making one costs more than a check.
+
+TLS_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+CA_FILE_UNREADABLE = "authorities not readable"
+
+
+def _ciphers_without_dhe(context: ssl.SSLContext) -> str:
+    """Give its ciphers, but for the key exchange in finite fields (DHE).
+
+    The server chooses how large those are, up to a quarter of a second of computing in which nobody else has a turn.
+    Browsers have given them up too.
+    """
+    return ":".join(each["name"] for each in context.get_ciphers() if not each["name"].startswith("DHE-"))
+
+
+class TlsContexts:
+    """Gives contexts by what they verify; a changed file of authorities is read anew."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[bool, Path | None, str], tuple[int, ssl.SSLContext]] = {}
+
+    def get(self, *, verify: bool, ca_file: Path | None, lowest_version: str = "TLSv1.2") -> ssl.SSLContext:
+        """Give a context for clients. Raises ``ProbeFailure``, unknown, where the authorities cannot be read."""
+        try:
+            stamp = ca_file.stat().st_mtime_ns if ca_file else 0
+            kept = self._cache.get((verify, ca_file, lowest_version))
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            context = ssl.create_default_context(cafile=ca_file)
+        except OSError:
+            raise monitor_failure(CA_FILE_UNREADABLE) from None
+        if TLS_VERSIONS[lowest_version] < ssl.TLSVersion.TLSv1_2:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what these versions sign by is too weak for more
+        context.set_ciphers(_ciphers_without_dhe(context))
+        context.minimum_version = TLS_VERSIONS[lowest_version]
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        self._cache[verify, ca_file, lowest_version] = (stamp, context)
+        return context

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from monitor.model import Reason
-from monitor.probes.failures import failed
-from monitor.probes.ssh.strings import read_string, string
+from monitor.probes.failures import server_failure
+from monitor.probes.ssh.strings import encode_string, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,30 +28,42 @@ _CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
 _RSA_HASHES: dict[bytes, hashes.HashAlgorithm] = {b"rsa-sha2-512": hashes.SHA512(), b"rsa-sha2-256": hashes.SHA256()}
 
 
-class Exchange:
-    """One exchange: send ``own_offer`` and ``public``, then ``finish`` with what comes back."""
+class KeyExchange:
+    """One exchange: send ``client_kexinit`` and ``encoded_public_key``, then ``verify_reply`` with what comes back."""
 
-    def __init__(self, own_version: bytes, version: bytes, own_offer: bytes, offer: bytes) -> None:
-        """``own_offer`` and ``offer`` are the payloads of both KEXINIT packets, versions without line ends."""
-        self.own_offer = own_offer
-        self._said = b"".join(map(string, (own_version, version, own_offer, offer)))
-        self._secret = X25519PrivateKey.generate()
-        self.public = string(self._secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    def __init__(
+        self, client_version: bytes, server_version: bytes, client_kexinit: bytes, server_kexinit: bytes
+    ) -> None:
+        """``client_kexinit`` and ``server_kexinit`` are the payloads of both KEXINIT packets, versions without line ends."""
+        self.client_kexinit = client_kexinit
+        self._hash_prefix = b"".join(
+            map(encode_string, (client_version, server_version, client_kexinit, server_kexinit))
+        )
+        self._private_key = X25519PrivateKey.generate()
+        self.encoded_public_key = encode_string(
+            self._private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        )
 
-    def finish(self, reply: bytes) -> str:
-        """Give the fingerprint of the host key out of the reply; raises ``NotOkError`` where it is not proven."""
+    def verify_reply(self, reply: bytes) -> str:
+        """Give the fingerprint of the host key out of the reply; raises ``ProbeFailure`` where it is not proven."""
         host_key, place = read_string(reply, 0)
         point, place = read_string(reply, place)
         signature, _ = read_string(reply, place)
         try:
-            shared = self._secret.exchange(X25519PublicKey.from_public_bytes(point))
+            shared = self._private_key.exchange(X25519PublicKey.from_public_bytes(point))
         except ValueError:
-            raise failed(Reason.PROTOCOL) from None
-        parts = self._said + string(host_key) + self.public + string(point) + _number(shared)
+            raise server_failure(Reason.PROTOCOL) from None
+        parts = (
+            self._hash_prefix
+            + encode_string(host_key)
+            + self.encoded_public_key
+            + encode_string(point)
+            + _mpint(shared)
+        )
         try:
             _verifier(host_key, signature)(hashlib.sha256(parts).digest())
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-            raise failed(Reason.HOST_KEY, "bad signature") from None
+            raise server_failure(Reason.HOST_KEY, "bad signature") from None
         digest = base64.b64encode(hashlib.sha256(host_key).digest()).decode()
         return f"SHA256:{digest.rstrip('=')}"
 
@@ -81,7 +93,7 @@ def _verifier(host_key: bytes, signature: bytes) -> Callable[[bytes], None]:
     raise ValueError(kind)
 
 
-def _number(data: bytes) -> bytes:
+def _mpint(data: bytes) -> bytes:
     """Write an unsigned number as SSH does: no zeros before it, but one where it would look negative."""
     stripped = data.lstrip(b"\0")
-    return string(b"\0" + stripped if stripped and stripped[0] & 0x80 else stripped)
+    return encode_string(b"\0" + stripped if stripped and stripped[0] & 0x80 else stripped)

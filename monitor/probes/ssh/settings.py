@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.probes.settings import anything, key, port_key
-from monitor.probes.wire_settings import HostSettings
+from monitor.probes.settings import HostSettings, any_value, key, port_key
 
 DEFAULT_PORT = 22
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -28,5 +27,5 @@ class SshSettings(HostSettings):
         default="any",
         doc="which of the server's host keys is asked for; any: the first that it has in this order",
         allowed='"any", "ed25519", "ecdsa" or "rsa"',
-        check=anything,
+        check=any_value,
     )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from monitor.model import Reason
-from monitor.probes.failures import failed
+from monitor.probes.failures import server_failure
 
 
-def read_string(data: bytes, place: int) -> tuple[bytes, int]:
-    """Read a string with its length before it; give where it ends. Raises ``NotOkError`` where it is cut short."""
-    start = place + 4
+def read_string(data: bytes, offset: int) -> tuple[bytes, int]:
+    """Read a string with its length before it; give where it ends. Raises ``ProbeFailure`` where it is cut short."""
+    start = offset + 4
     if start > len(data):
-        raise failed(Reason.PROTOCOL)
-    end = start + int.from_bytes(data[place:start])
+        raise server_failure(Reason.PROTOCOL)
+    end = start + int.from_bytes(data[offset:start])
     if end > len(data):
-        raise failed(Reason.PROTOCOL)
+        raise server_failure(Reason.PROTOCOL)
     return data[start:end], end
 
 
-def string(data: bytes) -> bytes:
+def encode_string(data: bytes) -> bytes:
     """Write one."""
     return len(data).to_bytes(4) + data

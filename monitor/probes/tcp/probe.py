@@ -6,77 +6,133 @@ import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from monitor.model import Reason
-from monitor.probes.dial import DialledProbe
-from monitor.probes.failures import failed
-from monitor.probes.knock import Knock
-from monitor.probes.net.connection import MOST_LINES
+from monitor.model import Outcome, Reason
+from monitor.probes.failures import ProbeFailure, server_failure
+from monitor.probes.net.connection import MAX_REPLY_LINES, ConnectionProbe
+from monitor.probes.net.resolver import parse_ip
+from monitor.probes.net.tcp_connect import HappyEyeballsConnect
+from monitor.probes.probe import RESOLVE, SEARCH, judge_timeout
 from monitor.probes.regex_search import Pattern
-from monitor.probes.tcp.settings import script_step
-from monitor.probes.trace import SEARCH
+from monitor.probes.tcp.settings import parse_script_step
+from monitor.probes.trace import AttemptTrace
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
-    from monitor.probes.dial import Call
+    from monitor.clock import Clock
+    from monitor.probes.net.address import Address
+    from monitor.probes.net.connection import Session
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
     from monitor.probes.tcp.settings import TcpSettings
 
 
-_LONG = 60.0
+# FOLDED monitor.probes.tcp.probe: A connection that is opened and closed again, by callbacks: what a check of a mere port comes to.
+
+
+class ConnectAttempt:
+    """One attempt at the port of an address; ``on_done`` is called once, with the kernel's measure of the handshake."""
+
+    def __init__(self, clock: Clock, on_done: Callable[[Attempt], None]) -> None:
+        self._clock = clock
+        self._on_done = on_done
+        self._trace = AttemptTrace(clock)
+        self._connect: HappyEyeballsConnect | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, host: str, port: int, timeout: float) -> bool:
+        """Try within ``timeout`` seconds; gives False, and does nothing, where ``host`` is a name to be looked up."""
+        self._trace.begin(RESOLVE, host)
+        try:
+            address = parse_ip(host)
+        except ProbeFailure as error:
+            self._finish(error.outcome, error.reason)
+            return True
+        if address is None:
+            return False
+        self._deadline = self._clock.monotonic() + timeout
+        self._timer = asyncio.get_running_loop().call_later(timeout, self._on_timeout)
+        self._connect = HappyEyeballsConnect(self._trace, (address,), port, self._on_connected, self._on_failed)
+        self._connect.start()
+        return True
+
+    def _on_connected(self, sock: socket.socket, _address: Address) -> None:
+        sock.close()
+        assert self._connect is not None
+        self._trace.latency_us = self._connect.handshake_us
+        self._finish(Outcome.OK, "")
+
+    def _on_failed(self, fault: ProbeFailure) -> None:
+        self._finish(fault.outcome, fault.reason)
+
+    def _on_timeout(self) -> None:
+        assert self._connect is not None
+        self._connect.cancel()
+        self._finish(*judge_timeout(self._clock.monotonic() - self._deadline, self._trace.step))
+
+    def _finish(self, outcome: Outcome, reason: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._connect = None  # the two know each other: apart, they are freed without a search for cycles
+        self._on_done(self._trace.attempt(outcome, reason))
+
+
+_SEARCH_TIMEOUT = 60.0
 """Seconds: the deadline of the attempt comes first."""
 
 
-class TcpProbe(DialledProbe["TcpSettings"]):
+class TcpProbe(ConnectionProbe["TcpSettings"]):
     """Connects, and plays the script where there is one."""
 
     __slots__ = ()
 
-    def __init__(self, settings: TcpSettings, tools: Instruments) -> None:
-        super().__init__(settings, tools, converse)
+    def __init__(self, settings: TcpSettings, resources: ProbeResources) -> None:
+        super().__init__(settings, resources, run_session)
 
-    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:
-        """Try once without a task, where a connection is all, and no name has to be looked up; see ``Swift``."""
+    def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:
+        """Try once without a task, where a connection is all, and no name has to be looked up; see ``CallbackProbe``."""
         settings = self._settings
         if settings.script or settings.tls or settings.family != "any":
             return False
-        return Knock(self._tools.clock, done).begin(settings.host or target.host, settings.port, timeout)
+        return ConnectAttempt(self._resources.clock, on_done).start(
+            settings.host or target.host, settings.port, timeout
+        )
 
 
-async def converse(call: Call[TcpSettings]) -> None:
+async def run_session(session: Session[TcpSettings]) -> None:
     """Play the script, if there is one. The latency of a mere connection is the kernel's measure of the handshake."""
-    settings, wire = call.settings, call.wire
+    settings, wire = session.settings, session.connection
     if settings.tls:
-        await call.start_tls(settings)
+        await session.start_tls(settings)
     elif not settings.script:
-        wire.trail.latency_us = wire.handshake_us
+        wire.trace.latency_us = wire.handshake_us
     for line in settings.script:
-        step = script_step(line)
+        step = parse_script_step(line)
         if step.verb == "send":
             await wire.send(step.text.encode() + b"\r\n", step.text)
         elif step.verb == "starttls":
-            await call.start_tls(settings)
+            await session.start_tls(settings)
         else:
-            await _expect(call, _pattern(step.text))
+            await _expect(session, _pattern(step.text))
 
 
-async def _expect(call: Call[TcpSettings], pattern: Pattern) -> None:
+async def _expect(session: Session[TcpSettings], pattern: Pattern) -> None:
     """Read lines until one matches; the server hanging up before is no answer."""
-    wire = call.wire
-    for _ in range(MOST_LINES):
-        wire.await_answer()
-        line = await wire.line()
-        wire.heard_bytes(line)
-        found = pattern.glance(line)
+    wire = session.connection
+    for _ in range(MAX_REPLY_LINES):
+        wire.begin_answer()
+        line = await wire.read_line()
+        wire.end_answer_with(line)
+        found = pattern.search_now(line)
         if found is None:
-            wire.trail.begin(SEARCH, pattern.text)
-            found = await call.tools.searches.find(pattern, line, _LONG)
-            wire.trail.end()
+            wire.trace.begin(SEARCH, pattern.text)
+            found = await session.resources.regex_workers.search(pattern, line, _SEARCH_TIMEOUT)
+            wire.trace.end()
         if found:
             return
         await asyncio.sleep(0)
-    raise failed(Reason.PROTOCOL, "too long")
+    raise server_failure(Reason.PROTOCOL, "too long")
 
 
 @lru_cache(maxsize=1024)

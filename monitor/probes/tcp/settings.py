@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from monitor.probes.expression import is_expression
-from monitor.probes.settings import flag_key, key, port_key
-from monitor.probes.wire_settings import TlsSettings
+from monitor.probes.settings import TlsSettings, flag_key, is_regex, key, port_key
 
 DEFAULT_PORT = 80
 _STEP = re.compile(r"(send|expect) (.+)|(starttls)", re.DOTALL)
@@ -21,7 +19,7 @@ class ScriptStep(NamedTuple):
     text: str
 
 
-def script_step(line: str) -> ScriptStep:
+def parse_script_step(line: str) -> ScriptStep:
     """Read ``send TEXT``, ``expect EXPRESSION`` or ``starttls``; raises ``ValueError`` for anything else."""
     match = _STEP.fullmatch(line)
     if match is None:
@@ -30,14 +28,14 @@ def script_step(line: str) -> ScriptStep:
         return ScriptStep("starttls", "")
     if match[1] == "send":
         return ScriptStep("send", match[2])
-    if not is_expression(match[2]):
+    if not is_regex(match[2]):
         raise ValueError(line)
     return ScriptStep("expect", match[2])
 
 
 def _is_script(lines: tuple[str, ...]) -> bool:
     try:
-        verbs = [script_step(line).verb for line in lines]
+        verbs = [parse_script_step(line).verb for line in lines]
     except ValueError:
         return False
     return verbs.count("starttls") <= 1
@@ -56,7 +54,7 @@ class TcpSettings(TlsSettings):
         check=_is_script,
     )
 
-    def together(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - no login is kept from being read
+    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - no login is kept from being read
         """Say which key does not fit the others, and what is allowed."""
         if self.tls and "starttls" in self.script:
             return "script", 'no "starttls" where tls = true'

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from monitor.probes.dial import Call
+    from monitor.probes.net.connection import Session
     from monitor.probes.tls.settings import TlsOnlySettings
 
 
-async def converse(call: Call[TlsOnlySettings]) -> None:
+async def run_session(session: Session[TlsOnlySettings]) -> None:
     """Shake hands; nothing is said after that."""
-    await call.start_tls(call.settings, call.settings.lowest_version)
+    await session.start_tls(session.settings, session.settings.lowest_version)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.probes.settings import anything, key, port_key
-from monitor.probes.wire_settings import TlsSettings
+from monitor.probes.settings import TlsSettings, any_value, key, port_key
 
 DEFAULT_PORT = 443
 
@@ -20,5 +19,5 @@ class TlsOnlySettings(TlsSettings):
         default="TLSv1.2",
         doc="the lowest version of TLS that the server may agree on",
         allowed='"TLSv1", "TLSv1.1", "TLSv1.2" or "TLSv1.3"',
-        check=anything,
+        check=any_value,
     )

@@ -14,8 +14,7 @@ from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
-from monitor.probes.cycle import Plan
-from monitor.probes.probe import Attempt, Target
+from monitor.probes.probe import Attempt, RetryPolicy, Target
 from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock
 
@@ -44,7 +43,7 @@ class SwiftProbe:
         outcome = self._script.pop(0) if self._script else OK
         return Attempt(outcome, at, 400 if outcome is OK else None, "" if outcome is OK else "timeout")
 
-    def begin(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
+    def start(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
         if self.breaks:
             raise ZeroDivisionError
         if self.refuses:
@@ -77,7 +76,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
-        self.sweeper.configure({KEY.server: (turn,)}, Plan(1.0, retries, 0.5), 60_000)
+        self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000)
 
     async def _look(self) -> Outcome:
         self.looks += 1
@@ -146,7 +145,7 @@ def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
     turns = {
         f"web-{n}": (ScheduledCheck(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)
     }
-    scene.sweeper.configure(turns, Plan(1.0, 0, 0), 60_000)
+    scene.sweeper.configure(turns, RetryPolicy(1.0, 0, 0), 60_000)
     scene.run(*((0, lambda name=name: scene.sweeper.start_checks(Slot(name, 0, 0), 0)) for name in turns))
     assert len(scene.recorder.results) == 50
     assert scene.looks <= 3

@@ -13,8 +13,7 @@ from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Scheduler, Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
-from monitor.probes.cycle import Plan
-from monitor.probes.probe import Target
+from monitor.probes.probe import RetryPolicy, Target
 from tests.engine.probing.test_runner_callback_probes import SwiftProbe
 from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
 from tests.fakes import FAIL, OK, FakeClock
@@ -48,7 +47,7 @@ class Scene:
             name: (ScheduledCheck(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
             for name in names
         }
-        self.sweeper.configure(turns, Plan(8.0, 0, 0), INTERVAL)
+        self.sweeper.configure(turns, RetryPolicy(8.0, 0, 0), INTERVAL)
         self.pacer.set_servers(turns, INTERVAL)
 
     async def _sees(self) -> Outcome:

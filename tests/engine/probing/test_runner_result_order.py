@@ -12,8 +12,7 @@ from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
-from monitor.probes.cycle import Plan
-from monitor.probes.probe import Target
+from monitor.probes.probe import RetryPolicy, Target
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))
-        self.sweeper.configure({KEY.server: (turn,)}, Plan(0.1, 0, 0), 1_000)
+        self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000)
 
     async def _slowly(self) -> Outcome:
         await asyncio.sleep(5)

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from monitor.model import Outcome
-from monitor.probes.banner.protocols import DIALOGUES, Dialogue, Only
+from monitor.probes.banner.protocols import BANNER_PROTOCOLS, BannerProtocol, ExchangeCondition
 from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -104,53 +104,55 @@ def keys(authority: trustme.CA, tmp_path: Path) -> dict[str, Any]:
     return {"ca_file": tmp_path / "ca.pem", "user": USER, "password_file": tmp_path / "password"}
 
 
-def part(dialogue: Dialogue, tls: ssl.SSLContext | None = None, **other: bytes) -> Part:
+def part(dialogue: BannerProtocol, tls: ssl.SSLContext | None = None, **other: bytes) -> Part:
     greeting, replies = PARTS[dialogue.name]
     return Part(other.pop("greeting", greeting), replies | other, tls)
 
 
-def server(played: Part, dialogue: Dialogue, tls: ssl.SSLContext | None) -> ScriptedServer:
-    return ScriptedServer(played, tls if dialogue.tls else None)
+def server(played: Part, dialogue: BannerProtocol, tls: ssl.SSLContext | None) -> ScriptedServer:
+    return ScriptedServer(played, tls if dialogue.implicit_tls else None)
 
 
-dialogues = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda dialogue: dialogue.name)
+dialogues = pytest.mark.parametrize("dialogue", BANNER_PROTOCOLS, ids=lambda dialogue: dialogue.name)
 
 
 @dialogues
 async def test_a_server_that_plays_its_part_is_ok(
-    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
+    attempt: AttemptFunction, dialogue: BannerProtocol, tls: ssl.SSLContext
 ) -> None:
     played = part(dialogue)
-    plain = {"starttls": False} if dialogue.starttls is not None else {}
+    plain = {"starttls": False} if dialogue.starttls_default is not None else {}
     async with server(played, dialogue, tls) as started:
         seen = await attempt(dialogue.name, port=started.port, verify_certificate=False, **plain)
     assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (seen.steps, played.heard)
     assert len(played.heard) == sum(
-        turn.send is not None for turn in dialogue.turns if turn.only in (Only.ALWAYS, Only.ANONYMOUS)
+        turn.send is not None
+        for turn in dialogue.exchanges
+        if turn.condition in (ExchangeCondition.ALWAYS, ExchangeCondition.ANONYMOUS)
     )
-    assert (seen.cert_expiry is not None) is dialogue.tls
+    assert (seen.cert_expiry is not None) is dialogue.implicit_tls
     assert [step.name for step in seen.steps].count("first-byte") == 1
 
 
 @dialogues
 async def test_tls_and_a_login_go_through_and_the_password_is_not_seen(
-    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+    attempt: AttemptFunction, dialogue: BannerProtocol, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
     played = part(dialogue, tls)
-    upgrade = {"starttls": True} if dialogue.starttls is not None else {}
+    upgrade = {"starttls": True} if dialogue.starttls_default is not None else {}
     async with server(played, dialogue, tls) as started:
         seen = await attempt(dialogue.name, port=started.port, **keys, **upgrade)
     assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (seen.steps, played.heard)
     assert any("gizli" in line or SASL in line for line in played.heard)
     assert not [step for step in seen.steps if "gizli" in step.text or SASL in step.text]
-    assert (seen.cert_expiry is not None) is (dialogue.tls or dialogue.starttls is not None)
+    assert (seen.cert_expiry is not None) is (dialogue.implicit_tls or dialogue.starttls_default is not None)
 
 
 @dialogues
 async def test_every_reply_is_judged(
-    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext, keys: dict[str, Any]
+    attempt: AttemptFunction, dialogue: BannerProtocol, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
-    upgrade = {"starttls": True} if dialogue.starttls is not None else {}
+    upgrade = {"starttls": True} if dialogue.starttls_default is not None else {}
     _, replies = PARTS[dialogue.name]
     for said in replies:
         # a server may hang up instead of saying goodbye, but not refuse to
@@ -168,7 +170,7 @@ async def test_every_reply_is_judged(
 
 @dialogues
 async def test_a_greeting_that_says_no_is_a_failure_with_its_code(
-    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
+    attempt: AttemptFunction, dialogue: BannerProtocol, tls: ssl.SSLContext
 ) -> None:
     if not PARTS[dialogue.name][0]:
         return
@@ -181,10 +183,10 @@ async def test_a_greeting_that_says_no_is_a_failure_with_its_code(
 
 @dialogues
 async def test_hanging_up_instead_of_saying_goodbye_is_no_failure(
-    attempt: AttemptFunction, dialogue: Dialogue, tls: ssl.SSLContext
+    attempt: AttemptFunction, dialogue: BannerProtocol, tls: ssl.SSLContext
 ) -> None:
     greeting, replies = PARTS[dialogue.name]
-    goodbye = dialogue.turns[-1].send
+    goodbye = dialogue.exchanges[-1].send
     assert goodbye is not None
 
     class Impolite(Part):
@@ -194,14 +196,14 @@ async def test_hanging_up_instead_of_saying_goodbye_is_no_failure(
             while not (line := (await reader.readline()).decode()).startswith(goodbye or " "):
                 writer.write(next(reply for start, reply in self.replies.items() if line.startswith(start)) + b"\r\n")
 
-    plain = {"starttls": False} if dialogue.starttls is not None else {}
+    plain = {"starttls": False} if dialogue.starttls_default is not None else {}
     async with server(Impolite(greeting, replies), dialogue, tls) as started:
         seen = await attempt(dialogue.name, port=started.port, verify_certificate=False, **plain)
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
 
 
 async def test_what_was_said_before_tls_does_not_count_after_it(attempt: AttemptFunction, tls: ssl.SSLContext) -> None:
-    smtp = next(each for each in DIALOGUES if each.name == "smtp")
+    smtp = next(each for each in BANNER_PROTOCOLS if each.name == "smtp")
     played = part(smtp, tls, STARTTLS=b"220 go\r\n250 injected")
     async with ScriptedServer(played) as started:
         seen = await attempt("smtp", port=started.port, starttls=True, verify_certificate=False)
@@ -211,7 +213,7 @@ async def test_what_was_said_before_tls_does_not_count_after_it(attempt: Attempt
 async def test_a_password_that_cannot_be_read_is_the_monitors_fault(
     attempt: AttemptFunction, tls: ssl.SSLContext, keys: dict[str, Any]
 ) -> None:
-    imaps = next(each for each in DIALOGUES if each.name == "imaps")
+    imaps = next(each for each in BANNER_PROTOCOLS if each.name == "imaps")
     spoils: tuple[Callable[[Path], object], ...] = (
         lambda file: file.write_text("two\nlines\n"),
         lambda file: file.write_text(""),

@@ -17,10 +17,10 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.dns.message import DnsMessage
 from monitor.probes.dns.probe import DnsProbe
-from monitor.probes.dns.records import records
+from monitor.probes.dns.records import parse_records
 from monitor.probes.dns.settings import DnsSettings
 from monitor.probes.probe import Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
 from tests.probes.replay_server import assert_no_leaks
 
@@ -60,9 +60,9 @@ _MESSAGES = st.builds(_message, st.lists(st.sampled_from(_RECORDS), max_size=4),
 def test_an_answer_of_a_name_server_is_read_or_judged(message: bytes, spoils: list[Mutation], kind: int) -> None:
     def read() -> None:
         found = DnsMessage(mutate(message, spoils))
-        for _ in found.read(kind, records("NS", ("ns.example.",)) | records("A", ("192.0.2.1",))):
+        for _ in found.read(kind, parse_records("NS", ("ns.example.",)) | parse_records("A", ("192.0.2.1",))):
             pass
-        assert all(line.isprintable() or not line.isascii() for line in found.shown)
+        assert all(line.isprintable() or not line.isascii() for line in found.displayed_records)
         assert 0 <= found.rcode <= 4095
 
     assert_reads_or_fails(read)
@@ -72,9 +72,9 @@ def test_an_answer_of_a_name_server_is_read_or_judged(message: bytes, spoils: li
 def test_a_record_of_a_good_answer_is_found_by_its_type(text: str, rcode: int) -> None:
     kind, _, rest = text.partition(" ")
     found = DnsMessage(_message([text], rcode))
-    assert list(found.read(dns.rdatatype.from_text(kind), records(kind, (rest,)))) != []
-    assert (found.given, found.missing, int(found.rcode)) == (1, set(), rcode)
-    assert found.shown[0].startswith(f"www.example. 30 IN {kind} ")
+    assert list(found.read(dns.rdatatype.from_text(kind), parse_records(kind, (rest,)))) != []
+    assert (found.answer_count, found.missing, int(found.rcode)) == (1, set(), rcode)
+    assert found.displayed_records[0].startswith(f"www.example. 30 IN {kind} ")
 
 
 HERE = "127.77.0.1"
@@ -97,7 +97,7 @@ class _NameServer:
                 datagrams.bind((HERE, port))
                 datagrams.settimeout(0)
                 loop.add_reader(datagrams, self._asked, datagrams)
-                async with open_instruments(SystemClock()) as tools:
+                async with open_resources(SystemClock()) as tools:
                     probe = DnsProbe(DnsSettings(query="www.example", record="A", port=port), tools)
                     return await probe.attempt(Target(HERE), 0.5)
             finally:

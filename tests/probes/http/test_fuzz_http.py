@@ -8,9 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.probes.answer import MOST_BODY, Answer
-from monitor.probes.http.expectations import expectations
-from monitor.probes.http.messages import ask
+from monitor.probes.http.expectations import expectations_of
+from monitor.probes.http.messages import MAX_BODY_SIZE, HttpResponse, build_request
 from monitor.probes.http.settings import HttpSettings
 from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
 from tests.probes.recordings import PAGES, REDIRECT
@@ -18,19 +17,19 @@ from tests.probes.recordings import PAGES, REDIRECT
 
 def heard(said: bytes, cuts: list[int], given_keys: dict[str, Any], *, keep: bool, bodyless: bool) -> None:
     """Hear it in pieces, to the end, and judge all of it."""
-    answer = Answer(keep=keep, bodyless=bodyless)
-    expected = expectations(HttpSettings(url="http://a/", **given_keys))
+    answer = HttpResponse(keep_body=keep, bodyless=bodyless)
+    expected = expectations_of(HttpSettings(url="http://a/", **given_keys))
     ends = [*sorted(cut % (len(said) + 1) for cut in cuts), len(said)]
     for begin, end in zip([0, *ends], ends, strict=False):
         answer.feed(said[begin:end])
     if not answer.complete:
-        answer.end()
-    assert len(answer.body) <= MOST_BODY
-    assert all(each.isprintable() or each == "\n" for each in answer.shown)
+        answer.on_connection_closed()
+    assert len(answer.body) <= MAX_BODY_SIZE
+    assert all(each.isprintable() or each == "\n" for each in answer.displayed_head)
     if answer.location is not None:
-        ask("https://www.example.com/a/b?c").towards(answer.location, answer.status)
-    expected.accept(answer)
-    expected.judge(answer)
+        build_request("https://www.example.com/a/b?c").redirect_to(answer.location, answer.status)
+    expected.judge_head(answer)
+    expected.judge_body(answer)
 
 
 @settings(max_examples=300 * FUZZ_FACTOR)
@@ -83,8 +82,12 @@ def test_a_redirect_leads_to_a_request_that_can_be_made_or_is_judged(
     location = mutate(place, spoils).decode("utf-8", "replace")
 
     def follow() -> None:
-        further = ask("http://a.example/x", "POST").with_login("Authorization: Basic x\r\n").towards(location, status)
-        head, _, rest = further.said.partition(b"\r\n\r\n")
+        further = (
+            build_request("http://a.example/x", "POST")
+            .with_login("Authorization: Basic x\r\n")
+            .redirect_to(location, status)
+        )
+        head, _, rest = further.encoded.partition(b"\r\n\r\n")
         assert rest == b""
         assert head.isascii()
         assert all(line.isascii() and b"\0" not in line and b"\n" not in line for line in head.split(b"\r\n"))

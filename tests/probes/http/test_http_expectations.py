@@ -12,11 +12,11 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.http.client import HttpClient
 from monitor.probes.net.address import Address
 from monitor.probes.net.resolver import Resolver
 from monitor.probes.probe import Target
-from monitor.probes.resources import Instruments
-from monitor.probes.session import HttpClient
+from monitor.probes.resources import ProbeResources
 from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
 
 if TYPE_CHECKING:
@@ -160,11 +160,11 @@ def both_families(_host: str) -> tuple[Address, ...]:
 @pytest.mark.parametrize("kind", ["http", "tcp"])
 @pytest.mark.parametrize(("family", "works"), [("any", True), ("4", True), ("6", False)])
 async def test_a_family_that_is_pinned_is_the_only_one_that_is_tried(
-    instruments: Instruments, kind: str, family: str, *, works: bool
+    instruments: ProbeResources, kind: str, family: str, *, works: bool
 ) -> None:
     async with ScriptedServer(PageServer({"/": page()})) as server:  # which listens on IPv4
         resolver = Resolver(SystemClock(), both_families)
-        tools = Instruments(instruments.clock, instruments.pinger, resolver, HttpClient(resolver))
+        tools = ProbeResources(instruments.clock, instruments.pinger, resolver, HttpClient(resolver))
         keys: dict[str, Any] = {"port": server.port} if kind == "tcp" else {"url": server.url(host="both.example")}
         probe = CHECK_TYPES[kind].build(CHECK_TYPES[kind].settings(family=family, **keys), tools)
         seen = await probe.attempt(Target("both.example"), 5.0)

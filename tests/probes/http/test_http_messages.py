@@ -7,19 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.answer import MOST_BODY, MOST_HEAD, Answer
-from monitor.probes.failures import NotOkError
-from monitor.probes.http.messages import ask
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.http.messages import MAX_BODY_SIZE, MAX_HEAD_SIZE, HttpResponse, build_request
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
-def answer(*pieces: bytes, hangs_up: bool = False) -> Answer:
-    made = Answer(keep=True)
+def answer(*pieces: bytes, hangs_up: bool = False) -> HttpResponse:
+    made = HttpResponse(keep_body=True)
     for piece in pieces:
         made.feed(piece)
     if hangs_up:
-        made.end()
+        made.on_connection_closed()
     return made
 
 
@@ -61,7 +60,7 @@ def test_a_packed_body_is_unpacked_wherever_it_is_cut(body: bytes, sizes: list[i
 def test_without_a_length_the_body_ends_where_the_server_hangs_up() -> None:
     made = answer(HEAD + b"\r\nhel", b"lo")
     assert not made.complete
-    made.end()
+    made.on_connection_closed()
     assert (made.complete, made.body) == (True, b"hello")
 
 
@@ -77,18 +76,18 @@ def test_without_a_length_the_body_ends_where_the_server_hangs_up() -> None:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "protocol: incomplete body"),
         (HEAD + b"Content-Length: -1\r\n\r\n", "protocol"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "protocol"),
-        (HEAD + b"X: " + b"a" * (MOST_HEAD + 1), "protocol"),
+        (HEAD + b"X: " + b"a" * (MAX_HEAD_SIZE + 1), "protocol"),
     ],
 )
 def test_what_is_no_whole_answer_is_said_to_be_none(said: bytes, reason: str) -> None:
-    with pytest.raises(NotOkError, match=reason):
+    with pytest.raises(ProbeFailure, match=reason):
         answer(said, hangs_up=True)
 
 
 def test_a_packed_body_cannot_fill_the_memory() -> None:
-    bomb = gzip.compress(bytes(50 * MOST_BODY))
+    bomb = gzip.compress(bytes(50 * MAX_BODY_SIZE))
     made = answer(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
-    assert (made.complete, len(made.body)) == (True, MOST_BODY)
+    assert (made.complete, len(made.body)) == (True, MAX_BODY_SIZE)
 
 
 def test_headers_are_found_by_their_names_in_small_letters() -> None:
@@ -114,10 +113,10 @@ def test_headers_are_found_by_their_names_in_small_letters() -> None:
     ],
 )
 def test_a_request_goes_to_the_host_of_its_url_and_names_it(url: str, host: str, port: int, said: str) -> None:
-    request = ask(url)
+    request = build_request(url)
     assert (request.host, request.port, request.tls) == (host, port, url.startswith("https"))
-    assert request.said.decode().startswith(said)
-    assert request.said.endswith(b"\r\n\r\n")
+    assert request.encoded.decode().startswith(said)
+    assert request.encoded.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +130,10 @@ def test_a_request_goes_to_the_host_of_its_url_and_names_it(url: str, host: str,
     ],
 )
 def test_a_redirect_leads_where_a_browser_would_go(location: str, leads_to: str) -> None:
-    assert ask("http://a.example/x/y").towards(location, 302).url == leads_to
+    assert build_request("http://a.example/x/y").redirect_to(location, 302).url == leads_to
 
 
 @pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///path", "ftp://a.example/"])
 def test_a_redirect_that_no_request_can_be_made_of_leads_nowhere(location: str) -> None:
-    with pytest.raises(NotOkError, match="redirect: to nowhere"):
-        ask("http://a.example/").towards(location, 302)
+    with pytest.raises(ProbeFailure, match="redirect: to nowhere"):
+        build_request("http://a.example/").redirect_to(location, 302)

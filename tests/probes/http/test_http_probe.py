@@ -11,14 +11,14 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.answer import Answer
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.http.probe import MOST_BODY
+from monitor.probes.http.client import HttpClient
+from monitor.probes.http.messages import HttpResponse
+from monitor.probes.http.probe import MAX_BODY_SIZE
 from monitor.probes.net.address import Address
 from monitor.probes.net.resolver import Resolver
 from monitor.probes.probe import Target
-from monitor.probes.resources import Instruments
-from monitor.probes.session import HttpClient
+from monitor.probes.resources import ProbeResources
 from tests.probes.scripted_server import (
     PageServer,
     ScriptedServer,
@@ -68,7 +68,7 @@ async def test_a_visit_that_fails_leaves_nothing_to_a_search_for_garbage(attempt
     try:
         async with ScriptedServer(sends_and_hangs(said)) as server:
             assert (await attempt("http", url=server.url(), timeout=SHORT)).outcome is Outcome.FAIL
-        assert not [each for each in gc.get_objects() if isinstance(each, Answer)]
+        assert not [each for each in gc.get_objects() if isinstance(each, HttpResponse)]
     finally:
         gc.enable()
 
@@ -229,8 +229,8 @@ async def test_headers_may_be_long(attempt: AttemptFunction) -> None:
         (b"", "", False),
         ("doğru: all is well".encode(), "", True),
         (gzip.compress(b"all is well", mtime=0), "Content-Encoding: gzip\r\n", True),
-        (b"-" * (MOST_BODY - 11) + b"all is well" + b"-" * 10, "", True),
-        (b"-" * MOST_BODY + b"all is well", "", False),
+        (b"-" * (MAX_BODY_SIZE - 11) + b"all is well" + b"-" * 10, "", True),
+        (b"-" * MAX_BODY_SIZE + b"all is well", "", False),
     ],
 )
 async def test_the_expected_text_must_stand_in_the_body(
@@ -272,13 +272,13 @@ async def test_a_body_without_end_is_read_to_the_most_that_is_read(attempt: Atte
 
 
 async def test_a_name_is_looked_up_by_our_resolver_and_stays_the_name_that_is_asked_for(
-    instruments: Instruments,
+    instruments: ProbeResources,
 ) -> None:
     site = PageServer({"/": page()})
     async with ScriptedServer(site) as server:
         resolver = Resolver(SystemClock(), lambda _: (Address(socket.AF_INET, "127.0.0.1"),))
         client = HttpClient(resolver)
-        tools = Instruments(instruments.clock, instruments.pinger, resolver, client)
+        tools = ProbeResources(instruments.clock, instruments.pinger, resolver, client)
         check_type = CHECK_TYPES["http"]
         url = server.url(host="www.acme.example")
         seen = await check_type.build(check_type.settings(url=url), tools).attempt(Target("127.0.0.2"), 5.0)
@@ -288,10 +288,10 @@ async def test_a_name_is_looked_up_by_our_resolver_and_stays_the_name_that_is_as
     assert f"Host: www.acme.example:{server.port}\r\n" in site.requests[0]
 
 
-async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: Instruments) -> None:
+async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: ProbeResources) -> None:
     resolver = Resolver(SystemClock(), lambda _: ())
     client = HttpClient(resolver)
-    tools = Instruments(instruments.clock, instruments.pinger, resolver, client)
+    tools = ProbeResources(instruments.clock, instruments.pinger, resolver, client)
     check_type = CHECK_TYPES["http"]
     probe = check_type.build(check_type.settings(url="http://www.acme.example/"), tools)
     seen = await probe.attempt(Target("127.0.0.1"), 5.0)
@@ -300,7 +300,7 @@ async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: Instr
 
 
 async def test_a_visit_that_ends_after_its_caller_was_cancelled_and_before_its_turn_comes_tells_nobody(
-    instruments: Instruments, attempt: AttemptFunction, caplog: pytest.LogCaptureFixture
+    instruments: ProbeResources, attempt: AttemptFunction, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = asyncio.Event()
 

@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.probes.icmp import probe as icmp_probe
-from monitor.probes.icmp.batch_io import MOST_IN, MOST_OUT, Catch, Volley
-from monitor.probes.icmp.echo_socket import EchoSocket, packed
+from monitor.probes.icmp.batch_io import MAX_RECEIVE_BATCH, MAX_SEND_BATCH, ReceiveBatch, SendBatch
+from monitor.probes.icmp.echo_socket import EchoSocket, pack_address
 from monitor.probes.net.address import Address
-from monitor.probes.net.resolver import literal
+from monitor.probes.net.resolver import parse_ip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.probes.icmp.echo_socket import Reply
+    from monitor.probes.icmp.echo_socket import EchoReply
 
 PATIENCE = 20.0
-permitted = pytest.mark.skipif(icmp_probe.icmp_permission() is not None, reason="ICMP is not permitted here")
+permitted = pytest.mark.skipif(icmp_probe.icmp_permission_hint() is not None, reason="ICMP is not permitted here")
 both = pytest.mark.parametrize("one_by_one", [False, True], ids=["many", "one by one"])
 
 
 @pytest.fixture(params=["127.3.2.1", "::1"])
 def address(request: pytest.FixtureRequest) -> Address:
-    found = literal(request.param)
+    found = parse_ip(request.param)
     assert found is not None
     if found.family == socket.AF_INET6 and not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 here")
     return found
 
 
-async def heard(echo: EchoSocket, count: int) -> list[Reply]:
-    replies: list[Reply] = []
+async def heard(echo: EchoSocket, count: int) -> list[EchoReply]:
+    replies: list[EchoReply] = []
     async with asyncio.timeout(PATIENCE):
         while len(replies) < count:
             replies += echo.receive()[0]
@@ -52,13 +52,17 @@ async def test_every_request_is_answered_with_its_number_and_the_kernels_stamp(
 ) -> None:
     echo = EchoSocket(address.family, one_by_one=one_by_one)
     await asyncio.sleep(0.1)  # the kernel begins to stamp a moment after it was asked
-    numbers = range(65_530, 65_530 + 3 * MOST_IN)  # more than one call takes, and around the end of the sequences
+    numbers = range(
+        65_530, 65_530 + 3 * MAX_RECEIVE_BATCH
+    )  # more than one call takes, and around the end of the sequences
     before = time.time_ns()
-    for first in range(0, len(numbers), MOST_OUT):
-        assert echo.send([(*packed(address), number) for number in numbers[first : first + MOST_OUT]]) == {}
+    for first in range(0, len(numbers), MAX_SEND_BATCH):
+        assert echo.send([(*pack_address(address), number) for number in numbers[first : first + MAX_SEND_BATCH]]) == {}
     replies = await heard(echo, len(numbers))
     echo.close()
-    assert [(source, number) for source, number, _ in replies] == [(packed(address)[0], number) for number in numbers]
+    assert [(source, number) for source, number, _ in replies] == [
+        (pack_address(address)[0], number) for number in numbers
+    ]
     stamps = [stamp for _, _, stamp in replies]
     assert stamps == sorted(stamps)
     assert before - 1_000_000 <= stamps[0] <= stamps[-1] <= time.time_ns() + 1_000_000
@@ -68,12 +72,12 @@ async def test_every_request_is_answered_with_its_number_and_the_kernels_stamp(
 @both
 async def test_all_is_taken_and_that_is_known(*, one_by_one: bool) -> None:
     echo = EchoSocket(socket.AF_INET, one_by_one=one_by_one)
-    here = packed(Address(socket.AF_INET, "127.0.0.1"))
-    for number in range(1, MOST_IN + 1):
+    here = pack_address(Address(socket.AF_INET, "127.0.0.1"))
+    for number in range(1, MAX_RECEIVE_BATCH + 1):
         echo.send([(*here, number)])
-    assert len(await heard(echo, MOST_IN)) == MOST_IN
+    assert len(await heard(echo, MAX_RECEIVE_BATCH)) == MAX_RECEIVE_BATCH
     assert echo.receive() == ([], [])
-    assert echo.emptied
+    assert echo.drained
     echo.close()
 
 
@@ -81,7 +85,7 @@ async def test_all_is_taken_and_that_is_known(*, one_by_one: bool) -> None:
 @both
 async def test_one_that_cannot_leave_keeps_none_of_the_others(*, one_by_one: bool) -> None:
     echo = EchoSocket(socket.AF_INET, one_by_one=one_by_one)
-    here, broadcast = (packed(Address(socket.AF_INET, host)) for host in ("127.0.0.1", "127.255.255.255"))
+    here, broadcast = (pack_address(Address(socket.AF_INET, host)) for host in ("127.0.0.1", "127.255.255.255"))
     order = [here, broadcast, here, here, broadcast, broadcast, here]
     refused = echo.send([(*host, number) for number, host in enumerate(order, 1)])
     assert {number: error.errno for number, error in refused.items()} == dict.fromkeys((2, 5, 6), errno.EACCES)
@@ -106,7 +110,7 @@ def test_a_packet_without_a_stamp_does_not_show_that_of_an_earlier_one(
     pair: tuple[socket.socket, socket.socket], *, one_by_one: bool
 ) -> None:
     ours, theirs = pair
-    catch = Catch(ours, one_by_one=one_by_one)
+    catch = ReceiveBatch(ours, one_by_one=one_by_one)
     ours.setsockopt(socket.SOL_SOCKET, 35, 1)
     theirs.sendto(b"a" * 84, ours.getsockname())
     while not (stamped := taken(catch)):
@@ -117,10 +121,10 @@ def test_a_packet_without_a_stamp_does_not_show_that_of_an_earlier_one(
     assert taken(catch) == [(10, 0, 0)]
 
 
-def taken(catch: Catch) -> list[tuple[int, int, int]]:
+def taken(catch: ReceiveBatch) -> list[tuple[int, int, int]]:
     """Take what is there, all but what came before the kernel began to stamp."""
-    count = catch.take()
-    rows = list(catch.arrivals(count))
+    count = catch.receive()
+    rows = list(catch.lengths_and_timestamps(count))
     return rows if rows[0][0] != 84 or rows[0][1] else []
 
 
@@ -129,29 +133,29 @@ def test_a_packet_that_is_longer_than_its_room_is_cut(
     pair: tuple[socket.socket, socket.socket], *, one_by_one: bool
 ) -> None:
     ours, theirs = pair
-    catch = Catch(ours, one_by_one=one_by_one)
+    catch = ReceiveBatch(ours, one_by_one=one_by_one)
     theirs.sendto(bytes(range(256)) * 4, ours.getsockname())
     theirs.sendto(b"next", ours.getsockname())
     packets: list[bytes] = []
     while len(packets) < 2:
-        count = catch.take()
-        for place, (length, _, _) in enumerate(catch.arrivals(count)):
-            begin = place * Catch.slot + Catch.packet_at
-            packets.append(bytes(catch.taken(count)[begin : begin + length]))
+        count = catch.receive()
+        for place, (length, _, _) in enumerate(catch.lengths_and_timestamps(count)):
+            begin = place * ReceiveBatch.slot_size + ReceiveBatch.packet_offset
+            packets.append(bytes(catch.received_slots(count)[begin : begin + length]))
     with pytest.raises(BlockingIOError):
-        catch.take()
+        catch.receive()
     assert packets == [bytes(range(192)), b"next"]
 
 
 def test_a_part_of_a_volley_leaves_in_its_order(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    volley = Volley(ours, 16, b"....")
+    volley = SendBatch(ours, 16, b"....")
     host, port = theirs.getsockname()
-    for number, slot in enumerate(volley.slots):
+    for number, slot in enumerate(volley.slot_offsets):
         struct.pack_into("!H4s8s4s", volley.memory, slot + 2, port, socket.inet_aton(host), bytes(8), b"%04d" % number)
     left = 0
     while left < 4:
-        left += volley.leave(3 + left, 7)
+        left += volley.send(3 + left, 7)
     assert [theirs.recv(100) for _ in range(4)] == [b"0003", b"0004", b"0005", b"0006"]
 
 
@@ -179,7 +183,7 @@ async def test_an_answer_counts_only_where_type_id_sequence_and_payload_are_ours
     data = {"shorter": data[:-1], "longer": data + b"\0"}.get(forgery, data)
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as forger:
         forger.sendto(data, ("127.0.0.1", 0))
-    echo.send([(*packed(Address(socket.AF_INET, "127.0.0.1")), 1)])
+    echo.send([(*pack_address(Address(socket.AF_INET, "127.0.0.1")), 1)])
     forged = [number for _, number, _ in await heard(echo, 1)]
     echo.close()
     assert forged == ([70_000, 1] if forgery == "as it is" else [1])

@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.arrival import Reading, arrival
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.icmp import probe as icmp_probe
 from monitor.probes.icmp.echo_socket import EchoSocket
 from monitor.probes.icmp.packets import error_text
-from monitor.probes.icmp.pinger import RENEW, Pinger
+from monitor.probes.icmp.pinger import SOCKET_LIFETIME, ClockPair, Pinger, monotonic_arrival
 from monitor.probes.icmp.settings import IcmpSettings
 from monitor.probes.net.address import Address
-from monitor.probes.net.resolver import literal
-from monitor.probes.probe import Attempt, Swift, Target
+from monitor.probes.net.resolver import parse_ip
+from monitor.probes.probe import Attempt, CallbackProbe, Target
 
 if TYPE_CHECKING:
-    from monitor.probes.resources import Instruments
+    from monitor.probes.resources import ProbeResources
     from tests.probes.conftest import AttemptFunction
 
-permitted = pytest.mark.skipif(icmp_probe.icmp_permission() is not None, reason="ICMP is not permitted here")
+permitted = pytest.mark.skipif(icmp_probe.icmp_permission_hint() is not None, reason="ICMP is not permitted here")
 
 HERE = Address(socket.AF_INET, "127.0.0.1")
 
@@ -72,17 +71,17 @@ async def test_the_key_host_goes_before_the_servers_address(attempt: AttemptFunc
 
 
 @permitted
-async def test_thousands_at_once_lose_no_answer(instruments: Instruments) -> None:
+async def test_thousands_at_once_lose_no_answer(instruments: ProbeResources) -> None:
     probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
-    assert isinstance(probe, Swift)
+    assert isinstance(probe, CallbackProbe)
     listener = Listener(5000)
     for n in range(5000):
-        assert probe.begin(Target(f"127.1.{n // 250}.{n % 250 + 1}"), 10.0, listener)
+        assert probe.start(Target(f"127.1.{n // 250}.{n % 250 + 1}"), 10.0, listener)
     assert {each.outcome for each in await listener.all()} == {Outcome.OK}
 
 
 @permitted
-async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: Instruments) -> None:
+async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: ProbeResources) -> None:
     listener = Listener()
     instruments.pinger.ping(HERE, 5.0, listener)
     await asyncio.sleep(0)  # it leaves
@@ -93,7 +92,7 @@ async def test_a_loop_that_stands_still_is_not_in_the_round_trip(instruments: In
 
 
 @permitted
-async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instruments: Instruments) -> None:
+async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instruments: ProbeResources) -> None:
     listener = Listener()
     instruments.pinger.ping(HERE, 0.1, listener)
     await asyncio.sleep(0)  # it leaves
@@ -103,12 +102,12 @@ async def test_an_answer_that_came_in_time_counts_though_it_was_read_late(instru
 
 
 @permitted
-async def test_a_name_needs_a_task_and_an_address_none(instruments: Instruments) -> None:
+async def test_a_name_needs_a_task_and_an_address_none(instruments: ProbeResources) -> None:
     probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
-    assert isinstance(probe, Swift)
+    assert isinstance(probe, CallbackProbe)
     seen: list[Attempt] = []
-    assert not probe.begin(Target("localhost"), 5.0, seen.append)
-    assert not probe.begin(Target("fe80::1%nothere9"), 5.0, seen.append)
+    assert not probe.start(Target("localhost"), 5.0, seen.append)
+    assert not probe.start(Target("fe80::1%nothere9"), 5.0, seen.append)
     assert seen == []
 
 
@@ -128,7 +127,7 @@ async def test_closing_ends_what_is_in_flight_as_unknown() -> None:
 
 @permitted
 async def test_one_listener_that_breaks_does_not_lose_the_others_answers(
-    instruments: Instruments, caplog: pytest.LogCaptureFixture
+    instruments: ProbeResources, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener()
 
@@ -189,29 +188,29 @@ def test_a_step_of_the_wall_clock_does_not_bend_a_latency(
     assume(abs(step) > 5.0)  # a smaller one can be mistaken by as much as the time between two readings
     start, epoch = 1000.0, 1_700_000_000_000_000_000
     came = start + sent + took
-    after = Reading(came + read, epoch + int((sent + took + read + step) * 1e9))
+    after = ClockPair(came + read, epoch + int((sent + took + read + step) * 1e9))
     stamp = epoch + int((sent + took + (0 if before_step else step)) * 1e9)
-    assert arrival(stamp, Reading(start, epoch), after) == pytest.approx(came, abs=1e-6)
+    assert monotonic_arrival(stamp, ClockPair(start, epoch), after) == pytest.approx(came, abs=1e-6)
 
 
 @given(stamp=st.integers(0, 10**19), real=st.integers(0, 10**19), later=st.integers(0, 10**19), passed=seconds)
 def test_an_arrival_is_always_between_the_two_readings(stamp: int, real: int, later: int, passed: float) -> None:
-    before, after = Reading(1000.0, real), Reading(1000.0 + passed, later)
-    assert before.mono <= arrival(stamp, before, after) <= after.mono
+    before, after = ClockPair(1000.0, real), ClockPair(1000.0 + passed, later)
+    assert before.monotonic <= monotonic_arrival(stamp, before, after) <= after.monotonic
 
 
 @given(octets=st.lists(st.integers(0, 255), min_size=4, max_size=4))
 def test_an_ipv4_address_is_spelt_as_the_kernel_spells_it(octets: list[int]) -> None:
     text = ".".join(map(str, octets))
-    assert literal(text) == Address(socket.AF_INET, socket.inet_ntoa(bytes(octets)))
+    assert parse_ip(text) == Address(socket.AF_INET, socket.inet_ntoa(bytes(octets)))
 
 
 @permitted
 async def test_answers_that_this_machine_threw_away_are_not_the_servers_fault(
-    instruments: Instruments, caplog: pytest.LogCaptureFixture
+    instruments: ProbeResources, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert isinstance(instruments.pinger, Pinger)
-    echo = instruments.pinger._lines[socket.AF_INET].echo
+    echo = instruments.pinger._sockets[socket.AF_INET].transport
     assert isinstance(echo, EchoSocket)
     echo._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     listener = Listener(300)
@@ -240,13 +239,13 @@ async def test_the_socket_and_its_id_are_replaced_now_and_then() -> None:
     before, after = Listener(), Listener()
     pinger.ping(HERE, 5.0, before)
     await asyncio.sleep(0)
-    old = pinger._lines[socket.AF_INET].echo
+    old = pinger._sockets[socket.AF_INET].transport
     assert isinstance(old, EchoSocket)
     await before.all()
-    clock.ahead = RENEW
+    clock.ahead = SOCKET_LIFETIME
     pinger.ping(HERE, 5.0, after)
     await asyncio.sleep(0)
-    assert pinger._lines[socket.AF_INET].echo is not old
+    assert pinger._sockets[socket.AF_INET].transport is not old
     assert [each.outcome for each in await after.all()] == [Outcome.OK]
     assert old.closed
     pinger.close()

@@ -14,15 +14,15 @@ from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.icmp import probe as icmp_probe
 from monitor.probes.icmp.settings import IcmpSettings
 from monitor.probes.probe import Attempt, Target
-from monitor.probes.resources import open_instruments
+from monitor.probes.resources import open_resources
 
-permitted = pytest.mark.skipif(icmp_probe.icmp_permission() is not None, reason="ICMP is not permitted here")
+permitted = pytest.mark.skipif(icmp_probe.icmp_permission_hint() is not None, reason="ICMP is not permitted here")
 
 TRIES = 20
 
 
 async def tried(host: str, *, portable: bool, timeout: float = 5.0) -> list[Attempt]:  # noqa: ASYNC109 - the attempt's
-    async with open_instruments(SystemClock(), portable=portable) as instruments:
+    async with open_resources(SystemClock(), use_icmplib=portable) as instruments:
         probe = CHECK_TYPES["icmp"].build(IcmpSettings(), instruments)
         return await asyncio.gather(*(probe.attempt(Target(host), timeout) for _ in range(TRIES)))
 
@@ -43,8 +43,8 @@ async def test_both_roads_agree_on_a_target_that_answers(host: str) -> None:
 @permitted
 async def test_closing_tells_nothing_more() -> None:
     seen: list[Attempt] = []
-    async with open_instruments(SystemClock(), portable=True) as instruments:
-        address = await instruments.resolver.routed("127.0.0.1")
+    async with open_resources(SystemClock(), use_icmplib=True) as instruments:
+        address = await instruments.resolver.resolve_routable("127.0.0.1")
         instruments.pinger.ping(address[0], 5.0, seen.append)
     await asyncio.sleep(0)
     assert seen == []

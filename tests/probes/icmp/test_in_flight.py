@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Outcome
-from monitor.probes.icmp.echo_socket import SEQUENCES, Heard, packed
-from monitor.probes.icmp.in_flight import Line, PingCounts
-from monitor.probes.net.resolver import literal
+from monitor.probes.icmp.echo_socket import SEQUENCES, IcmpErrorReport, pack_address
+from monitor.probes.icmp.in_flight import PingCounts, PingSocket
+from monitor.probes.net.resolver import parse_ip
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.probes.icmp.echo_socket import Reply, Request
-    from monitor.probes.icmp.in_flight import Flight
+    from monitor.probes.icmp.echo_socket import EchoReply, EchoRequest
+    from monitor.probes.icmp.in_flight import PendingPing
     from monitor.probes.net.address import Address
     from monitor.probes.probe import Attempt
 
 
 def at(host: str) -> Address:
-    address = literal(host)
+    address = parse_ip(host)
     assert address is not None
     return address
 
@@ -36,19 +36,19 @@ HERE, THERE = at("198.18.1.1"), at("198.18.1.2")
 class FakeEcho:
     """Keeps what is sent, and refuses what it is asked to."""
 
-    emptied = True
+    drained = True
     dropped = 0
 
     def __init__(self) -> None:
-        self.sent: list[Request] = []
+        self.sent: list[EchoRequest] = []
         self.refusing: dict[bytes, int] = {}
         """Error numbers, by address."""
 
-    def send(self, requests: Sequence[Request]) -> dict[int, OSError]:
+    def send(self, requests: Sequence[EchoRequest]) -> dict[int, OSError]:
         self.sent += requests
         return {number: OSError(self.refusing[host], "") for host, _, number in requests if host in self.refusing}
 
-    def receive(self) -> tuple[list[Reply], list[Heard]]:
+    def receive(self) -> tuple[list[EchoReply], list[IcmpErrorReport]]:
         return [], []
 
     def close(self) -> None: ...
@@ -59,25 +59,25 @@ class Scene:
 
     def __init__(self) -> None:
         self.clock, self.echo, self.counts = FakeClock(), FakeEcho(), PingCounts()
-        self.line = Line(self.echo, 0.0, self.counts)
+        self.line = PingSocket(self.echo, 0.0, self.counts)
         self.told: list[Attempt] = []
 
-    def fly(self, address: Address = HERE, timeout: float = 1.0, after: int | None = None) -> Reply:
+    def fly(self, address: Address = HERE, timeout: float = 1.0, after: int | None = None) -> EchoReply:
         """Send a request, by the number ``after`` another one, and give its answer."""
         if after is not None:
-            self.line._number = after
+            self.line._last_number = after
         assert self.line.send([(address, timeout, self.told.append)], self.clock) == []
         host, _, number = self.echo.sent[-1]
         return host, number, 0
 
-    def take(self, answer: Reply) -> Flight | None:
+    def take(self, answer: EchoReply) -> PendingPing | None:
         """Let an answer come, and give the flight that it ends."""
-        return next((flight for flight, _ in self.line.answered([answer])), None)
+        return next((flight for flight, _ in self.line.match_replies([answer])), None)
 
     def give_up(self) -> int:
         """Let every deadline pass, and say how many were missed."""
         self.clock.advance(60)
-        return len(self.line.overdue(self.clock.monotonic()))
+        return len(self.line.pop_expired(self.clock.monotonic()))
 
 
 @pytest.fixture
@@ -114,19 +114,19 @@ def test_an_answer_is_late_too_when_its_sequence_is_in_flight_again(scene: Scene
 def test_what_answers_another_request_is_not_taken(scene: Scene, wrong: str) -> None:
     host, number, stamp = scene.fly()
     forged = {
-        "host": (packed(THERE)[0], number, stamp),
+        "host": (pack_address(THERE)[0], number, stamp),
         "sequence": (host, number + 1, stamp),
         "number": (host, number + SEQUENCES, stamp),
     }[wrong]
     assert scene.take(forged) is None
     assert scene.counts == PingCounts()
-    assert scene.line.flights
+    assert scene.line.pending
 
 
 def test_a_sequence_that_is_in_flight_is_not_given_again(scene: Scene) -> None:
     numbers = [scene.fly(after=6)[1], scene.fly(after=6 + SEQUENCES)[1]]
     assert [number % SEQUENCES for number in numbers] == [7, 8]
-    assert len(scene.line.flights) == 2
+    assert len(scene.line.pending) == 2
 
 
 def test_the_last_free_sequences_are_given_once_each_to_what_leaves_together(scene: Scene) -> None:
@@ -137,29 +137,29 @@ def test_the_last_free_sequences_are_given_once_each_to_what_leaves_together(sce
     assert [(cause.outcome, cause.reason) for _, _, cause in refused] == [
         (Outcome.UNKNOWN, "too many pings in flight")
     ] * 2
-    assert len(scene.line.flights) == SEQUENCES
+    assert len(scene.line.pending) == SEQUENCES
     assert len({number % SEQUENCES for _, _, number in scene.echo.sent}) == SEQUENCES
 
 
 def test_what_is_not_taken_is_told_of_that_ping_alone_with_its_own_reason(scene: Scene) -> None:
     third = at("198.18.1.3")
-    scene.echo.refusing = {packed(THERE)[0]: errno.ENOBUFS, packed(third)[0]: errno.EPERM}
+    scene.echo.refusing = {pack_address(THERE)[0]: errno.ENOBUFS, pack_address(third)[0]: errno.EPERM}
     hosts = [HERE, THERE, HERE, third] * 10
     refused = scene.line.send([(host, 1.0, scene.told.append) for host in hosts], scene.clock)
     assert [(ping[0], cause.outcome, cause.reason) for ping, _, cause in refused] == [
         (THERE, Outcome.UNKNOWN, "no buffer space"),
         (third, Outcome.UNKNOWN, "not permitted"),
     ] * 10
-    assert {flight.address for flight in scene.line.flights.values()} == {HERE}
+    assert {flight.address for flight in scene.line.pending.values()} == {HERE}
     assert scene.give_up() == 20
 
 
 def test_the_error_of_a_request_ends_it_by_its_sequence_alone(scene: Scene) -> None:
     host, number, _ = scene.fly()
-    error = Heard(host, number % SEQUENCES, "host unreachable", 0, "198.18.0.1")
-    assert scene.line.ended(error._replace(source=packed(THERE)[0])) is None
-    assert scene.line.ended(error) is not None
-    assert scene.line.ended(error) is None
+    error = IcmpErrorReport(host, number % SEQUENCES, "host unreachable", 0, "198.18.0.1")
+    assert scene.line.match_error(error._replace(packed_address=pack_address(THERE)[0])) is None
+    assert scene.line.match_error(error) is not None
+    assert scene.line.match_error(error) is None
     assert scene.counts == PingCounts()
 
 
@@ -173,14 +173,14 @@ def test_sequences_wrap_around_sixty_thousand_in_flight(scene: Scene) -> None:
     assert len({number % SEQUENCES for _, number, _ in (*held, *lost)}) == 65_000
     flights = [scene.take(each) for each in held]
     assert [flight and flight.number for flight in flights] == [number for _, number, _ in held]
-    assert scene.line.flights == {}
+    assert scene.line.pending == {}
     assert scene.counts == PingCounts()
 
 
 @given(st.lists(st.tuples(st.sampled_from("saoa"), st.integers(0, 30)), max_size=60))
 def test_every_ping_ends_once_whatever_is_answered_when(acts: list[tuple[str, int]]) -> None:
     scene, ended = Scene(), list[int]()
-    answers: list[Reply] = []
+    answers: list[EchoReply] = []
     for act, choice in acts:
         if act == "s":
             answers.append(scene.fly(timeout=1 + choice % 3))
@@ -189,8 +189,8 @@ def test_every_ping_ends_once_whatever_is_answered_when(acts: list[tuple[str, in
             ended += [flight.number] if flight else []
         elif act == "o":
             scene.clock.advance(choice % 3 / 2)
-            ended += [flight.number for flight in scene.line.overdue(scene.clock.monotonic())]
-    ended += [flight.number for flight in scene.line.flights.values()]
+            ended += [flight.number for flight in scene.line.pop_expired(scene.clock.monotonic())]
+    ended += [flight.number for flight in scene.line.pending.values()]
     assert sorted(ended) == sorted(number for _, _, number in scene.echo.sent)
 
 
@@ -198,5 +198,5 @@ def test_a_ping_is_given_up_within_a_tick_of_its_deadline_and_never_before(scene
     scene.clock.advance(0.123)
     scene.fly(timeout=0.5)
     deadline = scene.clock.monotonic() + 0.5
-    assert scene.line.overdue(deadline - 0.001) == []
-    assert len(scene.line.overdue(deadline + 0.051)) == 1
+    assert scene.line.pop_expired(deadline - 0.001) == []
+    assert len(scene.line.pop_expired(deadline + 0.051)) == 1

@@ -17,8 +17,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Reason
-from monitor.probes.net.tls import Handshake, refusal
-from monitor.probes.tls_contexts import TlsContexts
+from monitor.probes.net.tls import Handshake, TlsContexts, verification_reason
 from tests.probes.mutations import FUZZ_FACTOR
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def shake_hands(folder: Path, client: ssl.SSLContext, certificate: str) -> None:
                 with contextlib.suppress(ssl.SSLWantReadError):
                     side.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        refusals.append(refusal(error))
+        refusals.append(verification_reason(error))
     except ssl.SSLError:
         pass
     assert set(refusals) <= set(Reason)

@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from monitor.model import Outcome
-from monitor.probes.failures import NotOkError
-from monitor.probes.tls_contexts import TlsContexts
+from monitor.probes.failures import ProbeFailure
+from monitor.probes.net.tls import TlsContexts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_checks_that_verify_otherwise_do_not(authorities: Path) -> None:
         contexts.get(verify=True, ca_file=None),
         contexts.get(verify=False, ca_file=None),
         contexts.get(verify=True, ca_file=authorities),
-        contexts.get(verify=True, ca_file=None, floor="TLSv1.3"),
+        contexts.get(verify=True, ca_file=None, lowest_version="TLSv1.3"),
     ]
     assert len(set(made)) == len(made)
     assert [each.verify_mode for each in made] == [*[ssl.CERT_REQUIRED, ssl.CERT_NONE], *[ssl.CERT_REQUIRED] * 2]
@@ -52,6 +52,6 @@ def test_authorities_that_change_are_read_again(authorities: Path) -> None:
 
 
 def test_authorities_that_cannot_be_read_are_the_monitors_fault(tmp_path: Path) -> None:
-    with pytest.raises(NotOkError) as raised:
+    with pytest.raises(ProbeFailure) as raised:
         TlsContexts().get(verify=True, ca_file=tmp_path / "nowhere.pem")
     assert raised.value.outcome is Outcome.UNKNOWN

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.probes.ssh.key_exchange import Exchange
+from monitor.probes.ssh.key_exchange import KeyExchange
 from tests.probes.mutations import FUZZ_FACTOR, MUTATIONS, Mutation, assert_reads_or_fails, mutate
 from tests.probes.recordings import ssh_mpint, ssh_string
 
@@ -52,12 +52,12 @@ def _host_keys() -> dict[str, tuple[bytes, Callable[[bytes], bytes]]]:
 HOST_KEYS = _host_keys()
 
 
-def _reply(kind: str, exchange: Exchange, said: bytes) -> tuple[bytes, str]:
+def _reply(kind: str, exchange: KeyExchange, said: bytes) -> tuple[bytes, str]:
     blob, sign = HOST_KEYS[kind]
     secret = X25519PrivateKey.generate()
     public = ssh_string(secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
-    shared = secret.exchange(X25519PublicKey.from_public_bytes(exchange.public[4:]))
-    digest = hashlib.sha256(said + ssh_string(blob) + exchange.public + public + ssh_mpint(shared)).digest()
+    shared = secret.exchange(X25519PublicKey.from_public_bytes(exchange.encoded_public_key[4:]))
+    digest = hashlib.sha256(said + ssh_string(blob) + exchange.encoded_public_key + public + ssh_mpint(shared)).digest()
     fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return ssh_string(blob) + public + ssh_string(sign(digest)), f"SHA256:{fingerprint}"
 
@@ -66,10 +66,10 @@ def _reply(kind: str, exchange: Exchange, said: bytes) -> tuple[bytes, str]:
 @settings(max_examples=100 * FUZZ_FACTOR)
 @given(spoils=st.one_of(st.just([]), MUTATIONS))
 def test_a_host_key_is_proven_by_a_good_signature_and_by_no_other(kind: str, spoils: list[Mutation]) -> None:
-    exchange = Exchange(b"a", b"b", b"c", b"d")
+    exchange = KeyExchange(b"a", b"b", b"c", b"d")
     good, fingerprint = _reply(kind, exchange, b"".join(map(ssh_string, (b"a", b"b", b"c", b"d"))))
     reply = mutate(good, spoils)
     if reply.startswith(good):
-        assert exchange.finish(reply) == fingerprint
+        assert exchange.verify_reply(reply) == fingerprint
     else:
-        assert_reads_or_fails(lambda: exchange.finish(reply))
+        assert_reads_or_fails(lambda: exchange.verify_reply(reply))

@@ -11,7 +11,7 @@ from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.net.address import Address
 from monitor.probes.net.resolver import Resolver
 from monitor.probes.probe import Target
-from monitor.probes.resources import Instruments
+from monitor.probes.resources import ProbeResources
 from tests.probes.scripted_server import ScriptedServer, closed_port, full_backlog, resets, sends_and_hangs
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def two_addresses(_host: str) -> tuple[Address, ...]:
     return (Address(socket.AF_INET, "127.0.0.2"), Address(socket.AF_INET, "127.0.0.1"))
 
 
-async def test_a_name_is_up_where_any_of_its_addresses_takes_the_connection(instruments: Instruments) -> None:
+async def test_a_name_is_up_where_any_of_its_addresses_takes_the_connection(instruments: ProbeResources) -> None:
     async with ScriptedServer(sends_and_hangs(b"")) as server:
-        tools = Instruments(
+        tools = ProbeResources(
             instruments.clock, instruments.pinger, Resolver(SystemClock(), two_addresses), instruments.http
         )
         check_type = CHECK_TYPES["tcp"]
