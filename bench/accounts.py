@@ -1,7 +1,8 @@
 """Accounts of a month: by the command line, start and all, while the books grow over years; and from open books.
 
-What is in the books is said in ``bench/synthetic_ledger.py``. The command line is measured as whole processes that print to
-nowhere: the median of what passed, beside the processor time, which says more on a machine that has other things to do.
+What is in the books is said in ``bench/synthetic_ledger.py``. The command line is measured as whole processes that
+print to nowhere: the median of what passed, beside the processor time, which says more on a machine that has other
+things to do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks at a pace from a process that does nothing else: it reads what to check, and says what that took.
 
-``python -m bench.check_load`` reads a ``CheckLoad`` as JSON on standard input, and writes a list of what its runs took. The
-checks begin as the sweep begins them: without a task where the probe can do that, by a cycle otherwise.
+``python -m bench.check_load`` reads a ``CheckLoad`` as JSON on standard input, and writes a list of what its runs took.
+The checks begin as the sweep begins them: without a task where the probe can do that, by a cycle otherwise.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """``python -m bench checks``: 2,000 service checks a minute of all types, a tenth of the servers hanging.
 
 Each server is pinged and has two services, the types in turn; what they meet are stand-ins that speak each protocol as
-far as a check goes (``bench/run_standins.py``). Those that hang take every connection, and say nothing. The whole daemon
-runs over this, and every slot counts from its start on. Then each type is measured by itself: the probe as the daemon
-begins it in a process that does nothing else, short runs of which the median counts, and blackbox_exporter likewise
-where it has a prober for the same.
+far as a check goes (``bench/run_standins.py``). Those that hang take every connection, and say nothing. The whole
+daemon runs over this, and every slot counts from its start on. Then each type is measured by itself: the probe as the
+daemon begins it in a process that does nothing else, short runs of which the median counts, and blackbox_exporter
+likewise where it has a prober for the same.
 """
 
 from __future__ import annotations

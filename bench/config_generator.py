@@ -28,8 +28,8 @@ def write_config(
 ) -> Path:
     """Write a configuration: each server with a subscription and its own customer; gives the main file.
 
-    Every server is pinged, and has the services that ``services_toml`` gives of its number and address; without it, it is
-    asked for ``services`` pages of http on ``port``.
+    Every server is pinged, and has the services that ``services_toml`` gives of its number and address; without it,
+    it is asked for ``services`` pages of http on ``port``.
     """
     services_toml = services_toml or partial(_page_services, services, port)
     main = folder / "config.toml"

@@ -1,4 +1,4 @@
-"""Requests at a pace, or one after the other, from a process of its own: ``python -m bench.http_load`` reads what to ask.
+"""HTTP requests at a rate, or in sequence, from a separate process: ``python -m bench.http_load`` reads the task.
 
 On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines``
 (connections that are kept), ``headers`` and ``holding``. On standard output: how many were asked, how many answers had

@@ -1,4 +1,4 @@
-"""Pings at a pace from a process that does nothing else: ``python -m bench.ping_load RATE SECONDS`` says what it took."""
+"""Pings at a rate from a separate process: ``python -m bench.ping_load RATE SECONDS`` prints what they cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Round trips while the loop stands still half of the time: ``python -m bench.stalled_loop SECONDS`` says what was measured.
+"""Round trips while the loop stalls half of the time: ``python -m bench.stalled_loop SECONDS`` prints the result.
 
 The way is loopback, some 50 us long: what is measured beyond that is the monitor's own doing. Stamps taken when the
 loop comes to it would read up to 50 ms.

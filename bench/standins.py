@@ -1,4 +1,4 @@
-"""``python -m bench.run_standins FOLDER``: a server for every kind of check, on every loopback address, and one that hangs.
+"""``python -m bench.run_standins FOLDER``: a server for each check type on every loopback address, and one that hangs.
 
 Each speaks its protocol as far as a check goes, and as cheaply as can be: it shares the machine with what is measured.
 The certificate's authority is written into the folder. On SIGTERM it ends.

@@ -57,7 +57,7 @@ STATUS_INTERVAL = 5.0
 def run(
     config: Config, environ: Mapping[str, str] = os.environ, *, on_started: Callable[[], None] = lambda: None
 ) -> None:
-    """Run until SIGTERM or SIGINT; ``on_started`` is called before the greeting. Raises MonitorError where it cannot."""
+    """Run until SIGTERM or SIGINT; call ``on_started`` before the greeting. Raises MonitorError if it cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     sys.setswitchinterval(THREAD_SWITCH_INTERVAL)

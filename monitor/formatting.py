@@ -117,7 +117,7 @@ def format_month(label: str, language: Language) -> str:
 
 
 def join_truncated(names: Sequence[str], max_length: int) -> str:
-    """Return as many names as fit into ``max_length`` characters, at least a piece of the first; "…" stands for the rest."""
+    """Return as many names as fit into ``max_length`` characters, at least part of the first; "…" is the rest."""
     for count in range(len(names), 0, -1):
         text = ", ".join(names[:count]) + (", …" if count < len(names) else "")
         if len(text) <= max_length:
@@ -139,7 +139,8 @@ def _format_utc_offset(local: dt.datetime) -> str:
     return f"{offset[:3]}:{offset[3:5]}"
 
 
-# FOLDED monitor.formatting: Pieces of text: what somebody else wrote, as it may stand in a record or a mail; words that are counted.
+# FOLDED monitor.formatting: Pieces of text: what somebody else wrote, as it may stand in a record or a mail; words
+# that are counted.
 
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Categories of what is no character of a line: controls, lone surrogates, separators of lines."""

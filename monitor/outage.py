@@ -1,7 +1,8 @@
 """The state machine of one check, pure: what a result changes, and what of it anybody is told.
 
-Two machines stand side by side. ``advance`` keeps the record (outages are found by reading.md 4.5, whatever anybody is
-told); ``decide_notification`` keeps the peace: silence inside a maintenance window, flapping told once, an outage told once.
+Two machines stand side by side. ``advance`` keeps the record (outages are found by
+docs/contract.md#outages-and-their-bounds, whatever anybody is told); ``decide_notification`` keeps the peace: silence
+inside a maintenance window, flapping told once, an outage told once.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def advance(state: OutageState, result: Result) -> tuple[OutageState, OutageChan
     """Take the next result, in time order.
 
     A fail opens an outage or continues the open one, an ok ends it, an unknown changes nothing: it neither opens nor
-    ends an outage (reading.md 4.5 and 5). After ``ENDED`` the outage is gone from the standing; the caller still holds
-    the one before.
+    ends an outage (docs/contract.md#outages-and-their-bounds). After ``ENDED`` the outage is gone from the
+    standing; the caller still holds the one before.
     """
     outage = state.open_outage
     if result.outcome is Outcome.UNKNOWN:
@@ -120,7 +121,7 @@ def decide_notification(
 def _end_flapping(
     alert_state: AlertState, result: Result, *, in_maintenance: bool, interval: Millis
 ) -> tuple[AlertState, Notification | None]:
-    """End the flapping once the check has kept one state for ``FLAP_END_AFTER`` intervals; an unknown result proves nothing."""
+    """End the flapping once the check has one state for ``FLAP_END_AFTER`` intervals; unknown results do not count."""
     calm = result.at - alert_state.last_change >= FLAP_END_AFTER * interval
     if in_maintenance or not calm or result.outcome is Outcome.UNKNOWN:
         return alert_state, None

@@ -38,7 +38,7 @@ def changes(letters: str) -> list[OutageChange]:
 
 
 def notices(letters: str, silent: str = "", *, alerting: AlertState | None = None) -> list[tuple[int, Notification]]:
-    """What is told, and at which minute; ``in_maintenance`` has an ``m`` for each minute inside a maintenance window."""
+    """Which notification, at which minute; ``in_maintenance`` has an ``m`` for each minute in a maintenance window."""
     return run(letters, silent, alerting)[1]
 
 
@@ -114,7 +114,7 @@ def test_what_each_result_of_a_story_does(letters: str, did: str) -> None:
 
 @given(st.text("ox?.", max_size=60))
 def test_outages_are_the_maximal_runs_of_fails_that_no_ok_cuts(letters: str) -> None:
-    """Against reading.md 4.5 read letter by letter: doubts and gaps are simply not there."""
+    """Against docs/contract.md#outages-and-their-bounds read letter by letter: doubts and gaps are simply not there."""
     known = letters.replace("?", "").replace(".", "")
     begun = sum(1 for place, letter in enumerate(known) if letter == "x" and known[place - 1 : place] != "x")
     ended = sum(1 for place, letter in enumerate(known) if letter == "o" and known[place - 1 : place] == "x")

@@ -185,7 +185,8 @@ def _print_closing(app: App, closing: Closing, corrections: list[Correction], su
     click.echo(f"\nclosed {app.format_time(closing.at)} by {closing.recorded_by} (journal entry {closing.entry})")
     for each in corrections:
         click.echo(
-            f"corrected {app.format_time(each.at)} by {each.recorded_by} because of {each.reason} (journal entry {each.entry}):"
+            f"corrected {app.format_time(each.at)} by {each.recorded_by} because of {each.reason} "
+            f"(journal entry {each.entry}):"
         )
         for name, changed in each.changes.items():
             if subscription in (None, name):

@@ -141,7 +141,8 @@ def _print_explanation(app: App, instant: InstantExplanation) -> None:
             f"; recorded {app.format_time(record.recorded_at)} by {record.recorded_by}, journal entry {record.entry}"
         )
         if record.withdrawn:
-            line += f"; withdrawn {app.format_time(record.withdrawn.at)} by {record.withdrawn.by}: {record.withdrawn.reason}"
+            withdrawn = record.withdrawn
+            line += f"; withdrawn {app.format_time(withdrawn.at)} by {withdrawn.by}: {withdrawn.reason}"
         covers.append(line)
     click.echo("\n" + ("\n".join(covers) or "no maintenance window and no exclusion covers it") + "\n")
     print_table(

@@ -164,4 +164,5 @@ def _report_conflicts(db: Database, faults: BadLines) -> None:
 
 def _conflict_text(conflict: RowConflict) -> str:
     where = "the records say" if conflict.other_line is None else f"line {conflict.other_line} says"
-    return f"outcome {conflict.row_outcome.name.lower()!r}: {where} {conflict.other_outcome.name.lower()} for the same moment"
+    other = conflict.other_outcome.name.lower()
+    return f"outcome {conflict.row_outcome.name.lower()!r}: {where} {other} for the same moment"

@@ -22,7 +22,7 @@ __all__ = [
     "MonitorSettings",
     "WebSettings",
     "config_document",
-    "load",
-    "dump_toml",
     "config_summary",
+    "dump_toml",
+    "load",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REQUIRED: Final = object()
 """Stands for the default of a key that must be given."""
 
-_PASSWORD_FILE_HINT = "unknown key; put the password alone into a file and name that file by password_file"
+_FILE_HINT = "unknown key; put the password alone into a file and name that file by password_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +82,5 @@ def _required_message(key: Key) -> str:
 
 def _unknown_key_message(name: str, names: Sequence[str]) -> str:
     if name == "password" and "password_file" in names:
-        return _PASSWORD_FILE_HINT
+        return _FILE_HINT
     return unknown_name_message(name, names, "key")

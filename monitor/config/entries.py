@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from monitor.config.files import ConfigFile
 
 
-# FOLDED monitor.config.entries: The services of a server: each check type brings keys of its own, declared by the fields of its settings.
+# FOLDED monitor.config.entries: The services of a server: each check type brings keys of its own, declared by the
+# fields of its settings.
 
 SERVICE: Final = "service"
 

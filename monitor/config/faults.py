@@ -43,7 +43,7 @@ class Faults:
         return len(self._found)
 
     def add(self, location: Location, key: str, value: str, allowed: str) -> None:
-        """Note one fault; ``value`` as the reader shall see it, see :func:`monitor.config.toml_writer.format_redacted`."""
+        """Add one fault; ``value`` is text for a person, see :func:`monitor.config.toml_writer.format_redacted`."""
         self._found.append(Fault(location.file, location.table, key, value, allowed))
 
     def add_rejected(self, location: Location, key: str, value: object, rejection: ValueRejected) -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from monitor.config.files import ConfigFile
 
 
-# FOLDED monitor.config.load: What must hold between tables: references lead somewhere, parents form no circle, products can be measured.
+# FOLDED monitor.config.load: What must hold between tables: references lead somewhere, parents form no circle,
+# products can be measured.
 
 
 def check_references(contract: DecodedTable, entries: DecodedEntries, faults: Faults, *, complete: bool) -> None:

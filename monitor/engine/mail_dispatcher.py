@@ -174,7 +174,7 @@ class MailDispatcher:
     async def _schedule_retry(
         self, mail: Mail, remaining: tuple[str, ...], error: str, refused_permanently: Mapping[str, str]
     ) -> None:
-        """Keep the mail for those who may still get it; of those who ``refused_permanently`` will, the operators are told now."""
+        """Keep the mail for recipients that may still get it; notify the operators of the permanently refused ones."""
         following = next_attempt_at(mail.attempts + 1, mail.since, self._now())
         if following is None:
             await self._dead_letter(

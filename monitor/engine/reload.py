@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from monitor.probes.resources import ProbeResources
 
 
-# FOLDED monitor.engine.reload: Where a check knocks: checks of one door wait for each other, so that none is knocked at by hundreds at once.
+# FOLDED monitor.engine.reload: Where a check knocks: checks of one door wait for each other, so that none is knocked
+# at by hundreds at once.
 
 
 def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | None:

@@ -36,7 +36,7 @@ class LedgerContext:
 
     @property
     def hold(self) -> Millis:
-        """How long a result holds at most (reading.md 4.2)."""
+        """How long a result holds at most (docs/contract.md#from-results-to-time)."""
         return 2 * self.terms.interval
 
     @property
@@ -56,7 +56,7 @@ class LedgerContext:
         """Say who is told of an outage of a check: customers by id, or None for the operators alone.
 
         Whoever has web hosting on a server is told of its services, not of ping: a server that does not answer ping
-        while its web checks do is up (reading.md 2).
+        while its web checks do is up (docs/contract.md#products-targets-and-credit-tables).
         """
         customers: dict[str | None, None] = {
             s.customer: None
@@ -66,7 +66,7 @@ class LedgerContext:
         return list(customers) or [None]
 
     def checks_by_customer(self, keys: Iterable[CheckKey], at: Millis) -> dict[str | None, list[CheckKey]]:
-        """Say who is told of which of some checks, as ``customers_to_notify`` does, at the cost of one look at all terms."""
+        """Return the checks by customer, as ``customers_to_notify`` names them, in one pass over all terms."""
         by_server: dict[str, list[CheckKey]] = {}
         for key in keys:
             by_server.setdefault(key.server, []).append(key)

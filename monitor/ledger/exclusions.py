@@ -1,4 +1,4 @@
-"""Exclusions (clauses 4.2 to 4.10, reading.md 6): recorded by an operator, withdrawn by a later record, never deleted.
+"""Exclusions (4.2 to 4.10, docs/contract.md#what-does-not-count): recorded and withdrawn by facts, never deleted.
 
 An exclusion is nothing but its facts in the journal. One of an interval says its times itself; one of an outage runs
 from the outage's first fail to its end, excuses the outage's check, and goes where an import takes the outage.

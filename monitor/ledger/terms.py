@@ -78,7 +78,8 @@ def terms_in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
     return None if found is None else (found.number, terms_from_body(found.at, found.body))
 
 
-# FOLDED monitor.ledger.terms: What was agreed with a customer at a moment: the subscription and its level, by the terms in force then.
+# FOLDED monitor.ledger.terms: What was agreed with a customer at a moment: the subscription and its level, by the
+# terms in force then.
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from monitor.model import CheckKey, Millis, Outage, Result, Run
 
 
-# FOLDED monitor.ledger.verify: A check lived again: the runs and outages that its results make, held against those that are stored.
+# FOLDED monitor.ledger.verify: A check lived again: the runs and outages that its results make, held against those
+# that are stored.
 
 
 class VerificationError(Exception):

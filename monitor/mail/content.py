@@ -1,8 +1,8 @@
 """What there is to tell: one frozen context for each kind of letter.
 
-The engine fills these from facts; :func:`monitor.mail.rendering.compose.compose` turns one into words. Nothing here reads a
-clock or the store. Instants are ``Millis``, lengths whole milliseconds; percentages are text as the accounts print
-them (``99.73``), so no figure is rounded twice.
+The engine fills these from facts; :func:`monitor.mail.rendering.compose.compose` turns one into words. Nothing here
+reads a clock or the store. Instants are ``Millis``, lengths whole milliseconds; percentages are text as the accounts
+print them (``99.73``), so no figure is rounded twice.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class OutageStarted:
 
 @dataclass(frozen=True, slots=True)
 class OutageEnded:
-    """A check's outage ended; lengths are before exclusions (reading.md 4)."""
+    """A check's outage ended; lengths are before exclusions."""
 
     check: str
     start: Millis
@@ -225,7 +225,8 @@ class TestMail:
     """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
 
 
-# FOLDED monitor.mail.content: What there is to tell of a claim: that it is refused, or the answer with all its figures (6.2, 6.3).
+# FOLDED monitor.mail.content: What there is to tell of a claim: that it is refused, or the answer with all its
+# figures (6.2, 6.3).
 #
 # An answer is kept in the journal as it stands here, field by field: it holds whole numbers, text, truth values and
 # tuples of such, nothing else. Instants are ``Millis``, lengths whole milliseconds; percentages and money are text as
@@ -254,7 +255,7 @@ class ClaimDetails:
 
 @dataclass(frozen=True, slots=True)
 class ClaimOutage:
-    """An outage that touches the month; its lengths are whole, before exclusions (reading.md 4)."""
+    """An outage that touches the month; its lengths are whole, before exclusions."""
 
     id: int
     server: str

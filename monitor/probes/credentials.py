@@ -11,7 +11,7 @@ from monitor.probes.failures import monitor_failure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PASSWORD_UNREADABLE = "password not readable"
+FILE_UNREADABLE = "password not readable"
 _MAX_LENGTH = 1024
 
 
@@ -26,14 +26,14 @@ class Credentials:
     def read(self, file: Path) -> str:
         """Give the one line of the credential of the file's name, else of the file.
 
-        Raises ``ProbeFailure``, unknown, where neither can be read or what stands there is not one line.
+        Raises ``ProbeError``, unknown, where neither can be read or what stands there is not one line.
         """
         credential = self._credentials_directory / file.name if self._credentials_directory else None
         try:
             with (credential if credential and credential.exists() else file).open(encoding="utf-8") as opened:
                 lines = opened.read(_MAX_LENGTH).splitlines()
         except (OSError, UnicodeError):
-            raise monitor_failure(PASSWORD_UNREADABLE) from None
+            raise monitor_failure(FILE_UNREADABLE) from None
         if len(lines) != 1 or not lines[0]:
-            raise monitor_failure(PASSWORD_UNREADABLE)
+            raise monitor_failure(FILE_UNREADABLE)
         return lines[0]

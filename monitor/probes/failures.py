@@ -1,4 +1,4 @@
-"""Whose fault is it: the monitor must not accuse (reading.md 4.1, 5).
+"""Whose fault is it: the monitor must not accuse (docs/contract.md#from-results-to-time).
 
 An error that the monitor's own machine raised says nothing about the server; one that came from the network does. The
 kernel gives both by the same numbers, so where a number is ambiguous the machine's own routing table is asked.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
 
 
-class ProbeFailure(Exception):
+class ProbeError(Exception):
     """Ends an attempt that did not succeed, with whose fault that was and why."""
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
@@ -25,14 +25,14 @@ class ProbeFailure(Exception):
         super().__init__(reason)
 
 
-def server_failure(word: Reason, detail: str = "") -> ProbeFailure:
+def server_failure(word: Reason, detail: str = "") -> ProbeError:
     """Say that the server is at fault; ``detail`` is in our own words, see ``Reason.with_detail``."""
-    return ProbeFailure(Outcome.FAIL, word.with_detail(detail))
+    return ProbeError(Outcome.FAIL, word.with_detail(detail))
 
 
-def monitor_failure(reason: str) -> ProbeFailure:
+def monitor_failure(reason: str) -> ProbeError:
     """Say that the monitor is at fault."""
-    return ProbeFailure(Outcome.UNKNOWN, reason)
+    return ProbeError(Outcome.UNKNOWN, reason)
 
 
 NO_ROUTE = "no route"
@@ -79,12 +79,12 @@ _LOCAL_ERRORS = {
 }
 
 
-def local_os_failure(error: OSError) -> ProbeFailure:
+def local_os_failure(error: OSError) -> ProbeError:
     """Judge an error that only this machine can have raised (a socket not made, a datagram not taken): always ours."""
     return monitor_failure(_LOCAL_ERRORS.get(error.errno or 0) or _error_name(error))
 
 
-def connection_failure(error: OSError, address: Address | None) -> ProbeFailure:
+def connection_failure(error: OSError, address: Address | None) -> ProbeError:
     """Judge an error of connecting to or talking with ``address``; None where it is not known.
 
     A number that is not known to come from the network is ours: better nothing said than something wrong.
@@ -99,7 +99,7 @@ def connection_failure(error: OSError, address: Address | None) -> ProbeFailure:
     return local_os_failure(error)
 
 
-def route_failure(address: Address) -> ProbeFailure | None:
+def route_failure(address: Address) -> ProbeError | None:
     """Ask the machine's own routing table about ``address``: None where a packet would leave, else what keeps it.
 
     Connecting a datagram socket looks the route up and sends nothing.

@@ -86,7 +86,7 @@ class Phases(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One try. A cycle (reading.md 4.1) is made of one or several."""
+    """One try. A cycle (docs/contract.md#from-results-to-time) is made of one or several."""
 
     outcome: Outcome
     at: float
@@ -136,7 +136,8 @@ class CallbackProbe(Protocol):
         ...
 
 
-# FOLDED monitor.probes.probe: One cycle of one check: attempts until one succeeds or none is left (reading.md 4.1).
+# FOLDED monitor.probes.probe: One cycle of one check: attempts until one succeeds or none is left
+# (docs/contract.md#from-results-to-time).
 
 _log = logging.getLogger(__name__)
 

@@ -48,7 +48,7 @@ class Pattern:
             return None
 
     def search(self, data: bytes) -> bool:
-        """Whether it is found, for a thread: the interpreter is let go of. Raises ``ProbeFailure``, unknown."""
+        """Whether it is found, for a thread: the interpreter is let go of. Raises ``ProbeError``, unknown."""
         try:
             found = self._compiled.search(data, timeout=SEARCH_TIMEOUT, concurrent=True) is not None
         except TimeoutError:
@@ -66,7 +66,7 @@ class RegexWorkers:
         self._slow_executor = ThreadPoolExecutor(_SLOW_THREADS, "search late")
 
     async def search(self, pattern: Pattern, data: bytes, within: float = SEARCH_TIMEOUT) -> bool:
-        """Whether it is found. Raises ``ProbeFailure``, unknown, where that cannot be said ``within`` so many seconds.
+        """Whether it is found. Raises ``ProbeError``, unknown, where that cannot be said ``within`` so many seconds.
 
         Waiting for a thread is part of them, and never the server's fault.
         """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.probe import CONNECT, FIRST_BYTE, TLS, Attempt, Phases, Step, judge_timeout, microseconds
 from monitor.probes.redaction import Redactor, printable
 
@@ -147,12 +147,14 @@ class AttemptTrace:
 
 
 async def run_with_deadline(
-    clock: Clock, timeout: float, run_attempt: Callable[[AttemptTrace], Awaitable[None]]
-) -> Attempt:  # noqa: ASYNC109
+    clock: Clock,
+    timeout: float,  # noqa: ASYNC109 - the attempt reports its timeout
+    run_attempt: Callable[[AttemptTrace], Awaitable[None]],
+) -> Attempt:
     """Run ``run_attempt`` under a deadline of ``timeout`` seconds and make an attempt of how it ended.
 
-    It returns where all is well and raises ``ProbeFailure`` where not. Running out of time is a fail, unless it happened
-    in the monitor's own resolver or because the monitor itself stood still.
+    It returns where all is well and raises ``ProbeError`` where not. Running out of time is a fail, unless it
+    happened in the monitor's own resolver or because the monitor itself stood still.
     """
     trail = AttemptTrace(clock)
     deadline = clock.monotonic() + timeout
@@ -161,6 +163,6 @@ async def run_with_deadline(
             await run_attempt(trail)
     except TimeoutError:
         return trail.attempt(*judge_timeout(clock.monotonic() - deadline, trail.step))
-    except ProbeFailure as end:
+    except ProbeError as end:
         return trail.attempt(end.outcome, end.reason)
     return trail.attempt(Outcome.OK, "")

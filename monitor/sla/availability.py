@@ -1,4 +1,4 @@
-"""The accounts of one subscription over one window (reading.md 4 and 6): exact integers all the way."""
+"""The account of one subscription over one window, in exact integers (docs/contract.md#from-results-to-time)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from monitor.sla.timeline import Timeline
 
 
-# FOLDED monitor.sla.availability: Shares of a time in hundredths of a percent, as the contract writes its 99.75 %; whole numbers, rounded once.
+# FOLDED monitor.sla.availability: Shares of a time in hundredths of a percent, as the contract writes its 99.75 %;
+# whole numbers, rounded once.
 
 Percent: TypeAlias = int
 """Hundredths of a percent: 9973 is 99.73 %."""
@@ -38,7 +39,10 @@ def remaining_budget(counted: Millis, down: Millis, target: Percent, rounding: R
 
 
 def percent(part: Millis, whole: Millis, rounding: Rounding) -> Percent | None:
-    """Return ``part / whole`` in hundredths of a percent, rounded once (reading.md 2); ``None`` of nothing."""
+    """Return ``part / whole`` in hundredths of a percent, rounded once; ``None`` if ``whole`` is 0.
+
+    See docs/contract.md#products-targets-and-credit-tables.
+    """
     if whole == 0:
         return None
     return (
@@ -65,7 +69,10 @@ class ExcludedTime:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a window came to. ``excluded + up + down + unknown = window``, in milliseconds (reading.md 4.3)."""
+    """The account of a window in milliseconds: ``excluded + up + down + unknown = window``.
+
+    See docs/contract.md#from-results-to-time.
+    """
 
     span: Span | None
     """From the start of the first segment to the end of the last; ``None`` without segments."""

@@ -1,4 +1,4 @@
-"""Months in a zone, business days, and the deadlines that hang on them (reading.md 3 and 7; clauses 6.2 to 6.4).
+"""Months in a zone, business days and the deadlines that follow (6.2 to 6.4, docs/contract.md#the-month).
 
 Time is subtracted in UTC and cut with the zone's own rules: months differ in length, and days of 23 and 25 hours exist.
 """
@@ -38,7 +38,7 @@ def midnight(day: dt.date, zone: str) -> Millis:
 
 
 def day_span(first: dt.date, last: dt.date, zone: str) -> Span:
-    """Return 00:00 of the first day to 24:00 of the last (reading.md 3)."""
+    """Return 00:00 of the first day to 24:00 of the last (docs/contract.md#the-month)."""
     if last == dt.date.max:
         return Span(midnight(first, zone), midnight(last, zone) + _DAY_MS)
     return Span(midnight(first, zone), midnight(last + _ONE_DAY, zone))
@@ -97,7 +97,10 @@ def _public_holidays(year: int) -> frozenset[dt.date]:
 
 
 def is_business_day(day: dt.date) -> bool:
-    """Monday to Friday without Turkish public holidays; half-day holidays are business days (reading.md 7)."""
+    """Monday to Friday without Turkish public holidays; half-day holidays are business days.
+
+    See docs/contract.md#claims-and-answers.
+    """
     return day.weekday() < _SATURDAY and day not in _public_holidays(day.year)
 
 
@@ -111,7 +114,7 @@ def end_of_business_day(at: Millis, count: int, zone: str) -> Millis:
 
 
 def claim_deadline(outage_start: Millis, zone: str) -> Millis:
-    """Return the last instant at which a claim is in time, itself included (6.2, reading.md 7)."""
+    """Return the last instant at which a claim is in time, included (6.2, docs/contract.md#claims-and-answers)."""
     return end_of_business_day(outage_start, CLAIM_DAYS, zone)
 
 

@@ -1,4 +1,4 @@
-"""Claims and their answers (clauses 6.1 to 6.3, reading.md 7): facts folded in order into claims as they stand."""
+"""Claims and their answers, folded from facts in order (6.1 to 6.3, docs/contract.md#claims-and-answers)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Credit:
     percent: int
     """Share of the monthly fee."""
     certain: bool
-    """Whether the lowest and the highest reading pay the same (reading.md 4.5)."""
+    """Whether the lowest and the highest reading pay the same (docs/contract.md#outages-and-their-bounds)."""
     amount: Decimal | None
     """With two decimals, in ``currency``; ``None`` without a fee."""
     currency: str | None

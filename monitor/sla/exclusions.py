@@ -1,4 +1,7 @@
-"""What does not count (clauses 4.1 to 4.10, reading.md 6), and which record each excluded instant is charged to."""
+"""What does not count, and which record each excluded instant is attributed to (4.1 to 4.10).
+
+See docs/contract.md#what-does-not-count.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,10 @@ class ApplicableExclusions:
     """What excuses each of several measured checks alone; empty where no record names one of several."""
 
     def attribute(self, downtimes: Sequence[IntervalSet]) -> Iterator[tuple[Exclusion, IntervalSet]]:
-        """Give each record the instants charged to it: those that no record before it excludes (reading.md 6).
+        """Yield each record with the instants that no record before it excludes.
 
-        ``downtimes`` is when each check counts as down. A record that names one of several checks excuses that check only:
-        while another, not excused, is down, the instant stays down [decision].
+        ``downtimes`` is when each check counts as down. A record that names one of several checks excuses that
+        check only: while another, not excused, is down, the instant stays down [decision].
         """
         still_down = IntervalSet()
         for down, excuse in zip(downtimes, self.excluded_by_check, strict=False):

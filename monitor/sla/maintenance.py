@@ -1,4 +1,7 @@
-"""Maintenance windows (clauses 4.1 and 4.9, reading.md 6): facts folded in order into windows and what they exclude."""
+"""Maintenance windows and what they exclude, folded from facts in order (4.1, 4.9).
+
+See docs/contract.md#what-does-not-count.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The terms: products, targets and credit tables (5.1 to 5.3), clauses of exclusion (4), and one configuration's terms.
 
-A month is read with the terms that were in force in it (reading.md 3), so terms are written down as facts:
-``terms_body`` and ``terms_from_body`` turn them into plain JSON values and back, exactly.
+A month is read with the terms that were in force in it (docs/contract.md#the-month), so terms are written down as
+facts: ``terms_body`` and ``terms_from_body`` turn them into plain JSON values and back, exactly.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Terms:
 
     @property
     def hold(self) -> Millis:
-        """How long a result holds at most: two intervals (reading.md 4.2)."""
+        """How long a result holds at most: two intervals (docs/contract.md#from-results-to-time)."""
         return 2 * self.interval
 
 
@@ -223,7 +223,8 @@ def _subscription_from_body(body: Mapping[str, Any]) -> Subscription:
     )
 
 
-# FOLDED monitor.sla.terms: Versions of the terms, each read when it is first looked at: most questions hang on the newest few of many years.
+# FOLDED monitor.sla.terms: Versions of the terms, each read when it is first looked at: most questions hang on the
+# newest few of many years.
 
 _IN_FORCE = attrgetter("in_force")
 
@@ -278,7 +279,8 @@ def index_at(versions: Sequence[Terms], at: Millis) -> int:
     return max(bisect_right(versions, at, key=_IN_FORCE) - 1, 0)
 
 
-# FOLDED monitor.sla.terms: Which server and checks a subscription is read on, and when: the terms in force, day by day (reading.md 3).
+# FOLDED monitor.sla.terms: Which server and checks a subscription is read on, and when: the terms in force, day by
+# day (docs/contract.md#the-month).
 
 
 @dataclass(frozen=True, slots=True)

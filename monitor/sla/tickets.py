@@ -1,4 +1,4 @@
-"""The first response to a ticket (5.4.3, 5.4.4 and 8.1, reading.md 8): a clock that runs at all hours of the day."""
+"""The first response to a ticket: a clock that runs at all hours (5.4.3, 5.4.4, docs/contract.md#first-response)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From results to time that is up, down or unknown (reading.md 4), in the three readings of an outage.
+"""From results to time that is up, down or unknown, by three bounds (docs/contract.md#from-results-to-time).
 
 A **run** is what consecutive results with one outcome say together. A result holds from its time to the next result of
 its check, at most two intervals (``hold``), so a result that comes exactly when its predecessor's hold ends continues
@@ -39,7 +39,7 @@ class History:
 
 
 class Bound(StrEnum):
-    """How an outage is read (reading.md 4.5)."""
+    """How an outage is read (docs/contract.md#outages-and-their-bounds)."""
 
     COUNTED = "counted"
     """Down is the time that its fail results hold."""
@@ -96,7 +96,7 @@ def runs_of(results: Iterable[Result], hold: Millis) -> tuple[Run, ...]:
 
 
 def timeline_of(history: History, window: Span, bound: Bound, now: Millis) -> Timeline:
-    """Read one check in ``window``; a window still running ends at ``now`` (reading.md 4.2 and 4.5)."""
+    """Read one check in ``window``; a window still running ends at ``now`` (docs/contract.md#from-results-to-time)."""
     start, end = window.start, min(window.end, now)
     last_fails = {outage.last_fail for outage in history.outages} if bound is Bound.HIGHEST else frozenset()
     up: list[Span] = []
@@ -129,14 +129,15 @@ def up_throughout(history: History, span: Span) -> bool:
 
 
 def run_at(history: History, at: Millis) -> Run | None:
-    """Return the run that covers an instant; ``None`` where no result holds (reading.md 4.2)."""
+    """Return the run that covers an instant; ``None`` where no result holds (docs/contract.md#from-results-to-time)."""
     return next((run for run, _ in _covered_spans(history.runs, at, at + 1)), None)
 
 
 def combine(timelines: Sequence[Timeline], excluded_by_check: Sequence[IntervalSet] = ()) -> Timeline:
-    """Combine several checks (reading.md 4.6): down if any is down, else unknown if any is unknown, else up.
+    """Combine several checks: down if any is down, else unknown if any is unknown, else up.
 
-    ``excluded_by_check``, if given, holds for each check the time in which it is left out; where all are, nothing is known.
+    ``excluded_by_check``, if given, holds for each check the time in which it is left out; where all are, nothing
+    is known.
     """
     if not timelines:
         return Timeline(IntervalSet(), IntervalSet())
@@ -166,7 +167,10 @@ def outage_downtime(outage: Outage, history: History, now: Millis) -> IntervalSe
 
 
 def outage_durations(outage: Outage, history: History, now: Millis) -> OutageDurations:
-    """Measure an outage with its bounds (reading.md 4.5); ``history`` holds its runs and the one after it."""
+    """Measure an outage with its bounds; ``history`` holds its runs and the one after it.
+
+    See docs/contract.md#outages-and-their-bounds.
+    """
     down = outage_downtime(outage, history, now)
     possible = outage_span(outage, now)
     earliest = outage.start if outage.last_ok is None else outage.last_ok

@@ -143,7 +143,8 @@ def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) ->
 def all_outages_touching(db: Database, start: Millis, end: Millis) -> dict[CheckKey, list[Outage]]:
     """Give what ``outages_touching`` gives, of every check; one without any is missing."""
     rows = db.execute(
-        f'{_SELECT_OUTAGE} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) ORDER BY o.start',
+        f'{_SELECT_OUTAGE} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) '
+        "ORDER BY o.start",
         [end, start],
     )
     found: dict[CheckKey, list[Outage]] = {}

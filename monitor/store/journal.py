@@ -191,7 +191,7 @@ def first(db: Database) -> JournalEntry | None:
 
 
 def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) -> bool:
-    """Whether a fact of some kinds, recorded after entry number ``entries_after``, bears a time that is not later than ``at``.
+    """Whether a fact of some kinds after entry ``entries_after`` has a time that is not later than ``at``.
 
     So it is where the clock was set back; results that were imported say so by the same token.
     """

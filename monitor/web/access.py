@@ -37,7 +37,7 @@ class AccessPolicy:
     def denial_for(
         self, peer_address: str | None, local_address: str | None, headers: Mapping[str, str]
     ) -> AccessDenial | None:
-        """Say why a request is refused, or None. ``peer_address`` and ``local_address`` are the addresses at both ends of the connection.
+        """Return why a request is refused, or None; the addresses are those at both ends of the connection.
 
         Both ends are the same where a program on this machine asks by another of its addresses than loopback.
         """
@@ -57,7 +57,7 @@ class AccessPolicy:
 
 
 def _parse_host(header: str) -> str:
-    """Read the host of ``AdmissionListener: host:port``, IPv6 without its brackets; empty where there is none to be read."""
+    """Read the host of ``Host: host:port``, IPv6 without its brackets; empty where there is none to be read."""
     try:
         return (urlsplit(f"//{header}").hostname or "").removesuffix(".")
     except ValueError:

@@ -297,6 +297,6 @@ def prober(
     prefix: list[str] | None = None,
     env: dict[str, str] | None = None,
 ) -> Prober:
-    """Start a process that makes these attempts, ``rounds`` times; each round after the first waits for ``next_round``."""
+    """Start a process that makes these attempts ``rounds`` times; later rounds wait for ``next_round``."""
     request = {"attempts": attempts, "timeout": timeout, "rounds": rounds}
     return Prober(net, request, prefix or [], env or {})

@@ -71,8 +71,12 @@ async def tools() -> AsyncIterator[ProbeResources]:
 
 
 async def look(
-    tools: ProbeResources, server: RunningServer, check: Check, timeout: float = 20.0, **more: Any
-) -> Attempt:  # noqa: ASYNC109
+    tools: ProbeResources,
+    server: RunningServer,
+    check: Check,
+    timeout: float = 20.0,  # noqa: ASYNC109 - the attempt reports its timeout
+    **more: Any,
+) -> Attempt:
     kind, role, keys = check
     files = {"CA": server.files.ca, "PASSWORD": server.files.password}
     given = {key: files.get(each, each) if isinstance(each, str) else each for key, each in keys.items()} | more

@@ -20,7 +20,7 @@ import dns.message
 import dns.rrset
 import pytest
 
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.net.dns_ttl import DnsTtlLookup
 from monitor.probes.net.resolver import Resolver
 
@@ -81,7 +81,7 @@ async def _story(server: NameServer) -> dict[str, Any]:
         clock.mono += later
         try:
             found = [str(address) for address in await resolver.resolve(host)]
-        except ProbeFailure as error:
+        except ProbeError as error:
             return f"{error.outcome.name}: {error.reason}"
         await asyncio.gather(*resolver._ttl_tasks)
         return found

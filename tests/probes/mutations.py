@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hypothesis import strategies as st
 
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,10 +74,10 @@ def _mutate(data: bytes, mutation: Mutation) -> bytes:
 
 def assert_reads_or_fails(read: Callable[[], object]) -> None:
     """Read it, or judge it by a word of the set: nothing else is raised."""
-    end: ProbeFailure | None = None
+    end: ProbeError | None = None
     try:
         read()
-    except ProbeFailure as error:
+    except ProbeError as error:
         end = error
     assert end is None or (end.outcome is Outcome.FAIL and end.reason.partition(":")[0] in set(Reason))
     assert end is None or end.reason.isascii()

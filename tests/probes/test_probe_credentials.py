@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.probes.credentials import Credentials
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.redaction import MASK, Redactor
 from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
 
@@ -131,5 +131,5 @@ def test_what_is_no_password_makes_a_login_unknown(tmp_path: Path, content: byte
     file = tmp_path / "password"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(ProbeFailure, match="password not readable"):
+    with pytest.raises(ProbeError, match="password not readable"):
         Credentials({}).read(file)

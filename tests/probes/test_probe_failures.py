@@ -88,7 +88,7 @@ def test_every_reason_is_described() -> None:
     reasons |= {
         regex_search.TOO_SLOW,
         tcp_connect.NO_ADDRESS_OF_FAMILY,
-        credentials.PASSWORD_UNREADABLE,
+        credentials.FILE_UNREADABLE,
         net_tls.CA_FILE_UNREADABLE,
     }
     reasons |= {mysql.NEEDS_TLS, mysql.UNKNOWN_AUTH_METHOD}

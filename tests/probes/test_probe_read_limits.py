@@ -20,7 +20,7 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.dns.message import MAX_MESSAGE_SIZE, MAX_RECORDS, DnsMessage
 from monitor.probes.dns.records import parse_records
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
 from monitor.probes.net.tls import TLS_VERSIONS, TlsContexts
 from monitor.probes.probe import Target
@@ -143,7 +143,7 @@ def test_a_redirect_to_another_server_leads_on(to: str) -> None:
 
 async def test_a_redirect_within_a_server_on_the_link_keeps_its_interface() -> None:
     assert build_request("http://[fe80::1%25eth0]/").redirect_to("/there", 302).host == "fe80::1%eth0"
-    with pytest.raises(ProbeFailure, match="to nowhere"):
+    with pytest.raises(ProbeError, match="to nowhere"):
         build_request("http://[fe80::1%25eth0]/").redirect_to("http://[fe80::2%25eth0]/", 302)
 
 
@@ -177,7 +177,7 @@ def test_a_name_servers_answer_lets_others_in_between_its_records() -> None:
 
 
 def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_passed_over() -> None:
-    with pytest.raises(ProbeFailure, match="protocol: too long"):
+    with pytest.raises(ProbeError, match="protocol: too long"):
         list(DnsMessage(dns_answer(MAX_RECORDS + 1)).read(2))
     passed_over = DnsMessage(dns_answer(MAX_RECORDS + 1))
     assert list(passed_over.read(1)) != []
@@ -185,7 +185,7 @@ def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_pas
 
 
 def test_what_a_name_server_says_beyond_the_bound_is_not_read() -> None:
-    with pytest.raises(ProbeFailure, match="protocol: too long"):
+    with pytest.raises(ProbeError, match="protocol: too long"):
         DnsMessage(dns_answer(1) + bytes(MAX_MESSAGE_SIZE))
 
 
@@ -265,12 +265,12 @@ async def test_an_expression_that_was_too_slow_waits_apart_from_the_others() -> 
     slow = Pattern(SLOW)
     page_of_it = b"a" * 5000 + b"b"
     assert slow.search_now(page_of_it) is None
-    with pytest.raises(ProbeFailure, match="expression too slow"):
+    with pytest.raises(ProbeError, match="expression too slow"):
         await searches.search(slow, page_of_it, 5.0)
     over = threading.Event()
     stuck = [asyncio.ensure_future(searches.search(Stuck(over), b"x", 60.0)) for _ in range(20)]
     await asyncio.sleep(0)
-    with pytest.raises(ProbeFailure, match="monitor too busy"):
+    with pytest.raises(ProbeError, match="monitor too busy"):
         await searches.search(Pattern("x"), b"x", 0.1)
     assert await searches.search(slow, b"aaa", 60.0) is True
     over.set()

@@ -1,6 +1,6 @@
 """The accounts a second time, slow and plain: every instant of a small window is painted, then the paint is counted.
 
-Written from reading.md alone, with nothing of monitor.sla but the record that is handed in, so that both would
+Written from the agreement alone, with nothing of monitor.sla but the record that is handed in, so that both would
 have to make the same mistake. Instants are whole units of ``AccountInputs.unit`` milliseconds; all facts lie on them.
 """
 
@@ -58,7 +58,7 @@ class ReferenceAccount:
 
 
 class ReferenceOutage:
-    """reading.md 4.5: a maximal run of fails, whatever unknown results and gaps are inside."""
+    """A maximal run of fails, whatever unknown results and gaps are inside."""
 
     def __init__(self, first_fail: int, last_ok: int | None) -> None:
         self.fails = [first_fail]
@@ -108,7 +108,7 @@ class ReferenceCheck:
 
 
 def combined_state(states: list[str]) -> str:
-    """reading.md 4.6; where nothing is measured nothing is known (level 1)."""
+    """docs/contract.md#from-results-to-time; where nothing is measured nothing is known (level 1)."""
     if "down" in states:
         return "down"
     return "unknown" if "unknown" in states or not states else "up"

@@ -141,7 +141,7 @@ def as_terms(version: Version) -> Terms:
 
 
 def painted_version(versions: list[Version], instant: Millis) -> Version | None:
-    """reading.md 3: the terms in force; the earliest that know the subscription reach back without limit."""
+    """The terms in force; the earliest that know the subscription reach back without limit."""
     first = next((version for version in versions if version.subscription), None)
     if first is None:
         return None

@@ -243,7 +243,7 @@ def some_window(draw: st.DrawFn) -> list[MaintenanceEvent]:
 
 
 def painted_exclusion(facts: list[MaintenanceEvent]) -> set[int]:
-    """reading.md 6, hour by hour: each hour of the window carries the start and the time of its announcement."""
+    """Hour by hour (docs/contract.md#what-does-not-count): each hour carries its start and time of announcement."""
     first = facts[0]
     assert isinstance(first, MaintenanceAnnounced)
     start = first.start // HOUR

@@ -1,4 +1,4 @@
-"""Worked accounts, with numbers (reading.md 2 to 4 and 6); docs/contract.md tells the same stories."""
+"""Worked accounts, with the numbers of docs/contract.md."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def charges(account: Account) -> dict[tuple[str, str], int]:
     return {(one.clause, one.reference): one.length for one in account.exclusions}
 
 
-# --- the example of product.md ---------------------------------------------------------------------------------------
+# --- the worked example of a month -----------------------------------------------------------------------------------
 
 
 def october() -> History:

@@ -1,4 +1,4 @@
-"""Claims and answers (6.2, 6.3; reading.md 7): business days in Turkey, the day of the problem is day 0."""
+"""Claims and answers (6.2, 6.3): business days in Turkey, the day of the problem is day 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Months, days and rolling windows (5.2.1, 6.4; reading.md 3): lengths come from the zone, never from 30 x 24 h."""
+"""Months, days and rolling windows (5.2.1, 6.4): lengths come from the zone, never from 30 x 24 h."""
 
 from __future__ import annotations
 

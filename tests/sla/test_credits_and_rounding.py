@@ -1,4 +1,4 @@
-"""Rounding and the credit tables (5.1.2, 5.2.2, 5.3.2; reading.md 2)."""
+"""Rounding and the credit tables (5.1.2, 5.2.2, 5.3.2; docs/contract.md#products-targets-and-credit-tables)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first response to a ticket (5.4.3, 5.4.4, 8.1; reading.md 8)."""
+"""The first response to a ticket (5.4.3, 5.4.4, 8.1; docs/contract.md#first-response)."""
 
 from __future__ import annotations
 

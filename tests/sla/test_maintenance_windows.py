@@ -1,4 +1,4 @@
-"""Planned and emergency maintenance (4.1, 4.9; reading.md 6)."""
+"""Planned and emergency maintenance (4.1, 4.9; docs/contract.md#what-does-not-count)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long an outage was, at least and at most, and how much of it is excluded (reading.md 4.5, product.md)."""
+"""How long an outage was, at least and at most, and how much of it is excluded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which terms a window is read with (reading.md 3): a changed configuration never rewrites a past month."""
+"""Which terms a window is read with: a changed configuration never rewrites a past month."""
 
 from __future__ import annotations
 

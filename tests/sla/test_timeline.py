@@ -1,4 +1,4 @@
-"""Results, how long they hold, and the runs that they make (reading.md 4.1 to 4.6)."""
+"""Results, how long they hold, and the runs that they make (docs/contract.md#from-results-to-time)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Keeps the figures of the page and the metrics up to date: what changed is read away from the loop, the rest advances.
 
-The figures of a subscription go on in straight lines until something happens to it (``ledger/live/set_figures.py``). So after a
-sweep only a few are read from the books, in the reader's thread, and all of them are advanced to the same moment here,
-a slice at a time. Once a day everything is computed again from the beginning, and has to come to the same.
+The figures of a subscription go on in straight lines until something happens to it (``ledger/live/set_figures.py``). So
+after a sweep only a few are read from the books, in the reader's thread, and all of them are advanced to the same
+moment here, a slice at a time. Once a day everything is computed again from the beginning, and has to come to the same.
 """
 
 from __future__ import annotations

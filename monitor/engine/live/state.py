@@ -108,13 +108,13 @@ class Problem:
 
 __all__ = [
     "ActiveMaintenanceWindow",
-    "LiveState",
     "CheckEntry",
     "CheckView",
-    "WindowFigures",
+    "LiveState",
     "Problem",
     "SubscriptionEntry",
     "SubscriptionView",
+    "WindowFigures",
     "WindowName",
 ]
 

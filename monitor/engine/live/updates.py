@@ -68,7 +68,7 @@ class LiveStateUpdater:
         return self._recording.context
 
     def replace_config_steps(self, entries: Iterable[CheckEntry], canaries: Iterable[str]) -> Iterator[None]:
-        """Show this configuration, with what is known of it already; by slices, see ``LiveState.replace_config_steps``."""
+        """Show this configuration and keep what is known of it, in steps (``LiveState.replace_config_steps``)."""
         context = self._context
         subscriptions = (
             SubscriptionEntry(

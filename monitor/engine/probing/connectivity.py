@@ -1,4 +1,4 @@
-"""Can the monitor see out? Before it accuses a server, it asks its canaries (reading.md 5).
+"""Can the monitor see out? Before it accuses a server, it asks its canaries (docs/contract.md#whose-fault-it-is).
 
 A failure counts only if a canary answered after it, and if no round of canaries failed whole since its cycle began. So
 neither the moment at which the monitor's own line is cut nor the moment at which it returns accuses anybody.

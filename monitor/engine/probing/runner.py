@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt, Phases, RetryPolicy
 
 
-# FOLDED monitor.engine.probing.runner: What attempts showed of each check besides its result: certificates, where the time went, and who is suspect.
+# FOLDED monitor.engine.probing.runner: What attempts showed of each check besides its result: certificates, where the
+# time went, and who is suspect.
 
 STEP_SIZE: Final = 500
 """Checks that are looked through before the loop may turn again: a millisecond."""
@@ -243,7 +244,7 @@ class CheckRunner:
             self._start_task(check.key, slot.sweep, work)
 
     async def _submit_after(self, predecessor: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
-        """Submit a result when that of the cycle ``predecessor`` is: those of one check come in the order of their times.
+        """Submit a result after that of ``predecessor``: the results of one check arrive in the order of their times.
 
         A cycle can outlast its interval by what it takes to ask the canaries, or by a stall.
         """
@@ -298,7 +299,7 @@ class CheckRunner:
         self._connectivity_requests.request_check(self._connectivity)
 
     async def drain(self, grace_period: float) -> None:
-        """Let the cycles under way end for ``grace_period`` seconds, then drop the rest: their slots were never taken."""
+        """Wait ``grace_period`` seconds for the running checks, then drop the rest: their slots count as missed."""
         self._admission_queue.clear()
         await self._running_checks.drain(grace_period)
         await self._connectivity_requests.cancel()

@@ -110,7 +110,8 @@ def wake_waiter(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-# FOLDED monitor.engine.probing.running_checks: When a sweep is complete: its slots are over, and each cycle that began in one of them has ended.
+# FOLDED monitor.engine.probing.running_checks: When a sweep is complete: its slots are over, and each cycle that
+# began in one of them has ended.
 
 
 class SweepProgress:

@@ -72,8 +72,8 @@ class LedgerView:
 
     What was recorded later than ``at`` does not exist in them: results of a later time, windows announced, exclusions
     recorded or withdrawn, and terms that came into force afterwards. What is read once is kept for as long as the
-    object lives: one question. ``measured_until`` leaves out results that are later still: those of the last moments may not
-    have been written yet.
+    object lives: one question. ``measured_until`` leaves out results that are later still: those of the last
+    moments may not have been written yet.
     """
 
     def __init__(self, db: Database, at: Millis, current: Terms, measured_until: Millis | None = None) -> None:
@@ -218,7 +218,8 @@ class LedgerView:
         return replace(outage, end=end, last_fail=max(fails, default=outage.start))
 
 
-# FOLDED monitor.ledger.accounts.accounts: One outage, read out of the books: how long it was, and how much of that is excluded.
+# FOLDED monitor.ledger.accounts.accounts: One outage, read out of the books: how long it was, and how much of that is
+# excluded.
 
 
 def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations, Millis]:
@@ -233,7 +234,8 @@ def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations,
     return outage_durations(stood, history, ledger.at), excluded
 
 
-# FOLDED monitor.ledger.accounts.accounts: An account as the journal keeps it: whole milliseconds, hundredths of a percent, money as text.
+# FOLDED monitor.ledger.accounts.accounts: An account as the journal keeps it: whole milliseconds, hundredths of a
+# percent, money as text.
 
 
 def account_fields(each: SubscriptionAccount) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def server_state(states: Iterable[tuple[str, str, State]], *, only_web: bool) ->
     """Say how a server stands, from the name, the type and the state of each of its checks.
 
     It is as its reachability check is. A server that carries web hosting alone is up while its web checks are, also
-    where it does not answer ping (reading.md 2).
+    where it does not answer ping (docs/contract.md#products-targets-and-credit-tables).
     """
     known = list(states)
     if any(state is State.MAINTENANCE for _, _, state in known):

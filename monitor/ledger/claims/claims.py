@@ -1,4 +1,4 @@
-"""Claims (clauses 6.1 to 6.3, reading.md 7): made by ticket, refused where they come too late, answered by a letter.
+"""Claims: opened by ticket, refused if late, answered by mail (6.1 to 6.3, docs/contract.md#claims-and-answers).
 
 A claim is nothing but the facts in the journal: that it was opened, refused, answered. Its deadline and the time by
 which it must be answered are written down with it, as the calendar had them on that day.
@@ -129,7 +129,9 @@ def _claimed_at(context: LedgerContext, extent: OutageExtent, opened_at: Millis 
 
 
 def _is_measured(db: Database, context: LedgerContext, subscription: str, extent: OutageExtent, at: Millis) -> bool:
-    """Whether the subscription's availability is read on the outage's check (reading.md 2).
+    """Whether the outage's check is one that the subscription is measured on.
+
+    See docs/contract.md#products-targets-and-credit-tables.
 
     Raises InputError for an unknown subscription, and for one that was not on the outage's server while it lasted.
     """

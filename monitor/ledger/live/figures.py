@@ -1,8 +1,8 @@
 """The figures of every subscription, kept: advanced by what is new in the books, not computed again.
 
-What each instant counts as is kept for every subscription (``sla/live/classified_time.py``), and how the figures of both windows
-go on (``sla/live/window_figures.py``). Only what a new run, a silent check or a recorded fact touches is read again, and of
-the results only those that came after what is settled.
+What each instant counts as is kept for every subscription (``sla/live/classified_time.py``), and how the figures of
+both windows go on (``sla/live/window_figures.py``). Only what a new run, a silent check or a recorded fact touches is
+read again, and of the results only those that came after what is settled.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from monitor.sla.terms import PromisePeriod, Segment, Terms
 
 
-# FOLDED monitor.ledger.live.figures: What figures hang on besides results, as it stands at one moment: versions of the terms, and what does not count.
+# FOLDED monitor.ledger.live.figures: What figures hang on besides results, as it stands at one moment: versions of
+# the terms, and what does not count.
 
 
 _MONTH = 33 * 86_400_000
@@ -146,7 +147,7 @@ class LiveFigures:
     def stale_subscriptions(
         self, names: Iterable[str], now: Millis, newest_result: Callable[[CheckKey], Millis | None]
     ) -> set[str]:
-        """Give those of some subscriptions of which a check has fallen silent, or has spoken again; see ``IncrementalTimeline``.
+        """Return the subscriptions of which a check went silent or gives results again; see ``IncrementalTimeline``.
 
         One with a check of which a run began may be missing: what began is caught up with anyway.
         """

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from monitor.store.outbox import Mail
 
 
-# FOLDED monitor.ledger.notifications.outages: What a gathered mail tells: its news put together by server, parents above their children, with today's figures.
+# FOLDED monitor.ledger.notifications.outages: What a gathered mail tells: its news put together by server, parents
+# above their children, with today's figures.
 
 
 def outage_mail_content(db: Database, context: LedgerContext, mail: Mail, at: Millis) -> OutageMail:
@@ -176,8 +177,8 @@ def add_news(
 ) -> None:
     """Put news of a sweep into the mail of everybody who is to be told; it may leave when that sweep is over.
 
-    News that ``wait_for_parent`` may leave one sweep later. A mail waits for no more than the sweep after its first news: however
-    many children fall, one after the other, they hold up nobody's mail.
+    News that ``wait_for_parent`` may leave one sweep later. A mail waits for no more than the sweep after its first
+    news: however many children fall, one after the other, they hold up nobody's mail.
     """
     for customer in _customers_to_notify(db, context, news, at):
         mail = outbox.open_digest(db, customer, sweep)

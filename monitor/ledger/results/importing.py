@@ -2,7 +2,7 @@
 
 They may lie anywhere in the past, between results of our own. So the runs and outages of each check are made anew from
 the first of them on, from the results alone. An outage keeps its number however it grows; where outages are joined the
-earliest keeps its own, where one is split its first part does (product.md). Imported history sends no mail.
+earliest keeps its own, where one is split its first part does. Imported history sends no mail.
 """
 
 from __future__ import annotations

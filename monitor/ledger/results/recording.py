@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from monitor.sla.maintenance import MaintenanceWindow
 
 
-# FOLDED monitor.ledger.results.recording: What the recording remembers of each check, and what came of some results on their way into the books.
+# FOLDED monitor.ledger.results.recording: What the recording remembers of each check, and what came of some results
+# on their way into the books.
 
 
 @dataclass(slots=True)

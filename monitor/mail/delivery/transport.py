@@ -1,8 +1,8 @@
 """How a mail leaves: what every way of sending promises, and how long a mail is tried.
 
 A mail is tried until the transport has accepted it for a recipient or refused that recipient for good. What fails for
-now is tried again for :data:`QUEUE_LIFETIME`, so a relay may be away for days and nothing is lost; only then, or where it is
-refused for good, does a mail go to the dead letters, from which it can be sent again by hand.
+now is tried again for :data:`QUEUE_LIFETIME`, so a relay may be away for days and nothing is lost; only then, or where
+it is refused for good, does a mail go to the dead letters, from which it can be sent again by hand.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from monitor.model import Language
 
 
-# FOLDED monitor.mail.rendering.claim_mail: The figures of an answer to a claim, month by month: the verdict, the accounts, outages, exclusions, decisions.
+# FOLDED monitor.mail.rendering.claim_mail: The figures of an answer to a claim, month by month: the verdict, the
+# accounts, outages, exclusions, decisions.
 
 MOST_OUTAGES: Final = 60
 """So many are told one by one: a mail stays below the size at which mail programs cut it."""

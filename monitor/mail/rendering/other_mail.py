@@ -125,7 +125,7 @@ def report_subject(letter: ReportMail, words: Words) -> str:
 
 
 def report_sheet(letter: ReportMail, words: Words) -> Sheet:
-    """Return the month, a card for each subscription (reading.md 9)."""
+    """Return the month, a card for each subscription (docs/contract.md#the-month)."""
     reader, notice = letter.recipient, words.notice
     missed = any(line.target_met is False for line in letter.rows)
     label = format_month(letter.month, reader.language)

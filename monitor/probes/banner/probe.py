@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome, Reason
 from monitor.probes.banner.protocols import ExchangeCondition
 from monitor.probes.banner.settings import BannerSettings
-from monitor.probes.failures import ProbeFailure, server_failure
+from monitor.probes.failures import ProbeError, server_failure
 from monitor.probes.net.connection import ConnectionProbe
 from monitor.probes.redaction import MASK
 
@@ -48,7 +48,7 @@ async def _run_protocol(session: Session[BannerSettings], protocol: BannerProtoc
             continue
         try:
             await _run_exchange(session, protocol, turn)
-        except ProbeFailure as error:
+        except ProbeError as error:
             if turn.may_close and error.outcome is Outcome.FAIL and error.reason in _CONNECTION_ENDED:
                 return
             raise

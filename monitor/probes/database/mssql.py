@@ -54,7 +54,7 @@ async def run_session(session: Session[MssqlSettings]) -> None:
 
 
 def parse_pre_login_response(body: bytes) -> PreLoginResponse:
-    """Read the options of a reply; raises ``ProbeFailure`` where they do not say what they must."""
+    """Read the options of a reply; raises ``ProbeError`` where they do not say what they must."""
     found: dict[int, bytes] = {}
     for place in range(0, len(body), 5):
         if body[place] == _TERMINATOR:

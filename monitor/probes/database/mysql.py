@@ -12,7 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Reason
-from monitor.probes.failures import ProbeFailure, monitor_failure, server_failure
+from monitor.probes.failures import ProbeError, monitor_failure, server_failure
 
 if TYPE_CHECKING:
     from monitor.probes.database.settings import MysqlSettings
@@ -144,7 +144,7 @@ def _scramble(method: str, password: bytes | None, nonce: bytes) -> bytes:
 
 
 def parse_greeting(payload: bytes) -> Greeting:
-    """Read the server's first packet; raises ``ProbeFailure`` for an error or anything else."""
+    """Read the server's first packet; raises ``ProbeError`` for an error or anything else."""
     match = _GREETING.fullmatch(payload)
     if match is None:
         raise server_failure(Reason.PROTOCOL)
@@ -153,7 +153,7 @@ def parse_greeting(payload: bytes) -> Greeting:
     return Greeting(version.decode("utf-8", "replace"), first + second, capabilities, method.decode("ascii", "replace"))
 
 
-def failure_from_error(payload: bytes) -> ProbeFailure:
+def failure_from_error(payload: bytes) -> ProbeError:
     """Judge an error packet."""
     if len(payload) < 3:  # noqa: PLR2004 - the mark and the number
         return server_failure(Reason.PROTOCOL)

@@ -11,7 +11,7 @@ from monitor.probes.failures import server_failure
 
 if TYPE_CHECKING:
     from monitor.probes.database.settings import PostgresqlSettings
-    from monitor.probes.failures import ProbeFailure
+    from monitor.probes.failures import ProbeError
     from monitor.probes.net.connection import Session
 
 _MAX_MESSAGE_SIZE = 16 * 1024
@@ -58,7 +58,7 @@ async def run_session(session: Session[PostgresqlSettings]) -> None:
         await wire.send(_TERMINATE, "terminate")
 
 
-def failure_from_error(body: bytes) -> ProbeFailure | None:
+def failure_from_error(body: bytes) -> ProbeError | None:
     """Judge the body of an error; None where it shows a server that works."""
     match = _SQLSTATE_FIELD.search(body)
     if match is None:

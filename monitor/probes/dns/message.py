@@ -42,7 +42,7 @@ class DnsMessage:
     """An answer: its head is read at once, its records by ``read``."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises ``ProbeFailure`` where it is no answer; of a truncated one, no more than the header is looked at."""
+        """Raises ``ProbeError`` where it is no answer; of a truncated one, no more than the header is looked at."""
         if len(data) > MAX_MESSAGE_SIZE:
             raise server_failure(Reason.PROTOCOL, "too long")
         self._data = data
@@ -77,7 +77,7 @@ class DnsMessage:
         return dns.rcode.from_flags(self._flags, self._edns_flags)
 
     def read(self, record_type: int, expected: Iterable[dns.rdata.Rdata] = ()) -> Iterator[None]:
-        """Read the answers of one type, and what follows them, a piece at each step. Raises ``ProbeFailure``."""
+        """Read the answers of one type, and what follows them, a piece at each step. Raises ``ProbeError``."""
         self.missing.update(expected)
         try:
             for number in range(self._answers):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeFailure, connection_failure, server_failure
+from monitor.probes.failures import ProbeError, connection_failure, server_failure
 from monitor.probes.http.messages import REDIRECT_STATUSES, HttpResponse
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
 
-# FOLDED monitor.probes.http.client: A connection that stands, in clear or over TLS, used by callbacks: the socket as it is, TLS through memory.
+# FOLDED monitor.probes.http.client: A connection that stands, in clear or over TLS, used by callbacks: the socket as
+# it is, TLS through memory.
 #
 # Streams and transports cost more than what is said over them here, and wait for the other side's goodbye at the end.
 
@@ -45,7 +46,7 @@ MAX_HANDSHAKE_BYTES = 48 * 1024
 
 
 class CallbackConnection:
-    """One connection; ``close`` it at the end. What is called may raise ``ProbeFailure`` and ``OSError``."""
+    """One connection; ``close`` it at the end. What is called may raise ``ProbeError`` and ``OSError``."""
 
     def __init__(
         self, sock: socket.socket, run_callback: Callable[[Callable[[], None]], None], on_data: Callable[[bytes], None]
@@ -200,13 +201,13 @@ class HttpCheck(Protocol):
     """What no step may show, though the server says it."""
 
     def tls_context(self) -> ssl.SSLContext:
-        """Give the TLS settings; raises ``ProbeFailure``."""
+        """Give the TLS settings; raises ``ProbeError``."""
 
     def judge_head(self, answer: HttpResponse) -> None:
-        """Judge status and headers, before the body is read; raises ``ProbeFailure``."""
+        """Judge status and headers, before the body is read; raises ``ProbeError``."""
 
     def judge_body(self, answer: HttpResponse) -> None:
-        """Judge the whole answer; the time that this takes is not in the latency. Raises ``ProbeFailure``."""
+        """Judge the whole answer; the time that this takes is not in the latency. Raises ``ProbeError``."""
 
 
 class HttpExchange:
@@ -248,7 +249,7 @@ class HttpExchange:
         """Take a step, and end where it fails."""
         try:
             step(*args)
-        except ProbeFailure as error:
+        except ProbeError as error:
             self._finish(error.outcome, error.reason)
         except OSError as error:
             verdict = connection_failure(error, self._address)
@@ -285,7 +286,7 @@ class HttpExchange:
         )
         self._connect.start()
 
-    def _on_connect_failed(self, fault: ProbeFailure) -> None:
+    def _on_connect_failed(self, fault: ProbeError) -> None:
         self._finish(fault.outcome, fault.reason)
 
     def _on_connected(self, sock: socket.socket, address: Address) -> None:
@@ -376,9 +377,11 @@ class HttpExchange:
             _log.exception("the end of a visit to %s could not be told", self._request.host)
 
 
-# FOLDED monitor.probes.http.client: The HTTP client that all pages are got with: a new connection for every request, nothing kept.
+# FOLDED monitor.probes.http.client: The HTTP client that all pages are got with: a new connection for every request,
+# nothing kept.
 #
-# A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was changed
+# A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was
+# changed
 # would go unnoticed.
 
 

@@ -62,7 +62,7 @@ class Expectations:
         return bool(self._expect is not None or self._forbid is not None or self._json_values or self.pattern)
 
     def judge_head(self, answer: HttpResponse) -> None:
-        """Judge status and headers; raises ``ProbeFailure``."""
+        """Judge status and headers; raises ``ProbeError``."""
         if not any(answer.status in codes for codes in self._ranges):
             raise server_failure(Reason.STATUS, str(answer.status))
         for name, text in self._headers:
@@ -70,7 +70,7 @@ class Expectations:
                 raise server_failure(Reason.CONTENT, "header not found")
 
     def judge_body(self, answer: HttpResponse) -> None:
-        """Judge the body, but for the pattern; raises ``ProbeFailure``."""
+        """Judge the body, but for the pattern; raises ``ProbeError``."""
         if self._expect is not None and not _contains(answer.body, self._expect, answer.charset):
             raise server_failure(Reason.CONTENT, "text not found")
         if self._forbid is not None and _contains(answer.body, self._forbid, answer.charset):

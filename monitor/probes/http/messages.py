@@ -21,7 +21,8 @@ from monitor.probes.failures import server_failure
 from monitor.probes.redaction import printable
 from monitor.probes.settings import is_host
 
-# FOLDED monitor.probes.http.messages: Where a redirect can lead: to a name, or to an address that a connection can be made to from anywhere.
+# FOLDED monitor.probes.http.messages: Where a redirect can lead: to a name, or to an address that a connection can be
+# made to from anywhere.
 #
 # What the kernel refuses to connect to would look like a fault of the monitor's own machine.
 
@@ -68,7 +69,8 @@ def _is_broadcast(host: str) -> bool:
 USER_AGENT_PRODUCT = "sla-monitor"
 _SCHEMES = ("http", "https")
 _HEADERS = (
-    f"User-Agent: {USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
+    f"User-Agent: {USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}\r\n"
+    "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
 ).encode("ascii")
 _MAX_LOCATION_LENGTH = 8 * 1024
 """Characters of what a redirect says."""
@@ -123,7 +125,7 @@ class Request(NamedTuple):
         return self._replace(login=login)
 
     def redirect_to(self, location: str, status: int) -> Request:
-        """Give the request that a redirect leads to. Raises ``ProbeFailure`` where it leads nowhere.
+        """Give the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
 
         On another host it is made without the login, and its own address is connected to.
         """
@@ -160,7 +162,8 @@ def build_request(address: str, method: str = "GET", *, connect_to: str | None =
     return Request(address, sys.intern(host), url.port, url.scheme == "https", line, method, connect_to)
 
 
-# FOLDED monitor.probes.http.messages: What a web server answers, as it comes: status and headers, then a body that is bounded.
+# FOLDED monitor.probes.http.messages: What a web server answers, as it comes: status and headers, then a body that is
+# bounded.
 #
 # The parser is llhttp, by httptools. It is told to overlook what browsers overlook: a page that people can read is up.
 
@@ -205,7 +208,7 @@ class HttpResponse:
         )
 
     def feed(self, data: bytes) -> None:
-        """Take what came. Raises ``ProbeFailure`` where it is no answer."""
+        """Take what came. Raises ``ProbeError`` where it is no answer."""
         if self._parser is None:
             return
         self._received_bytes += len(data)
@@ -227,7 +230,7 @@ class HttpResponse:
         self._parser = None
 
     def on_connection_closed(self) -> None:
-        """Take that the server hung up. Raises ``ProbeFailure`` where more had to come."""
+        """Take that the server hung up. Raises ``ProbeError`` where more had to come."""
         if not self.status:
             raise server_failure(Reason.CLOSED)
         # without a length, the end of the connection is the end of the body

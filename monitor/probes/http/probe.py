@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.http.expectations import expectations_of
 from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
 from monitor.probes.http.settings import HttpsSettings
@@ -43,7 +43,7 @@ class HttpProbe:
         """Try once: connection, certificate, status, headers, the whole body, what is expected in it, in this order."""
         try:
             errand = _HttpAttempt(self, self._credentials())
-        except ProbeFailure as error:
+        except ProbeError as error:
             return Attempt(error.outcome, self._resources.clock.monotonic(), None, error.reason)
         began = self._resources.clock.monotonic()
         attempt = await self._resources.http.fetch(errand, timeout)
@@ -55,7 +55,7 @@ class HttpProbe:
             if found is None:
                 left = timeout - (self._resources.clock.monotonic() - began)
                 found = await self._resources.regex_workers.search(pattern, errand.response.body, left)
-        except ProbeFailure as error:
+        except ProbeError as error:
             return attempt._replace(outcome=error.outcome, latency_us=None, reason=error.reason)
         if found:
             return attempt
@@ -71,7 +71,7 @@ class HttpProbe:
         return True
 
     def _credentials(self) -> tuple[str, ...]:
-        """Give the password and what logs in by it; nothing where nobody does. Raises ``ProbeFailure``."""
+        """Give the password and what logs in by it; nothing where nobody does. Raises ``ProbeError``."""
         settings = self._settings
         if settings.user is None or settings.password_file is None:
             return ()
@@ -99,14 +99,14 @@ class _HttpAttempt:
 
     __slots__ = (
         "_probe",
-        "judge_head",
-        "response",
-        "tls_context",
         "family",
         "follow_redirects",
+        "judge_head",
         "keep_body",
         "request",
+        "response",
         "secrets",
+        "tls_context",
     )
 
     def __init__(self, probe: HttpProbe, credentials: tuple[str, ...]) -> None:

@@ -92,7 +92,7 @@ class SendBatch:
     """Packets of one shape that leave together: of each, what follows ``fixed`` bytes of its slot is filled in."""
 
     def __init__(self, sock: socket.socket, name_length: int, packet: bytes, *, one_by_one: bool = False) -> None:
-        """``packet_size`` is what stands in every slot until it is overwritten, behind a name of ``name_length`` bytes."""
+        """Every slot holds a socket address of ``name_length`` bytes, then ``packet``, until it is overwritten."""
         self._sock, self._name_length, self._packet_size = sock, name_length, len(packet)
         self._sendmmsg = None if one_by_one else _SENDMMSG
         self._arena = _Arena(MAX_SEND_BATCH, name_length, name_length, len(packet), 0)

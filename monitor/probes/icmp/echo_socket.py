@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
 
 
-# FOLDED monitor.probes.icmp.echo_socket: Opening a socket for ICMP with what only Linux has: receive stamps, the error queue, a count of what was dropped.
+# FOLDED monitor.probes.icmp.echo_socket: Opening a socket for ICMP with what only Linux has: receive stamps, the
+# error queue, a count of what was dropped.
 
 # Linux's numbers that the socket module does not name
 SO_RCVBUFFORCE = 33
@@ -88,7 +89,8 @@ def _enlarge_buffers(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_SIZE)
 
 
-# FOLDED monitor.probes.icmp.echo_socket: Keeping the rest of the machine's ICMP out of a raw socket, which would otherwise get a copy of all of it.
+# FOLDED monitor.probes.icmp.echo_socket: Keeping the rest of the machine's ICMP out of a raw socket, which would
+# otherwise get a copy of all of it.
 
 # Linux's numbers that the socket module does not name
 SO_ATTACH_FILTER = 26
@@ -277,7 +279,7 @@ class EchoSocket:
         return None
 
     def receive(self) -> tuple[list[EchoReply], list[IcmpErrorReport]]:
-        """Take what has come since last time, without waiting: all of it, or about ``MAX_PACKETS_PER_RECEIVE`` packets."""
+        """Return what arrived since the last call, without waiting: about ``MAX_PACKETS_PER_RECEIVE`` at most."""
         replies: list[EchoReply] = []
         errors, self._early_errors = self._early_errors, []
         self.drained, rounds = False, 0

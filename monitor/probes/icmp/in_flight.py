@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from monitor.clock import Clock
-    from monitor.probes.failures import ProbeFailure
+    from monitor.probes.failures import ProbeError
     from monitor.probes.icmp.echo_socket import EchoReply, EchoRequest, IcmpErrorReport
     from monitor.probes.net.address import Address
     from monitor.probes.probe import Attempt
@@ -104,15 +104,15 @@ class PingSocket:
         """Whether nothing was ever sent, so that nothing can come."""
         return self._last_number == 0
 
-    def send(self, pings: Sequence[PingRequest], clock: Clock) -> list[tuple[PingRequest, float, ProbeFailure]]:
+    def send(self, pings: Sequence[PingRequest], clock: Clock) -> list[tuple[PingRequest, float, ProbeError]]:
         """Send requests and note them; gives those that could not leave, with the moment and the cause."""
-        refused: list[tuple[PingRequest, float, ProbeFailure]] = []
+        refused: list[tuple[PingRequest, float, ProbeError]] = []
         for first in range(0, len(pings), MAX_SEND_BATCH):
             self._send_some(pings[first : first + MAX_SEND_BATCH], clock, refused)
         return refused
 
     def _send_some(
-        self, pings: Sequence[PingRequest], clock: Clock, refused: list[tuple[PingRequest, float, ProbeFailure]]
+        self, pings: Sequence[PingRequest], clock: Clock, refused: list[tuple[PingRequest, float, ProbeError]]
     ) -> None:
         """Send what leaves by one call; a request's time is when the call began, so no latency is made better."""
         flights, ends, number = self.pending, self._last_states, self._last_number

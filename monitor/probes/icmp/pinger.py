@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeFailure, local_os_failure, monitor_failure
+from monitor.probes.failures import ProbeError, local_os_failure, monitor_failure
 from monitor.probes.icmp.echo_socket import EchoSocket
 from monitor.probes.icmp.in_flight import PingCounts, PingSocket
 from monitor.probes.icmp.packets import with_reporter
@@ -111,7 +111,7 @@ class Pinger:
         What is not permitted or not there is told by the pings that need it.
         """
         for family in (socket.AF_INET, socket.AF_INET6):
-            with contextlib.suppress(ProbeFailure):
+            with contextlib.suppress(ProbeError):
                 self._socket_for(family, self._clock.monotonic())
 
     def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
@@ -145,7 +145,7 @@ class Pinger:
     def _send_family(self, family: socket.AddressFamily, pings: list[PingRequest], at: float) -> None:
         try:
             refused = self._socket_for(family, at).send(pings, self._clock)
-        except ProbeFailure as error:
+        except ProbeError as error:
             refused = [(ping, at, error) for ping in pings]
         for ping, when, cause in refused:
             _notify(ping[0], ping[2], _unsent_attempt(when, cause))
@@ -219,7 +219,7 @@ class Pinger:
                 _notify(flight.address, flight.done, Attempt(Outcome.UNKNOWN, flight.sent, None, STOPPED))
 
 
-def _unsent_attempt(at: float, error: ProbeFailure) -> Attempt:
+def _unsent_attempt(at: float, error: ProbeError) -> Attempt:
     return Attempt(error.outcome, at, None, error.reason, (Step(SEND, 0, error.reason),))
 
 

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.icmp.echo_socket import EchoSocket
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.probe import FIRST_BYTE, RESOLVE, Step
@@ -39,7 +39,7 @@ class IcmpProbe:
         """Try once without a task; False, and nothing done, where the host must be looked up first."""
         try:
             address = parse_ip(self._host or target.host)
-        except ProbeFailure:
+        except ProbeError:
             return False
         if address is None:
             return False

@@ -104,7 +104,7 @@ class Connection:
     async def read_reply(
         self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes]
     ) -> list[bytes]:
-        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``ProbeFailure``."""
+        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``ProbeError``."""
         self.begin_answer()
         lines: list[bytes] = []
         while len(lines) < MAX_REPLY_LINES:
@@ -119,7 +119,7 @@ class Connection:
         raise server_failure(Reason.PROTOCOL, "too long")
 
     async def read_line(self) -> bytes:
-        """Read one line, without its end; raises ``ProbeFailure`` where it is too long or does not end."""
+        """Read one line, without its end; raises ``ProbeError`` where it is too long or does not end."""
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
@@ -139,7 +139,7 @@ class Connection:
         return data
 
     async def start_tls(self, context: ssl.SSLContext, name: str) -> None:
-        """Speak TLS from here on, with a server that is to be ``name``. Raises ``ProbeFailure``."""
+        """Speak TLS from here on, with a server that is to be ``name``. Raises ``ProbeError``."""
         if self._buffer:
             raise server_failure(Reason.PROTOCOL, "data before TLS")
         self.trace.begin(TLS)
@@ -169,7 +169,7 @@ class Connection:
         self.trace.tls_established(Handshake(tls, self.trace.now()))
 
     async def _fill_buffer(self) -> None:
-        """Take more of what the server says into the buffer; raises ``ProbeFailure`` where it has hung up."""
+        """Take more of what the server says into the buffer; raises ``ProbeError`` where it has hung up."""
         data = await (self._receive() if self._tls is None else self._read_decrypted(self._tls))
         if not data:
             raise server_failure(Reason.CLOSED)
@@ -230,7 +230,8 @@ def displayed_text(data: bytes) -> str:
     return printable(data[:MAX_LINE_LENGTH].replace(b"\r\n", b"\n").decode("utf-8", "replace"))
 
 
-# FOLDED monitor.probes.net.connection: A probe over one connection: connect, perhaps speak TLS at once, then hold the conversation of its type.
+# FOLDED monitor.probes.net.connection: A probe over one connection: connect, perhaps speak TLS at once, then hold the
+# conversation of its type.
 
 
 class EndpointSettings(Protocol):
@@ -278,23 +279,23 @@ class Session(Generic[S]):
         self.resources = resources
 
     async def start_tls(self, settings: TlsOptions, lowest_version: str = "TLSv1.2") -> None:
-        """Speak TLS from here on, as the keys say. Raises ``ProbeFailure``."""
+        """Speak TLS from here on, as the keys say. Raises ``ProbeError``."""
         context = self.resources.tls.get(
             verify=settings.verify_certificate, ca_file=settings.ca_file, lowest_version=lowest_version
         )
         await self.connection.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
 
     def read_password(self, file: Path) -> str:
-        """Read a password, which no step will show. Raises ``ProbeFailure``, unknown, where it cannot be read."""
+        """Read a password, which no step will show. Raises ``ProbeError``, unknown, where it cannot be read."""
         password = self.resources.credentials.read(file)
         self.connection.trace.add_secrets(password)
         return password
 
 
 class ConnectionProbe(Generic[S]):
-    """Connects, and holds a conversation that returns where all is well and raises ``ProbeFailure`` where not."""
+    """Connects, and holds a conversation that returns where all is well and raises ``ProbeError`` where not."""
 
-    __slots__ = ("_run_session", "_settings", "_resources")
+    __slots__ = ("_resources", "_run_session", "_settings")
 
     def __init__(
         self, settings: S, resources: ProbeResources, run_session: Callable[[Session[S]], Awaitable[None]]

@@ -50,7 +50,7 @@ def _parse_unscoped_ip(host: str) -> Address | None:
 
 
 def parse_ip(host: str) -> Address | None:
-    """Read an address that needs no lookup; None for a name. Raises ``ProbeFailure`` where its interface is missing."""
+    """Read an address that needs no lookup; None for a name. Raises ``ProbeError`` where its interface is missing."""
     if "%" not in host:
         return _parse_unscoped_ip(host)
     plain, _, interface = host.partition("%")
@@ -93,7 +93,7 @@ class Resolver:
     async def resolve(self, host: str) -> tuple[Address, ...]:
         """Give the addresses of ``host``, the preferred first, at least one; a literal one at once.
 
-        Raises ``ProbeFailure``, unknown, where there is none. The caller sets the deadline.
+        Raises ``ProbeError``, unknown, where there is none. The caller sets the deadline.
         """
         if address := parse_ip(host):
             return (address,)

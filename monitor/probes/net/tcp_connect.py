@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
-from monitor.probes.failures import ProbeFailure, connection_failure, local_os_failure, monitor_failure
+from monitor.probes.failures import ProbeError, connection_failure, local_os_failure, monitor_failure
 from monitor.probes.probe import CONNECT
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _TCP_INFO = struct.Struct("@68xI28xI")
 
 
 async def connect(address: Address, port: int) -> socket.socket:
-    """Connect to one address; the caller sets the deadline and closes the socket. Raises ``ProbeFailure``."""
+    """Connect to one address; the caller sets the deadline and closes the socket. Raises ``ProbeError``."""
     try:
         sock = socket.socket(address.family, socket.SOCK_STREAM)
     except OSError as error:
@@ -73,9 +73,9 @@ class HappyEyeballsConnect:
         addresses: Sequence[Address],
         port: int,
         on_connected: Callable[[socket.socket, Address], None],
-        on_failed: Callable[[ProbeFailure], None],
+        on_failed: Callable[[ProbeError], None],
     ) -> None:
-        """``on_connected`` gets the socket, and closes it; ``on_failed`` is called where no address takes the connection.
+        """``on_connected`` gets the socket and closes it; ``on_failed`` is called if no address accepts the connection.
 
         Then it gets the last refusal, but a local fault before any other: an address that could not be asked leaves
         it open whether the server answers there. One of the two is called once, perhaps before ``start`` returns.
@@ -88,7 +88,7 @@ class HappyEyeballsConnect:
         self._on_failed = on_failed
         self._connecting: dict[int, tuple[socket.socket, Address]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._failure: ProbeFailure | None = None
+        self._failure: ProbeError | None = None
         self.handshake_us: int | None = None
         """The kernel's own measure of the connection that came about; None where it has none."""
 
@@ -147,7 +147,7 @@ class HappyEyeballsConnect:
         self._trace.end(self._endpoint(address), took_us=self.handshake_us)
         self._on_connected(sock, address)
 
-    def _on_attempt_failed(self, address: Address, error: ProbeFailure) -> None:
+    def _on_attempt_failed(self, address: Address, error: ProbeError) -> None:
         """Take that an address refused; the next one need not wait for its turn."""
         if self._timer is not None:
             self._timer.cancel()
@@ -163,7 +163,8 @@ class HappyEyeballsConnect:
             self._on_failed(self._failure)
 
 
-# FOLDED monitor.probes.net.tcp_connect: Connecting to the addresses of a name, out of a coroutine: ``opening`` is by callbacks.
+# FOLDED monitor.probes.net.tcp_connect: Connecting to the addresses of a name, out of a coroutine: ``opening`` is by
+# callbacks.
 
 ADDRESS_FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 NO_ADDRESS_OF_FAMILY = "no address of that family"
@@ -172,7 +173,7 @@ NO_ADDRESS_OF_FAMILY = "no address of that family"
 def interleave_families(addresses: Sequence[Address], family: str) -> list[Address]:
     """Order addresses for trying: families take turns, the preferred one first; ``4`` and ``6`` leave only theirs.
 
-    Raises ``ProbeFailure``, unknown, where none is left.
+    Raises ``ProbeError``, unknown, where none is left.
     """
     kept = [each for each in addresses if each.family is ADDRESS_FAMILIES.get(family, each.family)]
     if not kept:
@@ -185,7 +186,7 @@ def interleave_families(addresses: Sequence[Address], family: str) -> list[Addre
 async def connect_any(trace: AttemptTrace, addresses: Sequence[Address], port: int) -> tuple[Address, socket.socket]:
     """Connect to the first address that answers; the caller sets the deadline and closes the socket.
 
-    Raises ``ProbeFailure`` where all refuse, see ``HappyEyeballsConnect``.
+    Raises ``ProbeError`` where all refuse, see ``HappyEyeballsConnect``.
     """
     landed: asyncio.Future[tuple[Address, socket.socket]] = asyncio.get_running_loop().create_future()
 
@@ -195,7 +196,7 @@ async def connect_any(trace: AttemptTrace, addresses: Sequence[Address], port: i
         else:
             landed.set_result((address, sock))
 
-    def refused(error: ProbeFailure) -> None:
+    def refused(error: ProbeError) -> None:
         if not landed.done():
             landed.set_exception(error)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.model import Millis
-    from monitor.probes.failures import ProbeFailure
+    from monitor.probes.failures import ProbeError
 
 # OpenSSL's X509_V_ERR_* numbers
 _REASON_BY_VERIFY_CODE = {
@@ -43,7 +43,7 @@ def verification_reason(error: ssl.SSLCertVerificationError) -> Reason:
     return _REASON_BY_VERIFY_CODE.get(error.verify_code, Reason.TLS_UNTRUSTED)
 
 
-def handshake_failure(error: ssl.SSLError) -> ProbeFailure:
+def handshake_failure(error: ssl.SSLError) -> ProbeError:
     """Say why no TLS came about, in OpenSSL's words: ``tls: wrong version number`` where none is spoken."""
     return server_failure(Reason.TLS, (error.reason or "").lower().replace("_", " "))
 
@@ -175,7 +175,8 @@ def _format_name(parts: Any) -> str:
     return ", ".join(f"{_ATTRIBUTE_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in reversed(pairs)) or "-"
 
 
-# FOLDED monitor.probes.net.tls: TLS settings, made once for all checks that share them: making one costs more than a check.
+# FOLDED monitor.probes.net.tls: TLS settings, made once for all checks that share them: making one costs more than a
+# check.
 
 TLS_VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -202,7 +203,7 @@ class TlsContexts:
         self._cache: dict[tuple[bool, Path | None, str], tuple[int, ssl.SSLContext]] = {}
 
     def get(self, *, verify: bool, ca_file: Path | None, lowest_version: str = "TLSv1.2") -> ssl.SSLContext:
-        """Give a context for clients. Raises ``ProbeFailure``, unknown, where the authorities cannot be read."""
+        """Give a context for clients. Raises ``ProbeError``, unknown, where the authorities cannot be read."""
         try:
             stamp = ca_file.stat().st_mtime_ns if ca_file else 0
             kept = self._cache.get((verify, ca_file, lowest_version))

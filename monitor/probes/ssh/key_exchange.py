@@ -34,7 +34,7 @@ class KeyExchange:
     def __init__(
         self, client_version: bytes, server_version: bytes, client_kexinit: bytes, server_kexinit: bytes
     ) -> None:
-        """``client_kexinit`` and ``server_kexinit`` are the payloads of both KEXINIT packets, versions without line ends."""
+        """``client_kexinit`` and ``server_kexinit`` are KEXINIT payloads; versions come without line ends."""
         self.client_kexinit = client_kexinit
         self._hash_prefix = b"".join(
             map(encode_string, (client_version, server_version, client_kexinit, server_kexinit))
@@ -45,7 +45,7 @@ class KeyExchange:
         )
 
     def verify_reply(self, reply: bytes) -> str:
-        """Give the fingerprint of the host key out of the reply; raises ``ProbeFailure`` where it is not proven."""
+        """Give the fingerprint of the host key out of the reply; raises ``ProbeError`` where it is not proven."""
         host_key, place = read_string(reply, 0)
         point, place = read_string(reply, place)
         signature, _ = read_string(reply, place)

@@ -98,7 +98,7 @@ async def _read_packet(session: Session[SshSettings], message_number: int) -> by
 
 
 def parse_kexinit(payload: bytes) -> list[list[str]]:
-    """Read the name-lists of a KEXINIT: methods of key exchange, host keys, ...; raises ``ProbeFailure``."""
+    """Read the name-lists of a KEXINIT: methods of key exchange, host keys, ...; raises ``ProbeError``."""
     place = 17
     lists: list[list[str]] = []
     for _ in range(_NAME_LIST_COUNT):

@@ -7,7 +7,7 @@ from monitor.probes.failures import server_failure
 
 
 def read_string(data: bytes, offset: int) -> tuple[bytes, int]:
-    """Read a string with its length before it; give where it ends. Raises ``ProbeFailure`` where it is cut short."""
+    """Read a string with its length before it; give where it ends. Raises ``ProbeError`` where it is cut short."""
     start = offset + 4
     if start > len(data):
         raise server_failure(Reason.PROTOCOL)

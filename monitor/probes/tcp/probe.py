@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeFailure, server_failure
+from monitor.probes.failures import ProbeError, server_failure
 from monitor.probes.net.connection import MAX_REPLY_LINES, ConnectionProbe
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.net.tcp_connect import HappyEyeballsConnect
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from monitor.probes.tcp.settings import TcpSettings
 
 
-# FOLDED monitor.probes.tcp.probe: A connection that is opened and closed again, by callbacks: what a check of a mere port comes to.
+# FOLDED monitor.probes.tcp.probe: A connection that is opened and closed again, by callbacks: what a check of a mere
+# port comes to.
 
 
 class ConnectAttempt:
@@ -46,7 +47,7 @@ class ConnectAttempt:
         self._trace.begin(RESOLVE, host)
         try:
             address = parse_ip(host)
-        except ProbeFailure as error:
+        except ProbeError as error:
             self._finish(error.outcome, error.reason)
             return True
         if address is None:
@@ -63,7 +64,7 @@ class ConnectAttempt:
         self._trace.latency_us = self._connect.handshake_us
         self._finish(Outcome.OK, "")
 
-    def _on_failed(self, fault: ProbeFailure) -> None:
+    def _on_failed(self, fault: ProbeError) -> None:
         self._finish(fault.outcome, fault.reason)
 
     def _on_timeout(self) -> None:
@@ -91,7 +92,7 @@ class TcpProbe(ConnectionProbe["TcpSettings"]):
         super().__init__(settings, resources, run_session)
 
     def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:
-        """Try once without a task, where a connection is all, and no name has to be looked up; see ``CallbackProbe``."""
+        """Try once without a task, if a connection is all and no name must be resolved; see ``CallbackProbe``."""
         settings = self._settings
         if settings.script or settings.tls or settings.family != "any":
             return False

@@ -1,4 +1,4 @@
-"""What every instant of a subscription counts as (reading.md 4.3), kept so that any window's sums are two look-ups.
+"""The class of every instant of a subscription, kept so that the sums of any window are two look-ups.
 
 An account asks what a window came to. But what an instant counts as does not hang on the window that is asked about: so
 it is written down once, change by change, with the sums up to each change; what a window came to is the difference of
@@ -88,7 +88,7 @@ class CumulativeTimeline:
         return self.classes[bisect_right(self.starts, at) - 1]
 
     def next_change(self, at: Millis) -> Millis:
-        """Give the first instant after ``at`` that counts otherwise than the one before it; ``END_OF_TIME`` where none does."""
+        """Return the first instant after ``at`` at which the class changes; ``END_OF_TIME`` if there is none."""
         i = bisect_right(self.starts, at)
         return self.starts[i] if i < len(self.starts) else END_OF_TIME
 
@@ -119,7 +119,8 @@ def _add_time(sums: ClassSums, time_class: TimeClass, length: Millis) -> ClassSu
     return grown[0], grown[1], grown[2], grown[3], grown[4]
 
 
-# FOLDED monitor.sla.live.classified_time: The course of a subscription as it is kept from sweep to sweep, and taken further by what came.
+# FOLDED monitor.sla.live.classified_time: The course of a subscription as it is kept from sweep to sweep, and taken
+# further by what came.
 
 
 class OpenRun(NamedTuple):
@@ -145,8 +146,8 @@ class IncrementalTimeline:
     def valid_until(self, newest_result: Callable[[CheckKey], Millis | None]) -> Millis:
         """Give until when it is true whatever comes; ``END_OF_TIME`` where no check is waited for.
 
-        ``newest_result`` gives the time of each check's newest result, None where nobody knows; every result since the course
-        was kept has repeated what is presumed.
+        ``newest_result`` gives the time of each check's newest result, None where nobody knows; every result
+        since the course was kept has repeated what is presumed.
         """
         until = END_OF_TIME
         for check, last, hold in self.open_runs:
@@ -169,9 +170,9 @@ def build_timeline(
 ) -> IncrementalTimeline:
     """Write down what every instant from ``start`` on counts as.
 
-    ``segments`` are in order, do not overlap and go on past ``now``, to ``END_OF_TIME`` where the subscription has no end.
-    ``records`` are the runs of each measured check that say anything of the time after ``start``; exclusions that
-    have no end yet go to ``END_OF_TIME``.
+    ``segments`` are in order, do not overlap and go on past ``now``, to ``END_OF_TIME`` where the subscription has
+    no end. ``records`` are the runs of each measured check that say anything of the time after ``start``;
+    exclusions that have no end yet go to ``END_OF_TIME``.
     """
     presumed: list[OpenRun] = []
     silent: list[tuple[CheckKey, Millis]] = []
@@ -202,10 +203,10 @@ def extend_timeline(
     now: Millis,
     since: Millis,
 ) -> IncrementalTimeline:
-    """Take in what came after ``previous.final_until``: the same as ``build_timeline`` from the beginning, for the price of the news.
+    """Extend a timeline by what is newer than ``previous.final_until``: the same as ``build_timeline``, at less cost.
 
-    ``records`` need to say only what is of the time after ``previous.final_until``; segments and exclusions are as before.
-    What was before ``since`` may be forgotten.
+    ``records`` need to say only what is of the time after ``previous.final_until``; segments and exclusions are as
+    before. What was before ``since`` may be forgotten.
     """
     if previous.final_until >= END_OF_TIME:
         return previous
@@ -242,7 +243,7 @@ def _class_changes(
 def _classify_segment(
     segment: Segment, span: Span, histories: Mapping[CheckKey, History], exclusions: Sequence[Exclusion]
 ) -> Iterable[tuple[Millis, TimeClass]]:
-    """Class the instants of one segment as ``availability.account`` does: excluded wins (reading.md 4.3)."""
+    """Classify the instants of one segment as ``availability`` does: excluded wins."""
     counted = [
         timeline_of(histories[CheckKey(segment.server, name)], span, Bound.COUNTED, END_OF_TIME)
         for name in segment.checks

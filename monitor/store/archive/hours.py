@@ -1,8 +1,8 @@
 """Packed hours in the database: one row for each check and hour, and how far packing has come.
 
-Everything before the moment ``packing.packed_until`` is packed, everything from it on is a row of ``result``. What stands on
-the wrong side of it is not there yet (hours that are being packed) or not there any more (rows that are being cleared
-away): the views ``fresh`` and ``settled`` leave it out, and every question is put to them.
+Everything before the moment ``packing.packed_until`` is packed, everything from it on is a row of ``result``. What
+stands on the wrong side of it is not there yet (hours that are being packed) or not there any more (rows that are being
+cleared away): the views ``fresh`` and ``settled`` leave it out, and every question is put to them.
 """
 
 from __future__ import annotations

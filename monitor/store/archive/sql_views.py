@@ -14,7 +14,8 @@ def _number_sql(column: str, place: str, width: str) -> str:
 
 
 def _value_sql(column: str) -> str:
-    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_number_sql(column, 'e.key', f'2 * length({column}) / s.count')} END"
+    number = _number_sql(column, "e.key", f"2 * length({column}) / s.count")
+    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {number} END"
 
 
 _CODE_SQL = f"""CASE
@@ -38,7 +39,7 @@ CREATE TABLE kind (
     reason INTEGER REFERENCES reason (id),
     measured INTEGER NOT NULL CHECK (measured IN (0, 1))
 ) STRICT;
--- The results of a check in an hour; see store/archive/codec.py. id: the hour since 1970 * 268435456 + the check's number.
+-- The results of a check in an hour; see store/packing.py. id: the hour since 1970 * 268435456 + the check's number.
 CREATE TABLE packed (
     id INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,
@@ -86,7 +87,7 @@ FROM unpacked u JOIN probed p ON p.id = u.probed
 
 
 def _fast_number_sql(column: str, place: str, width: str) -> str:
-    """Write in SQL what ``_number_sql`` says, for speed: only the bytes of that place are looked at, and no more digits."""
+    """Return faster SQL for the same number as ``_number_sql``: it reads only the bytes at that place."""
     bytes_of_it = f"substr({column}, 1 + ({place}) * ({width}) / 2, ({width}) / 2 + 1)"
     shown = (
         f"substr('000000000000000' || substr(hex({bytes_of_it}), 1 + ({place}) * ({width}) % 2, {width}), -{{most}})"
@@ -103,7 +104,8 @@ def _fast_number_sql(column: str, place: str, width: str) -> str:
 
 
 def _fast_value_sql(column: str) -> str:
-    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {_fast_number_sql(column, 'e.key', f'2 * length({column}) / s.count')} END"
+    number = _fast_number_sql(column, "e.key", f"2 * length({column}) / s.count")
+    return f"CASE length({column}) WHEN 0 THEN 0 ELSE {number} END"
 
 
 READABLE_SQL = f"""

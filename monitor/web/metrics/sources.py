@@ -38,7 +38,7 @@ class CachedSeries(Generic[Observed]):
         read_values: Callable[[], list[Observed]],
         to_number: Callable[[Observed], float | None],
     ) -> None:
-        """``read_values`` gives what there is now, one for each of ``label_texts``; ``to_number`` makes a number of it, or none."""
+        """``read_values`` returns a value for each of ``label_texts``; ``to_number`` converts it, None: no line."""
         self._name = name
         self._label_texts = label_texts
         self._read_values = read_values
@@ -102,7 +102,8 @@ class SeriesCache:
         labelled = [format_labels(server=view.entry.server, check=view.entry.check) for view in views]
         self.check_info.append(
             "".join(
-                f"monitor_check_info{format_labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
+                "monitor_check_info"
+                f"{format_labels(server=e.server, check=e.check, prober=e.prober, address=e.address)} 1\n"
                 for e in (view.entry for view in views)
             )
         )

@@ -1,4 +1,4 @@
-"""Canaries: the monitor does not accuse while it cannot see out itself (reading.md 5)."""
+"""Canaries: the monitor does not accuse while it cannot see out itself (docs/contract.md#whose-fault-it-is)."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_an_outage_over_midnight_of_the_month_counts_in_both_months_each_its_par
 
 
 def test_an_outage_whose_fails_all_lie_before_the_window_still_casts_doubt_into_it() -> None:
-    """The lowest reading: down from the last ok to the first ok after it (reading.md 4.5)."""
+    """The lowest bound: down from the last ok to the first ok after it."""
     desk = desk_of()
     end = instant("2026-11-01T00:00+03:00")
     record(desk, PING, "oox" + "?" * 20 + "o" * 20, start=end - 10 * MINUTE)

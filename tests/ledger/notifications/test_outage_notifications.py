@@ -103,7 +103,7 @@ def test_without_operators_a_customer_is_told_all_the_same() -> None:
 
 
 def test_web_hosting_is_told_of_its_services_and_not_of_ping() -> None:
-    """A server that does not answer ping while its web checks do is up (reading.md 2)."""
+    """A server that does not answer ping while its web checks do is up."""
     subscriptions = (make_subscription("acme", "web-01", "web-hosting"), make_subscription("bolt", "web-01", "server"))
     desk = desk_of(make_server("web-01", "site"), subscriptions=subscriptions)
     desk.record_sweeps(web_01="ox", web_01__site="oo")

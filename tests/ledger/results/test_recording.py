@@ -55,7 +55,7 @@ def desk() -> LedgerFixture:
 
 
 def brute_outages(given_: list[Result], key: CheckKey) -> list[tuple[int, int, int | None, int | None, str]]:
-    """Outages found the slow way: cut the fails of a check at its oks (reading.md 4.5)."""
+    """Outages found the slow way: cut the fails of a check at its oks (docs/contract.md#outages-and-their-bounds)."""
     mine = sorted((each for each in given_ if each.check == key), key=lambda each: each.at)
     oks = [each.at for each in mine if each.outcome is OK]
     found: dict[int, list[Result]] = {}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.http.messages import MAX_BODY_SIZE, MAX_HEAD_SIZE, HttpResponse, build_request
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -80,7 +80,7 @@ def test_without_a_length_the_body_ends_where_the_server_hangs_up() -> None:
     ],
 )
 def test_what_is_no_whole_answer_is_said_to_be_none(said: bytes, reason: str) -> None:
-    with pytest.raises(ProbeFailure, match=reason):
+    with pytest.raises(ProbeError, match=reason):
         answer(said, hangs_up=True)
 
 
@@ -135,5 +135,5 @@ def test_a_redirect_leads_where_a_browser_would_go(location: str, leads_to: str)
 
 @pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///path", "ftp://a.example/"])
 def test_a_redirect_that_no_request_can_be_made_of_leads_nowhere(location: str) -> None:
-    with pytest.raises(ProbeFailure, match="redirect: to nowhere"):
+    with pytest.raises(ProbeError, match="redirect: to nowhere"):
         build_request("http://a.example/").redirect_to(location, 302)

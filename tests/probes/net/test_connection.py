@@ -10,7 +10,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.net.address import Address
 from monitor.probes.net.connection import Connection
 from monitor.probes.trace import AttemptTrace
@@ -54,7 +54,7 @@ async def test_a_reply_that_does_not_fit_is_shown_whole() -> None:
     wire = Connection(ours, Address(socket.AF_INET, "127.0.0.1"), trail)
     with theirs:
         theirs.sendall(b"HTTP/1.1 400\r\nmore\0\r\n")
-        with pytest.raises(ProbeFailure, match="protocol"):
+        with pytest.raises(ProbeError, match="protocol"):
             await wire.read_reply(LINE, LINE, LINE)
         wire.close()
     (step,) = trail.attempt(Outcome.FAIL, "protocol").steps

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.net.address import Address
 from monitor.probes.net.resolver import (
     DEFAULT_TTL,
@@ -77,7 +77,7 @@ def test_an_address_is_read_in_the_kernels_spelling_and_a_name_is_none(host: str
 
 
 def test_an_interface_that_is_not_there_is_the_monitors_fault() -> None:
-    with pytest.raises(ProbeFailure, match="no such interface") as raised:
+    with pytest.raises(ProbeError, match="no such interface") as raised:
         parse_ip("fe80::1%nothere9")
     assert raised.value.outcome is Outcome.UNKNOWN
 
@@ -177,7 +177,7 @@ async def test_a_name_that_is_not_known_is_the_monitors_fault_and_is_asked_for_a
     book = Book(HandClock())
     resolver = Resolver(book.clock, book)
     for _ in range(2):
-        with pytest.raises(ProbeFailure, match="name not resolved") as raised:
+        with pytest.raises(ProbeError, match="name not resolved") as raised:
             await resolver.resolve("no.example")
         assert raised.value.outcome is Outcome.UNKNOWN
     assert len(book.asked) == 2
@@ -246,7 +246,7 @@ async def test_only_addresses_that_have_a_route_are_used() -> None:
     book = Book(HandClock(), known={"both.example": (nowhere, HERE), "none.example": (nowhere, nowhere)})
     resolver = Resolver(book.clock, book)
     assert await resolver.resolve_routable("both.example") == (HERE,)
-    with pytest.raises(ProbeFailure) as raised:
+    with pytest.raises(ProbeError) as raised:
         await resolver.resolve_routable("none.example")
     assert raised.value.outcome is Outcome.UNKNOWN
 

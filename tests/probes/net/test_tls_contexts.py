@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from monitor.model import Outcome
-from monitor.probes.failures import ProbeFailure
+from monitor.probes.failures import ProbeError
 from monitor.probes.net.tls import TlsContexts
 
 if TYPE_CHECKING:
@@ -52,6 +52,6 @@ def test_authorities_that_change_are_read_again(authorities: Path) -> None:
 
 
 def test_authorities_that_cannot_be_read_are_the_monitors_fault(tmp_path: Path) -> None:
-    with pytest.raises(ProbeFailure) as raised:
+    with pytest.raises(ProbeError) as raised:
         TlsContexts().get(verify=True, ca_file=tmp_path / "nowhere.pem")
     assert raised.value.outcome is Outcome.UNKNOWN
