@@ -139,8 +139,7 @@ def _format_utc_offset(local: dt.datetime) -> str:
     return f"{offset[:3]}:{offset[3:5]}"
 
 
-# FOLDED monitor.formatting: Pieces of text: what somebody else wrote, as it may stand in a record or a mail; words
-# that are counted.
+# --- text from elsewhere, made safe for a record or a mail; counted words ---------------------------------------------
 
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Categories of what is no character of a line: controls, lone surrogates, separators of lines."""
@@ -156,7 +155,7 @@ def pluralize(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
-# FOLDED monitor.formatting: How the page writes lengths, times and figures for people.
+# --- durations, instants and figures as the page writes them ----------------------------------------------------------
 
 _COARSE_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from monitor.config.files import ConfigFile
 
 
-# FOLDED monitor.config.entries: The services of a server: each check type brings keys of its own, declared by the
-# fields of its settings.
+# --- services: each check type declares its own keys as fields of its settings ----------------------------------------
 
 SERVICE: Final = "service"
 

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from monitor.config.files import ConfigFile
 
 
-# FOLDED monitor.config.load: What must hold between tables: references lead somewhere, parents form no circle,
-# products can be measured.
+# --- rules between tables: references exist, parents form no circle, products can be measured -------------------------
 
 
 def check_references(contract: DecodedTable, entries: DecodedEntries, faults: Faults, *, complete: bool) -> None:

@@ -196,7 +196,7 @@ def timezone(value: object) -> str:
     return value
 
 
-# FOLDED monitor.config.validators: What names a place in the network: hosts, URLs, where to listen, e-mail addresses.
+# --- hosts, URLs, listen addresses and e-mail addresses ---------------------------------------------------------------
 
 _HOST = re.compile(r"[A-Za-z0-9.:_-]+(%[A-Za-z0-9._-]{1,15})?")
 _HEXADECIMAL_END = re.compile(r"(^|\.)0[xX][0-9A-Fa-f]*\.?$")

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from monitor.probes.resources import ProbeResources
 
 
-# FOLDED monitor.engine.reload: Where a check knocks: checks of one door wait for each other, so that none is knocked
-# at by hundreds at once.
+# --- the endpoint of a check: checks of one endpoint wait for each other ----------------------------------------------
 
 
 def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | None:

@@ -97,7 +97,7 @@ def outage_extents(
     return found
 
 
-# FOLDED monitor.ledger.outage_history: A check's past, made anew from its results: its runs and its outages.
+# --- a check's history rebuilt from its results: its runs and its outages ---------------------------------------------
 
 
 @dataclass

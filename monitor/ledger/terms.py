@@ -78,8 +78,7 @@ def terms_in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
     return None if found is None else (found.number, terms_from_body(found.at, found.body))
 
 
-# FOLDED monitor.ledger.terms: What was agreed with a customer at a moment: the subscription and its level, by the
-# terms in force then.
+# --- the terms of one subscription at a moment ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

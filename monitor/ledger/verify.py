@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from monitor.model import CheckKey, Millis, Outage, Result, Run
 
 
-# FOLDED monitor.ledger.verify: A check lived again: the runs and outages that its results make, held against those
-# that are stored.
+# --- a check replayed: the runs and outages that its results make, compared with the stored ones ----------------------
 
 
 class VerificationError(Exception):

@@ -225,12 +225,7 @@ class TestMail:
     """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
 
 
-# FOLDED monitor.mail.content: What there is to tell of a claim: that it is refused, or the answer with all its
-# figures (6.2, 6.3).
-#
-# An answer is kept in the journal as it stands here, field by field: it holds whole numbers, text, truth values and
-# tuples of such, nothing else. Instants are ``Millis``, lengths whole milliseconds; percentages and money are text as
-# the accounts print them.
+# --- claims (6.2, 6.3); an answer is a journal payload, field by field: integers, text, booleans, tuples of these
 
 RefusalReason: TypeAlias = Literal["late", "not-measured"]
 

@@ -136,8 +136,7 @@ class CallbackProbe(Protocol):
         ...
 
 
-# FOLDED monitor.probes.probe: One cycle of one check: attempts until one succeeds or none is left
-# (docs/contract.md#from-results-to-time).
+# --- one check run: attempts until one succeeds or none is left (docs/contract.md#from-results-to-time) ---------------
 
 _log = logging.getLogger(__name__)
 

@@ -105,7 +105,7 @@ def any_value(_value: object) -> bool:
     return True
 
 
-# FOLDED monitor.probes.settings: Regular expressions of the configuration: what is one. ``pattern`` searches for them.
+# --- regular expressions ----------------------------------------------------------------------------------------------
 
 
 def regex_module() -> Any:
@@ -125,7 +125,7 @@ def is_regex(text: str) -> bool:
     return bool(text)
 
 
-# FOLDED monitor.probes.settings: The keys that check types over a TCP connection share.
+# --- keys that check types over a TCP connection share ----------------------------------------------------------------
 
 MAX_WARN_DAYS = 365
 WARN_DAYS = (21, 7, 1)

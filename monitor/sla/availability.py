@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from monitor.sla.timeline import Timeline
 
 
-# FOLDED monitor.sla.availability: Shares of a time in hundredths of a percent, as the contract writes its 99.75 %;
-# whole numbers, rounded once.
+# --- shares of a time in hundredths of a percent: integers, rounded once ----------------------------------------------
 
 Percent: TypeAlias = int
 """Hundredths of a percent: 9973 is 99.73 %."""

@@ -223,8 +223,7 @@ def _subscription_from_body(body: Mapping[str, Any]) -> Subscription:
     )
 
 
-# FOLDED monitor.sla.terms: Versions of the terms, each read when it is first looked at: most questions hang on the
-# newest few of many years.
+# --- versions of the terms, decoded on first use: most questions need the newest few of many years --------------------
 
 _IN_FORCE = attrgetter("in_force")
 
@@ -279,8 +278,7 @@ def index_at(versions: Sequence[Terms], at: Millis) -> int:
     return max(bisect_right(versions, at, key=_IN_FORCE) - 1, 0)
 
 
-# FOLDED monitor.sla.terms: Which server and checks a subscription is read on, and when: the terms in force, day by
-# day (docs/contract.md#the-month).
+# --- which server and checks a subscription is measured on, and when (docs/contract.md#the-month) ---------------------
 
 
 @dataclass(frozen=True, slots=True)

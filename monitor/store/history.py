@@ -83,7 +83,7 @@ def runs_of_check(db: Database, check_id: int) -> Iterator[Run]:
     return (Run(first, last, _OUTCOMES[outcome], hold) for first, last, outcome, hold in rows)
 
 
-# FOLDED monitor.store.history: Outages as they are found, and what has been told of each check.
+# --- outages as they are found, and what has been notified of each check ----------------------------------------------
 
 _SELECT_OUTAGE = """
     SELECT o.id, p.server, p.name, o.start, o.last_fail, o."end", o.last_ok, o.reason

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.store.archive.codec import ResultRow
 
 
-# FOLDED monitor.store.results: Digests of results: what the journal says of them, and what makes them evidence.
+# --- digests of results: what the journal says of them ----------------------------------------------------------------
 
 _OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
 

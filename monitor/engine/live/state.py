@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Phases
 
 
-# FOLDED monitor.engine.live.state: What the live picture is made of: what is configured, and how it is doing.
-#
-# Instants are ``Millis``, lengths of time whole milliseconds.
+# --- what the live state is made of; instants are Millis, durations whole milliseconds --------------------------------
 
 
 @dataclass(frozen=True, slots=True)

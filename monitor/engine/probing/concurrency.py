@@ -148,8 +148,7 @@ class ConcurrencyLimiter:
         return heapq.heappop(trusted)[2] if trusted else None
 
 
-# FOLDED monitor.engine.probing.concurrency: Turns that wait for a place: each check once, with its newest slot; a
-# slot that is over while it waits is missed.
+# --- checks that wait for a permit: each once, with its newest slot; a slot that ends while it waits is missed --------
 
 
 class AdmissionListener(Protocol):

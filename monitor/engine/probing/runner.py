@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt, Phases, RetryPolicy
 
 
-# FOLDED monitor.engine.probing.runner: What attempts showed of each check besides its result: certificates, where the
-# time went, and who is suspect.
+# --- what attempts showed besides their result: certificates, phases, failures ----------------------------------------
 
 STEP_SIZE: Final = 500
 """Checks that are looked through before the loop may turn again: a millisecond."""

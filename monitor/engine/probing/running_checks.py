@@ -110,8 +110,7 @@ def wake_waiter(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-# FOLDED monitor.engine.probing.running_checks: When a sweep is complete: its slots are over, and each cycle that
-# began in one of them has ended.
+# --- when a sweep is complete: its slots are over and each check that began in them has ended -------------------------
 
 
 class SweepProgress:
@@ -152,7 +151,7 @@ class SweepProgress:
             self._on_complete(sweep)
 
 
-# FOLDED monitor.engine.probing.running_checks: A check ready to be probed, and watched while it is.
+# --- a check that is ready to be probed -------------------------------------------------------------------------------
 
 if TYPE_CHECKING:
     from collections.abc import Callable

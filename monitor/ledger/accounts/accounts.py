@@ -218,8 +218,7 @@ class LedgerView:
         return replace(outage, end=end, last_fail=max(fails, default=outage.start))
 
 
-# FOLDED monitor.ledger.accounts.accounts: One outage, read out of the books: how long it was, and how much of that is
-# excluded.
+# --- one outage: its durations, and how much of it is excluded --------------------------------------------------------
 
 
 def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations, Millis]:
@@ -234,8 +233,7 @@ def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations,
     return outage_durations(stood, history, ledger.at), excluded
 
 
-# FOLDED monitor.ledger.accounts.accounts: An account as the journal keeps it: whole milliseconds, hundredths of a
-# percent, money as text.
+# --- an account as the journal keeps it: whole milliseconds, hundredths of a percent, money as text -------------------
 
 
 def account_fields(each: SubscriptionAccount) -> dict[str, Any]:

@@ -56,8 +56,7 @@ if TYPE_CHECKING:
     from monitor.sla.terms import ProductTerms
 
 
-# FOLDED monitor.ledger.claims.answers: One month of one subscription as the answer to a claim tells it: accounts,
-# outages, exclusions, credit (6.3).
+# --- one month of one subscription as the answer to a claim shows it (6.3) --------------------------------------------
 
 NON_CREDIT_INTERPRETATIONS = frozenset({"rolling_days", "support_credit", "ticket_area"})
 """Decisions on which no availability credit hangs."""

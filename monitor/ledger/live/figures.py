@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from monitor.sla.terms import PromisePeriod, Segment, Terms
 
 
-# FOLDED monitor.ledger.live.figures: What figures hang on besides results, as it stands at one moment: versions of
-# the terms, and what does not count.
+# --- what figures depend on besides results at one moment: versions of the terms, and what does not count -------------
 
 
 _MONTH = 33 * 86_400_000

@@ -1,1 +1,6 @@
-"""months."""
+"""Finished months: their accounts are frozen, later facts become corrections.
+
+``closing.py`` closes a month, ``corrections.py`` keeps what later facts change, ``retroactive.py`` records facts that
+can reach into a closed month, ``report.py`` queues the month's report. Outside this package call ``retroactive`` and
+``report``.
+"""

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from monitor.store.outbox import Mail
 
 
-# FOLDED monitor.ledger.notifications.outages: What a gathered mail tells: its news put together by server, parents
-# above their children, with today's figures.
+# --- the content of a digest: its news by server, parents above their children, with current figures ------------------
 
 
 def outage_mail_content(db: Database, context: LedgerContext, mail: Mail, at: Millis) -> OutageMail:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from monitor.sla.maintenance import MaintenanceWindow
 
 
-# FOLDED monitor.ledger.results.recording: What the recording remembers of each check, and what came of some results
-# on their way into the books.
+# --- what the recording remembers of each check, and what it returns --------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -120,7 +119,7 @@ def open_outage(key: CheckKey, record: CheckRecord) -> Outage | None:
     return Outage(record.outage, key, outage.start, outage.last_fail, None, outage.last_ok, outage.reason)
 
 
-# FOLDED monitor.ledger.results.recording: Batches of results: each has one entry of the journal with its digest.
+# --- batches of results: each has one journal entry with its digest ---------------------------------------------------
 
 
 def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Millis] | None, at: Millis) -> None:

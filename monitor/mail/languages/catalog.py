@@ -170,7 +170,7 @@ class Words:
     automatic: str
 
 
-# FOLDED monitor.mail.languages.catalog: The sentences of the letters about claims, by language; see words.py.
+# --- claims -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from monitor.mail.languages.catalog import (
 )
 from monitor.model import Reason, State
 
-# FOLDED monitor.mail.languages.english: The sentences of the letters about claims in English.
+# --- claims -----------------------------------------------------------------------------------------------------------
 
 CLAIM: Final = ClaimWords(
     granted="CREDIT {percent} for {subscription} (claim {claim})",

@@ -17,7 +17,7 @@ from monitor.mail.languages.catalog import (
 )
 from monitor.model import Reason, State
 
-# FOLDED monitor.mail.languages.turkish: The sentences of the letters about claims in Turkish.
+# --- claims -----------------------------------------------------------------------------------------------------------
 
 CLAIM: Final = ClaimWords(
     granted="KREDİ {percent}: {subscription} (talep {claim})",

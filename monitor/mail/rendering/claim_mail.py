@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from monitor.model import Language
 
 
-# FOLDED monitor.mail.rendering.claim_mail: The figures of an answer to a claim, month by month: the verdict, the
-# accounts, outages, exclusions, decisions.
+# --- the figures of an answer, month by month -------------------------------------------------------------------------
 
 MOST_OUTAGES: Final = 60
 """So many are told one by one: a mail stays below the size at which mail programs cut it."""

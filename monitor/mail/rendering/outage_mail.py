@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from monitor.mail.languages.catalog import OutageWords, Words
 
 
-# FOLDED monitor.mail.rendering.outage_mail: Why a check failed, in the reader's language.
+# --- why a check failed, in the recipient's language ------------------------------------------------------------------
 
 _FORMER = {
     "connection refused": Reason.REFUSED,

@@ -33,10 +33,7 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
 
-# FOLDED monitor.probes.http.client: A connection that stands, in clear or over TLS, used by callbacks: the socket as
-# it is, TLS through memory.
-#
-# Streams and transports cost more than what is said over them here, and wait for the other side's goodbye at the end.
+# --- a connection for callbacks: asyncio's transports cost more than a page and wait for the peer's goodbye -----------
 
 READ_SIZE = 64 * 1024
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
@@ -377,12 +374,7 @@ class HttpExchange:
             _log.exception("the end of a visit to %s could not be told", self._request.host)
 
 
-# FOLDED monitor.probes.http.client: The HTTP client that all pages are got with: a new connection for every request,
-# nothing kept.
-#
-# A TLS session is not resumed either: a server that resumes shows no certificate, and one that has expired or was
-# changed
-# would go unnoticed.
+# --- the client: one new connection a request; no TLS session is resumed, since that would hide a changed certificate
 
 
 class HttpClient:

@@ -21,10 +21,7 @@ from monitor.probes.failures import server_failure
 from monitor.probes.redaction import printable
 from monitor.probes.settings import is_host
 
-# FOLDED monitor.probes.http.messages: Where a redirect can lead: to a name, or to an address that a connection can be
-# made to from anywhere.
-#
-# What the kernel refuses to connect to would look like a fault of the monitor's own machine.
+# --- where a redirect may lead: the kernel's refusal to connect would look like the monitor's own fault ---------------
 
 _UNREACHABLE_NETWORKS = tuple(
     map(ipaddress.ip_network, ("0.0.0.0/8", "240.0.0.0/4", "::/128", "fe80::/10", "100::/64"))
@@ -162,10 +159,7 @@ def build_request(address: str, method: str = "GET", *, connect_to: str | None =
     return Request(address, sys.intern(host), url.port, url.scheme == "https", line, method, connect_to)
 
 
-# FOLDED monitor.probes.http.messages: What a web server answers, as it comes: status and headers, then a body that is
-# bounded.
-#
-# The parser is llhttp, by httptools. It is told to overlook what browsers overlook: a page that people can read is up.
+# --- the response: status and headers, then a body of limited size, parsed by llhttp as leniently as browsers do
 
 MAX_BODY_SIZE = 1024 * 1024
 """Bytes of a body, unpacked, that are read and searched."""

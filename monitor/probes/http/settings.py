@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-# FOLDED monitor.probes.http.settings: What is wanted of a web server's answer, read from the texts of the
-# configuration.
+# --- what is expected of a response, parsed from the configuration ----------------------------------------------------
 
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}): *(.*)")

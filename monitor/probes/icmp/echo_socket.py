@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
 
 
-# FOLDED monitor.probes.icmp.echo_socket: Opening a socket for ICMP with what only Linux has: receive stamps, the
-# error queue, a count of what was dropped.
+# --- opening a socket with what only Linux has: receive timestamps, the error queue, a drop count ---------------------
 
 # Linux's numbers that the socket module does not name
 SO_RCVBUFFORCE = 33
@@ -89,8 +88,7 @@ def _enlarge_buffers(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_SIZE)
 
 
-# FOLDED monitor.probes.icmp.echo_socket: Keeping the rest of the machine's ICMP out of a raw socket, which would
-# otherwise get a copy of all of it.
+# --- keeping the rest of the machine's ICMP out of a raw socket, which otherwise gets a copy of all of it -------------
 
 # Linux's numbers that the socket module does not name
 SO_ATTACH_FILTER = 26

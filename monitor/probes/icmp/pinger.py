@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
 
 
-# FOLDED monitor.probes.icmp.pinger: When a packet came, by the kernel's stamp, whatever the wall clock did meanwhile.
+# --- when a packet arrived, by the kernel's timestamp, whatever the wall clock did meanwhile --------------------------
 
 CLOCK_DRIFT_TOLERANCE_NS = 100_000
 """Nanoseconds by which two clocks may have parted between two readings and still count as running alike."""

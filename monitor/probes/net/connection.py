@@ -230,8 +230,7 @@ def displayed_text(data: bytes) -> str:
     return printable(data[:MAX_LINE_LENGTH].replace(b"\r\n", b"\n").decode("utf-8", "replace"))
 
 
-# FOLDED monitor.probes.net.connection: A probe over one connection: connect, perhaps speak TLS at once, then hold the
-# conversation of its type.
+# --- a probe over one connection: connect, perhaps start TLS, then run the session of its type ------------------------
 
 
 class EndpointSettings(Protocol):

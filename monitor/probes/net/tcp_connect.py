@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from monitor.probes.trace import AttemptTrace
 
 
-# FOLDED monitor.probes.net.tcp_connect: Opening a TCP connection, and whose fault it is where that fails.
+# --- the kernel's measure of a handshake ------------------------------------------------------------------------------
 
 _TCP_INFO = struct.Struct("@68xI28xI")
 """Of the kernel's ``struct tcp_info``: ``tcpi_rtt`` and ``tcpi_total_retrans``."""
@@ -163,8 +163,7 @@ class HappyEyeballsConnect:
             self._on_failed(self._failure)
 
 
-# FOLDED monitor.probes.net.tcp_connect: Connecting to the addresses of a name, out of a coroutine: ``opening`` is by
-# callbacks.
+# --- connecting from a coroutine --------------------------------------------------------------------------------------
 
 ADDRESS_FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 NO_ADDRESS_OF_FAMILY = "no address of that family"

@@ -175,8 +175,7 @@ def _format_name(parts: Any) -> str:
     return ", ".join(f"{_ATTRIBUTE_ABBREVIATIONS.get(kind, kind)}={value}" for kind, value in reversed(pairs)) or "-"
 
 
-# FOLDED monitor.probes.net.tls: TLS settings, made once for all checks that share them: making one costs more than a
-# check.
+# --- TLS contexts, cached: creating one costs more than a check -------------------------------------------------------
 
 TLS_VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from monitor.probes.tcp.settings import TcpSettings
 
 
-# FOLDED monitor.probes.tcp.probe: A connection that is opened and closed again, by callbacks: what a check of a mere
-# port comes to.
+# --- a connection that is opened and closed: the check of a mere port, by callbacks -----------------------------------
 
 
 class ConnectAttempt:

@@ -119,8 +119,7 @@ def _add_time(sums: ClassSums, time_class: TimeClass, length: Millis) -> ClassSu
     return grown[0], grown[1], grown[2], grown[3], grown[4]
 
 
-# FOLDED monitor.sla.live.classified_time: The course of a subscription as it is kept from sweep to sweep, and taken
-# further by what came.
+# --- the timeline of a subscription, kept from sweep to sweep and extended by what is new -----------------------------
 
 
 class OpenRun(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.model import Certificate
 
 
-# FOLDED monitor.web.metrics.sources: Lines of ``/metrics`` that are kept from one scrape to the next.
+# --- lines that are kept from one scrape to the next ------------------------------------------------------------------
 
 Observed = TypeVar("Observed")
 
