@@ -59,7 +59,7 @@ async def _run_checks(server: Server, checks: list[Check], policy: RetryPolicy) 
 
 
 def _endpoint(server: Server, check: Check) -> str:
-    return CHECK_TYPES[check.type].where(check.settings, server.address)
+    return CHECK_TYPES[check.type].target_text(check.settings, server.address)
 
 
 def _check_json(server: Server, check: Check, run: CheckRun) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | Non
     if check_type.name == "icmp":
         return None
     if not check_type.needs_url:
-        return check_type.where(settings, address)
+        return check_type.target_text(settings, address)
     request = build_request(settings.url, connect_to=settings.address)
     return f"{request.connect_to or request.host}:{request.port}"
 
@@ -81,7 +81,7 @@ def _prepare_server(server: Server, prepared: PreparedConfig, resources: ProbeRe
             _scheduled_check(check, server.address, resources) for check in server.checks
         )
     for check in server.checks:
-        where = CHECK_TYPES[check.type].where(check.settings, server.address)
+        where = CHECK_TYPES[check.type].target_text(check.settings, server.address)
         prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, where))
         if days := getattr(check.settings, "warn_days", ()):
             prepared.warn_days[check.key] = days

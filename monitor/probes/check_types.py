@@ -1,13 +1,12 @@
-"""The table of check types: adding a type is one file and one line here.
+"""The table of check types: a new type is a package for its protocol and one row here.
 
-Every command reads the configuration, and so this table. What it takes to probe is imported when the first probe is
-built: a question to the books would wait for it in vain.
+Every command reads the configuration, and with it this table and the settings of each type. The code of a probe is
+imported when the first one is built, so that a question to the ledger does not wait for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,10 @@ from monitor.probes.tcp import settings as tcp_settings
 from monitor.probes.tls import settings as tls_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from monitor.probes.banner.protocols import BannerProtocol
-    from monitor.probes.net.connection import EndpointSettings
     from monitor.probes.probe import Probe
     from monitor.probes.resources import ProbeResources
-    from monitor.probes.settings import LoginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,78 +34,44 @@ class CheckType:
     name: str
     settings: type
     """Its frozen dataclass of keys, see ``monitor.probes.settings``."""
+    probe: str
+    """The class of its probe, as ``module:name`` below ``monitor.probes``; loaded by ``build``."""
     default_port: int | None
-    """The port it connects to unless told otherwise; None where it has none (icmp) or the URL says it."""
+    """The port it connects to by default; None if it has none (icmp) or the URL has it."""
     needs_url: bool
-    """Whether it is told where to look by ``url``; the others by ``host`` and ``port``."""
+    """Whether ``url`` says where to look; otherwise ``host`` and ``port`` do."""
     tls: bool
     """Whether its attempts carry the expiry of a certificate."""
     doc: str
     """One line for listings."""
-    build: Callable[[Any, ProbeResources], Probe]
-    """Make the probe of its settings; no I/O, cheap."""
-    where: Callable[[Any, str], str]
-    """What is probed, in words: from its settings and the server's address (``192.0.2.1:80``, the URL)."""
+
+    def build(self, settings: Any, resources: ProbeResources) -> Probe:
+        """Return the probe of its settings; no I/O."""
+        module, _, name = self.probe.partition(":")
+        made: Probe = getattr(import_module(f"monitor.probes.{module}"), name)(settings, resources)
+        return made
+
+    def target_text(self, settings: Any, address: str) -> str:
+        """Return what is probed, in words: the URL, the host, or host and port (``192.0.2.1:80``)."""
+        if self.needs_url:
+            return str(settings.url)
+        host: str = settings.host or address
+        if self.default_port is None:
+            return host
+        return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 
 
-def _icmp(settings: IcmpSettings, instruments: ProbeResources) -> Probe:
-    from monitor.probes.icmp.probe import IcmpProbe  # noqa: PLC0415 - see above
-
-    return IcmpProbe(settings, instruments)
-
-
-def _tcp(settings: tcp_settings.TcpSettings, instruments: ProbeResources) -> Probe:
-    from monitor.probes.tcp.probe import TcpProbe  # noqa: PLC0415 - see above
-
-    return TcpProbe(settings, instruments)
-
-
-def _http(settings: HttpSettings, instruments: ProbeResources) -> Probe:
-    from monitor.probes.http.probe import HttpProbe  # noqa: PLC0415 - see above
-
-    return HttpProbe(settings, instruments)
-
-
-def _dns(settings: dns_settings.DnsSettings, instruments: ProbeResources) -> Probe:
-    from monitor.probes.dns.probe import DnsProbe  # noqa: PLC0415 - see above
-
-    return DnsProbe(settings, instruments)
-
-
-def _talk(dialogue: BannerProtocol, settings: LoginSettings, instruments: ProbeResources) -> Probe:
-    from monitor.probes.banner.probe import build_banner_probe  # noqa: PLC0415 - see above
-
-    return build_banner_probe(dialogue, settings, instruments)
-
-
-def _conversation(name: str) -> Callable[[Any, ProbeResources], Probe]:
-    """Give what builds probes that hold the conversation of the module of that name."""
-
-    def build(settings: Any, instruments: ProbeResources) -> Probe:
-        from monitor.probes.net.connection import ConnectionProbe  # noqa: PLC0415 - see above
-
-        return ConnectionProbe(settings, instruments, import_module(f"monitor.probes.{name}").run_session)
-
-    return build
-
-
-def _host_and_port(settings: EndpointSettings, address: str) -> str:
-    host = settings.host or address
-    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
-
-
-def _talks() -> Iterator[CheckType]:
-    """Give a check type for each dialogue of the table."""
-    for dialogue in BANNER_PROTOCOLS:
+def _banner_types() -> Iterator[CheckType]:
+    """Yield a check type for each banner protocol of the table."""
+    for protocol in BANNER_PROTOCOLS:
         yield CheckType(
-            name=dialogue.name,
-            settings=settings_type(dialogue),
-            default_port=dialogue.port,
+            name=protocol.name,
+            settings=settings_type(protocol),
+            probe="banner.probe:BannerProbe",
+            default_port=protocol.port,
             needs_url=False,
-            tls=dialogue.implicit_tls or dialogue.has_tls_key or dialogue.starttls_default is not None,
-            doc=dialogue.doc,
-            build=partial(_talk, dialogue),
-            where=_host_and_port,
+            tls=protocol.implicit_tls or protocol.has_tls_key or protocol.starttls_default is not None,
+            doc=protocol.doc,
         )
 
 
@@ -123,8 +85,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="an ICMP echo is answered",
-            build=_icmp,
-            where=lambda settings, address: settings.host or address,
+            probe="icmp.probe:IcmpProbe",
         ),
         CheckType(
             name="tcp",
@@ -133,8 +94,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a TCP port takes a connection, and says what a script expects",
-            build=_tcp,
-            where=_host_and_port,
+            probe="tcp.probe:TcpProbe",
         ),
         CheckType(
             name="http",
@@ -143,8 +103,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=True,
             tls=False,
             doc="a page comes whole, with an expected status and text",
-            build=_http,
-            where=lambda settings, _: settings.url,
+            probe="http.probe:HttpProbe",
         ),
         CheckType(
             name="https",
@@ -153,8 +112,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=True,
             tls=True,
             doc="the same over TLS, with a certificate in force",
-            build=_http,
-            where=lambda settings, _: settings.url,
+            probe="http.probe:HttpProbe",
         ),
         CheckType(
             name="tls",
@@ -163,10 +121,9 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a TLS port has a certificate in force, made out to its name",
-            build=_conversation("tls.probe"),
-            where=_host_and_port,
+            probe="tls.probe:TlsProbe",
         ),
-        *_talks(),
+        *_banner_types(),
         CheckType(
             name="ssh",
             settings=ssh_settings.SshSettings,
@@ -174,8 +131,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="an SSH server names itself and offers a key exchange, by the host key that is pinned",
-            build=_conversation("ssh.probe"),
-            where=_host_and_port,
+            probe="ssh.probe:SshProbe",
         ),
         CheckType(
             name="dns",
@@ -184,8 +140,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="a name server answers a question, with the expected code and records",
-            build=_dns,
-            where=_host_and_port,
+            probe="dns.probe:DnsProbe",
         ),
         CheckType(
             name="mysql",
@@ -194,8 +149,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a MySQL or MariaDB shakes hands and judges a login",
-            build=_conversation("database.mysql"),
-            where=_host_and_port,
+            probe="database.mysql:MysqlProbe",
         ),
         CheckType(
             name="mssql",
@@ -204,8 +158,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=False,
             doc="a Microsoft SQL Server answers a pre-login",
-            build=_conversation("database.mssql"),
-            where=_host_and_port,
+            probe="database.mssql:MssqlProbe",
         ),
         CheckType(
             name="postgresql",
@@ -214,8 +167,7 @@ CHECK_TYPES: dict[str, CheckType] = {
             needs_url=False,
             tls=True,
             doc="a PostgreSQL answers a startup message",
-            build=_conversation("database.postgresql"),
-            where=_host_and_port,
+            probe="database.postgresql:PostgresqlProbe",
         ),
     )
 }

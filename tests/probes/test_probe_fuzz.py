@@ -81,7 +81,7 @@ async def _converse(kind: str, said: bytes) -> Any:
         async def look(trail: AttemptTrace) -> None:
             wire = Connection(ours, HERE, trail)
             try:
-                await probe._run_session(Session(wire, "127.0.0.1", probe._settings, tools))
+                await probe.run_session(Session(wire, "127.0.0.1", probe._settings, tools))
             finally:
                 wire.close()
 

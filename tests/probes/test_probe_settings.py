@@ -152,7 +152,7 @@ def test_the_types_are_called_as_the_product_calls_them() -> None:
 )
 def test_a_check_says_where_it_looks(kind: str, settings: dict[str, Any], where: str) -> None:
     check_type = CHECK_TYPES[kind]
-    assert check_type.where(check_type.settings(**settings), "198.18.0.1") == where
+    assert check_type.target_text(check_type.settings(**settings), "198.18.0.1") == where
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))

@@ -1,4 +1,4 @@
-"""Holds the conversations of ``dialogues`` and makes check types of them."""
+"""Runs the exchanges of a banner protocol, as the table in ``protocols.py`` says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Outcome, Reason
 from monitor.probes.banner.protocols import ExchangeCondition
-from monitor.probes.banner.settings import BannerSettings
+from monitor.probes.banner.settings import BannerSettings, protocol_of
 from monitor.probes.failures import ProbeError, server_failure
 from monitor.probes.net.connection import ConnectionProbe
 from monitor.probes.redaction import MASK
@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 _CONNECTION_ENDED = (Reason.CLOSED, Reason.RESET)
 
 
-def build_banner_probe(
-    protocol: BannerProtocol, settings: LoginSettings, resources: ProbeResources
-) -> ConnectionProbe[BannerSettings]:
-    """Make the probe of a dialogue."""
-    given = {name: getattr(settings, name) for name in BannerSettings.__dataclass_fields__ if hasattr(settings, name)}
+class BannerProbe(ConnectionProbe[BannerSettings]):
+    """Runs the exchanges of the protocol that its settings belong to."""
 
-    async def converse(call: Session[BannerSettings]) -> None:
-        await _run_protocol(call, protocol)
+    __slots__ = ("_protocol",)
 
-    return ConnectionProbe(BannerSettings(**given), resources, converse)
+    def __init__(self, settings: LoginSettings, resources: ProbeResources) -> None:
+        known = {
+            name: getattr(settings, name) for name in BannerSettings.__dataclass_fields__ if hasattr(settings, name)
+        }
+        super().__init__(BannerSettings(**known), resources)
+        self._protocol = protocol_of(settings)
+
+    async def run_session(self, session: Session[BannerSettings]) -> None:
+        """Run the exchanges in order. Raises ``ProbeError`` at the first reply that is not expected."""
+        await _run_protocol(session, self._protocol)
 
 
 async def _run_protocol(session: Session[BannerSettings], protocol: BannerProtocol) -> None:

@@ -1,4 +1,4 @@
-"""The keys of the check types that ``dialogues`` tells of."""
+"""The keys of the check types of ``protocols.py``: a dataclass made from each row."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ class BannerSettings(StarttlsSettings):
 
 
 def settings_type(protocol: BannerProtocol) -> type:
-    """Give the dataclass of keys of a dialogue of the table."""
+    """Return the dataclass of keys of a protocol of the table."""
     return _SETTINGS_TYPES[protocol.name]
+
+
+def protocol_of(settings: object) -> BannerProtocol:
+    """Return the protocol that settings of one of these types belong to."""
+    return _PROTOCOLS[type(settings)]
 
 
 def _make_settings_type(protocol: BannerProtocol) -> type:
@@ -41,6 +46,7 @@ def _make_settings_type(protocol: BannerProtocol) -> type:
     return make_dataclass(name, keys, bases=(base,), frozen=True, slots=True, namespace={"__module__": __name__})
 
 
-_SETTINGS_TYPES = {dialogue.name: _make_settings_type(dialogue) for dialogue in BANNER_PROTOCOLS}
-# a configuration that another process has read comes back by the names of its classes
+_SETTINGS_TYPES = {protocol.name: _make_settings_type(protocol) for protocol in BANNER_PROTOCOLS}
+_PROTOCOLS = {_SETTINGS_TYPES[protocol.name]: protocol for protocol in BANNER_PROTOCOLS}
+# pickle finds a class by its name in this module: the configuration is read in another process
 globals().update({made.__name__: made for made in _SETTINGS_TYPES.values()})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
+from monitor.probes.net.connection import ConnectionProbe
 
 if TYPE_CHECKING:
     from monitor.probes.database.settings import MssqlSettings
@@ -39,18 +40,23 @@ def build_pre_login() -> bytes:
     return _HEADER.pack(_PRE_LOGIN, _END_OF_MESSAGE, _HEADER.size + len(body), 0, 0, 0) + body
 
 
-async def run_session(session: Session[MssqlSettings]) -> None:
-    """Ask, and leave: nothing is logged in."""
-    wire = session.connection
-    await wire.send(build_pre_login(), "pre-login")
-    wire.begin_answer()
-    kind, _, length, _, _, _ = _HEADER.unpack(await wire.read_exactly(_HEADER.size))
-    if kind != _REPLY or not _HEADER.size < length <= _MAX_PACKET_SIZE:
-        raise server_failure(Reason.PROTOCOL)
-    offer = parse_pre_login_response(await wire.read_exactly(length - _HEADER.size))
-    wire.end_answer(f"version {offer.version}, encryption {_ENCRYPTION_NAMES[offer.encryption]}")
-    if offer.encryption not in _ACCEPTED_ENCRYPTION[session.settings.encryption]:
-        raise server_failure(Reason.TLS, f"encryption {_ENCRYPTION_NAMES[offer.encryption]}")
+class MssqlProbe(ConnectionProbe["MssqlSettings"]):
+    """Exchanges a pre-login message."""
+
+    __slots__ = ()
+
+    async def run_session(self, session: Session[MssqlSettings]) -> None:
+        """Ask, and leave: nothing is logged in."""
+        wire = session.connection
+        await wire.send(build_pre_login(), "pre-login")
+        wire.begin_answer()
+        kind, _, length, _, _, _ = _HEADER.unpack(await wire.read_exactly(_HEADER.size))
+        if kind != _REPLY or not _HEADER.size < length <= _MAX_PACKET_SIZE:
+            raise server_failure(Reason.PROTOCOL)
+        offer = parse_pre_login_response(await wire.read_exactly(length - _HEADER.size))
+        wire.end_answer(f"version {offer.version}, encryption {_ENCRYPTION_NAMES[offer.encryption]}")
+        if offer.encryption not in _ACCEPTED_ENCRYPTION[session.settings.encryption]:
+            raise server_failure(Reason.TLS, f"encryption {_ENCRYPTION_NAMES[offer.encryption]}")
 
 
 def parse_pre_login_response(body: bytes) -> PreLoginResponse:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Reason
 from monitor.probes.failures import ProbeError, monitor_failure, server_failure
+from monitor.probes.net.connection import ConnectionProbe
 
 if TYPE_CHECKING:
     from monitor.probes.database.settings import MysqlSettings
@@ -57,26 +58,31 @@ class Greeting(NamedTuple):
     auth_method: str
 
 
-async def run_session(session: Session[MysqlSettings]) -> None:
-    """Bring the handshake to its end."""
-    settings = session.settings
-    asked_for_more = settings.starttls or settings.user is not None
-    first = await _read_packet(session, 0, expected=() if asked_for_more else (_HOST_NOT_PRIVILEGED,))
-    if first[0] == _ERROR:
-        session.connection.end_answer_with(first[3:])
-        return
-    greeting = parse_greeting(first)
-    session.connection.end_answer(f"protocol {_PROTOCOL_VERSION}, version {greeting.version}")
-    number = 1
-    if settings.starttls:
-        if not greeting.capabilities & _SSL:
-            raise server_failure(Reason.TLS, "not offered")
-        head = struct.pack("<IIB23x", _CLIENT_CAPABILITIES | _SSL, _MAX_PACKET_SIZE, _UTF8)
-        await _send_packet(session, number, head, "ask for TLS")
-        await session.start_tls(settings)
-        number += 1
-    await _log_in(session, greeting, number)
-    await _send_packet(session, 0, _COM_QUIT, "quit")
+class MysqlProbe(ConnectionProbe["MysqlSettings"]):
+    """Reads the greeting and logs in."""
+
+    __slots__ = ()
+
+    async def run_session(self, session: Session[MysqlSettings]) -> None:
+        """Bring the handshake to its end."""
+        settings = session.settings
+        asked_for_more = settings.starttls or settings.user is not None
+        first = await _read_packet(session, 0, expected=() if asked_for_more else (_HOST_NOT_PRIVILEGED,))
+        if first[0] == _ERROR:
+            session.connection.end_answer_with(first[3:])
+            return
+        greeting = parse_greeting(first)
+        session.connection.end_answer(f"protocol {_PROTOCOL_VERSION}, version {greeting.version}")
+        number = 1
+        if settings.starttls:
+            if not greeting.capabilities & _SSL:
+                raise server_failure(Reason.TLS, "not offered")
+            head = struct.pack("<IIB23x", _CLIENT_CAPABILITIES | _SSL, _MAX_PACKET_SIZE, _UTF8)
+            await _send_packet(session, number, head, "ask for TLS")
+            await session.start_tls(settings)
+            number += 1
+        await _log_in(session, greeting, number)
+        await _send_packet(session, 0, _COM_QUIT, "quit")
 
 
 async def _log_in(session: Session[MysqlSettings], greeting: Greeting, sequence_id: int) -> None:

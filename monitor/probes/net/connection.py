@@ -22,7 +22,6 @@ from monitor.probes.trace import run_with_deadline
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from monitor.probes.net.address import Address
@@ -292,16 +291,17 @@ class Session(Generic[S]):
 
 
 class ConnectionProbe(Generic[S]):
-    """Connects, and holds a conversation that returns where all is well and raises ``ProbeError`` where not."""
+    """Connects and runs the session of its type, which a subclass defines."""
 
-    __slots__ = ("_resources", "_run_session", "_settings")
+    __slots__ = ("_resources", "_settings")
 
-    def __init__(
-        self, settings: S, resources: ProbeResources, run_session: Callable[[Session[S]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, settings: S, resources: ProbeResources) -> None:
         self._settings = settings
         self._resources = resources
-        self._run_session = run_session
+
+    async def run_session(self, session: Session[S]) -> None:
+        """Return if the server is ok; raises ``ProbeError`` if not."""
+        raise NotImplementedError
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
         """Try once; of a name with several addresses, at the first that takes the connection."""
@@ -318,6 +318,6 @@ class ConnectionProbe(Generic[S]):
         address, sock = await connect_any(trace, found, self._settings.port)
         wire = Connection(sock, address, trace)
         try:
-            await self._run_session(Session(wire, host, self._settings, self._resources))
+            await self.run_session(Session(wire, host, self._settings, self._resources))
         finally:
             wire.close()

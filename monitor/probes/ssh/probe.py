@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
+from monitor.probes.net.connection import ConnectionProbe
 from monitor.probes.ssh.strings import encode_string, read_string
 
 if TYPE_CHECKING:
@@ -38,29 +39,34 @@ _MAX_DISCONNECT_CODE = 15
 _IDENTIFICATION_LINE = re.compile(rb"SSH-(2\.0|1\.99)-[\x20-\x7e]{1,246}")
 
 
-async def run_session(session: Session[SshSettings]) -> None:
-    """Exchange identifications, read the offer, and prove the host key where one is pinned."""
-    settings, wire = session.settings, session.connection
-    version = await _read_identification(session)
-    await wire.send(IDENTIFICATION + b"\r\n", IDENTIFICATION.decode())
-    offer = await _read_packet(session, _KEXINIT)
-    lists = parse_kexinit(offer)
-    wire.end_answer(f"key exchange {', '.join(lists[0])}\nhost keys {', '.join(lists[1])}")
-    if not settings.fingerprints:
-        return
-    # who pins no key does not wait for the library
-    from monitor.probes.ssh.key_exchange import KeyExchange  # noqa: PLC0415
+class SshProbe(ConnectionProbe["SshSettings"]):
+    """Reads the banner and, where a key is pinned, verifies it."""
 
-    names = HOST_KEY_ALGORITHMS[settings.key_type]
-    exchange = KeyExchange(IDENTIFICATION, version, _build_kexinit(names), offer)
-    if KEX_ALGORITHMS.isdisjoint(lists[0]) or not set(names) & set(lists[1]):
-        raise server_failure(Reason.HOST_KEY, "no such key")
-    await wire.send(_build_packet(exchange.client_kexinit), "key exchange")
-    await wire.send(_build_packet(bytes([_ECDH_INIT]) + exchange.encoded_public_key), "curve25519")
-    fingerprint = exchange.verify_reply((await _read_packet(session, _ECDH_REPLY))[1:])
-    wire.end_answer(fingerprint)
-    if fingerprint not in settings.fingerprints:
-        raise server_failure(Reason.HOST_KEY)
+    __slots__ = ()
+
+    async def run_session(self, session: Session[SshSettings]) -> None:
+        """Exchange identifications, read the offer, and prove the host key where one is pinned."""
+        settings, wire = session.settings, session.connection
+        version = await _read_identification(session)
+        await wire.send(IDENTIFICATION + b"\r\n", IDENTIFICATION.decode())
+        offer = await _read_packet(session, _KEXINIT)
+        lists = parse_kexinit(offer)
+        wire.end_answer(f"key exchange {', '.join(lists[0])}\nhost keys {', '.join(lists[1])}")
+        if not settings.fingerprints:
+            return
+        # who pins no key does not wait for the library
+        from monitor.probes.ssh.key_exchange import KeyExchange  # noqa: PLC0415
+
+        names = HOST_KEY_ALGORITHMS[settings.key_type]
+        exchange = KeyExchange(IDENTIFICATION, version, _build_kexinit(names), offer)
+        if KEX_ALGORITHMS.isdisjoint(lists[0]) or not set(names) & set(lists[1]):
+            raise server_failure(Reason.HOST_KEY, "no such key")
+        await wire.send(_build_packet(exchange.client_kexinit), "key exchange")
+        await wire.send(_build_packet(bytes([_ECDH_INIT]) + exchange.encoded_public_key), "curve25519")
+        fingerprint = exchange.verify_reply((await _read_packet(session, _ECDH_REPLY))[1:])
+        wire.end_answer(fingerprint)
+        if fingerprint not in settings.fingerprints:
+            raise server_failure(Reason.HOST_KEY)
 
 
 async def _read_identification(session: Session[SshSettings]) -> bytes:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from monitor.probes.net.address import Address
     from monitor.probes.net.connection import Session
     from monitor.probes.probe import Attempt, Target
-    from monitor.probes.resources import ProbeResources
     from monitor.probes.tcp.settings import TcpSettings
 
 
@@ -87,9 +86,6 @@ class TcpProbe(ConnectionProbe["TcpSettings"]):
 
     __slots__ = ()
 
-    def __init__(self, settings: TcpSettings, resources: ProbeResources) -> None:
-        super().__init__(settings, resources, run_session)
-
     def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:
         """Try once without a task, if a connection is all and no name must be resolved; see ``CallbackProbe``."""
         settings = self._settings
@@ -99,22 +95,21 @@ class TcpProbe(ConnectionProbe["TcpSettings"]):
             settings.host or target.host, settings.port, timeout
         )
 
-
-async def run_session(session: Session[TcpSettings]) -> None:
-    """Play the script, if there is one. The latency of a mere connection is the kernel's measure of the handshake."""
-    settings, wire = session.settings, session.connection
-    if settings.tls:
-        await session.start_tls(settings)
-    elif not settings.script:
-        wire.trace.latency_us = wire.handshake_us
-    for line in settings.script:
-        step = parse_script_step(line)
-        if step.verb == "send":
-            await wire.send(step.text.encode() + b"\r\n", step.text)
-        elif step.verb == "starttls":
+    async def run_session(self, session: Session[TcpSettings]) -> None:
+        """Run the script. The latency of a mere connection is the kernel's measure of the handshake."""
+        settings, wire = session.settings, session.connection
+        if settings.tls:
             await session.start_tls(settings)
-        else:
-            await _expect(session, _pattern(step.text))
+        elif not settings.script:
+            wire.trace.latency_us = wire.handshake_us
+        for line in settings.script:
+            step = parse_script_step(line)
+            if step.verb == "send":
+                await wire.send(step.text.encode() + b"\r\n", step.text)
+            elif step.verb == "starttls":
+                await session.start_tls(settings)
+            else:
+                await _expect(session, _pattern(step.text))
 
 
 async def _expect(session: Session[TcpSettings], pattern: Pattern) -> None:

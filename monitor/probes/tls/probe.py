@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitor.probes.net.connection import ConnectionProbe
+
 if TYPE_CHECKING:
     from monitor.probes.net.connection import Session
     from monitor.probes.tls.settings import TlsOnlySettings
 
 
-async def run_session(session: Session[TlsOnlySettings]) -> None:
-    """Shake hands; nothing is said after that."""
-    await session.start_tls(session.settings, session.settings.lowest_version)
+class TlsProbe(ConnectionProbe["TlsOnlySettings"]):
+    """Completes a TLS handshake."""
+
+    __slots__ = ()
+
+    async def run_session(self, session: Session[TlsOnlySettings]) -> None:
+        """Shake hands; nothing is said after that."""
+        await session.start_tls(session.settings, session.settings.lowest_version)
