@@ -11,6 +11,7 @@ import asyncio
 import gc
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -119,13 +120,16 @@ class FigureUpdaterFixture:
         self.history = history
         self.reader = database_thread.ReaderThread(file)
         self.state = LiveState()
-        self.state.replace_config(
+        steps = self.state.replace_config_steps(
             [CheckEntry(*key, "icmp", "127.0.0.1") for key in history.keys],
             [
                 SubscriptionEntry(one.id, "c", one.server, one.product, 2, 9975)
                 for one in history.terms.subscriptions.values()
             ],
+            interval=60_000,
+            timezone="UTC",
         )
+        deque(steps, maxlen=0)
         self.updater = LiveFiguresUpdater(
             self.reader,
             self.state,

@@ -11,6 +11,7 @@ import asyncio
 import random
 import re
 import time
+from collections import deque
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -59,10 +60,13 @@ def make_state(servers: int) -> LiveState:
     """Make a live picture: a check and a subscription on each server."""
     board = LiveState()
     names = [f"server-{number:05d}" for number in range(servers)]
-    board.replace_config(
+    steps = board.replace_config_steps(
         [CheckEntry(name, "ping", "icmp", f"127.0.0.{number % 250}") for number, name in enumerate(names)],
         [SubscriptionEntry(f"contract-{name}", f"customer-{name}", name, "server", 4, 9975) for name in names],
+        interval=60_000,
+        timezone="UTC",
     )
+    deque(steps, maxlen=0)
     add_results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret
     update_figures(board, 0)
     return board

@@ -20,7 +20,7 @@ from monitor.mail.delivery.transport import Receipt
 from monitor.model import PING, Check, CheckKey, Customer, Outcome, Result, Server, Subscription
 from monitor.probes.probe import Attempt
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
-from monitor.store import database
+from monitor.store import database, results
 from monitor.store.archive import compaction, hours
 from monitor.store.schema import migrations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from monitor.engine.live.state import CheckEntry, LiveState, SubscriptionEntry
     from monitor.mail.content import OperatorNews
     from monitor.mail.delivery.transport import TransportError
     from monitor.mail.message import Message
@@ -409,3 +410,32 @@ class ResultScript:
 def terms_effective_from(terms: Terms, in_force: Millis) -> Terms:
     """The same terms, in force from another moment."""
     return replace(terms, in_force=in_force)
+
+
+def run_steps(steps: Iterable[None]) -> None:
+    """Do at once what the program does in steps."""
+    for _ in steps:
+        pass
+
+
+def replace_config(
+    live_state: LiveState,
+    checks: Iterable[CheckEntry],
+    subscriptions: Iterable[SubscriptionEntry],
+    servers: Iterable[str] = (),
+    *,
+    interval: Millis = 60_000,
+    timezone: str = "UTC",
+) -> None:
+    """Configure a live state at once, with the usual interval and zone."""
+    run_steps(live_state.replace_config_steps(checks, subscriptions, servers, interval=interval, timezone=timezone))
+
+
+def all_results(db: Database) -> list[Result]:
+    """Every result there is, in time order."""
+    return [result for result, _ in results.read_with_batches(db)]
+
+
+def cert_expiry(attempt: Attempt) -> int | None:
+    """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
+    return attempt.certificate.earliest_expiry if attempt.certificate else None

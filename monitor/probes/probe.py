@@ -99,11 +99,6 @@ class Attempt(NamedTuple):
     certificate: Certificate | None = None
     """What was presented first, accepted or not; None without TLS."""
 
-    @property
-    def cert_expiry(self) -> int | None:
-        """Unix seconds at which the first certificate of the presented chain expires; None without TLS."""
-        return self.certificate.earliest_expiry if self.certificate else None
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -154,11 +149,6 @@ class RetryPolicy:
     """How many more attempts follow a failed one."""
     retry_wait: float = 5.0
     """From the end of a failed attempt to the next."""
-
-    @property
-    def longest_duration(self) -> float:
-        """The longest that a cycle can take, in seconds: it must fit into the interval."""
-        return self.timeout * (self.retries + 1) + self.retry_wait * self.retries
 
 
 @dataclass(frozen=True, slots=True)

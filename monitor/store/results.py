@@ -159,11 +159,6 @@ def read_with_batches(db: Database, start: Millis = 0, end: Millis = 1 << 62) ->
         yield Result(CheckKey(server, name), at, Outcome(outcome), attempts, latency, reason), batch
 
 
-def read_all(db: Database) -> Iterator[Result]:
-    """Stream every result there is, in time order."""
-    return (result for result, _ in read_with_batches(db))
-
-
 def last_result_at(db: Database, check_id: int, since: Millis, until: Millis) -> Millis | None:
     """Find the newest result of a check in ``[since, packed_until]``."""
     row = db.execute(

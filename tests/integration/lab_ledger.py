@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, history, outbox, results
 from monitor.store.history import last_runs
+from tests.fakes import all_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,7 @@ class LedgerReader:
     def results(self, key: CheckKey | None = None) -> list[Result]:
         """Give all results in time order, of one check or of all."""
         with self._open() as db:
-            return list(results.read_all(db) if key is None else results.read(db, key, 0, 1 << 62))
+            return list(all_results(db) if key is None else results.read(db, key, 0, 1 << 62))
 
     def last_outcomes(self) -> Mapping[CheckKey, Outcome]:
         """Give the outcome of the last result of each check."""

@@ -22,6 +22,7 @@ from monitor.model import CheckKey, Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import RetryPolicy, Target
 from monitor.probes.resources import open_resources
+from tests.fakes import run_steps
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder
@@ -96,9 +97,9 @@ async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: T
         sight = ConnectivityCheck(clock, {"127.0.0.1": _ok}, Witness())
         recorder = cast("Recorder", keeper)
         sweeper = CheckRunner(clock, RecordedTime(clock, None), sight, recorder, telemetry, ConcurrencyLimiter(PLACES))
-        sweeper.configure(turns, RetryPolicy(TIMEOUT, 0, 0), INTERVAL)
+        run_steps(sweeper.configure_steps(turns, RetryPolicy(TIMEOUT, 0, 0), INTERVAL))
         pacer = Scheduler(clock, INTERVAL, sweeper)
-        pacer.set_servers(turns, INTERVAL)
+        run_steps(pacer.set_servers_steps(turns, INTERVAL))
         first = pacer.sweep + 1
         pacing = asyncio.create_task(pacer.run())
         await asyncio.sleep((SWEEPS + 1) * INTERVAL / 1000)  # what is tested is that time passes

@@ -12,7 +12,8 @@ import pytest
 
 from monitor.engine.probing.runner import SLOT_MISSED
 from monitor.model import Outcome
-from monitor.store import database, history, results
+from monitor.store import database, history
+from tests.fakes import all_results
 from tests.integration.lab_daemon import Daemon
 from tests.integration.network_emulation import LinkConditions, LinkCounts, emulated_network
 from tests.integration.network_lab import NetworkLab, lab, skip_reason
@@ -108,7 +109,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         road.stop()
         db = database.open_read_only(folder / database.DATABASE_FILE)
         yield Told(
-            list(results.read_all(db)),
+            list(all_results(db)),
             list(history.list_outages(db)),
             road.counts,
             late=int(seen["monitor_icmp_late_replies_total"]),

@@ -13,7 +13,8 @@ import pytest
 
 from monitor.engine.probing.scheduler import slot_offset
 from monitor.model import Outcome
-from monitor.store import database, history, outbox, results
+from monitor.store import database, history, outbox
+from tests.fakes import all_results
 from tests.integration.lab_daemon import Daemon
 from tests.integration.network_lab import NetworkLab, lab, run_program, skip_reason
 
@@ -145,7 +146,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             daemon.stop()
         db = database.open_read_only(folder / database.DATABASE_FILE)
         by_server: dict[str, list[Result]] = {f"s{n}": [] for n in range(SERVERS)}
-        for each in results.read_all(db):
+        for each in all_results(db):
             by_server[each.check.server].append(each)
         mails = list(outbox.list_mails(db))
         found = list(history.list_outages(db))

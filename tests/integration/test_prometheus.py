@@ -16,6 +16,7 @@ from monitor.clock import SystemClock
 from monitor.model import CheckKey, Outcome
 from monitor.web.metrics.page import METRICS
 from monitor.web.server import WebState, serve
+from tests.fakes import replace_config
 from tests.integration.lab_daemon import free_port
 from tests.web.page_fixtures import CHECKS, PING, SITE, SUBSCRIPTIONS, make_result, populated_state
 
@@ -141,7 +142,7 @@ async def test_every_metric_arrives_and_nothing_is_refused(tmp_path: Path) -> No
 async def test_what_leaves_the_configuration_goes_stale_at_once(tmp_path: Path) -> None:
     async with watching(tmp_path) as (board, prometheus):
         await until({"web-01": 1, "mail-01": 1}, lambda: prometheus.values('probe_success{check="ping"}'))
-        board.replace_config(CHECKS[:2], SUBSCRIPTIONS[:1])
+        replace_config(board, CHECKS[:2], SUBSCRIPTIONS[:1])
         await until({"web-01": 1}, lambda: prometheus.values('probe_success{check="ping"}'))
         await until({"acme-web-01": 1}, lambda: prometheus.values("monitor_subscription_info", "subscription"))
 

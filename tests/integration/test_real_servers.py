@@ -17,6 +17,7 @@ from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import Target
 from monitor.probes.resources import open_resources
+from tests.fakes import cert_expiry
 from tests.integration.lab_certificates import DEFECTS, VALID
 from tests.integration.lab_expected_reasons import NOT_POSSIBLE, expected_reasons
 from tests.integration.lab_servers import WAIT_TIMEOUT, RunningServer, running
@@ -88,7 +89,7 @@ async def look(
 
 async def up(tools: ProbeResources, server: RunningServer) -> set[str]:
     seen = [await look(tools, server, check) for check in server.kind.checks]
-    secured = [attempt.cert_expiry is not None for attempt in seen]
+    secured = [cert_expiry(attempt) is not None for attempt in seen]
     assert secured == ["ca_file" in keys for _, _, keys in server.kind.checks]
     return {attempt.reason for attempt in seen}
 

@@ -148,10 +148,6 @@ async def test_cancellation_passes_through() -> None:
         await task
 
 
-def test_the_longest_cycle_has_every_timeout_and_every_wait() -> None:
-    assert RetryPolicy(timeout=5.0, retries=2, retry_wait=5.0).longest_duration == 25.0
-
-
 @given(st.lists(st.sampled_from(Outcome), min_size=1))
 def test_a_verdict_does_not_hang_on_the_order_of_the_attempts(outcomes: list[Outcome]) -> None:
     orders = itertools.islice(itertools.permutations(outcomes), 24)

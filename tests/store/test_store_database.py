@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.errors import CorruptDatabaseError, StoreError
-from monitor.store import daemon_state, database, database_thread, journal, results
+from monitor.store import daemon_state, database, database_thread, journal
 from monitor.store.schema import migrations
-from tests.fakes import START, CrashError, open_crashing
+from tests.fakes import START, CrashError, all_results, open_crashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,7 +201,7 @@ def test_a_damaged_database_is_told_from_one_that_cannot_be_had_now(file: Path) 
 def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path) -> None:
     db = database.open_read_only(file)
     assert journal.length(db) == 0
-    assert list(results.read_all(db)) == []
+    assert list(all_results(db)) == []
     assert not file.exists()
 
 
@@ -249,7 +249,7 @@ def test_a_file_of_the_version_before_is_brought_up_to_date(file: Path, opened: 
     subprocess.run([sys.executable, "-c", BEFORE_PACKING, str(file)], check=True)
     db = opened(file)
     assert migrations.pending(db) == []
-    assert [(each.at, each.latency) for each in results.read_all(db)] == [(60_000, 412)]
+    assert [(each.at, each.latency) for each in all_results(db)] == [(60_000, 412)]
     assert db.execute("SELECT time, latency_ms FROM readable_results").fetchall() == [
         ("1970-01-01T00:01:00.000Z", 0.412)
     ]

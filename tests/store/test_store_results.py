@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.model import CheckKey, Outcome, Result, Run
 from monitor.store import daemon_state, database, results
 from monitor.store.history import last_oks, last_runs, runs_between, runs_of_check, save_runs
-from tests.fakes import FAIL, MINUTE, OK, START, UNKNOWN, ledger_in_memory, make_result, results_from
+from tests.fakes import FAIL, MINUTE, OK, START, UNKNOWN, all_results, ledger_in_memory, make_result, results_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_results_come_back_as_they_were_written_in_time_order(given: list[Result
     for key in (PING, SITE, OTHER):
         expected = sorted((each for each in given if each.check == key), key=lambda each: each.at)
         assert list(results.read(db, key, 0, 1 << 60)) == expected
-    assert list(results.read_all(db)) == sorted(given, key=lambda each: (each.at, each.check))
+    assert list(all_results(db)) == sorted(given, key=lambda each: (each.at, each.check))
 
 
 def test_reading_is_half_open(db: Database) -> None:

@@ -16,6 +16,7 @@ from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
 from monitor.probes.probe import Phases
 from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.metrics.page import MetricsPage
+from tests.fakes import replace_config
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -54,7 +55,7 @@ def make_outage(number: int, check: CheckKey, reason: str = "timeout") -> Outage
 def configured_state() -> LiveState:
     """Make a board on which everything is configured and nothing is known yet."""
     board = LiveState()
-    board.replace_config(CHECKS, SUBSCRIPTIONS, ["web-01", "mail-01", "spare"], timezone="Europe/Istanbul")
+    replace_config(board, CHECKS, SUBSCRIPTIONS, ["web-01", "mail-01", "spare"], timezone="Europe/Istanbul")
     return board
 
 

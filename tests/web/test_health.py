@@ -6,7 +6,7 @@ import pytest
 
 from monitor.engine.live.telemetry import Telemetry
 from monitor.web.health import Health
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, replace_config
 from tests.web.page_fixtures import CHECKS, configured_state
 
 
@@ -59,11 +59,11 @@ def test_a_step_of_the_wall_clock_makes_nothing_late(patient: Patient) -> None:
 
 
 def test_what_is_late_depends_on_the_interval(patient: Patient) -> None:
-    patient.board.replace_config(CHECKS, [], interval=10_000)
+    replace_config(patient.board, CHECKS, [], interval=10_000)
     patient.sweep()
     patient.clock.advance(26)
     assert not patient.health.readiness()[0]
-    patient.board.replace_config(CHECKS, [], interval=600_000)
+    replace_config(patient.board, CHECKS, [], interval=600_000)
     assert patient.health.readiness()[0]
 
 

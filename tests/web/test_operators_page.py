@@ -13,7 +13,7 @@ from monitor.model import CheckKey, Outcome, State
 from monitor.web.health import Health
 from monitor.web.page import MAX_OUTAGES_SHOWN, OperatorsPage
 from monitor.web.server_list import ServerQuery
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, replace_config
 from tests.web.page_fixtures import (
     CHECKS,
     MINUTE,
@@ -139,7 +139,7 @@ def test_the_title_says_how_many_are_down() -> None:
 
 def test_names_are_escaped_wherever_they_stand() -> None:
     board = LiveState()
-    board.replace_config([CheckEntry(EVIL, "ping", EVIL, EVIL)], [SubscriptionEntry(EVIL, EVIL, EVIL, EVIL, 4, 9975)])
+    replace_config(board, [CheckEntry(EVIL, "ping", EVIL, EVIL)], [SubscriptionEntry(EVIL, EVIL, EVIL, EVIL, 4, 9975)])
     key = CheckKey(EVIL, "ping")
     board.set_check_result(make_result(key, Outcome.FAIL, reason=EVIL))
     board.add_outage(make_outage(1, key, EVIL))
@@ -173,7 +173,7 @@ def test_the_policy_allows_its_own_style_and_no_other() -> None:
 
 def test_links_keep_the_search_and_escape_it() -> None:
     board = LiveState()
-    board.replace_config([], [], [f"a&b-{number}" for number in range(101)])
+    replace_config(board, [], [], [f"a&b-{number}" for number in range(101)])
     links = [each["href"] for tag, each in read(board, wish=ServerQuery(search="a&b", page=2)).tags if tag == "a"]
     assert "/?q=a%26b&state=&page=1" in links
     assert "/?q=a%26b&state=down" in links
@@ -182,7 +182,7 @@ def test_links_keep_the_search_and_escape_it() -> None:
 def test_many_outages_do_not_fill_the_page() -> None:
     board = LiveState()
     checks = [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MAX_OUTAGES_SHOWN + 20)]
-    board.replace_config(checks, [])
+    replace_config(board, checks, [])
     for number, entry in enumerate(checks):
         board.add_outage(make_outage(number, entry.key))
     text = read(board).text
@@ -194,7 +194,7 @@ def test_many_outages_do_not_fill_the_page() -> None:
 def test_a_shared_server_folds_its_many_subscriptions() -> None:
     board = LiveState()
     subscriptions = [SubscriptionEntry(f"site-{number}", "acme", "web-01", "server", 4, 9975) for number in range(9)]
-    board.replace_config(CHECKS, subscriptions)
+    replace_config(board, CHECKS, subscriptions)
     text = read(board).text
     assert "6 more subscriptions" in text
     assert [entry.id for entry in subscriptions if entry.id not in text] == []

@@ -17,7 +17,7 @@ from monitor.engine.live.telemetry import Telemetry
 from monitor.errors import InputError
 from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.server import DEFAULT_HEADERS, WebState, serve
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, replace_config
 from tests.web.page_fixtures import make_result, metrics_page, parse_page, populated_state
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ async def test_wishes_may_come_on_several_lines() -> None:
 
 async def test_the_loop_turns_while_a_large_scrape_is_made() -> None:
     board = LiveState()
-    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(20_000)], [])
+    replace_config(board, [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(20_000)], [])
     for key in board.checks:
         board.set_check_result(make_result(key))
     turns = 0
@@ -189,7 +189,7 @@ async def test_a_proxy_gets_no_page() -> None:
 
 async def test_what_leaves_the_configuration_leaves_every_page() -> None:
     async with visit() as site:
-        site.board.replace_config([], [])
+        replace_config(site.board, [], [])
         pages = [(await site.ask(path))[2] for path in ("", "metrics")]
         assert [name for name in (b"web-01", b"mail-01", b"acme", b"zeta") if name in pages[0] + pages[1]] == []
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.engine.live.state import ActiveMaintenanceWindow, CheckEntry, LiveState, SubscriptionEntry
 from monitor.model import CheckKey, State
 from monitor.web.server_list import PER_PAGE, ServerList, ServerQuery
+from tests.fakes import replace_config
 from tests.web.page_fixtures import FIGURES, NOW
 
 
@@ -27,7 +28,7 @@ def board_of(*states: State, service: State | None = None) -> LiveState:
     names = [chr(ord("a") + place) for place in range(len(states))]
     checks = [CheckEntry(name, "ping", "icmp", "192.0.2.1") for name in names]
     checks += [CheckEntry(name, "site", "http", "http://192.0.2.1/") for name in names if service]
-    board.replace_config(checks, [])
+    replace_config(board, checks, [])
     for name, state in zip(names, states, strict=True):
         board.set_check_state(CheckKey(name, "ping"), state, NOW)
         board.set_check_state(CheckKey(name, "site"), service or State.UP, NOW)
@@ -46,8 +47,8 @@ def test_trouble_comes_first_and_otherwise_the_configuration_has_its_order() -> 
 
 def test_a_missed_target_comes_before_one_that_is_met() -> None:
     board = board_of(State.UP, State.UP)
-    board.replace_config(
-        [view.entry for view in board.checks.values()], [SubscriptionEntry("s", "acme", "b", "server", 4, 9975)]
+    replace_config(
+        board, [view.entry for view in board.checks.values()], [SubscriptionEntry("s", "acme", "b", "server", 4, 9975)]
     )
     assert shown(board) == "ab"
     board.set_figures("s", "month", FIGURES)
@@ -59,7 +60,7 @@ def test_a_missed_target_comes_before_one_that_is_met() -> None:
 
 def test_what_is_not_looked_at_comes_last() -> None:
     board = board_of(State.UP)
-    board.replace_config([view.entry for view in board.checks.values()], [], ["0", "a"])
+    replace_config(board, [view.entry for view in board.checks.values()], [], ["0", "a"])
     assert shown(board) == "a0"
 
 
@@ -86,7 +87,8 @@ def test_a_state_is_picked_and_the_others_are_still_counted() -> None:
 @pytest.mark.parametrize("search", ["WEB-0", "192.0.2.10", "Zeta", "hosting-7", ""])
 def test_a_search_looks_at_servers_addresses_customers_and_subscriptions(search: str) -> None:
     board = LiveState()
-    board.replace_config(
+    replace_config(
+        board,
         [CheckEntry("Web-01", "ping", "icmp", "192.0.2.10"), CheckEntry("mail", "ping", "icmp", "192.0.2.2")],
         [SubscriptionEntry("hosting-7", "zeta", "Web-01", "server", 4, 9975)],
     )
@@ -97,7 +99,7 @@ def test_a_search_looks_at_servers_addresses_customers_and_subscriptions(search:
 def test_many_servers_take_many_pages_and_the_last_is_the_last() -> None:
     board = LiveState()
     servers = [f"server-{number:04}" for number in range(2 * PER_PAGE + 1)]
-    board.replace_config([], [], servers)
+    replace_config(board, [], [], servers)
     pages = [[card.server for card in selected(board, ServerQuery(page=page)).cards] for page in (1, 2, 3)]
     assert list(chain.from_iterable(pages)) == servers
     beyond = selected(board, ServerQuery(page=99))

@@ -145,25 +145,6 @@ class LiveState:
         self.problems: dict[str, Problem] = {}
         """By a short stable name: ``store``, ``icmp``, ``reload``, ``canaries``, ..."""
 
-    def replace_config(
-        self,
-        checks: Iterable[CheckEntry],
-        subscriptions: Iterable[SubscriptionEntry],
-        servers: Iterable[str] = (),
-        *,
-        interval: Millis = 60_000,
-        timezone: str = "UTC",
-    ) -> None:
-        """Watch exactly these from now on; ``servers`` names those that have no check as well.
-
-        ``interval`` is that between sweeps, ``timezone`` the contract's: people read the page in it.
-
-        What stays keeps what is known of it. A check that is probed differently now (another type or address) keeps
-        its state, which only the next results can change, and loses its last result.
-        """
-        for _ in self.replace_config_steps(checks, subscriptions, servers, interval=interval, timezone=timezone):
-            pass
-
     def replace_config_steps(
         self,
         checks: Iterable[CheckEntry],
@@ -173,7 +154,12 @@ class LiveState:
         interval: Millis,
         timezone: str,
     ) -> Iterator[None]:
-        """Do the same by slices, so that the loop can turn in between; all of it is there at once, in one of them."""
+        """Show exactly these from now on, in steps between which the loop can turn; the swap itself is one of them.
+
+        ``servers`` also names those without a check; ``interval`` is that between sweeps, ``timezone`` the contract's.
+        What stays keeps its state. A check that is probed differently now (another type or address) keeps its state
+        until the next result, and loses its last result.
+        """
         fresh_servers: dict[str, list[CheckView]] = {server: [] for server in servers}
         fresh_checks: dict[CheckKey, CheckView] = {}
         otherwise: list[tuple[CheckView, CheckView]] = []

@@ -118,17 +118,13 @@ class CheckRunner:
         self._admission_queue = AdmissionQueue(self._limiter, clock, self)
         self._sweep_progress = SweepProgress(recorder.end_sweep)
 
-    def configure(
-        self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
-    ) -> None:
-        """Probe these from the next slot on; cycles under way are finished as they began."""
-        for _ in self.configure_steps(scheduled_checks, retry_policy, interval):
-            pass
-
     def configure_steps(
         self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
     ) -> Iterator[None]:
-        """Do the same, at once; then forget by slices what is known of checks that left."""
+        """Probe these from the next slot on; then forget in steps what is known of removed checks.
+
+        Checks that are running finish as they began.
+        """
         self._scheduled_checks, self._retry_policy, self._interval = scheduled_checks, retry_policy, interval
 
         def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
@@ -137,11 +133,6 @@ class CheckRunner:
         self._admission_queue.interval = interval
         self._admission_queue.remove(left(self._admission_queue.checks))
         yield from self._observations.forget_removed_steps(left)
-
-    @property
-    def running_count(self) -> int:
-        """How many cycles have begun and not ended."""
-        return len(self._running_checks)
 
     def start_checks(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""

@@ -90,13 +90,8 @@ class Scheduler:
     def _monotonic(self) -> Millis:
         return int(self._clock.monotonic() * 1000)
 
-    def set_servers(self, servers: Collection[str], interval: Millis) -> None:
-        """Watch these servers from now on; those that stay keep their slots."""
-        for _ in self.set_servers_steps(servers, interval):
-            pass
-
     def set_servers_steps(self, servers: Collection[str], interval: Millis) -> Iterator[None]:
-        """Do the same by slices, so that the loop can turn in between: each server comes or leaves in one of them."""
+        """Schedule these servers from now on, in steps; servers that stay keep their slots."""
         if interval != self._interval:
             self._dispatch_due(self._monotonic())
             sweep = self.sweep

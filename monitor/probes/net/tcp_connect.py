@@ -31,23 +31,6 @@ _TCP_INFO = struct.Struct("@68xI28xI")
 """Of the kernel's ``struct tcp_info``: ``tcpi_rtt`` and ``tcpi_total_retrans``."""
 
 
-async def connect(address: Address, port: int) -> socket.socket:
-    """Connect to one address; the caller sets the deadline and closes the socket. Raises ``ProbeError``."""
-    try:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise local_os_failure(error) from None
-    try:
-        sock.settimeout(0)
-        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr(port))
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, OSError):
-            raise connection_failure(error, address) from None
-        raise
-    return sock
-
-
 def handshake_us(sock: socket.socket) -> int | None:
     """Give the kernel's own measure of the handshake in microseconds, without the event loop's delay.
 

@@ -60,10 +60,6 @@ class WindowProjection:
     all_up: WindowFigures | None = None
     """The figures at ``at`` where only ``up`` grows and nothing was down: then nothing else of them changes."""
 
-    def is_valid_at(self, now: Millis) -> bool:
-        """Whether it says what is now."""
-        return self.at <= now < self.until
-
     def figures_at(self, now: Millis) -> WindowFigures | None:
         """Give the figures at a moment for which it holds."""
         if self.all_up is not None:  # most of all, most of the time

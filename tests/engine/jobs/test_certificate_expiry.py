@@ -12,7 +12,17 @@ from monitor.mail.content import Recipient
 from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
 from monitor.mail.rendering.compose import compose
 from monitor.model import Certificate, CheckKey, Outcome, Result
-from tests.fakes import DAY, HOUR, MINUTE, START, InlineWriter, make_context, make_server, make_subscription
+from tests.fakes import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    InlineWriter,
+    make_context,
+    make_server,
+    make_subscription,
+    replace_config,
+)
 from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
@@ -44,7 +54,7 @@ class Office:
         self.now: Millis = START
         self.board = LiveState()
         entries = [CheckEntry(key.server, key.name, "tls", "acme.example:443") for key in (SITE, MAIL)]
-        self.board.replace_config(entries, [], servers)
+        replace_config(self.board, entries, [], servers)
         self.see(certificate())
         self.begin()
 

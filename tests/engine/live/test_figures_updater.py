@@ -25,6 +25,7 @@ from tests.fakes import (
     make_result,
     make_server,
     make_subscription,
+    replace_config,
 )
 from tests.ledger.ledger_fixture import LedgerFixture
 
@@ -65,7 +66,8 @@ class Office:
         self.desk.apply_terms()
         self.now: Millis = START
         self.board, self.telemetry = LiveState(), Telemetry()
-        self.board.replace_config(
+        replace_config(
+            self.board,
             [CheckEntry(name, "ping", "icmp", "192.0.2.1") for name in NAMES],
             [SubscriptionEntry(f"acme-{name}", "acme", name, "server", 2, 9975) for name in NAMES],
         )

@@ -13,6 +13,7 @@ from monitor.engine.live.state import (
     WindowFigures,
 )
 from monitor.model import Certificate, CheckKey, Outage, Outcome, Result, State
+from tests.fakes import replace_config
 
 NOW = 1_790_935_200_000
 PING, SITE = CheckKey("web-01", "ping"), CheckKey("web-01", "site")
@@ -31,7 +32,7 @@ WINDOW = ActiveMaintenanceWindow(12, frozenset({"web-01", "elsewhere"}), NOW, "p
 
 def board() -> LiveState:
     made = LiveState()
-    made.replace_config(CHECKS, SUBSCRIPTIONS, ["spare"])
+    replace_config(made, CHECKS, SUBSCRIPTIONS, ["spare"])
     return made
 
 
@@ -65,7 +66,7 @@ def test_what_stays_keeps_what_is_known_of_it() -> None:
     made.set_check_state(SITE, State.UP, NOW)
     made.set_figures("acme-web-01", "month", FIGURES)
     made.add_outage(OUTAGE)
-    made.replace_config(CHECKS[:2], [replace(SUBSCRIPTIONS[0], level=2)])
+    replace_config(made, CHECKS[:2], [replace(SUBSCRIPTIONS[0], level=2)])
     view = made.checks[SITE]
     assert (view.state, view.outcome, view.latency, view.certificate) == (State.UP, Outcome.OK, 400, CERTIFICATE)
     assert made.servers["web-01"][1] is view
@@ -78,7 +79,7 @@ def test_what_leaves_the_configuration_is_forgotten() -> None:
     made = board()
     made.add_outage(OUTAGE)
     made.set_maintenance_windows([WINDOW])
-    made.replace_config(CHECKS[2:], [])
+    replace_config(made, CHECKS[2:], [])
     assert list(made.servers) == ["mail-01"]
     assert list(made.checks) == [CheckKey("mail-01", "ping")]
     assert (made.subscriptions, made.outages, made.maintenance_windows, made.in_maintenance) == (
@@ -92,8 +93,8 @@ def test_what_leaves_the_configuration_is_forgotten() -> None:
 def test_what_comes_back_begins_anew() -> None:
     made = board()
     made.set_check_result(SEEN)
-    made.replace_config([], [])
-    made.replace_config(CHECKS, SUBSCRIPTIONS)
+    replace_config(made, [], [])
+    replace_config(made, CHECKS, SUBSCRIPTIONS)
     assert made.checks[SITE].outcome is None
 
 
@@ -101,14 +102,14 @@ def test_a_check_that_is_probed_differently_keeps_its_state_and_loses_its_last_r
     made = board()
     made.set_check_result(SEEN, CERTIFICATE)
     made.set_check_state(SITE, State.UP, NOW)
-    made.replace_config([CHECKS[0], replace(CHECKS[1], prober="http", address="http://www.acme.example/")], [])
+    replace_config(made, [CHECKS[0], replace(CHECKS[1], prober="http", address="http://www.acme.example/")], [])
     view = made.checks[SITE]
     assert (view.state, view.since, view.outcome, view.latency, view.certificate) == (State.UP, NOW, None, None, None)
 
 
 def test_news_of_what_has_left_is_ignored() -> None:
     made = board()
-    made.replace_config(CHECKS[:1], [])
+    replace_config(made, CHECKS[:1], [])
     made.set_check_result(SEEN)
     made.set_check_state(SITE, State.DOWN, NOW)
     made.set_figures("acme-web-01", "month", FIGURES)
@@ -143,7 +144,7 @@ def test_in_maintenance_a_server_and_its_checks_are_shown_so() -> None:
 def test_a_server_that_joins_the_configuration_during_its_window_is_in_maintenance() -> None:
     made = LiveState()
     made.set_maintenance_windows([WINDOW])
-    made.replace_config(CHECKS, [])
+    replace_config(made, CHECKS, [])
     assert made.server_display_state("web-01") is State.MAINTENANCE
 
 
@@ -162,5 +163,5 @@ def test_a_problem_is_told_once_and_taken_back() -> None:
 def test_each_configuration_is_another_generation() -> None:
     made = board()
     before = made.generation
-    made.replace_config(CHECKS, SUBSCRIPTIONS, interval=10_000, timezone="Europe/Istanbul")
+    replace_config(made, CHECKS, SUBSCRIPTIONS, interval=10_000, timezone="Europe/Istanbul")
     assert (made.generation, made.interval, made.timezone) == (before + 1, 10_000, "Europe/Istanbul")

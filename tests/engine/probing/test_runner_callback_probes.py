@@ -16,7 +16,7 @@ from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.probe import Attempt, RetryPolicy, Target
 from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
-from tests.fakes import FAIL, OK, UNKNOWN, FakeClock
+from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
-        self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000)
+        run_steps(self.sweeper.configure_steps({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000))
 
     async def _look(self) -> Outcome:
         self.looks += 1
@@ -115,7 +115,7 @@ def test_what_is_ok_at_once_is_never_awaited(takes: float) -> None:
     assert heard == ["ok of 0", "end of 0", "ok of 1", "ok of 2"]
     assert (scene.probe.begun, scene.probe.awaited, scene.looks) == (3, 0, 0)
     assert scene.recorder.results[0].latency == 400
-    assert scene.sweeper.running_count == 0
+    assert len(scene.sweeper._running_checks) == 0
 
 
 def test_a_sweep_ends_with_its_last_flight() -> None:
@@ -145,7 +145,7 @@ def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
     turns = {
         f"web-{n}": (ScheduledCheck(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)
     }
-    scene.sweeper.configure(turns, RetryPolicy(1.0, 0, 0), 60_000)
+    run_steps(scene.sweeper.configure_steps(turns, RetryPolicy(1.0, 0, 0), 60_000))
     scene.run(*((0, lambda name=name: scene.sweeper.start_checks(Slot(name, 0, 0), 0)) for name in turns))
     assert len(scene.recorder.results) == 50
     assert scene.looks <= 3
@@ -161,7 +161,7 @@ def test_a_slot_that_comes_while_the_one_before_is_in_flight_waits_for_it() -> N
     assert [name.split()[-1] for name in heard] == ["0", "1", "2"]
     assert [each.at for each in scene.recorder.results] == sorted(each.at for each in scene.recorder.results)
     assert scene.recorder.results[2].reason == SLOT_MISSED
-    assert scene.sweeper.running_count == 0
+    assert len(scene.sweeper._running_checks) == 0
 
 
 def test_a_host_that_must_be_looked_up_is_probed_in_a_task() -> None:
@@ -189,4 +189,4 @@ def test_what_is_in_flight_is_awaited_at_the_end_and_then_dropped(patience: floa
 
     scene.clock.run(story())
     assert scene.recorder.heard == heard
-    assert scene.sweeper.running_count == 0
+    assert len(scene.sweeper._running_checks) == 0

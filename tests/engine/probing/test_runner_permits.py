@@ -16,7 +16,7 @@ from monitor.model import CheckKey
 from monitor.probes.probe import RetryPolicy, Target
 from tests.engine.probing.test_runner_callback_probes import SwiftProbe
 from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
-from tests.fakes import FAIL, OK, FakeClock
+from tests.fakes import FAIL, OK, FakeClock, run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,8 @@ class Scene:
             name: (ScheduledCheck(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
             for name in names
         }
-        self.sweeper.configure(turns, RetryPolicy(8.0, 0, 0), INTERVAL)
-        self.pacer.set_servers(turns, INTERVAL)
+        run_steps(self.sweeper.configure_steps(turns, RetryPolicy(8.0, 0, 0), INTERVAL))
+        run_steps(self.pacer.set_servers_steps(turns, INTERVAL))
 
     async def _sees(self) -> Outcome:
         return OK
@@ -131,7 +131,7 @@ def test_stopping_waits_for_nobody_who_has_not_begun() -> None:
         assert sum(probe.begun for probe in scene.probes.values()) == begun
 
     scene.clock.run(story())
-    assert scene.sweeper.running_count == 0
+    assert len(scene.sweeper._running_checks) == 0
 
 
 def _slot(scene: Scene, server: str) -> Slot:

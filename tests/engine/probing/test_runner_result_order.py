@@ -13,7 +13,7 @@ from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.probe import RetryPolicy, Target
-from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe
+from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe, run_steps
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder
@@ -58,7 +58,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))
-        self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000)
+        run_steps(self.sweeper.configure_steps({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000))
 
     async def _slowly(self) -> Outcome:
         await asyncio.sleep(5)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.engine.probing.scheduler import STEP_SIZE, TICK_MS, Scheduler, slot_offset
-from tests.fakes import DAY, HOUR, MINUTE, SECOND, START, FakeClock
+from tests.fakes import DAY, HOUR, MINUTE, SECOND, START, FakeClock, run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class Scene:
 
         async def story() -> None:
             self.pacer = Scheduler(self.clock, self.interval, self.crew)
-            self.pacer.set_servers(self.servers, self.interval)
+            run_steps(self.pacer.set_servers_steps(self.servers, self.interval))
             task = asyncio.create_task(self.pacer.run())
             loop = asyncio.get_running_loop()
             begin = loop.time()
@@ -304,7 +304,10 @@ def test_however_the_loop_stalls_every_slot_is_probed_or_missed(
 
 def test_servers_that_stay_keep_their_slots_through_a_reload() -> None:
     scene = Scene("web-01", "web-02")
-    acts = [(600.5 + 7 * number, lambda: scene.pacer.set_servers(("web-01", "web-03"), MINUTE)) for number in range(20)]
+    acts = [
+        (600.5 + 7 * number, lambda: run_steps(scene.pacer.set_servers_steps(("web-01", "web-03"), MINUTE)))
+        for number in range(20)
+    ]
     crew = scene.run(*acts, until=3600)
     times = crew.times_of("web-01")
     assert len(times) == 60
@@ -314,14 +317,16 @@ def test_servers_that_stay_keep_their_slots_through_a_reload() -> None:
 
 def test_a_server_that_leaves_is_not_probed_any_more() -> None:
     scene = Scene("web-01", "web-02")
-    crew = scene.run((600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)), until=1200)
+    crew = scene.run((600.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01",), MINUTE))), until=1200)
     assert len(crew.times_of("web-02")) == 10
     assert len(crew.times_of("web-01")) == 20
 
 
 def test_a_server_that_comes_is_probed_within_the_next_interval() -> None:
     scene = Scene("web-01")
-    crew = scene.run((600.0, lambda: scene.pacer.set_servers(("web-01", "web-09"), MINUTE)), until=1200)
+    crew = scene.run(
+        (600.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01", "web-09"), MINUTE))), until=1200
+    )
     times = crew.times_of("web-09")
     assert 605 * SECOND <= times[0] < 665 * SECOND
     assert len(times) == 10
@@ -331,8 +336,8 @@ def test_a_server_that_comes_is_probed_within_the_next_interval() -> None:
 def test_a_server_that_leaves_and_returns_has_its_old_phase() -> None:
     scene = Scene("web-01", "web-02")
     crew = scene.run(
-        (600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)),
-        (900.0, lambda: scene.pacer.set_servers(("web-01", "web-02"), MINUTE)),
+        (600.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01",), MINUTE))),
+        (900.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01", "web-02"), MINUTE))),
         until=1200,
     )
     assert len({time % MINUTE for time in crew.times_of("web-02")}) == 1
@@ -342,8 +347,8 @@ def test_a_server_that_leaves_and_returns_has_its_old_phase() -> None:
 def test_a_server_that_leaves_and_returns_before_its_slot_is_probed_once_in_it() -> None:
     scene = Scene("web-01", "web-02")
     acts = [
-        (600.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)),
-        (600.1, lambda: scene.pacer.set_servers(("web-01", "web-02"), MINUTE)),
+        (600.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01",), MINUTE))),
+        (600.1, lambda: run_steps(scene.pacer.set_servers_steps(("web-01", "web-02"), MINUTE))),
     ]
     crew = scene.run(*acts, until=1200)
     times = crew.times_of("web-02")
@@ -376,7 +381,7 @@ def test_a_configuration_that_is_taken_by_slices_over_minutes_misses_no_slot_and
 
 def test_a_server_that_is_added_to_none_wakes_the_pacer() -> None:
     scene = Scene()
-    crew = scene.run((30.0, lambda: scene.pacer.set_servers(("web-01",), MINUTE)), until=150)
+    crew = scene.run((30.0, lambda: run_steps(scene.pacer.set_servers_steps(("web-01",), MINUTE))), until=150)
     assert len(crew.times_of("web-01")) == 2
 
 
@@ -384,7 +389,7 @@ def test_a_server_that_is_added_to_none_wakes_the_pacer() -> None:
 @pytest.mark.parametrize("when", [600.0, 631.0, 659.0])
 def test_a_changed_interval_holds_at_once_and_no_sweep_is_forgotten(interval: int, when: float) -> None:
     scene = Scene(*SERVERS)
-    crew = scene.run((when, lambda: scene.pacer.set_servers(SERVERS, interval)), until=7200)
+    crew = scene.run((when, lambda: run_steps(scene.pacer.set_servers_steps(SERVERS, interval))), until=7200)
     assert_sound(crew)
     changed = int((5 + when) * 1000)
     for server in SERVERS:
@@ -397,7 +402,7 @@ def test_a_changed_interval_holds_at_once_and_no_sweep_is_forgotten(interval: in
 def test_a_changed_interval_leaves_no_gap_that_the_longer_one_would_not_have() -> None:
     for interval in (30 * SECOND, 2 * MINUTE):
         scene = Scene(*SERVERS)
-        crew = scene.run((631.0, lambda: scene.pacer.set_servers(SERVERS, interval)), until=7200)  # noqa: B023 - run at once
+        crew = scene.run((631.0, lambda: run_steps(scene.pacer.set_servers_steps(SERVERS, interval))), until=7200)  # noqa: B023 - run at once
         for server in SERVERS:
             gaps = [after - before for before, after in pairwise(crew.times_of(server))]
             assert max(gaps) <= MINUTE + interval
@@ -409,7 +414,7 @@ def test_sweeps_go_on_counting_through_a_changed_interval() -> None:
 
     def change() -> None:
         seen.append(scene.pacer.sweep)
-        scene.pacer.set_servers(("web-01",), 30 * SECOND)
+        run_steps(scene.pacer.set_servers_steps(("web-01",), 30 * SECOND))
         seen.append(scene.pacer.sweep)
 
     crew = scene.run((610.0, change), until=1200)

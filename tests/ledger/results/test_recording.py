@@ -24,6 +24,7 @@ from tests.fakes import (
     START,
     UNKNOWN,
     CrashError,
+    all_results,
     make_context,
     make_result,
     make_server,
@@ -258,7 +259,7 @@ def test_however_results_are_cut_into_pieces_runs_and_outages_are_those_of_the_r
         mine = [each for each in raw if each.check == key]
         assert tuple(runs_of_check(desk.db, number)) == runs_of(mine, HOLD)
         assert stored_outages(desk.db, key) == brute_outages(raw, key)
-    assert list(results.read_all(desk.db)) == sorted(raw, key=lambda each: (each.at, each.check))
+    assert list(all_results(desk.db)) == sorted(raw, key=lambda each: (each.at, each.check))
     assert verify(desk.db).error is None
 
 
@@ -403,7 +404,7 @@ def test_a_result_is_never_in_the_books_without_its_outage_and_its_mail(tmp_path
     desk.apply_terms()
     for act in acts(desk):
         play(desk, *act)
-        fails = {each.check for each in results.read_all(watcher) if each.outcome is FAIL}
+        fails = {each.check for each in all_results(watcher) if each.outcome is FAIL}
         assert fails == {outage.check for outage in history.list_outages(watcher)}
         opened = [entry.body["outage"] for entry in journal.entries(watcher, "outage-opened")]
         assert sorted(opened) == sorted(outage.id for outage in history.list_outages(watcher))
@@ -448,6 +449,6 @@ def test_two_processes_that_take_turns_write_what_one_would(tmp_path: Path) -> N
 
 def test_unknown_results_open_nothing_end_nothing_and_are_kept(desk: LedgerFixture) -> None:
     desk.record_sweeps(web_01="o?x?o?")
-    assert [each.outcome for each in results.read_all(desk.db)] == [OK, UNKNOWN, FAIL, UNKNOWN, OK, UNKNOWN]
+    assert [each.outcome for each in all_results(desk.db)] == [OK, UNKNOWN, FAIL, UNKNOWN, OK, UNKNOWN]
     assert len(desk.outages()) == 1
     assert {Outcome(row[0]) for row in desk.db.execute("SELECT outcome FROM run")} == {OK, FAIL, UNKNOWN}

@@ -11,6 +11,7 @@ import trustme
 
 from monitor.model import Outcome
 from monitor.probes.banner.protocols import BANNER_PROTOCOLS, BannerProtocol, ExchangeCondition
+from tests.fakes import cert_expiry
 from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def test_a_server_that_plays_its_part_is_ok(
         for turn in dialogue.exchanges
         if turn.condition in (ExchangeCondition.ALWAYS, ExchangeCondition.ANONYMOUS)
     )
-    assert (seen.cert_expiry is not None) is dialogue.implicit_tls
+    assert (cert_expiry(seen) is not None) is dialogue.implicit_tls
     assert [step.name for step in seen.steps].count("first-byte") == 1
 
 
@@ -145,7 +146,7 @@ async def test_tls_and_a_login_go_through_and_the_password_is_not_seen(
     assert (seen.outcome, seen.reason) == (Outcome.OK, ""), (seen.steps, played.heard)
     assert any("gizli" in line or SASL in line for line in played.heard)
     assert not [step for step in seen.steps if "gizli" in step.text or SASL in step.text]
-    assert (seen.cert_expiry is not None) is (dialogue.implicit_tls or dialogue.starttls_default is not None)
+    assert (cert_expiry(seen) is not None) is (dialogue.implicit_tls or dialogue.starttls_default is not None)
 
 
 @dialogues

@@ -107,7 +107,7 @@ class Advancing:
     def figures(self, window: Span | None) -> WindowFigures | None:
         """Of the month, or of the window that moves."""
         outlook = self.outlooks.get(window)
-        if outlook is None or not outlook.is_valid_at(self.now):
+        if outlook is None or not outlook.at <= self.now < outlook.until:
             course, promises = self.kept.cumulative, promised(self.world, self.parts)
             if window is None:
                 outlook = project_rolling(course, promises, self.now - LENGTH, self.now)

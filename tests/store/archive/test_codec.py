@@ -13,7 +13,7 @@ from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database, journal, result_origin, results
 from monitor.store.archive import compaction, hours
 from monitor.store.archive.codec import HOUR_MS, pack, unpack
-from tests.fakes import FAIL, MINUTE, OK, START, ledger_in_memory, make_result, pack_hours, results_from
+from tests.fakes import FAIL, MINUTE, OK, START, all_results, ledger_in_memory, make_result, pack_hours, results_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,8 +114,8 @@ def everything(db: Database) -> dict[str, object]:
                  [(begin, mid), (begin, end), (mid, end), (begin, HOUR_OF_START + HOUR_MS), (mid, mid)]],
         "digests": [results.digest_batch(db, batch, (begin, end)) for batch in (1, 2)],
         "bounds": [results.batch_bounds(db, batch, since) for batch in (1, 2) for since in (begin, mid)],
-        "latency": [results.latency_at(db, number[r.check], r.at) for r in results.read_all(db)],
-        "origin": [result_origin.origin_of(db, r.check, r.at) for r in results.read_all(db)],
+        "latency": [results.latency_at(db, number[r.check], r.at) for r in all_results(db)],
+        "origin": [result_origin.origin_of(db, r.check, r.at) for r in all_results(db)],
         "next": [result_origin.next_result_at(db, key, mid, end) for key in number],
         "any": [result_origin.has_results(db, first, first + MINUTE) for first in range(begin, end, 7 * MINUTE)],
         "readable": sorted(db.execute("SELECT * FROM readable_results").fetchall(), key=repr),
@@ -159,7 +159,7 @@ def test_one_moment_of_a_packed_check_cannot_be_written_twice(db: Database) -> N
     with pytest.raises(sqlite3.IntegrityError):
         add(db, make_result(SITE, START, OK), make_result(SITE, START, FAIL))
     add(db, make_result(SITE, START, FAIL))
-    assert len(list(results.read_all(db))) == 4
+    assert len(list(all_results(db))) == 4
 
 
 def test_an_hour_waits_for_the_sweeps_that_have_results_in_it(db: Database) -> None:
@@ -175,18 +175,18 @@ def test_an_hour_that_lacks_a_result_does_not_take_the_place_of_its_rows(db: Dat
     hours.write_hours(db, compaction.pack_rows(db, HOUR_OF_START, 1, 9))
     add(db, make_result(SITE, START, OK))
     assert not compaction.commit_hour(db, HOUR_OF_START)
-    assert len(list(results.read_all(db))) == 4
+    assert len(list(all_results(db))) == 4
 
 
 def test_rows_are_cleared_away_a_piece_at_a_time_and_nothing_is_seen_of_it(db: Database) -> None:
     add(db, *results_from(PING, "o" * 50), *results_from(SITE, "o" * 50))
-    before = list(results.read_all(db))
+    before = list(all_results(db))
     hours.write_hours(db, compaction.pack_rows(db, HOUR_OF_START, 1, 9))
-    assert list(results.read_all(db)) == before, "half done is not there yet"
+    assert list(all_results(db)) == before, "half done is not there yet"
     assert compaction.commit_hour(db, HOUR_OF_START)
     steps = 0
     while True:
-        assert list(results.read_all(db)) == before
+        assert list(all_results(db)) == before
         if not compaction.delete_packed_rows(db, 30):
             break
         steps += 1

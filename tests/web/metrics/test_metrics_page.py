@@ -20,6 +20,7 @@ from monitor.probes.probe import Phases
 from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.metrics.page import METRICS, MetricsPage
 from monitor.web.metrics.sources import CACHED_SERIES_SIZE
+from tests.fakes import replace_config
 from tests.web.page_fixtures import (
     CERTIFICATE,
     CHECKS,
@@ -312,7 +313,7 @@ def test_what_leaves_the_configuration_leaves_the_page() -> None:
     board, telemetry = populated_state()
     metrics = MetricsPage(board, telemetry, CollectorRegistry())
     assert "mail-01" in "".join(metrics.render(ExpositionFormat.TEXT))
-    board.replace_config(CHECKS[:1], SUBSCRIPTIONS[:1])
+    replace_config(board, CHECKS[:1], SUBSCRIPTIONS[:1])
     telemetry.set_canaries([])
     left = "".join(metrics.render(ExpositionFormat.TEXT))
     assert [word for word in ("mail-01", "zeta", "site", "https", '192.0.2.1"') if word in left] == []
@@ -321,12 +322,12 @@ def test_what_leaves_the_configuration_leaves_the_page() -> None:
 
 def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() -> None:
     board, telemetry = LiveState(), Telemetry()
-    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
+    replace_config(board, [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
     for key in board.checks:
         board.set_check_result(make_result(key))
     cut = MetricsPage(board, telemetry, CollectorRegistry()).render(ExpositionFormat.OPENMETRICS)
     text = next(cut)
-    board.replace_config(CHECKS, SUBSCRIPTIONS)
+    replace_config(board, CHECKS, SUBSCRIPTIONS)
     board.add_outage(make_outage(1, SITE))
     text += "".join(cut)
     assert len(parse_page(text, ExpositionFormat.OPENMETRICS)) > 5
@@ -335,7 +336,7 @@ def test_a_configuration_that_changes_during_a_scrape_leaves_the_page_whole() ->
 
 def test_names_cannot_break_out_of_their_line() -> None:
     board = LiveState()
-    board.replace_config([CheckEntry("a", "b", "tcp", 'x"} 1\nevil_total 9 \\')], [])
+    replace_config(board, [CheckEntry("a", "b", "tcp", 'x"} 1\nevil_total 9 \\')], [])
     text = metrics_page(board, Telemetry())
     assert 'address="x\\"} 1\\nevil_total 9 \\\\"' in text
     assert not re.search(r"^evil", text, re.MULTILINE)
@@ -363,7 +364,7 @@ def test_what_is_kept_is_written_again_as_soon_as_it_changed() -> None:
 
 def test_two_scrapes_of_a_new_configuration_prepare_it_together() -> None:
     board = LiveState()
-    board.replace_config([CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
+    replace_config(board, [CheckEntry(f"server-{number}", "ping", "icmp", "::1") for number in range(MANY)], [])
     metrics = MetricsPage(board, Telemetry(), CollectorRegistry())
     one, other = metrics.render(ExpositionFormat.TEXT), metrics.render(ExpositionFormat.TEXT)
     texts = ["", ""]
