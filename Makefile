@@ -1,6 +1,7 @@
 # make run     the daemon on the shipped config.toml
-# make test    every test that this machine can run; what it cannot is skipped with its reason
-# make lint    ruff, mypy and the import rules
+# make test    every test that this machine can run (8 minutes on two cores); what it cannot is skipped with its reason
+# make test-quick   the tests that need no servers, networks or months of fake time (two to three minutes)
+# make lint    ruff, mypy, the import rules and the subjects of new commits
 # make bench   measure, beside fping and blackbox_exporter where they are installed; takes half an hour
 # make docs    write the command line's --help into docs/cli.md again
 # make clean   remove what the targets above built; ./data stays
@@ -16,7 +17,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 
-.PHONY: run test lint format bench docs constraints clean
+.PHONY: run test test-quick lint format bench docs constraints clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)
@@ -25,11 +26,15 @@ run: $(RUN_READY)
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
+test-quick: $(TEST_READY)
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS) -m 'not integration and not simulation'
+
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.commit_subjects
 
 format: $(TEST_READY)
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from monitor.clock import SystemClock
@@ -255,11 +256,30 @@ class Daemon:
         return [pluralize(counts[f"{name}s"], name) for name in ("customer", "server", "subscription", "check")]
 
     def _print_startup_banner(self) -> None:
-        """Say what is watched, where the page is, where data and mails go."""
+        """Print what is watched, where the page, the data and the mails are, and what to type next."""
         config, email = self._config, self._config.email
         mail = str(config.data_dir / "mail") if email.transport == "file" else f"{email.host}:{email.port}"
         with suppress(BrokenPipeError):
             print(f"watching  {', '.join(self._config_counts())}")  # noqa: T201 - the greeting is the daemon's output
             print(f"page      http://{config.web.listen.browser_address}/")  # noqa: T201
             print(f"data      {config.data_dir}")  # noqa: T201
-            print(f"mail      {mail}", flush=True)  # noqa: T201
+            print(f"mail      {mail}")  # noqa: T201
+            print(f"status    {_command_line(config.path)} status")  # noqa: T201
+            print(  # noqa: T201
+                f"The first sweep takes {config.monitor.interval // 1000} s. To change the port, set [web] listen in "
+                f"{config.path}.",
+                flush=True,
+            )
+
+
+def _command_line(config: Path) -> str:
+    """Return what to type in this directory to run a command on the same configuration."""
+    started = Path(sys.argv[0])
+    program = f"{Path(sys.executable).name} -m monitor" if started.name == "__main__.py" else _from_here(started)
+    return program if config.resolve() == Path("config.toml").resolve() else f"{program} --config {_from_here(config)}"
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    full = path if path.is_absolute() else here / path
+    return str(full.relative_to(here)) if full.is_relative_to(here) else str(path)

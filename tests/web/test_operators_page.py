@@ -73,6 +73,12 @@ def read(board: LiveState, telemetry: Telemetry | None = None, wish: ServerQuery
     return reader
 
 
+def after_a_sweep() -> Telemetry:
+    telemetry = Telemetry()
+    telemetry.sweep_done(NOW, 5_000.0)
+    return telemetry
+
+
 @pytest.fixture
 def everything() -> Reader:
     return read(*populated_state())
@@ -132,9 +138,17 @@ def test_the_title_says_how_many_are_down() -> None:
     board = configured_state()
     for key in (PING, SITE, CheckKey("mail-01", "ping")):
         board.set_check_state(key, State.UP, NOW)
-    assert "<title>2 up · monitor</title>" in html(board)
+    assert "<title>2 up · monitor</title>" in html(board, after_a_sweep())
     board.set_check_state(SITE, State.DOWN, NOW)
-    assert "<title>1 down · monitor</title>" in html(board)
+    assert "<title>1 down · monitor</title>" in html(board, after_a_sweep())
+
+
+def test_before_the_end_of_the_first_sweep_the_page_says_so_and_claims_nothing() -> None:
+    page = html(configured_state())
+    assert "<title>starting · monitor</title>" in page
+    assert "The first sweep is running. States appear within 1 min." in page
+    assert "%2e7d32" not in page.split("</title>")[1].split("<style>")[0].replace("%23", "%")
+    assert "The first sweep is running" not in html(configured_state(), after_a_sweep())
 
 
 def test_names_are_escaped_wherever_they_stand() -> None:
