@@ -28,7 +28,7 @@ def faults(subjects: Iterable[str]) -> list[str]:
 
 
 def new_subjects() -> list[str]:
-    """Subjects since the rule, without merges; none where git or the history is missing (an archive, a shallow clone)."""
+    """Subjects since the rule, without merges; none where git or the history is missing."""
     try:
         done = subprocess.run(
             ["git", "log", "--no-merges", "--format=%s", f"{RULE_SINCE}..HEAD"],
