@@ -189,12 +189,36 @@ def open_crashing(path: Path) -> tuple[Database, CrashingConnection]:
     """Open a database whose writes can be made to crash."""
     database.open_read_write(path).close()
     connection = sqlite3.connect(path, factory=CrashingConnection, isolation_level=None)
-    return Database(connection), connection
+    return _closed_after_the_test(Database(connection)), connection
+
+
+_opened: list[Database] = []
+
+
+def close_databases() -> None:
+    """Close what the functions below opened; called at the end of every test."""
+    while _opened:
+        _opened.pop().close()
+
+
+def _closed_after_the_test(db: Database) -> Database:
+    _opened.append(db)
+    return db
+
+
+def open_read_write(path: Path) -> Database:
+    """Open a ledger for writing; it is closed after the test."""
+    return _closed_after_the_test(database.open_read_write(path))
+
+
+def open_read_only(path: Path) -> Database:
+    """Open a ledger for reading; it is closed after the test."""
+    return _closed_after_the_test(database.open_read_only(path))
 
 
 def ledger_in_memory() -> Database:
-    """Empty books that leave nothing on disk, for properties with many examples."""
-    db = Database(memory=True)
+    """An empty ledger that leaves nothing on disk, for properties with many examples; closed after the test."""
+    db = _closed_after_the_test(Database(memory=True))
     db.conn.isolation_level = None
     migrations.apply(db)
     return db

@@ -15,6 +15,7 @@ from monitor.ledger.results.recording import Recording
 from monitor.ledger.terms import record_terms
 from monitor.model import CheckKey, Outcome, Result
 from monitor.store import database
+from tests.fakes import open_read_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +107,7 @@ class Installation:
             for place, letter in enumerate(outcomes)
             if letter in kinds
         ]
-        db = database.open_read_write(self.database_path)
+        db = open_read_write(self.database_path)
         config = load(self.config)
         recording = Recording(ledger_context(config, start))
         with database.transaction(db):

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import open_read_write
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
 
@@ -182,7 +184,7 @@ def test_the_journal_is_verified_with_status_zero_and_one(site: Installation) ->
 
     site.record("ping", OCTOBER, "ooxxo")
     assert site.run("verify").status == 0
-    db = database.open_read_write(site.database_path)
+    db = open_read_write(site.database_path)
     with database.transaction(db):
         db.execute("UPDATE result SET outcome = 0 WHERE outcome = 1")
     db.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.store import database, journal
+from tests.fakes import open_read_only, open_read_write
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
@@ -25,7 +26,7 @@ def month(site: Installation, *words: str) -> dict[str, Any]:
 
 
 def entries(site: Installation, *kinds: str) -> list[journal.JournalEntry]:
-    db = database.open_read_only(site.database_path)
+    db = open_read_only(site.database_path)
     found = list(journal.entries(db, *kinds))
     db.close()
     return found
@@ -221,7 +222,7 @@ def test_a_frozen_figure_that_the_records_do_not_give_is_found_out(site: Install
     site.run("close", *MONTH)
     (closing,) = entries(site, "month-closed")
     closing.body["month"] = "2024-09"
-    db = database.open_read_write(site.database_path)
+    db = open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, closing.at + 1, "month-closed", closing.body)
     db.close()
@@ -235,7 +236,7 @@ def test_a_correction_that_does_not_begin_with_what_stood_there_is_found_out(sit
     site.run("close", *MONTH)
     site.run(*EXCLUDE)
     correction = entries(site, "month-corrected")[0]
-    db = database.open_read_write(site.database_path)
+    db = open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, correction.at + 1, "month-corrected", correction.body)
     db.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.store import database, journal
+from tests.fakes import open_read_write
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Installation
@@ -25,7 +26,7 @@ def credits_of(site: Installation, *words: str) -> list[dict[str, Any]]:
 
 
 def fact(site: Installation, kind: str, at: int, **body: object) -> None:
-    db = database.open_read_write(site.database_path)
+    db = open_read_write(site.database_path)
     with database.transaction(db):
         journal.append(db, at, kind, body)
     db.close()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import database, results
+from monitor.store import results
 from tests.cli.conftest import MINUTE, Installation
-from tests.fakes import pack_hours
+from tests.fakes import open_read_write, pack_hours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ HEADER = "server,check,time,outcome,latency_ms,attempts,reason\n"
 def books(site: Installation, request: pytest.FixtureRequest) -> Installation:
     """Two checks with something of everything, before and after their hours were packed."""
     site.record("site", START + 7, "oox?o")
-    db = database.open_read_write(site.database_path)
+    db = open_read_write(site.database_path)
     batch = db.execute("SELECT max(id) FROM batch").fetchone()[0]
     ping = results.ensure_check_id(db, CheckKey("web-01", "ping"))
     odd = Result(CheckKey("web-01", "ping"), START + MINUTE, Outcome.FAIL, 3, None, 'status 500, "ağ yok"')

@@ -30,6 +30,7 @@ from tests.fakes import (
     make_result,
     make_server,
     make_subscription,
+    open_read_write,
     results_from,
     stored_rows,
 )
@@ -79,7 +80,7 @@ class Scene:
     def __init__(self, folder: Path, spool: int = 10_000) -> None:
         self.file = folder / "monitor.db"
         self.clock = FakeClock()
-        self.db = database.open_read_write(self.file)
+        self.db = open_read_write(self.file)
         self.writer = InlineWriter(self.db)
         self.audience = NotingAudience()
         self.telemetry = Telemetry()
@@ -396,7 +397,7 @@ def test_what_another_process_announces_is_noticed_by_the_next_result(scene: Sce
     async def act(scene: Scene) -> None:
         scene.recorder.submit(1, make_result(PING, START, OK))
         await scene.recorder.drain()
-        other = database.open_read_write(scene.file)
+        other = open_read_write(scene.file)
         with database.transaction(other):
             asked = maintenance.MaintenanceRequest(("web-01",), START, START + HOUR, "disk", "failing")
             maintenance.announce(other, CONTEXT, asked, START)

@@ -12,7 +12,7 @@ from monitor.ledger.exclusions import ExclusionRequest, add, known_exclusions, w
 from monitor.model import Outcome, Span
 from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, history, journal
-from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, moments, new_books
+from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, ledger_in_memory, moments
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -48,7 +48,7 @@ def asked(draw: st.DrawFn, outage_ids: list[int]) -> ExclusionRequest:
 def test_exclusions_never_raise_downtime_and_withdrawing_them_restores_every_figure(
     found: dict[int, Outcome], data: st.DataObject
 ) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, found.items())
     ids = [outage.id for outage in history.list_outages(db)]
     states = [account(db, LATER)]
@@ -72,7 +72,7 @@ def test_exclusions_never_raise_downtime_and_withdrawing_them_restores_every_fig
 @settings(max_examples=60, deadline=None)
 @given(moments, st.data())
 def test_the_books_before_a_fact_are_the_books_without_it(found: dict[int, Outcome], data: st.DataObject) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, found.items())
     ids = [outage.id for outage in history.list_outages(db)]
     stood = [account(db, NOW)]
@@ -90,7 +90,7 @@ def test_the_books_before_a_fact_are_the_books_without_it(found: dict[int, Outco
 def test_the_books_before_an_import_have_the_exclusions_of_their_outages_as_they_were(
     first: dict[int, Outcome], second: dict[int, Outcome], data: st.DataObject
 ) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, first.items(), NOW)
     ids = [outage.id for outage in history.list_outages(db)]
     for number in data.draw(st.lists(st.sampled_from(ids), max_size=3)) if ids else []:
@@ -105,7 +105,7 @@ def test_the_books_before_an_import_have_the_exclusions_of_their_outages_as_they
 
 
 def test_an_exclusion_of_an_outage_that_an_import_lengthens_grows_with_it() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, OK), (1, FAIL), (2, OK), (8, FAIL), (9, OK)])
     exclude_outage(db, 2, NOW + 1)
     import_into(db, [(6, FAIL)], NOW + 60_000)
@@ -115,7 +115,7 @@ def test_an_exclusion_of_an_outage_that_an_import_lengthens_grows_with_it() -> N
 
 
 def test_an_exclusion_goes_with_its_outage_into_the_one_that_it_was_joined_to() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, OK), (1, FAIL), (2, OK), (8, FAIL), (9, OK)])
     exclude_outage(db, 2, NOW + 1)
     with database.transaction(db):
@@ -127,7 +127,7 @@ def test_an_exclusion_goes_with_its_outage_into_the_one_that_it_was_joined_to() 
 
 
 def test_an_exclusion_of_an_outage_that_an_import_splits_keeps_to_its_first_part() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, OK), (1, FAIL), (8, FAIL), (9, OK)])
     exclude_outage(db, 1, NOW + 1)
     assert account(db, NOW + 1).down == 0
@@ -139,7 +139,7 @@ def test_an_exclusion_of_an_outage_that_an_import_splits_keeps_to_its_first_part
 
 
 def test_an_exclusion_of_an_open_outage_grows_to_the_moment_at_which_the_books_are_read() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, OK), (998, FAIL), (999, FAIL)])
     exclude_outage(db, 1, NOW + 1)
     exclusion = LedgerView(db, NOW + 30_000, TERMS).exclusions[0]

@@ -16,7 +16,7 @@ import pytest
 from monitor.errors import CorruptDatabaseError, StoreError
 from monitor.store import daemon_state, database, database_thread, journal
 from monitor.store.schema import migrations
-from tests.fakes import START, CrashError, all_results, open_crashing
+from tests.fakes import START, CrashError, all_results, open_crashing, open_read_only, open_read_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def db(file: Path) -> Iterator[Database]:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     yield db
     db.close()
 
@@ -72,7 +72,7 @@ def nothing_can_be_written() -> Iterator[None]:
 
 
 def test_a_new_file_gets_all_tables_and_its_folder(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     assert {"journal", "result", "run", "outage", "mail"} <= set(db.table_names())
     assert migrations.pending(db) == []
     db.close()
@@ -81,18 +81,18 @@ def test_a_new_file_gets_all_tables_and_its_folder(file: Path) -> None:
 def test_an_empty_file_gets_all_tables(file: Path) -> None:
     file.parent.mkdir()
     file.touch()
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     assert journal.length(db) == 0
     db.close()
 
 
 def test_a_current_file_is_opened_again_as_it_is(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     before = schema(db)
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     assert schema(db) == before
     assert journal.length(db) == 1
     db.close()
@@ -100,21 +100,21 @@ def test_a_current_file_is_opened_again_as_it_is(file: Path) -> None:
 
 def test_a_migration_that_is_missing_is_applied_whole_or_not_at_all(file: Path) -> None:
     """Two processes that open a new file at once both see all migrations missing: the second finds them done."""
-    first, second = database.open_read_write(file), database.open_read_write(file)
+    first, second = open_read_write(file), open_read_write(file)
     assert schema(first) == schema(second)
     first.close()
     second.close()
 
 
 def test_a_file_of_the_version_before_learns_which_entry_was_written_last(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     with database.transaction(db):
         db.execute("DROP TRIGGER journal_head")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = '2026-11-head'")
         journal.append(db, START, "daemon-started", {})
     assert daemon_state.get(db, "journal-head") is None
     db.close()
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     for _ in range(2):
         number, hash_ = journal.head(db)
         assert daemon_state.get(db, "journal-head") == {"entry": number, "hash": hash_}
@@ -125,19 +125,19 @@ def test_a_file_of_the_version_before_learns_which_entry_was_written_last(file: 
 
 
 def test_a_file_of_a_newer_version_is_refused_by_name(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     age(db)
     db.close()
     with pytest.raises(StoreError, match=r"monitor\.db: written by a newer version \(2031-01-future\); upgrade"):
-        database.open_read_write(file)
+        open_read_write(file)
 
 
 def test_a_file_of_a_newer_version_is_not_read_either(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     age(db)
     db.close()
     with pytest.raises(StoreError, match="written by a newer version"):
-        database.open_read_only(file)
+        open_read_only(file)
 
 
 def test_a_file_that_is_no_database_is_refused_in_one_line(file: Path) -> None:
@@ -160,30 +160,30 @@ def test_a_folder_in_the_place_of_the_file_is_refused(file: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StoreError, match=r"monitor\.db"):
-        database.open_read_write(tmp_path / "data" / "monitor.db")
+        open_read_write(tmp_path / "data" / "monitor.db")
 
 
 def test_a_database_at_rest_is_read_where_nothing_can_be_written_beside_it(file: Path) -> None:
     """As on a full disk, or in a folder of somebody else."""
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
     with nothing_can_be_written():
-        db = database.open_read_only(file)
+        db = open_read_only(file)
         assert journal.length(db) == 1
         db.close()
     file.with_name("monitor.db-wal").write_bytes(b"something waits")
     with nothing_can_be_written(), pytest.raises(StoreError, match="cannot be read"):
-        database.open_read_only(file)
+        open_read_only(file)
 
 
 def test_a_damaged_database_is_told_from_one_that_cannot_be_had_now(file: Path) -> None:
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     db.execute("DROP TABLE told")
     db.execute("DROP TABLE outage")
     db.close()
-    reading = database.open_read_only(file)
+    reading = open_read_only(file)
     with (
         pytest.raises(CorruptDatabaseError, match=r"monitor\.db: no such table: outage"),
         database.translate_errors(file),
@@ -192,14 +192,14 @@ def test_a_damaged_database_is_told_from_one_that_cannot_be_had_now(file: Path) 
     reading.close()
     file.write_bytes(b"not a database at all" * 999)
     with pytest.raises(CorruptDatabaseError, match="not a database"):
-        database.open_read_only(file)
+        open_read_only(file)
     assert not isinstance(
         database.store_error("busy", sqlite3.OperationalError("database is locked")), CorruptDatabaseError
     )
 
 
 def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path) -> None:
-    db = database.open_read_only(file)
+    db = open_read_only(file)
     assert journal.length(db) == 0
     assert list(all_results(db)) == []
     assert not file.exists()
@@ -207,7 +207,7 @@ def test_where_there_is_no_file_the_books_are_empty_and_none_is_made(file: Path)
 
 def test_who_reads_cannot_write(file: Path) -> None:
     database.open_read_write(file).close()
-    db = database.open_read_only(file)
+    db = open_read_only(file)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("DELETE FROM note")
     db.close()
@@ -288,11 +288,11 @@ def test_a_commit_that_fails_leaves_no_transaction_behind(file: Path) -> None:
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()
-    assert journal.length(database.open_read_only(file)) == 1
+    assert journal.length(open_read_only(file)) == 1
 
 
 def test_a_write_after_a_read_does_not_fail_for_what_another_process_wrote_between(file: Path) -> None:
-    ours, theirs = database.open_read_write(file), database.open_read_write(file)
+    ours, theirs = open_read_write(file), open_read_write(file)
     journal.length(ours)
     with database.transaction(theirs):
         journal.append(theirs, START, "daemon-started", {})
@@ -303,7 +303,7 @@ def test_a_write_after_a_read_does_not_fail_for_what_another_process_wrote_betwe
 
 
 def test_a_snapshot_shows_one_state_whatever_is_written_meanwhile(file: Path, db: Database) -> None:
-    reading = database.open_read_only(file)
+    reading = open_read_only(file)
     with database.snapshot(reading):
         assert journal.length(reading) == 0
         with database.transaction(db):
@@ -321,7 +321,7 @@ async def test_each_piece_of_work_of_the_writer_is_one_transaction(file: Path) -
     assert await writer.run(lambda db: db.conn.in_transaction)
     assert await writer.run(lambda db: journal.append(db, START, "daemon-started", {})) == 1
     await writer.close()
-    assert journal.length(database.open_read_only(file)) == 1
+    assert journal.length(open_read_only(file)) == 1
 
 
 async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(file: Path) -> None:
@@ -385,6 +385,6 @@ os.kill(os.getpid(), 9)
 def test_a_process_that_is_killed_inside_a_transaction_leaves_only_what_was_committed(file: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, env={**os.environ})
     assert ended.returncode == -9
-    db = database.open_read_write(file)
+    db = open_read_write(file)
     assert [entry.kind for entry in journal.entries(db, "daemon-started", "daemon-stopped")] == ["daemon-started"]
     db.close()

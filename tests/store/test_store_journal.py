@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.store import database, journal
 from monitor.store.journal import ChainBreak, JournalEntry
-from tests.fakes import START
+from tests.fakes import START, open_read_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = database.open_read_write(tmp_path / "monitor.db")
+    db = open_read_write(tmp_path / "monitor.db")
     yield db
     db.close()
 

@@ -13,7 +13,7 @@ from monitor.errors import CorruptDatabaseError, StoreError
 from monitor.ledger.verify import verify
 from monitor.store import database, journal
 from monitor.store.reader_process import ReaderProcess
-from tests.fakes import START
+from tests.fakes import START, open_read_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def say_where_and_never_end(_: Database, place: Path) -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / database.DATABASE_FILE
-    db = database.open_read_write(path)
+    db = open_read_write(path)
     with database.transaction(db):
         journal.append(db, START, "daemon-started", {})
     db.close()

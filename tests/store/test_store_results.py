@@ -11,9 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome, Result, Run
-from monitor.store import daemon_state, database, results
+from monitor.store import daemon_state, results
 from monitor.store.history import last_oks, last_runs, runs_between, runs_of_check, save_runs
-from tests.fakes import FAIL, MINUTE, OK, START, UNKNOWN, all_results, ledger_in_memory, make_result, results_from
+from tests.fakes import (
+    FAIL,
+    MINUTE,
+    OK,
+    START,
+    UNKNOWN,
+    all_results,
+    ledger_in_memory,
+    make_result,
+    open_read_write,
+    results_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +37,7 @@ PING, SITE, OTHER = CheckKey("web-01", "ping"), CheckKey("web-01", "site"), Chec
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = database.open_read_write(tmp_path / "monitor.db")
+    db = open_read_write(tmp_path / "monitor.db")
     yield db
     db.close()
 

@@ -11,7 +11,7 @@ from monitor.engine.jobs.compaction import ROWS_PER_DELETE, Compactor
 from monitor.errors import StoreError
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey
-from monitor.store import database, results
+from monitor.store import results
 from monitor.store.archive import compaction, hours
 from tests.fakes import (
     HOUR,
@@ -27,6 +27,8 @@ from tests.fakes import (
     make_server,
     make_subscription,
     open_crashing,
+    open_read_only,
+    open_read_write,
 )
 from tests.ledger.ledger_fixture import LedgerFixture
 
@@ -69,9 +71,9 @@ def pack(db: Database, reading: Database, now: int) -> None:
 
 
 def test_every_hour_that_is_over_is_packed_and_the_running_one_is_not(file: Path) -> None:
-    desk = lived(database.open_read_write(file))
+    desk = lived(open_read_write(file))
     before = stored(desk.db)
-    pack(desk.db, database.open_read_only(file), START + 150 * MINUTE)
+    pack(desk.db, open_read_only(file), START + 150 * MINUTE)
     assert hours.packed_until(desk.db) == START + 2 * HOUR
     assert rows(desk.db) == sum(result.at >= START + 2 * HOUR for result, _ in before)
     assert stored(desk.db) == before
@@ -80,17 +82,17 @@ def test_every_hour_that_is_over_is_packed_and_the_running_one_is_not(file: Path
 
 
 def test_an_hour_that_is_just_over_has_time_for_its_last_results(file: Path) -> None:
-    desk = lived(database.open_read_write(file))
-    pack(desk.db, database.open_read_only(file), START + HOUR + compaction.GRACE_PERIOD_MS - 1)
+    desk = lived(open_read_write(file))
+    pack(desk.db, open_read_only(file), START + HOUR + compaction.GRACE_PERIOD_MS - 1)
     assert hours.packed_until(desk.db) == 0
-    pack(desk.db, database.open_read_only(file), START + HOUR + compaction.GRACE_PERIOD_MS)
+    pack(desk.db, open_read_only(file), START + HOUR + compaction.GRACE_PERIOD_MS)
     assert hours.packed_until(desk.db) == START + HOUR
 
 
 def test_probing_goes_on_in_packed_books(file: Path) -> None:
     """What recording remembers, the digests of sweeps and the outages do not hang on where results are."""
-    desk = lived(database.open_read_write(file), 60)
-    pack(desk.db, database.open_read_only(file), START + 2 * HOUR)
+    desk = lived(open_read_write(file), 60)
+    pack(desk.db, open_read_only(file), START + 2 * HOUR)
     assert rows(desk.db) == 0
     assert results.newest_result_at(desk.db) == START + 57 * MINUTE
     desk.restart(START + 61 * MINUTE)
@@ -101,10 +103,10 @@ def test_probing_goes_on_in_packed_books(file: Path) -> None:
 
 def test_a_sweep_whose_results_were_long_in_coming_is_digested_where_they_are(file: Path) -> None:
     """The database refused for hours; meanwhile, that is before the rest of the sweep came, its hour was packed."""
-    desk = lived(database.open_read_write(file), 60)
+    desk = lived(open_read_write(file), 60)
     desk.record(900, [make_result(WEB, START + 59 * MINUTE, OK)], START + HOUR)
     desk.end_sweep(900, START + HOUR)
-    pack(desk.db, database.open_read_only(file), START + 2 * HOUR)
+    pack(desk.db, open_read_only(file), START + 2 * HOUR)
     assert hours.packed_until(desk.db) == START + HOUR
     desk.record(901, [make_result(CheckKey("web-01", "site"), START + 59 * MINUTE, OK)], START + 2 * HOUR)
     desk.end_sweep(901, START + 2 * HOUR)
@@ -130,8 +132,8 @@ class MeddlingReader(InlineReader):
 
 
 def test_a_result_that_comes_while_its_hour_is_being_packed_is_not_lost(file: Path) -> None:
-    desk = lived(database.open_read_write(file), 58)
-    reader = MeddlingReader(database.open_read_only(file), desk)
+    desk = lived(open_read_write(file), 58)
+    reader = MeddlingReader(open_read_only(file), desk)
     packer = Compactor(reader, InlineWriter(desk.db), lambda: START + 2 * HOUR)
     FakeClock().run(packer.compact())
     assert hours.packed_until(desk.db) == 0, "the hour lacks a result"
@@ -145,7 +147,7 @@ def test_a_result_that_comes_while_its_hour_is_being_packed_is_not_lost(file: Pa
 
 def test_a_crash_at_any_write_loses_nothing_and_packing_goes_on_afterwards(tmp_path: Path, file: Path) -> None:
     """The same books are packed again and again, and the first write fails, then the second, ... until none is left."""
-    books = database.open_read_write(file)
+    books = open_read_write(file)
     before = stored(lived(books, 130).db)
     books.close()
     crash_at = 0
@@ -156,12 +158,12 @@ def test_a_crash_at_any_write_loses_nothing_and_packing_goes_on_afterwards(tmp_p
         db, connection = open_crashing(torn)
         connection.arm(crash_at)
         try:
-            pack(db, database.open_read_only(torn), START + 150 * MINUTE)
+            pack(db, open_read_only(torn), START + 150 * MINUTE)
         except CrashError:
             connection.arm(0)
             assert stored(db) == before
             assert verify(db).error is None
-            pack(db, database.open_read_only(torn), START + 150 * MINUTE)
+            pack(db, open_read_only(torn), START + 150 * MINUTE)
         else:
             break
         finally:
@@ -191,21 +193,21 @@ class MeasuringWriter(InlineWriter):
 def test_no_transaction_of_packing_is_longer_for_an_hour_of_more_results(file: Path) -> None:
     """Results, which wait for the writer, come in between."""
     many = 5 * ROWS_PER_DELETE // 2
-    desk = LedgerFixture(CONTEXT, database.open_read_write(file))
+    desk = LedgerFixture(CONTEXT, open_read_write(file))
     desk.apply_terms()
     desk.record(1, [make_result(WEB, START + number * HOUR // many, OK) for number in range(many)], START + HOUR)
     desk.end_sweep(1, START + HOUR)
     writer = MeasuringWriter(desk.db)
-    FakeClock().run(Compactor(InlineReader(database.open_read_only(file)), writer, lambda: START + 2 * HOUR).compact())
+    FakeClock().run(Compactor(InlineReader(open_read_only(file)), writer, lambda: START + 2 * HOUR).compact())
     assert rows(desk.db) == 0
     assert sum(writer.changes) > many
     assert max(writer.changes) == ROWS_PER_DELETE
 
 
 def test_a_database_that_refuses_is_asked_again_later(file: Path) -> None:
-    desk = lived(database.open_read_write(file), 60)
+    desk = lived(open_read_write(file), 60)
     writer = InlineWriter(desk.db)
-    packer = Compactor(InlineReader(database.open_read_only(file)), writer, lambda: START + 2 * HOUR)
+    packer = Compactor(InlineReader(open_read_only(file)), writer, lambda: START + 2 * HOUR)
     before = stored(desk.db)
     for refusals in range(1, 4):
         writer.failures_left = refusals

@@ -13,7 +13,8 @@ from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.accounts.credits import CreditCause, _apply_cap
 from monitor.model import Subscription
 from monitor.sla.credits import Credit, credit_amount
-from tests.ledger.results.test_importing import NOW, TERMS, new_books
+from tests.fakes import ledger_in_memory
+from tests.ledger.results.test_importing import NOW, TERMS
 
 if TYPE_CHECKING:
     from monitor.ledger.accounts.accounts import SubscriptionAccount
@@ -24,7 +25,7 @@ PAID = Subscription("s", "c", "web-01", "server", Decimal("49.90"), "USD", 1, No
 
 def an_account(policy: CreditPolicy) -> SubscriptionAccount:
     terms = replace(TERMS, subscriptions={"s": PAID}, credit=policy)
-    return LedgerView(new_books(), NOW, terms).rolling(30).subscriptions[0]
+    return LedgerView(ledger_in_memory(), NOW, terms).rolling(30).subscriptions[0]
 
 
 def cause(percent: int, *, claimed: bool) -> CreditCause:

@@ -16,7 +16,8 @@ from monitor.ledger.results.importing import import_results
 from monitor.model import Outcome, Span, Subscription
 from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
 from monitor.store import database, history, import_staging, journal
-from tests.ledger.results.test_importing import START, STEP, TERMS, new_books
+from tests.fakes import ledger_in_memory
+from tests.ledger.results.test_importing import START, STEP, TERMS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -71,7 +72,7 @@ def announce_emergency(db: Database, first: int, last: int) -> None:
 
 
 def filled(found: dict[tuple[str, int], Outcome]) -> Database:
-    db = new_books()
+    db = ledger_in_memory()
     with database.transaction(db):
         import_staging.create_tables(db)
         lines = (

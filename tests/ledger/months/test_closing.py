@@ -30,8 +30,8 @@ from monitor.model import CheckKey, Outcome, Result, Span
 from monitor.sla.calendar import month_span
 from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, history, import_staging
-from tests.fakes import make_context
-from tests.ledger.results.test_importing import KEY, STEP, TERMS, new_books
+from tests.fakes import ledger_in_memory, make_context
+from tests.ledger.results.test_importing import KEY, STEP, TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ def some_fact(draw: st.DrawFn, outage_ids: list[int]) -> ExclusionRequest:
 def test_closing_and_corrections_are_today_s_figures_and_the_closing_replays(
     first: dict[int, Outcome], second: dict[int, Outcome], data: st.DataObject
 ) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     take_in(db, first.items(), OPENED)
     with database.transaction(db):
         closing, new = close(db, TERMS, WHEN, OPENED + 1, "ayse")
@@ -125,7 +125,7 @@ def probed(db: Database, recording: Recording, *found: tuple[int, Outcome]) -> N
 
 
 def test_a_later_fail_of_an_outage_that_was_open_at_the_end_is_a_correction_of_its_own() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     recording = Recording(replace(make_context(), terms=TERMS))
     with database.transaction(db):
         record_terms(db, TERMS, BEGAN)
@@ -150,7 +150,7 @@ def test_a_later_fail_of_an_outage_that_was_open_at_the_end_is_a_correction_of_i
 
 
 def test_a_result_that_was_on_its_way_at_the_closing_does_not_break_its_proof() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     recording = Recording(replace(make_context(), terms=TERMS))
     with database.transaction(db):
         record_terms(db, TERMS, BEGAN)
@@ -165,7 +165,7 @@ def test_a_result_that_was_on_its_way_at_the_closing_does_not_break_its_proof() 
 
 @pytest.mark.parametrize("late", [0, 1, 2 * STEP - 1])
 def test_a_month_is_closed_once_its_last_results_must_be_in(late: int) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     with database.transaction(db):
         record_terms(db, TERMS, BEGAN)
         with pytest.raises(InputError, match="on their way"):
@@ -178,7 +178,7 @@ def day(text: str) -> int:
 
 
 def test_the_months_in_which_the_books_were_open_are_due() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     assert months_due(db, day("2024-12-05")) == []
     with database.transaction(db):
         record_terms(db, TERMS, day("2024-10-20"))
@@ -191,7 +191,7 @@ def test_the_months_in_which_the_books_were_open_are_due() -> None:
 
 
 def test_a_month_before_the_books_were_opened_is_due_where_it_was_imported_and_is_the_last() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     take_in(db, [(0, OK)], day("2024-11-05"))
     assert months_due(db, day("2024-11-05")) == [(2024, 10)]
     assert months_due(db, day("2024-12-05")) == [(2024, 11)]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
 from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.results.importing import import_results
@@ -16,10 +15,12 @@ from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 from monitor.sla.timeline import runs_of
 from monitor.store import database, history, import_staging, results
 from monitor.store.history import runs_of_check
-from monitor.store.schema import migrations
+from tests.fakes import ledger_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlite_utils import Database
 
 START = 1_790_000_000_000
 STEP = 60_000
@@ -35,13 +36,6 @@ TERMS = Terms(
     subscriptions={"s": Subscription("s", "c", "web-01", "server", None, None, 1, None, None)},
     customers={"c": "C"},
 )
-
-
-def new_books() -> Database:
-    db = Database(memory=True)
-    migrations.apply(db)
-    db.conn.isolation_level = None
-    return db
 
 
 def import_into(db: Database, moments: Iterable[tuple[int, Outcome]], at: int = NOW) -> int:
@@ -73,9 +67,9 @@ moments = st.dictionaries(st.integers(0, 60), st.sampled_from(list(Outcome)), mi
 @settings(max_examples=150, deadline=None)
 @given(moments, st.data())
 def test_the_order_in_which_files_come_changes_nothing(found: dict[int, Outcome], data: st.DataObject) -> None:
-    whole = new_books()
+    whole = ledger_in_memory()
     import_into(whole, sorted(found.items()))
-    pieces = new_books()
+    pieces = ledger_in_memory()
     owner = {slot: data.draw(st.integers(0, 3)) for slot in found}
     for piece in data.draw(st.permutations(range(4))):
         mine = [(slot, outcome) for slot, outcome in found.items() if owner[slot] == piece]
@@ -92,7 +86,7 @@ def test_the_order_in_which_files_come_changes_nothing(found: dict[int, Outcome]
 @settings(max_examples=150, deadline=None)
 @given(moments)
 def test_runs_and_outages_are_those_of_the_results(found: dict[int, Outcome]) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, found.items())
     as_results = [Result(KEY, START + s * STEP, o, 1, None, "") for s, o in sorted(found.items())]
     assert content(db)["runs"] == list(runs_of(as_results, 2 * STEP))
@@ -119,7 +113,7 @@ def test_runs_and_outages_are_those_of_the_results(found: dict[int, Outcome]) ->
 def test_the_books_as_they_stood_before_an_import_do_not_know_it(
     first: dict[int, Outcome], second: dict[int, Outcome]
 ) -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, first.items(), NOW)
     span = Span(START, START + 100 * STEP)
     before = LedgerView(db, NOW + 1_000, TERMS)
@@ -133,7 +127,7 @@ def test_the_books_as_they_stood_before_an_import_do_not_know_it(
 
 
 def test_importing_the_same_again_changes_nothing_at_all() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     lines = [(0, Outcome.OK), (1, Outcome.FAIL), (2, Outcome.OK)]
     assert import_into(db, lines) == 3
     before = list(db.execute("SELECT * FROM journal"))
@@ -142,7 +136,7 @@ def test_importing_the_same_again_changes_nothing_at_all() -> None:
 
 
 def test_outages_that_an_import_joins_keep_the_number_of_the_earliest() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, Outcome.FAIL), (1, Outcome.OK), (9, Outcome.FAIL)])
     # two outages, numbers 1 and 2: a new fail before the first only lengthens it
     import_into(db, [(-1, Outcome.FAIL)])
@@ -150,7 +144,7 @@ def test_outages_that_an_import_joins_keep_the_number_of_the_earliest() -> None:
 
 
 def test_an_outage_that_an_import_splits_keeps_its_number_for_its_first_part() -> None:
-    db = new_books()
+    db = ledger_in_memory()
     import_into(db, [(0, Outcome.FAIL), (4, Outcome.FAIL), (5, Outcome.OK)])
     import_into(db, [(2, Outcome.OK)])
     assert [(o.id, o.start, o.end) for o in history.list_outages(db)] == [

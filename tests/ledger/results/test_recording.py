@@ -14,7 +14,7 @@ from monitor.ledger.results.recording import Recording
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outage, Outcome, Result
 from monitor.sla.timeline import runs_of
-from monitor.store import database, history, journal, outbox, results
+from monitor.store import history, journal, outbox, results
 from monitor.store.history import runs_of_check
 from tests.fakes import (
     FAIL,
@@ -30,6 +30,8 @@ from tests.fakes import (
     make_server,
     make_subscription,
     open_crashing,
+    open_read_only,
+    open_read_write,
     results_from,
     stored_rows,
 )
@@ -399,7 +401,7 @@ def test_a_crash_while_taking_over_is_made_good_by_the_next_start(tmp_path: Path
 def test_a_result_is_never_in_the_books_without_its_outage_and_its_mail(tmp_path: Path) -> None:
     """Rule four, seen by another process at any moment: there is no moment between them."""
     db, _ = open_crashing(tmp_path / "monitor.db")
-    watcher = database.open_read_only(tmp_path / "monitor.db")
+    watcher = open_read_only(tmp_path / "monitor.db")
     desk = LedgerFixture(WORLD, db)
     desk.apply_terms()
     for act in acts(desk):
@@ -418,10 +420,10 @@ def test_a_result_is_never_in_the_books_without_its_outage_and_its_mail(tmp_path
 
 
 def test_what_another_process_wrote_between_is_noticed(tmp_path: Path) -> None:
-    ours, theirs = LedgerFixture(CONTEXT, database.open_read_write(tmp_path / "monitor.db")), None
+    ours, theirs = LedgerFixture(CONTEXT, open_read_write(tmp_path / "monitor.db")), None
     ours.apply_terms()
     ours.record_sweep(0, web_01="o")
-    theirs = LedgerFixture(CONTEXT, database.open_read_write(tmp_path / "monitor.db"))
+    theirs = LedgerFixture(CONTEXT, open_read_write(tmp_path / "monitor.db"))
     theirs.record(1, [make_result(WEB, START + MINUTE, FAIL)], START + MINUTE)
     theirs.end_sweep(1, START + MINUTE)
     ours.record(2, [make_result(WEB, START + 2 * MINUTE, FAIL)], START + 2 * MINUTE)
@@ -435,7 +437,7 @@ def test_what_another_process_wrote_between_is_noticed(tmp_path: Path) -> None:
 
 def test_two_processes_that_take_turns_write_what_one_would(tmp_path: Path) -> None:
     file = tmp_path / "monitor.db"
-    desks = [LedgerFixture(CONTEXT, database.open_read_write(file)) for _ in range(2)]
+    desks = [LedgerFixture(CONTEXT, open_read_write(file)) for _ in range(2)]
     alone = LedgerFixture(CONTEXT)
     for desk in (desks[0], alone):
         desk.apply_terms()

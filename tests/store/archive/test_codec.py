@@ -10,10 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import CheckKey, Outcome, Result
-from monitor.store import database, journal, result_origin, results
+from monitor.store import journal, result_origin, results
 from monitor.store.archive import compaction, hours
 from monitor.store.archive.codec import HOUR_MS, pack, unpack
-from tests.fakes import FAIL, MINUTE, OK, START, all_results, ledger_in_memory, make_result, pack_hours, results_from
+from tests.fakes import (
+    FAIL,
+    MINUTE,
+    OK,
+    START,
+    all_results,
+    ledger_in_memory,
+    make_result,
+    open_read_write,
+    pack_hours,
+    results_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +40,7 @@ HOUR_OF_START = START // HOUR_MS * HOUR_MS
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    db = database.open_read_write(tmp_path / "monitor.db")
+    db = open_read_write(tmp_path / "monitor.db")
     yield db
     db.close()
 
