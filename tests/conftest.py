@@ -31,7 +31,9 @@ def _no_unexpected_errors(request: pytest.FixtureRequest, caplog: pytest.LogCapt
     yield
     if request.node.get_closest_marker("logs_errors") is None:
         records = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
-        errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR and _is_ours(record.name)]
+        errors = [
+            record.getMessage() for record in records if record.levelno >= logging.ERROR and _is_ours(record.name)
+        ]
         assert errors == []
 
 

@@ -72,7 +72,7 @@ def _summary_table(config: Config) -> str:
     ]
     table = tabulate(rows, headers=("what would be watched", ""), disable_numparse=True, colalign=("left", "right"))
     files = pluralize(len(config.files), "file")
-    return f"{config.path} is right ({files}).\n\n{table}"
+    return f"{config.path} is valid ({files}).\n\n{table}"
 
 
 def _dump_json(value: Any) -> str:

@@ -57,9 +57,9 @@ def open_(app: App, *, subscription: str, outage: int, at: str | None, as_json: 
     _print_claim(app, found, now, as_json=as_json)
     if why is None:
         return 0
-    said = f"it had to be made until {_format_deadline(app, found.deadline)} (6.2)"
+    said = f"the deadline was {_format_deadline(app, found.deadline)} (6.2)"
     if why is ClaimRefusalReason.NOT_MEASURED:
-        said = f"the availability of {found.subscription} is not read on {found.check}"
+        said = f"{found.subscription} is not measured on {found.check}"
     click.echo(f"monitor: claim {found.id} is refused: {said}", err=True)
     return 1
 

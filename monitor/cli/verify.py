@@ -17,9 +17,9 @@ from monitor.store import journal
 @json_option
 @click.pass_obj
 def verify(app: App, *, as_json: bool) -> int:
-    """Recompute the journal's chain and what hangs on it.
+    """Recompute the journal's chain and everything that depends on it.
 
-    Names the first thing that is wrong and exits with 1; exits with 0 where everything holds.
+    Prints the first thing that is wrong and exits with 1; exits with 0 if the ledger is intact.
     """
     try:
         with app.open_for_reading() as db, progress("verifying", journal.length(db)) as step:
@@ -31,8 +31,8 @@ def verify(app: App, *, as_json: bool) -> int:
         print_json({"ok": verdict.error is None, **body, "wrong": verdict.error})
     elif verdict.error is None:
         click.echo(
-            f"everything holds: {pluralize(verdict.entries, 'journal entry', 'journal entries')},"
-            f" {pluralize(verdict.results, 'result')}, {pluralize(verdict.outages, 'outage')}"
+            f"OK: {pluralize(verdict.entries, 'journal entry', 'journal entries')} verified, chain intact;"
+            f" {pluralize(verdict.results, 'result')}, {pluralize(verdict.outages, 'outage')} recomputed"
         )
     else:
         click.echo(f"monitor: {verdict.error}", err=True)

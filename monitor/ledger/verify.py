@@ -112,7 +112,7 @@ class VerificationReport:
     results: int
     outages: int
     error: str | None
-    """The first thing that is wrong; None where everything holds."""
+    """The first thing that is wrong; None if nothing is."""
 
 
 def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> VerificationReport:

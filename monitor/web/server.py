@@ -188,6 +188,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     except socket.gaierror:
         raise InputError(f'[web] listen = "{named}:{port}": the name is not known') from None
     except OSError as error:
-        why = _LISTEN_ERRORS.get(error.errno or 0, error.strerror)
+        # asyncio of Python 3.13 leaves an address that is not this machine's out, and then has no errno to name
+        why = _LISTEN_ERRORS.get(error.errno or errno.EADDRNOTAVAIL, error.strerror)
         raise InputError(f'[web] listen = "{named}:{port}": {why}') from None
     return f"http://{named}:{runner.addresses[0][1]}/"

@@ -12,7 +12,8 @@ from monitor.ledger.exclusions import ExclusionRequest, add, known_exclusions, w
 from monitor.model import Outcome, Span
 from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, history, journal
-from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, ledger_in_memory, moments
+from tests.fakes import ledger_in_memory
+from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, moments
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -186,13 +186,14 @@ TLS_VERSIONS = {
 CA_FILE_UNREADABLE = "authorities not readable"
 
 
-def _ciphers_without_dhe(context: ssl.SSLContext) -> str:
-    """Give its ciphers, but for the key exchange in finite fields (DHE).
+_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+"""The same on every Python, whose own default differs between builds; those of TLS 1.3 are OpenSSL's.
 
-    The server chooses how large those are, up to a quarter of a second of computing in which nobody else has a turn.
-    Browsers have given them up too.
-    """
-    return ":".join(each["name"] for each in context.get_ciphers() if not each["name"].startswith("DHE-"))
+Without key exchange in finite fields (DHE): the server chooses how large those are, up to a quarter of a second of
+computing in which nothing else runs. Browsers have dropped them too.
+"""
+_CIPHERS_BELOW_TLS_1_2 = "DEFAULT:!DHE:!kDHEPSK:@SECLEVEL=0"
+"""Their signatures are too weak for a higher level."""
 
 
 class TlsContexts:
@@ -211,9 +212,10 @@ class TlsContexts:
             context = ssl.create_default_context(cafile=ca_file)
         except OSError:
             raise monitor_failure(CA_FILE_UNREADABLE) from None
-        if TLS_VERSIONS[lowest_version] < ssl.TLSVersion.TLSv1_2:
-            context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what these versions sign by is too weak for more
-        context.set_ciphers(_ciphers_without_dhe(context))
+        below = TLS_VERSIONS[lowest_version] < ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(_CIPHERS_BELOW_TLS_1_2 if below else _CIPHERS)
+        # Python 3.13 adds strict checks that browsers do not make
+        context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
         context.minimum_version = TLS_VERSIONS[lowest_version]
         if not verify:
             context.check_hostname = False
