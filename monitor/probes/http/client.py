@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,12 +17,14 @@ from monitor.probes.failures import ProbeError, connection_failure, server_failu
 from monitor.probes.http.messages import REDIRECT_STATUSES, HttpResponse
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
-from monitor.probes.net.tls import Handshake, handshake_failure, verification_reason
+from monitor.probes.net.tls import Handshake
+from monitor.probes.net.tls_buffer import MAX_HANDSHAKE_BYTES, TlsBuffer
 from monitor.probes.probe import BODY, FIRST_BYTE, RESOLVE, SEND, TLS, judge_timeout
 from monitor.probes.trace import AttemptTrace
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable
 
     from monitor.clock import Clock
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 READ_SIZE = 64 * 1024
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 """Bytes that are taken on one connection: twice the body that is read, so that framing and packing have room."""
-MAX_HANDSHAKE_BYTES = 48 * 1024
-"""Bytes of them until TLS stands: a chain of hundreds of certificates would hold everybody up."""
 
 
 class CallbackConnection:
@@ -59,7 +58,7 @@ class CallbackConnection:
         self._on_data = on_data
         self._unsent = b""
         self._received_bytes = 0
-        self._tls: ssl.SSLObject | None = None
+        self._tls: TlsBuffer | None = None
         self._on_established: Callable[[ssl.SSLObject], None] | None = None
         self._loop.add_reader(self._fd, run_callback, self._on_readable)
 
@@ -74,19 +73,15 @@ class CallbackConnection:
 
         ``on_rejected`` is called before a certificate that is not accepted ends it.
         """
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
-        self._on_established, self._on_rejected = on_established, on_rejected
+        self._tls = TlsBuffer(context, name, on_rejected)
+        self._on_established = on_established
         self._continue_handshake(self._tls, on_established)
 
     def send(self, data: bytes) -> None:
         """Send it, now or when the socket takes more."""
         if self._tls is not None:
-            try:
-                self._tls.write(data)
-            except ssl.SSLError:
-                raise server_failure(Reason.TLS) from None
-            data = self._outgoing.read()
+            self._tls.write(data)
+            data = self._tls.outgoing()
         self._send_raw(data)
 
     def close(self) -> None:
@@ -95,10 +90,8 @@ class CallbackConnection:
         if sock is None:
             return
         if self._tls is not None and not self._unsent:
-            with suppress(OSError):  # an SSLError is one
-                self._tls.unwrap()
             with suppress(OSError):
-                sock.send(self._outgoing.read())
+                sock.send(self._tls.close())
         self._loop.remove_reader(self._fd)
         if self._unsent:
             self._loop.remove_writer(self._fd)
@@ -116,46 +109,29 @@ class CallbackConnection:
         if self._tls is None:
             self._on_data(data)
             return
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
+        self._tls.feed(data)
         if self._on_established is not None:
             self._continue_handshake(self._tls, self._on_established)
         else:
             self._read_decrypted(self._tls)
 
-    def _continue_handshake(self, tls: ssl.SSLObject, on_established: Callable[[ssl.SSLObject], None]) -> None:
-        """Go on with the handshake; its last word leaves together with what is said next."""
-        try:
-            tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._send_raw(self._outgoing.read())
+    def _continue_handshake(self, tls: TlsBuffer, on_established: Callable[[ssl.SSLObject], None]) -> None:
+        """Go on with the handshake; its last bytes leave together with what is sent next."""
+        if not tls.continue_handshake():
+            self._send_raw(tls.outgoing())
             return
-        except ssl.SSLCertVerificationError as error:
-            self._on_rejected(tls)
-            raise server_failure(verification_reason(error)) from None
-        except ssl.SSLEOFError:
-            raise server_failure(Reason.CLOSED) from None
-        except ssl.SSLError as error:
-            raise handshake_failure(error) from None
         self._on_established = None
-        on_established(tls)
+        on_established(tls.tls)
         self._read_decrypted(tls)
 
-    def _read_decrypted(self, tls: ssl.SSLObject) -> None:
-        """Hear what has come."""
+    def _read_decrypted(self, tls: TlsBuffer) -> None:
+        """Pass on what has arrived."""
         while self._sock is not None:
-            try:
-                plain = tls.read(READ_SIZE)
-            except ssl.SSLWantReadError:
-                if self._outgoing.pending:
-                    self._send_raw(self._outgoing.read())
+            plain = tls.read(READ_SIZE)
+            if plain is None:
+                if pending := tls.outgoing():
+                    self._send_raw(pending)
                 return
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                plain = b""
-            except ssl.SSLError:
-                raise server_failure(Reason.TLS) from None
             self._on_data(plain)
             if not plain:
                 return

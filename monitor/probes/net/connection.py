@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from monitor.model import Reason
 from monitor.probes.failures import connection_failure, server_failure
 from monitor.probes.net.tcp_connect import connect_any, handshake_us, interleave_families
-from monitor.probes.net.tls import Handshake, handshake_failure, verification_reason
+from monitor.probes.net.tls import Handshake
+from monitor.probes.net.tls_buffer import MAX_HANDSHAKE_BYTES, TlsBuffer
 from monitor.probes.probe import FIRST_BYTE, RECEIVE, RESOLVE, SEND, TLS
 from monitor.probes.redaction import printable
 from monitor.probes.trace import run_with_deadline
 
 if TYPE_CHECKING:
     import re
+    import ssl
     from pathlib import Path
 
     from monitor.probes.net.address import Address
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 1024
 """Bytes that are taken in one conversation, what TLS adds included."""
-MAX_HANDSHAKE_BYTES = 48 * 1024
-"""Bytes of a TLS handshake: a chain of hundreds of certificates would hold everybody up."""
 MAX_LINE_LENGTH = 8 * 1024
 MAX_REPLY_LINES = 200
 """Lines of one reply."""
@@ -51,9 +50,7 @@ class Connection:
         self._has_answered = False
         self._displayed_answer = bytearray()
         """What has come since an answer is waited for, as much as a person is shown."""
-        self._tls: ssl.SSLObject | None = None
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        self._tls: TlsBuffer | None = None
         self.trace = trace
         # an answer to a short line would wait for the server to acknowledge the one before, 40 ms and more
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -79,11 +76,8 @@ class Connection:
         if self._tls is None:
             await self._send(data)
         else:
-            try:
-                self._tls.write(data)
-            except ssl.SSLError:
-                raise server_failure(Reason.TLS) from None
-            await self._flush()
+            self._tls.write(data)
+            await self._send(self._tls.outgoing())
         self.trace.end()
 
     def begin_answer(self) -> None:
@@ -142,30 +136,21 @@ class Connection:
         if self._buffer:
             raise server_failure(Reason.PROTOCOL, "data before TLS")
         self.trace.begin(TLS)
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        tls = self._tls = TlsBuffer(context, name, self._on_rejected)
         before = self._received_bytes
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                await self._flush()
-                data = await self._receive()
-                if not data:
-                    raise server_failure(Reason.TLS, "hung up") from None
-                if self._received_bytes - before > MAX_HANDSHAKE_BYTES:
-                    raise server_failure(Reason.PROTOCOL, "too long") from None
-                self._incoming.write(data)
-            except ssl.SSLCertVerificationError as error:
-                self._send_pending_now()
-                self.trace.tls_rejected(Handshake(tls, self.trace.now()))
-                raise server_failure(verification_reason(error)) from None
-            except ssl.SSLError as error:
-                self._send_pending_now()
-                raise handshake_failure(error) from None
-        await self._flush()
-        self._tls = tls
-        self.trace.tls_established(Handshake(tls, self.trace.now()))
+        while not tls.continue_handshake():
+            await self._send(tls.outgoing())
+            data = await self._receive()
+            if not data:
+                raise server_failure(Reason.TLS, "hung up")
+            if self._received_bytes - before > MAX_HANDSHAKE_BYTES:
+                raise server_failure(Reason.PROTOCOL, "too long")
+            tls.feed(data)
+        await self._send(tls.outgoing())
+        self.trace.tls_established(Handshake(tls.tls, self.trace.now()))
+
+    def _on_rejected(self, tls: ssl.SSLObject) -> None:
+        self.trace.tls_rejected(Handshake(tls, self.trace.now()))
 
     async def _fill_buffer(self) -> None:
         """Take more of what the server says into the buffer; raises ``ProbeError`` where it has hung up."""
@@ -175,18 +160,14 @@ class Connection:
         self._buffer += data
         self._displayed_answer += data[: MAX_LINE_LENGTH - len(self._displayed_answer)]
 
-    async def _read_decrypted(self, tls: ssl.SSLObject) -> bytes:
-        while True:
-            try:
-                return tls.read(READ_SIZE)
-            except ssl.SSLWantReadError:
-                await self._flush()
-                data = await self._receive()
-                if not data:
-                    return b""
-                self._incoming.write(data)
-            except ssl.SSLError:
-                raise server_failure(Reason.TLS) from None
+    async def _read_decrypted(self, tls: TlsBuffer) -> bytes:
+        while (plain := tls.read(READ_SIZE)) is None:
+            await self._send(tls.outgoing())
+            data = await self._receive()
+            if not data:
+                return b""
+            tls.feed(data)
+        return plain
 
     async def _receive(self) -> bytes:
         try:
@@ -198,29 +179,21 @@ class Connection:
             raise server_failure(Reason.PROTOCOL, "too long")
         return data
 
-    async def _flush(self) -> None:
-        if self._outgoing.pending:
-            await self._send(self._outgoing.read())
-
     async def _send(self, data: bytes) -> None:
+        if not data:
+            return
         try:
             await self._loop.sock_sendall(self._sock, data)
         except OSError as error:
             raise connection_failure(error, self._address) from None
-
-    def _send_pending_now(self) -> None:
-        """Send what TLS has to say last, if the socket takes it without waiting."""
-        with contextlib.suppress(OSError):
-            self._sock.send(self._outgoing.read())
 
     def close(self) -> None:
         """Hang up at once, with TLS's goodbye where it was spoken; what came of an answer is left in the trail."""
         if self._displayed_answer and self.trace.step in (FIRST_BYTE, RECEIVE):
             self.trace.note(displayed_text(bytes(self._displayed_answer)).rstrip("\n"))
         if self._tls is not None:
-            with contextlib.suppress(ssl.SSLError):
-                self._tls.unwrap()
-            self._send_pending_now()
+            with contextlib.suppress(OSError):
+                self._sock.send(self._tls.close())
         self._sock.close()
 
 
