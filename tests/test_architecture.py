@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ REPOSITORY = Path(__file__).parents[1]
 MODULES = sorted(REPOSITORY.glob("monitor/**/*.py"))
 LONGEST = 500
 """Lines of a module. One idea a file: nobody splits a file for the sake of this number."""
+LONGEST_TEST_NAME = 80
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "base", "common", "manager", "misc"}
 
 
@@ -39,3 +41,9 @@ def test_nothing_in_the_tests_is_patched() -> None:
     patching = ("unittest" + ".mock", "monkeypatch" + ".setattr")
     tests = REPOSITORY.glob("tests/**/*.py")
     assert _names(test for test in tests if any(word in test.read_text() for word in patching)) == []
+
+
+def test_a_test_is_named_in_a_short_sentence() -> None:
+    tests = REPOSITORY.glob("tests/**/test_*.py")
+    names = [name for test in tests for name in re.findall(r"def (test_\w+)", test.read_text())]
+    assert [name for name in names if len(name) > LONGEST_TEST_NAME] == []

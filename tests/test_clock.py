@@ -60,7 +60,7 @@ def test_a_process_that_is_held_up_between_the_two_clocks_sees_no_step() -> None
         assert scale.now() == clock.now()
 
 
-def test_a_machine_on_which_the_clocks_are_never_read_together_is_believed_in_the_end() -> None:
+def test_clocks_that_are_never_read_close_together_are_accepted_in_the_end() -> None:
     clock = HeldUpClock(START)
     clock.times = 1_000
     scale = RecordedTime(clock, None)

@@ -169,7 +169,7 @@ def test_a_window_that_ends_in_doubt_is_followed_by_the_alert_at_the_next_fail()
     assert notices("oxx???xo", ".mmm....") == [(6, DOWN), (7, UP)]
 
 
-def test_an_outage_that_began_before_the_window_and_ended_inside_is_told_to_have_ended() -> None:
+def test_an_outage_that_began_before_a_window_and_ended_inside_is_reported_as_ended() -> None:
     assert notices("oxxxo", "..mmm") == [(1, DOWN), (4, UP)]
 
 
@@ -181,7 +181,7 @@ def test_a_failure_that_ended_inside_its_window_is_told_neither_then_nor_later()
     assert notices("oxxooooo", ".mmm....") == []
 
 
-def test_the_third_beginning_within_half_an_hour_is_told_as_flapping_and_then_there_is_peace() -> None:
+def test_the_third_beginning_within_half_an_hour_is_flapping_and_no_mail_follows() -> None:
     assert notices("oxoxoxoxoxoxoxo") == [(1, DOWN), (2, UP), (3, DOWN), (4, UP), (5, FLAPPING)]
 
 
@@ -305,7 +305,7 @@ def test_inside_a_window_nothing_is_told_but_the_end_of_what_was_told(parts: lis
 
 @settings(max_examples=300)
 @given(CALMER)
-def test_after_every_fail_outside_of_windows_the_customers_know_that_something_is_wrong(
+def test_after_every_fail_outside_of_windows_the_customers_have_an_open_outage_mail(
     parts: list[tuple[str, int, str]],
 ) -> None:
     letters, silent = stretched(parts)

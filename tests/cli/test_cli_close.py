@@ -91,7 +91,7 @@ def test_a_month_that_runs_or_is_to_come_is_refused(site: Installation) -> None:
     assert site.run("close", "--month", "2024-13").status == 2
 
 
-def test_a_later_exclusion_is_kept_as_a_correction_with_what_it_changed_and_who_made_it(site: Installation) -> None:
+def test_a_later_exclusion_is_kept_as_a_correction_with_its_change_and_author(site: Installation) -> None:
     site.record("ping", OCTOBER, DOWN)
     site.run("close", *MONTH)
     closed = month(site)["subscriptions"]

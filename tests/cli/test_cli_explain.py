@@ -19,7 +19,7 @@ def explained(site: Installation, at: str, *words: str) -> dict[str, Any]:
     return found
 
 
-def test_an_instant_is_explained_by_its_result_and_the_journal_entry_that_vouches_for_it(site: Installation) -> None:
+def test_an_instant_is_explained_by_its_result_and_its_journal_entry(site: Installation) -> None:
     site.record("ping", OCTOBER, "ooxxoo")
     said = explained(site, "2024-10-05T10:02:30Z", "--check", "ping")
     assert said["at"] == "2024-10-05T10:02:30Z"

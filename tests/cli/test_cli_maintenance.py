@@ -67,7 +67,7 @@ def test_an_extension_is_an_announcement_of_its_own(site: Installation) -> None:
     assert mails[1]["references"] == [mails[0]["message_id"]]
 
 
-def test_a_window_of_the_past_is_extended_by_what_was_announced_elsewhere_and_by_nothing_that_was_not(
+def test_a_past_window_is_extended_only_by_what_was_announced_elsewhere(
     site: Installation,
 ) -> None:
     told = ("--announced-at", "2026-09-20T00:00Z", "--reference", "status page 12")

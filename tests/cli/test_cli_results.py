@@ -91,7 +91,7 @@ def test_what_is_printed_is_nothing_new_to_these_books_and_the_whole_to_others(
     assert other.run("verify").status == 0
 
 
-def test_another_outcome_than_the_records_have_is_a_fault_with_its_line_also_where_they_are_packed(
+def test_an_outcome_other_than_the_recorded_one_is_a_fault_also_in_packed_months(
     books: Installation, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.csv"

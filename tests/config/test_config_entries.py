@@ -157,7 +157,7 @@ def test_a_login_to_a_page_in_clear_stays_on_this_machine(tmp_path: Path, keys: 
     assert service(tmp_path, f'type = "http"\nuser = "sla"\npassword_file = "password"\n{keys}').user == "sla"
 
 
-def test_where_no_host_is_named_the_servers_address_says_whether_a_login_leaves_this_machine(tmp_path: Path) -> None:
+def test_without_a_host_the_servers_address_says_whether_a_login_stays_local(tmp_path: Path) -> None:
     login = '[[server.service]]\nname = "a"\ntype = "redis"\nuser = "sla"\npassword_file = "password"\n'
     file = tmp_path / "config.toml"
     file.write_text(f'[[server]]\nid = "here"\naddress = "127.0.0.1"\nlevel = 4\n{login}')

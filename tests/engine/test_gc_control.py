@@ -62,7 +62,7 @@ def test_a_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
-def test_what_is_made_of_young_garbage_is_freed_and_the_rest_left_out_of_full_searches() -> None:
+def test_young_garbage_is_freed_and_the_rest_left_out_of_full_collections() -> None:
     gc.unfreeze()
     made = [[number] for number in range(1_000)]
     gone = Knot()
@@ -80,7 +80,7 @@ def test_nothing_is_settled_while_the_collector_is_wanted_away() -> None:
         assert not gc.get_freeze_count()
 
 
-def test_a_knot_that_was_left_out_of_searches_is_found_when_all_is_looked_through_anew() -> None:
+def test_a_frozen_reference_cycle_is_found_when_everything_is_collected_anew() -> None:
     knot = Knot()
     known = weakref.ref(knot)
     freeze_survivors()

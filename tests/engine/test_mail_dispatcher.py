@@ -363,7 +363,7 @@ def test_a_dead_mail_that_is_revived_is_sent_to_those_who_did_not_get_it() -> No
     }
 
 
-def test_a_sent_mail_that_is_revived_goes_to_everybody_again_with_the_same_message_id() -> None:
+def test_a_requeued_mail_goes_to_everybody_again_with_the_same_message_id() -> None:
     office = Office()
     office.put(IT, copies=(NOC,))
     office.send()
@@ -376,7 +376,7 @@ def test_a_sent_mail_that_is_revived_goes_to_everybody_again_with_the_same_messa
 # --- a crash, a database that refuses, a fault of ours ---------------------------------------------------------------
 
 
-def test_a_process_that_ends_between_handing_over_and_marking_sends_again_with_the_same_message_id() -> None:
+def test_a_mail_not_marked_as_sent_before_a_crash_is_sent_again_with_its_message_id() -> None:
     office = Office()
     office.put()
     office.writer.failures_left = 1

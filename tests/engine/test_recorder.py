@@ -192,7 +192,7 @@ def test_opened_and_ended_outages_are_heard_after_they_are_written(scene: Scene)
     assert [len(each.ended_outages) for each in scene.audience.heard] == [0, 0, 0, 1]
 
 
-def test_an_outage_that_began_and_ended_in_one_transaction_is_heard_only_to_have_ended(scene: Scene) -> None:
+def test_an_outage_that_began_and_ended_in_one_transaction_is_reported_as_ended_only(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         for result in results_from(PING, "oxxo"):
             scene.recorder.submit(1, result)
@@ -326,7 +326,7 @@ def test_a_writer_that_hangs_is_no_progress(tmp_path: Path) -> None:
     scene.run(act)
 
 
-def test_having_had_nothing_to_write_for_an_hour_is_progress_also_when_something_comes(scene: Scene) -> None:
+def test_an_hour_with_nothing_to_write_counts_as_progress_also_when_a_result_comes(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         scene.recorder.submit(1, make_result(PING, START, OK))
         await asyncio.sleep(3600)

@@ -114,7 +114,7 @@ def _true(results: list[Result]) -> None:
         assert 0 <= result.latency < 1000 * TIMEOUT
 
 
-def test_a_step_of_an_hour_forwards_leaves_an_hour_of_unknown_time_and_no_gap_in_the_probing(scene: Scene) -> None:
+def test_a_step_of_an_hour_forwards_leaves_an_unknown_hour_and_no_gap_in_probing(scene: Scene) -> None:
     before, began = _counts(scene), time.monotonic()
     scene.live(3)
     scene.step("+1h")
@@ -154,7 +154,7 @@ def test_a_step_of_an_hour_backwards_is_followed_only_when_its_hour_has_passed(s
     _ended_well(scene)
 
 
-def test_a_daemon_that_starts_on_books_which_are_ahead_of_its_clock_goes_on_after_them(scene: Scene) -> None:
+def test_a_daemon_whose_ledger_is_ahead_of_its_clock_continues_after_the_ledger(scene: Scene) -> None:
     scene.step("+1h")
     wait_for("the books are an hour ahead", lambda: scene.books.newest_result_at() > now_ms() + HOUR - 5 * INTERVAL)
     scene.doors.close(address(COUNT - 1))

@@ -66,7 +66,7 @@ async def visited(server: RunningServer, checks: int, hung_up: int) -> list[str]
         return [*seen, (await probe.attempt(Target(ADDRESS), 20.0)).reason]
 
 
-def test_checks_do_not_get_the_monitor_blocked_and_a_host_that_is_blocked_is_told_as_such(folder: Path) -> None:
+def test_checks_do_not_get_the_monitor_blocked_and_a_blocked_host_is_reported(folder: Path) -> None:
     async def story() -> list[str]:
         with running(dataclasses.replace(MARIADB, command=everywhere), folder) as server:
             return await visited(server, 5 * MAX_CONNECT_ERRORS, MAX_CONNECT_ERRORS + 1)

@@ -88,7 +88,7 @@ def test_the_books_before_a_fact_are_the_books_without_it(found: dict[int, Outco
 
 @settings(max_examples=60, deadline=None)
 @given(moments, moments, st.data())
-def test_the_books_before_an_import_have_the_exclusions_of_their_outages_as_they_were(
+def test_the_ledger_as_of_before_an_import_has_its_exclusions_as_they_were(
     first: dict[int, Outcome], second: dict[int, Outcome], data: st.DataObject
 ) -> None:
     db = ledger_in_memory()
@@ -139,7 +139,7 @@ def test_an_exclusion_of_an_outage_that_an_import_splits_keeps_to_its_first_part
     assert account(db, NOW + 1_000).down == 0
 
 
-def test_an_exclusion_of_an_open_outage_grows_to_the_moment_at_which_the_books_are_read() -> None:
+def test_an_exclusion_of_an_open_outage_grows_to_the_moment_of_reading() -> None:
     db = ledger_in_memory()
     import_into(db, [(0, OK), (998, FAIL), (999, FAIL)])
     exclude_outage(db, 1, NOW + 1)

@@ -163,7 +163,7 @@ def test_what_people_typed_is_kept_on_one_line(desk: LedgerFixture) -> None:
 # --- who is told -----------------------------------------------------------------------------------------------------
 
 
-def test_each_customer_is_told_of_his_own_servers_in_his_language_and_the_operators_get_a_copy(
+def test_each_customer_gets_a_mail_on_their_own_servers_and_the_operators_a_copy(
     desk: LedgerFixture,
 ) -> None:
     desk.announce("web-00", "web-01", "db-01", start=START + 5 * DAY, end=START + 5 * DAY + HOUR)
@@ -271,7 +271,7 @@ def test_a_window_that_is_over_can_be_neither_shortened_nor_cancelled(desk: Ledg
     assert len(desk.mails("maintenance")) == 1
 
 
-def test_a_window_that_is_over_can_be_extended_and_the_added_part_counts_by_its_own_announcement(
+def test_the_extension_of_a_past_window_counts_by_its_own_announcement(
     desk: LedgerFixture,
 ) -> None:
     window = desk.announce("web-00", start=START + 6 * DAY, end=START + 7 * DAY)
@@ -309,9 +309,7 @@ def test_a_window_that_is_not_there_is_named(desk: LedgerFixture) -> None:
 
 
 @pytest.mark.parametrize("crash_at", range(1, 6))
-def test_a_crash_leaves_neither_a_window_without_its_mails_nor_mails_without_a_window(
-    tmp_path: Path, crash_at: int
-) -> None:
+def test_a_crash_leaves_no_window_without_mails_and_no_mails_without_a_window(tmp_path: Path, crash_at: int) -> None:
     db, connection = open_crashing(tmp_path / "monitor.db")
     desk = LedgerFixture(CONTEXT, db)
     before = stored_rows(db)

@@ -194,7 +194,7 @@ async def all_at_once(
     ("kind", "stage"),
     [pytest.param(kind, each, id=f"{kind} {each.name}") for kind, known in STAGES.items() for each in known],
 )
-async def test_a_server_that_misbehaves_costs_its_own_check_a_failure_in_time_and_the_others_nothing(
+async def test_a_misbehaving_server_fails_its_own_check_and_no_other(
     instruments: ProbeResources, files: Files, kind: str, stage: Stage
 ) -> None:
     wrong: dict[str, str] = {}

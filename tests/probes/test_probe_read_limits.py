@@ -176,7 +176,7 @@ def test_a_name_servers_answer_lets_others_in_between_its_records() -> None:
     assert (message.answer_count, len(message.missing)) == (MAX_RECORDS, 2)
 
 
-def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_passed_over() -> None:
+def test_records_beyond_the_bound_are_a_failure_and_those_of_other_types_are_ignored() -> None:
     with pytest.raises(ProbeError, match="protocol: too long"):
         list(DnsMessage(dns_answer(MAX_RECORDS + 1)).read(2))
     passed_over = DnsMessage(dns_answer(MAX_RECORDS + 1))

@@ -163,7 +163,7 @@ def test_a_verdict_does_not_hang_on_the_order_of_the_attempts(outcomes: list[Out
         (STALL_THRESHOLD * 2, "connect", (UNKNOWN, "monitor too busy")),
     ],
 )
-def test_running_out_of_time_is_the_monitors_fault_in_its_resolver_and_when_it_stood_still(
+def test_a_timeout_is_the_monitors_failure_in_its_resolver_or_after_a_standstill(
     late: float, step: str | None, judged: tuple[Outcome, str]
 ) -> None:
     assert judge_timeout(late, step) == judged

@@ -122,7 +122,7 @@ def test_a_file_of_authorities_must_hold_a_certificate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("check_type", CHECK_TYPES.values(), ids=CHECK_TYPES)
-def test_every_key_tells_what_it_means_and_what_is_allowed_and_its_default_is_allowed(check_type: Any) -> None:
+def test_every_key_has_a_meaning_its_allowed_values_and_an_allowed_default(check_type: Any) -> None:
     for field in dataclasses.fields(check_type.settings):
         assert field.metadata["doc"]
         assert field.metadata["allowed"]

@@ -133,7 +133,7 @@ def test_a_month_that_has_not_begun_is_empty() -> None:
 
 
 @pytest.mark.parametrize("clause", ["4.1", "4.2", "4.3", "4.4", "4.6", "4.7", "4.8", "4.9", "4.10"])
-def test_forty_minutes_of_an_hour_down_are_excluded_by_each_clause_under_its_own_name(clause: str) -> None:
+def test_forty_minutes_of_an_hour_down_are_excluded_by_each_clause_by_name(clause: str) -> None:
     history = history_from(0, (OK, 60), (FAIL, 60), (OK, 120))
     made = compute_account(whole_segment(0, 4 * HOUR), history, [exclusion(clause, HOUR, HOUR + 40 * MINUTE)])
     assert (made.up, made.down, made.excluded) == (3 * HOUR, 20 * MINUTE, 40 * MINUTE)
@@ -142,7 +142,7 @@ def test_forty_minutes_of_an_hour_down_are_excluded_by_each_clause_under_its_own
     assert figures(made) == ("89.50", "90.00", "90.50", "75.00", "100.00")
 
 
-def test_an_outage_that_begins_in_a_window_and_outlives_it_counts_from_the_window_s_end() -> None:
+def test_an_outage_that_begins_in_a_window_and_outlives_it_counts_from_its_end() -> None:
     """Planned from 02:00 to 04:00, announced 96 h before; down from 03:30 to 05:00."""
     facts = [
         MaintenanceAnnounced(
@@ -180,7 +180,7 @@ def test_an_outage_that_outlives_its_month_counts_in_each_for_its_part() -> None
     assert first.outages == second.outages == (1,)
 
 
-def test_the_last_fail_after_the_month_leaves_the_month_s_highest_reading_as_it_was_counted() -> None:
+def test_a_last_fail_after_the_month_leaves_the_months_highest_bound_as_counted() -> None:
     history = history_from(OCTOBER.end - 2 * HOUR, (OK, 60), (FAIL, 150), (OK, 60))
     made = compute_account(whole_segment(OCTOBER.end - 2 * HOUR, OCTOBER.end), history)
     assert figures(made)[:3] == ("49.16", "50.00", "50.00")
@@ -386,7 +386,7 @@ def test_an_exclusion_of_one_check_takes_time_in_which_nothing_else_is_down() ->
     assert (made.excluded, made.unknown, made.down) == (HOUR, 0, 0)
 
 
-def test_where_another_check_is_down_the_record_that_excludes_the_whole_server_is_charged() -> None:
+def test_with_another_check_down_the_record_that_excludes_the_whole_server_counts() -> None:
     histories = two_checks(history_from(0, (FAIL, 60), key=SITE), history_from(0, (FAIL, 60), key=SHOP))
     records = [exclusion("4.3", 0, HOUR, check="site"), exclusion("4.9", 0, HOUR, "exclusion 2")]
     made = compute_account(whole_segment(0, HOUR, ("site", "shop")), histories, records)

@@ -73,7 +73,7 @@ def test_notice_is_four_days() -> None:
     assert MIN_NOTICE_MS == 4 * DAY
 
 
-def test_what_was_announced_elsewhere_counts_from_its_own_time_not_from_its_recording() -> None:
+def test_an_external_announcement_counts_from_its_own_time_not_from_its_recording() -> None:
     window = folded(announced(announced_at=START - 5 * DAY, recorded_at=START + DAY))
     assert excluded(window) == [(0, 4)]
     assert window.recorded_late_by == DAY

@@ -49,7 +49,7 @@ def test_unknown_time_inside_an_outage_is_possible_but_does_not_count() -> None:
     assert minutes(outage_durations(history.outages[0], history, FAR)) == (5, 4, 36)
 
 
-def test_a_gap_inside_an_outage_counts_for_the_two_minutes_that_the_fail_before_it_holds() -> None:
+def test_a_gap_inside_an_outage_counts_for_the_two_minutes_that_its_fail_holds() -> None:
     history = history_from(START, (OK, 7), (FAIL, 3), (None, 30), (FAIL, 2), (OK, 1))
     assert minutes(outage_durations(history.outages[0], history, FAR)) == (4 + 2, 5, 36)
 

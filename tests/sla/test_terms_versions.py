@@ -41,7 +41,7 @@ def test_the_version_in_force_is_found_without_reading_the_others(at: int) -> No
     assert shelf.read == [index_at(ALL, at)]
 
 
-def test_a_window_reads_the_versions_in_force_in_it_and_the_next_however_many_there_are() -> None:
+def test_a_window_reads_the_versions_in_force_in_it_and_the_next_one() -> None:
     shelf, window = Shelf(ALL), Span(40_500, 42_500)
     assert segments(shelf.versions, "one", window, window.end) == segments(ALL, "one", window, window.end)
     assert set(shelf.read) == {40, 41, 42, 43}

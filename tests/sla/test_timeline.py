@@ -166,7 +166,7 @@ def test_the_last_fail_before_the_window_proves_nothing_inside_it() -> None:
     assert down(Bound.HIGHEST, *STORY, window=window) == []
 
 
-def test_an_outage_without_a_result_in_the_window_is_down_there_in_the_lowest_reading_only() -> None:
+def test_an_outage_without_a_result_in_the_window_is_down_in_the_lowest_bound_only() -> None:
     story = [(0, OK), (MINUTE, FAIL), (DAY, OK)]
     window = Span(DAY // 2, DAY // 2 + MINUTE)
     assert down(Bound.LOWEST, *story, window=window) == [window]

@@ -382,7 +382,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_a_process_that_is_killed_inside_a_transaction_leaves_only_what_was_committed(file: Path) -> None:
+def test_a_process_killed_inside_a_transaction_leaves_only_what_was_committed(file: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(file)], check=False, env={**os.environ})
     assert ended.returncode == -9
     db = open_read_write(file)

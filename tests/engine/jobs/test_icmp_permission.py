@@ -45,7 +45,7 @@ class Scene:
 
 
 @pytest.mark.parametrize("remedy", [None, REMEDY])
-async def test_the_database_is_written_at_the_first_look_and_then_only_when_something_changes(
+async def test_the_database_is_written_at_the_first_check_and_then_only_on_changes(
     remedy: str | None,
 ) -> None:
     scene = Scene()

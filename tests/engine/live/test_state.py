@@ -36,7 +36,7 @@ def board() -> LiveState:
     return made
 
 
-def test_a_configuration_that_is_taken_by_slices_is_there_at_once_and_misses_nothing_meanwhile() -> None:
+def test_a_configuration_applied_in_steps_holds_at_once_and_misses_no_result() -> None:
     made = board()
     probed_otherwise = replace(CHECKS[1], prober="http", address="http://www.acme.example/")
     many = [CheckEntry(f"server-{number}", "ping", "icmp", "192.0.2.1") for number in range(2 * STEP_SIZE)]
@@ -98,7 +98,7 @@ def test_what_comes_back_begins_anew() -> None:
     assert made.checks[SITE].outcome is None
 
 
-def test_a_check_that_is_probed_differently_keeps_its_state_and_loses_its_last_result() -> None:
+def test_a_check_with_changed_settings_keeps_its_state_and_loses_its_last_result() -> None:
     made = board()
     made.set_check_result(SEEN, CERTIFICATE)
     made.set_check_state(SITE, State.UP, NOW)

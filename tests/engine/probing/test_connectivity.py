@@ -144,7 +144,7 @@ def test_a_cycle_that_began_before_the_line_was_cut_and_failed_after_accuses_nob
     assert not scene.clock.run(story())
 
 
-def test_a_cycle_that_began_while_blind_and_ends_when_the_line_is_back_accuses_nobody() -> None:
+def test_a_run_that_began_without_connectivity_and_ends_with_it_blames_no_server() -> None:
     """The last attempt can have been sent just before the line came back."""
     scene = Scene(but_from_until(0, 8))
 
@@ -171,7 +171,7 @@ def test_a_cycle_that_began_after_the_first_round_that_saw_again_counts() -> Non
     assert second
 
 
-def test_a_blindness_that_falls_between_two_looks_of_a_long_cycle_is_noticed_by_a_look_inside_it() -> None:
+def test_a_loss_of_connectivity_inside_a_long_run_is_noticed_by_a_check_inside_it() -> None:
     scene = Scene(but_from_until(2, 6))
 
     async def story() -> bool:

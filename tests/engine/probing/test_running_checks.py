@@ -114,7 +114,7 @@ async def test_a_drain_is_over_as_soon_as_the_last_result_was_handed_on() -> Non
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "finish", "close"]), st.integers(0, 3)), max_size=60))
-def test_each_sweep_is_told_as_complete_once_when_it_is_over_and_nothing_of_it_is_outstanding(
+def test_each_sweep_is_reported_complete_once_when_none_of_its_checks_is_running(
     story: Sequence[tuple[str, int]],
 ) -> None:
     told: list[int] = []

@@ -356,7 +356,7 @@ def test_a_server_that_leaves_and_returns_before_its_slot_is_probed_once_in_it()
     assert_sound(crew)
 
 
-def test_a_configuration_that_is_taken_by_slices_over_minutes_misses_no_slot_and_doubles_none() -> None:
+def test_a_configuration_applied_in_steps_misses_no_slot_and_doubles_none() -> None:
     staying, coming, leaving = (
         [f"{name}-{number}" for number in range(2 * STEP_SIZE)] for name in ("stay", "come", "go")
     )

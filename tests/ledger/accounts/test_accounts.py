@@ -107,7 +107,7 @@ def test_without_a_result_everything_is_unknown_and_nothing_is_owed() -> None:
     assert (found.credit.percent, found.credit.certain) == (0, True)
 
 
-def test_a_subscription_that_starts_inside_the_month_counts_from_midnight_in_the_contracts_zone() -> None:
+def test_a_subscription_that_starts_inside_the_month_counts_from_its_local_midnight() -> None:
     subscription = make_subscription("acme", "web-01", start=dt.date(2026, 10, 10), end=dt.date(2026, 10, 20))
     desk = desk_of(make_context([make_server("web-01")], [subscription]))
     steady(desk, PING, instant("2026-10-09T00:00+03:00"), instant("2026-10-12T00:00+03:00"))
@@ -137,7 +137,7 @@ def test_a_subscription_that_never_was_is_in_no_accounts() -> None:
     assert desk_of().ledger(START).month(2026, 10, only="nobody").subscriptions == ()
 
 
-def test_web_hosting_is_down_when_any_of_its_web_checks_is_and_unknown_before_it_is_up() -> None:
+def test_web_hosting_is_down_when_a_web_check_is_and_unknown_before_it_is_up() -> None:
     context = make_context(
         [make_server("web-01", "site", "shop")], [make_subscription("acme", "web-01", "web-hosting")]
     )
@@ -213,7 +213,7 @@ def test_an_outage_whose_fails_all_lie_before_the_window_still_casts_doubt_into_
     assert november.lowest < 10_000
 
 
-def test_terms_that_changed_on_the_tenth_hold_from_then_on_and_the_days_before_are_read_as_they_were() -> None:
+def test_terms_that_changed_on_the_tenth_leave_the_days_before_as_they_were() -> None:
     """From web checks to ping: another product of the same subscription."""
     before = replace(make_subscription("acme", "web-01", "web-hosting"), id="s")
     after = replace(before, product="server")

@@ -118,7 +118,7 @@ def test_what_counts_is_when_the_ticket_came_not_when_it_was_recorded() -> None:
     assert claim.answer_due == instant("2026-10-09T00:00:00+03:00")
 
 
-def test_a_claim_on_the_eve_of_a_holiday_week_has_until_the_second_business_day_after_it() -> None:
+def test_a_claim_before_a_holiday_week_is_due_on_the_second_business_day_after_it() -> None:
     desk = a_desk()
     eve = instant("2026-05-26T12:00:00+03:00")  # Kurban Bayramı is from the 27th to the 30th, then comes Sunday
     down(desk, "oxo", eve)
@@ -195,7 +195,7 @@ def test_an_outage_is_claimed_once_by_each_subscription() -> None:
     assert len(claims(desk.db, START + 2 * HOUR)) == 1
 
 
-def test_an_outage_of_a_check_that_is_not_measured_is_recorded_and_refused_with_the_reason() -> None:
+def test_a_claim_for_a_check_that_is_not_measured_is_recorded_and_refused() -> None:
     desk = a_desk()
     down(desk, "oxo", check=CheckKey("web-01", "site"))
     claim = make(desk, START + HOUR)
@@ -217,7 +217,7 @@ def test_before_it_was_recorded_a_claim_does_not_exist() -> None:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def test_while_the_month_is_running_an_answer_is_provisional_and_the_final_one_follows() -> None:
+def test_an_answer_in_a_running_month_is_provisional_and_the_final_one_follows() -> None:
     desk = a_desk()
     down(desk, "o" * 80 + "x" * 20 + "o")
     make(desk, START + 3 * HOUR)

@@ -124,7 +124,7 @@ def probed(db: Database, recording: Recording, *found: tuple[int, Outcome]) -> N
             recording.end_sweep(db, slot, at + 5_000)
 
 
-def test_a_later_fail_of_an_outage_that_was_open_at_the_end_is_a_correction_of_its_own() -> None:
+def test_a_later_fail_of_an_outage_that_was_open_at_the_end_is_its_own_correction() -> None:
     db = ledger_in_memory()
     recording = Recording(replace(make_context(), terms=TERMS))
     with database.transaction(db):
@@ -190,7 +190,7 @@ def test_the_months_in_which_the_books_were_open_are_due() -> None:
     assert months_due(db, WINDOW.end + 2 * STEP - 1) == []
 
 
-def test_a_month_before_the_books_were_opened_is_due_where_it_was_imported_and_is_the_last() -> None:
+def test_an_imported_month_before_the_ledger_was_opened_is_due_and_is_the_last() -> None:
     db = ledger_in_memory()
     take_in(db, [(0, OK)], day("2024-11-05"))
     assert months_due(db, day("2024-11-05")) == [(2024, 10)]

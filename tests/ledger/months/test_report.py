@@ -38,7 +38,7 @@ def reported(desk: LedgerFixture) -> int:
     return len(desk.mails("report"))
 
 
-def test_each_customer_for_whom_something_was_measured_gets_the_month_in_the_own_language() -> None:
+def test_each_measured_customer_gets_the_month_in_their_own_language() -> None:
     desk = lived()
     assert reported(desk) == 2
     acme, beta = desk.mails("report")

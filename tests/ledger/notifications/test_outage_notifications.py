@@ -138,7 +138,7 @@ def test_only_a_subscription_that_runs_on_that_day_is_told(
     assert (len(desk.mailed_news(None)) == 1) is not is_told
 
 
-def test_whoever_was_told_of_the_fall_is_told_of_the_end_also_when_his_subscription_has_ended_meanwhile() -> None:
+def test_the_end_goes_to_who_got_the_beginning_also_after_the_subscription_ended() -> None:
     last_day = make_subscription("acme", "web-01", end=dt.date(2026, 10, 2))
     next_one = make_subscription("bolt", "web-01", start=dt.date(2026, 10, 3))
     desk = desk_of(make_server("web-01"), subscriptions=(last_day, next_one))
@@ -286,7 +286,7 @@ def test_a_child_waits_one_sweep_for_the_word_of_its_parent() -> None:
     assert shape(letter_of(desk, mail)) == [("rack", ["web-00"])]
 
 
-def test_children_that_fall_one_after_the_other_hold_no_mail_up_for_more_than_a_sweep() -> None:
+def test_children_that_fail_one_by_one_delay_no_mail_by_more_than_a_sweep() -> None:
     names = [f"web-{number:02d}" for number in range(9)]
     desk = desk_of(
         make_server("rack"),
@@ -426,7 +426,7 @@ def about(desk: LedgerFixture, server: str) -> dict[str, Mail]:
     return {news["notice"]: mail for mail in desk.mails() for news in mail.body["news"] if news["server"] == server}
 
 
-def test_a_beginning_is_told_before_its_end_and_answers_nothing_also_where_sweeps_overlap() -> None:
+def test_a_beginning_is_reported_before_its_end_also_where_sweeps_overlap() -> None:
     desk, server = overlapping()
     desk.end_sweep(1, START + 2 * MINUTE + 9_000)
     desk.end_sweep(2, START + 3 * MINUTE)

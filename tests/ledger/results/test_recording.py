@@ -182,7 +182,7 @@ def test_a_longer_interval_makes_a_new_run_that_holds_longer(desk: LedgerFixture
     ]
 
 
-def test_a_result_exactly_two_intervals_later_continues_the_run_and_one_later_does_not(desk: LedgerFixture) -> None:
+def test_a_result_two_intervals_later_continues_the_run_and_a_later_one_does_not(desk: LedgerFixture) -> None:
     desk.record(0, [make_result(WEB, START, OK), make_result(WEB, START + HOLD, OK)], START)
     desk.record(1, [make_result(DB, START, OK), make_result(DB, START + HOLD + 1, OK)], START)
     assert len(list(runs_of_check(desk.db, results.ensure_check_id(desk.db, WEB)))) == 1
@@ -245,7 +245,7 @@ def some_pieces(draw: st.DrawFn) -> list[list[Result]]:
 
 @settings(max_examples=120, deadline=None)
 @given(some_pieces(), st.integers(0, 10))
-def test_however_results_are_cut_into_pieces_runs_and_outages_are_those_of_the_raw_results(
+def test_runs_and_outages_are_those_of_the_raw_results_in_any_batches(
     pieces: list[list[Result]], restart_after: int
 ) -> None:
     desk = LedgerFixture(CONTEXT)
@@ -331,9 +331,7 @@ def straight_on(folder: Path) -> dict[str, list[object]]:
 
 
 @pytest.mark.parametrize("afterwards", ["the same process", "a new process"])
-def test_a_crash_at_any_write_of_any_transaction_leaves_all_or_nothing_and_trying_again_leaves_all(
-    tmp_path: Path, afterwards: str
-) -> None:
+def test_a_crash_at_any_write_leaves_all_or_nothing_and_a_retry_leaves_all(tmp_path: Path, afterwards: str) -> None:
     """Every piece of work is made to crash at its first write, then at its second, ... until it passes."""
     expected = straight_on(tmp_path)
     db, connection = open_crashing(tmp_path / "crashing.db")

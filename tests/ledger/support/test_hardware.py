@@ -100,7 +100,7 @@ def test_the_credit_belongs_to_the_month_in_which_the_12_hours_passed(failed: Mi
     assert [len(credits_of(desk, each, at)) for each in (OCTOBER, NOVEMBER)] == [month == OCTOBER, month == NOVEMBER]
 
 
-def test_where_the_subscription_had_ended_the_credit_belongs_to_the_month_of_the_failure() -> None:
+def test_after_the_subscriptions_end_the_credit_belongs_to_the_month_of_the_failure() -> None:
     desk = desk_with(contract(end=dt.date(2026, 10, 31)))
     fail(desk, OCTOBER_ENDS - HOUR)
     assert len(credits_of(desk, OCTOBER, OCTOBER_ENDS + DAY)) == 1

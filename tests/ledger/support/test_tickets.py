@@ -228,7 +228,7 @@ spans = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda on
 
 
 @given(spans, st.integers(0, 60), st.none() | st.integers(0, 60))
-def test_a_clock_is_missed_exactly_after_it_is_due_and_what_counts_and_what_does_not_add_up(
+def test_a_clock_is_missed_right_after_its_deadline_and_its_shares_add_up(
     absences: list[tuple[int, int]], now: int, took: int | None
 ) -> None:
     took = took if took is not None and took <= now else None

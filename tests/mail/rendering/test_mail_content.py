@@ -173,7 +173,7 @@ def test_an_outage_is_told_in_english() -> None:
     )
 
 
-def test_the_end_of_an_outage_tells_its_length_with_bounds_the_month_and_the_deadline() -> None:
+def test_the_end_of_an_outage_names_its_length_and_bounds_the_month_and_the_deadline() -> None:
     letter = compose(outage_ended_mail(TURKISH, "web-01"))
     assert letter.subject == "DÜZELDİ web-01 (ping): 8 dk sürdü"
     assert (

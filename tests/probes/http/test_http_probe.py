@@ -300,7 +300,7 @@ async def test_a_name_that_nobody_knows_is_the_monitors_fault(instruments: Probe
     assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "name not resolved")
 
 
-async def test_a_visit_that_ends_after_its_caller_was_cancelled_and_before_its_turn_comes_tells_nobody(
+async def test_an_exchange_that_ends_after_its_caller_was_cancelled_reports_to_nobody(
     instruments: ProbeResources, attempt: AttemptFunction, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = asyncio.Event()

@@ -75,7 +75,7 @@ async def test_the_expiry_is_that_of_whichever_certificate_of_the_chain_is_first
     assert cert_expiry(seen) == int(authority_ends.timestamp())
 
 
-async def test_what_counts_is_the_end_of_the_chain_that_is_trusted_not_of_one_that_nobody_needs(
+async def test_the_expiry_is_that_of_the_trusted_chain_not_of_an_unneeded_one(
     attempt: AttemptFunction, authority: Authority, tmp_path: Path
 ) -> None:
     ends = NOW + 90 * DAY

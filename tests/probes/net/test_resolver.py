@@ -136,7 +136,7 @@ async def test_an_answer_is_kept_for_as_long_as_the_dns_says(said: int | None, k
     await learned(resolver)
 
 
-async def test_an_answer_that_is_good_for_no_time_serves_those_who_ask_at_once_and_nobody_later() -> None:
+async def test_an_answer_with_no_lifetime_serves_the_callers_that_wait_and_no_later_one() -> None:
     book, almanac = Book(HandClock()), Almanac(0)
     almanac.silent.set()
     resolver = Resolver(book.clock, book, almanac)
