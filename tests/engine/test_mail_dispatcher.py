@@ -258,6 +258,7 @@ def test_a_relay_that_is_away_for_days_loses_nothing_and_gets_each_mail_once() -
     assert len({message.message_id for message, _ in office.transport.attempts}) == 5
 
 
+@pytest.mark.logs_errors
 def test_after_five_days_a_mail_is_given_up_and_the_operators_are_told_once() -> None:
     office = Office()
     office.put()
@@ -288,6 +289,7 @@ def test_the_error_is_kept_on_one_line() -> None:
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.logs_errors
 def test_a_mail_that_is_refused_for_good_is_dead_and_the_operators_are_told_once() -> None:
     office = Office(NEVER)
     office.put()
@@ -298,6 +300,7 @@ def test_a_mail_that_is_refused_for_good_is_dead_and_the_operators_are_told_once
     assert (told.kind, told.recipients, told.state) == ("monitor", (NOC,), "sent")
 
 
+@pytest.mark.logs_errors
 def test_word_of_a_dead_letter_that_dies_itself_is_not_told_of() -> None:
     office = Office(NEVER, NEVER)
     office.put()
@@ -315,6 +318,7 @@ def test_those_who_were_refused_for_now_are_tried_again_alone() -> None:
     assert office.mail().attempts == 2
 
 
+@pytest.mark.logs_errors
 def test_those_who_were_refused_for_good_are_told_to_the_operators_by_name() -> None:
     office = Office(Receipt("250 ok", refused_permanently={CTO: "550 unknown"}))
     office.put(IT, CTO, copies=(NOC,))
@@ -342,6 +346,7 @@ def test_a_failure_on_the_way_remembers_who_was_refused_for_good_before_it() -> 
     assert office.mail().state == "sent"
 
 
+@pytest.mark.logs_errors
 def test_where_all_were_refused_for_good_on_the_way_the_mail_is_dead() -> None:
     office = Office(TransportError(permanent=False, text="451 later", refused={IT: "550 unknown"}))
     office.put(IT)
@@ -350,6 +355,7 @@ def test_where_all_were_refused_for_good_on_the_way_the_mail_is_dead() -> None:
     assert len(office.post.dead) == 1
 
 
+@pytest.mark.logs_errors
 def test_a_dead_mail_that_is_revived_is_sent_to_those_who_did_not_get_it() -> None:
     office = Office(Receipt("250 ok", refused_permanently={CTO: "550 unknown"}))
     office.put(IT, CTO)
@@ -401,6 +407,7 @@ def test_while_the_database_refuses_a_mail_that_left_does_not_leave_again_and_ag
     assert (office.mail().sent_at or 0) < begin + HOUR, "it says when it left, not when that could be written"
 
 
+@pytest.mark.logs_errors
 @pytest.mark.parametrize("answer", [NEVER, NOBODY_HOME, Receipt("ok", refused_permanently={IT: "550"})])
 def test_while_the_database_refuses_a_mail_that_failed_is_told_once(answer: Receipt | TransportError) -> None:
     office = Office(answer)
@@ -436,6 +443,7 @@ class FaultyTransport:
         return Receipt("250 ok")
 
 
+@pytest.mark.logs_errors
 def test_a_fault_of_ours_in_one_mail_ends_neither_the_dispatcher_nor_the_mail() -> None:
     office = Office()
     office.transport = office.dispatcher.transport = FaultyTransport(IT)

@@ -207,6 +207,7 @@ def test_an_outage_that_began_and_ended_in_one_transaction_is_reported_as_ended_
 # --- a database that refuses -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.logs_errors
 def test_while_the_database_refuses_results_wait_and_then_are_written_in_order(scene: Scene) -> None:
     scene.writer.failures_left = 5
 
@@ -223,6 +224,7 @@ def test_while_the_database_refuses_results_wait_and_then_are_written_in_order(s
     assert verify(scene.db).error is None
 
 
+@pytest.mark.logs_errors
 def test_what_was_refused_and_written_later_is_what_would_have_been_written_at_once(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         for result in [*results_from(PING, "oxxoxo")]:
@@ -243,6 +245,7 @@ def test_what_was_refused_and_written_later_is_what_would_have_been_written_at_o
     assert outcome("rough", 7) == calm
 
 
+@pytest.mark.logs_errors
 def test_the_audience_hears_that_the_database_refuses_and_that_it_does_again(scene: Scene) -> None:
     scene.writer.failures_left = 2
 
@@ -256,6 +259,7 @@ def test_the_audience_hears_that_the_database_refuses_and_that_it_does_again(sce
     assert sum(scene.telemetry.writes.counts) == 1
 
 
+@pytest.mark.logs_errors
 def test_nothing_is_heard_of_results_that_were_refused(scene: Scene) -> None:
     scene.writer.is_full = lambda: True
 
@@ -268,6 +272,7 @@ def test_nothing_is_heard_of_results_that_were_refused(scene: Scene) -> None:
     assert scene.stored() == []
 
 
+@pytest.mark.logs_errors
 def test_the_database_is_asked_again_after_a_pause_not_in_a_loop(scene: Scene) -> None:
     scene.writer.is_full = lambda: True
 
@@ -279,6 +284,7 @@ def test_the_database_is_asked_again_after_a_pause_not_in_a_loop(scene: Scene) -
     assert scene.writer.calls <= 60 / RETRY_INTERVAL + 1
 
 
+@pytest.mark.logs_errors
 def test_a_sweep_whose_end_was_refused_still_gets_its_digest(scene: Scene) -> None:
     async def act(scene: Scene) -> None:
         scene.recorder.submit(1, make_result(PING, START, OK))
@@ -293,6 +299,7 @@ def test_a_sweep_whose_end_was_refused_still_gets_its_digest(scene: Scene) -> No
     assert entry.body["count"] == 1
 
 
+@pytest.mark.logs_errors
 def test_a_database_that_refuses_is_progress_one_that_never_answers_is_none(scene: Scene) -> None:
     """A full disk is no hang: ending the process for it would lose what waits in memory."""
     scene.writer.is_full = lambda: True
@@ -337,6 +344,7 @@ def test_an_hour_with_nothing_to_write_counts_as_progress_also_when_a_result_com
     scene.run(act)
 
 
+@pytest.mark.logs_errors
 def test_when_too_much_waits_the_oldest_results_are_dropped_and_only_they(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=10)
     scene.writer.is_full = lambda: True
@@ -352,6 +360,7 @@ def test_when_too_much_waits_the_oldest_results_are_dropped_and_only_they(tmp_pa
     assert [when for when, _ in scene.stored()] == [START + place for place in range(15, 25)]
 
 
+@pytest.mark.logs_errors
 def test_dropping_while_a_transaction_is_tried_again_and_again_loses_nothing_newer(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=10)
     scene.writer.is_full = lambda: True
@@ -369,6 +378,7 @@ def test_dropping_while_a_transaction_is_tried_again_and_again_loses_nothing_new
     assert [when for when, _ in scene.stored()] == [START + place for place in range(13)]
 
 
+@pytest.mark.logs_errors
 def test_the_end_of_a_sweep_is_never_dropped(tmp_path: Path) -> None:
     scene = Scene(tmp_path, spool=3)
 
@@ -495,6 +505,7 @@ ACTS = st.lists(
 )
 
 
+@pytest.mark.logs_errors
 @settings(max_examples=30, deadline=None)
 @given(ACTS)
 def test_however_often_the_database_refuses_all_is_written_once_and_verifies(

@@ -122,6 +122,7 @@ async def test_a_first_attempt_that_was_ok_is_the_whole_cycle() -> None:
     assert (made.outcome, len(made.attempts), probe.asked) == (OK, 1, [])
 
 
+@pytest.mark.logs_errors
 async def test_an_exception_in_the_code_of_a_check_is_unknown_and_named(caplog: pytest.LogCaptureFixture) -> None:
     made = await run_check(Broken(), HERE, AT_ONCE, SystemClock())
     assert made.outcome is UNKNOWN
@@ -129,6 +130,7 @@ async def test_an_exception_in_the_code_of_a_check_is_unknown_and_named(caplog: 
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.logs_errors
 async def test_an_error_that_is_called_like_a_deadline_is_not_taken_for_one() -> None:
     made = await run_check(Confused(), HERE, RetryPolicy(60.0, 0), SystemClock())
     assert (made.outcome, made.attempts[0].reason) == (UNKNOWN, "error TimeoutError")

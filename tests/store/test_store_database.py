@@ -335,7 +335,7 @@ async def test_what_the_database_refuses_is_a_store_error_and_has_not_happened(f
 async def test_work_is_done_in_the_order_in_which_it_was_asked_for(file: Path) -> None:
     writer = database_thread.WriterThread(file)
     numbers = await asyncio.gather(
-        *(writer.run(lambda db: journal.append(db, START, "daemon-started", {})) for _ in range(50))
+        *[writer.run(lambda db: journal.append(db, START, "daemon-started", {})) for _ in range(50)]
     )
     assert numbers == list(range(1, 51))
     await writer.close()

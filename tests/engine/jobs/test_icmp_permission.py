@@ -44,6 +44,7 @@ class Scene:
         return [mail.subject for mail in outbox.list_mails(self.db)]
 
 
+@pytest.mark.logs_errors
 @pytest.mark.parametrize("remedy", [None, REMEDY])
 async def test_the_database_is_written_at_the_first_check_and_then_only_on_changes(
     remedy: str | None,
@@ -59,6 +60,7 @@ async def test_the_database_is_written_at_the_first_check_and_then_only_on_chang
     assert scene.writes == 2
 
 
+@pytest.mark.logs_errors
 async def test_what_could_not_be_written_is_written_at_the_next_look() -> None:
     scene = Scene()
     scene.remedy, scene.refuses = REMEDY, True
@@ -70,6 +72,7 @@ async def test_what_could_not_be_written_is_written_at_the_next_look() -> None:
     assert len(scene.mails) == 1
 
 
+@pytest.mark.logs_errors
 async def test_a_permission_that_is_taken_away_again_is_told_again() -> None:
     scene = Scene()
     for scene.remedy in (REMEDY, None, REMEDY):
@@ -78,6 +81,7 @@ async def test_a_permission_that_is_taken_away_again_is_told_again() -> None:
     assert len(scene.mails) == 2
 
 
+@pytest.mark.logs_errors
 async def test_where_nothing_is_pinged_no_permission_is_missed() -> None:
     scene = Scene()
     scene.remedy = REMEDY

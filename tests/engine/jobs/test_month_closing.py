@@ -101,6 +101,7 @@ async def test_empty_books_close_nothing(daemon: Daemon) -> None:
     assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is None
 
 
+@pytest.mark.logs_errors
 async def test_the_operators_get_a_mail_when_the_journal_is_broken_and_when_it_is_intact(daemon: Daemon) -> None:
     await daemon.probe(-20, Outcome.OK)
     await daemon.keeping.verify()

@@ -163,6 +163,7 @@ async def test_the_figures_of_a_subscription_that_is_in_no_window_any_more_are_n
     assert set(office.board.subscriptions["acme-web-01"].figures) == {"month", "rolling"}
 
 
+@pytest.mark.logs_errors
 async def test_a_drift_is_found_counted_told_and_mended(caplog: pytest.LogCaptureFixture) -> None:
     office = Office()
     await office.tell("ooxxoo")

@@ -171,6 +171,7 @@ def test_a_host_that_must_be_looked_up_is_probed_in_a_task() -> None:
     assert (scene.probe.begun, scene.probe.awaited) == (0, 1)
 
 
+@pytest.mark.logs_errors
 def test_a_fault_in_a_swift_probe_leaves_the_slow_road(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()
     scene.probe.breaks = True

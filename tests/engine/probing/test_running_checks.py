@@ -79,6 +79,7 @@ async def test_what_ended_is_not_kept_for_ever(*, flies: bool) -> None:
     assert cycles.predecessor(KEY) is None
 
 
+@pytest.mark.logs_errors
 async def test_a_fault_in_a_cycle_is_logged_and_ends_it(caplog: pytest.LogCaptureFixture) -> None:
     async def broken() -> None:
         raise ZeroDivisionError("of ours")

@@ -125,6 +125,7 @@ async def test_closing_ends_what_is_in_flight_as_unknown() -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.logs_errors
 @permitted
 async def test_one_listener_that_breaks_does_not_lose_the_others_answers(
     instruments: ProbeResources, caplog: pytest.LogCaptureFixture
