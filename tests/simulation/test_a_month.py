@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import ipaddress
+import socket
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from monitor.ledger.verify import verify
 from monitor.model import Check, CheckKey, Outcome, Server
 from monitor.probes.icmp.in_flight import PingCounts
 from monitor.probes.icmp.settings import IcmpSettings
+from monitor.probes.net.address import Address
 from monitor.probes.probe import Attempt, RetryPolicy
 from monitor.probes.resources import ProbeResources
 from monitor.store import database, history, outbox, results
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from monitor.model import Millis
 
-pytestmark = [pytest.mark.simulation, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.simulation, pytest.mark.timeout(1800)]
 
 ZONE = "Europe/Berlin"
 MONTH = (2026, 10)
@@ -67,6 +68,8 @@ AWAY = (_at(16, 8), _at(16, 9))
 STEPS = ((_at(8), 600), (_at(9), -600))
 """The wall clock is stepped by so many milliseconds, and back."""
 
+ADDRESSES = {"192.0.2.10": "a", "192.0.2.11": "b"}
+
 
 class ScriptedNetwork:
     """Stands where the pinger and the resolver do: each server is down when the script says so."""
@@ -77,11 +80,11 @@ class ScriptedNetwork:
         self._clock = clock
         self._now = now
 
-    async def resolve_routable(self, host: str) -> tuple[ipaddress.IPv4Address, ...]:
-        return (ipaddress.IPv4Address(host),)
+    async def resolve_routable(self, host: str) -> tuple[Address, ...]:
+        return (Address(socket.AF_INET, host, 0),)
 
-    def ping(self, address: ipaddress.IPv4Address, timeout: float, done: Callable[[Attempt], None]) -> None:
-        at, down = self._clock.monotonic(), is_down("ab"[int(address) % 2], self._now())
+    def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
+        at, down = self._clock.monotonic(), is_down(ADDRESSES[address.host], self._now())
         if down:
             fail = Attempt(Outcome.FAIL, at, None, "timeout")
             asyncio.get_running_loop().call_later(timeout, done, fail)
@@ -95,8 +98,8 @@ def is_down(server: str, at: Millis) -> bool:
 
 def servers() -> tuple[Server, ...]:
     return tuple(
-        Server(name, f"192.0.2.{number}", 2, None, (Check(CheckKey(name, "ping"), "icmp", IcmpSettings()),))
-        for number, name in ((10, "a"), (11, "b"))
+        Server(name, address, 2, None, (Check(CheckKey(name, "ping"), "icmp", IcmpSettings()),))
+        for address, name in ADDRESSES.items()
     )
 
 
