@@ -1,4 +1,4 @@
-"""Times, lengths, percentages and subjects in words, in both languages."""
+"""Times, durations, percentages and short texts for people, in both languages of mails and for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.model import Language, Millis
 
 MAX_SUBJECT_LENGTH: Final = 60
-"""What a telephone shows of a subject, about."""
+"""Characters of a subject that a phone shows, about."""
 _DATE_FORMATS: Final[Mapping[Language, str]] = {"en": "%Y-%m-%d", "tr": "%d.%m.%Y"}
 _UNIT_NAMES: Final[Mapping[Language, tuple[str, str, str, str]]] = {
     "en": ("d", "h", "min", "s"),
@@ -70,7 +70,7 @@ def format_minute(at: Millis, timezone: str, language: Language) -> str:
 
 
 def format_deadline(at: Millis, timezone: str, language: Language) -> str:
-    """Return the last moment for something: midnight is 24:00 of the day that it ends."""
+    """Return a deadline to the minute; midnight is 24:00 of the day before."""
     local = _local_datetime(at, timezone)
     if (local.hour, local.minute, local.second) != (0, 0, 0):
         return format_minute(at, timezone, language)
@@ -78,7 +78,7 @@ def format_deadline(at: Millis, timezone: str, language: Language) -> str:
 
 
 def format_duration(length: Millis, language: Language, *, days: bool = True) -> str:
-    """Return the length, exactly: ``7 min 30 s``, ``2 d 3 h``, ``0.25 s``; without ``days`` hours are the largest."""
+    """Return an exact duration: ``7 min 30 s``, ``2 d 3 h``, ``0.25 s``; without ``days`` hours come first."""
     d, h, m, s = _UNIT_NAMES[language]
     count, rest = divmod(length, _DAY) if days else (0, length)
     parts = [f"{count} {d}"] if count else []
@@ -95,7 +95,7 @@ def format_duration(length: Millis, language: Language, *, days: bool = True) ->
 
 
 def format_rounded_duration(length: Millis, language: Language) -> str:
-    """Return the length for a subject, to its two largest units at most, rounded half up: ``7 min``, ``2 h 5 min``."""
+    """Return the duration in at most its two largest units, rounded half up: ``7 min``, ``2 h 5 min``."""
     step = _SECOND if length < _MINUTE else _MINUTE if length < _DAY else _HOUR
     return format_duration((length + step // 2) // step * step, language)
 
@@ -117,7 +117,7 @@ def format_month(label: str, language: Language) -> str:
 
 
 def join_truncated(names: Sequence[str], max_length: int) -> str:
-    """Return as many names as fit into ``max_length`` characters, at least part of the first; "…" is the rest."""
+    """Return as many names as fit into ``max_length`` characters, at least part of the first; "…" marks the rest."""
     for count in range(len(names), 0, -1):
         text = ", ".join(names[:count]) + (", …" if count < len(names) else "")
         if len(text) <= max_length:
@@ -139,10 +139,10 @@ def _format_utc_offset(local: dt.datetime) -> str:
     return f"{offset[:3]}:{offset[3:5]}"
 
 
-# --- text from elsewhere, made safe for a record or a mail; counted words ---------------------------------------------
+# --- text from outside on one line; counted nouns ---------------------------------------------------------------------
 
 CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Categories of what is no character of a line: controls, lone surrogates, separators of lines."""
+"""Unicode categories that must not appear in a line: controls, lone surrogates, line separators."""
 
 
 def one_line(text: str) -> str:
@@ -151,17 +151,17 @@ def one_line(text: str) -> str:
 
 
 def pluralize(count: int, singular: str, plural: str | None = None) -> str:
-    """Return ``1 server`` or ``2 servers``; ``plural`` is the plural where it is more than an s at the end."""
+    """Return ``1 server`` or ``2 servers``; ``plural`` is the plural if it is irregular."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
-# --- durations, instants and figures as the page writes them ----------------------------------------------------------
+# --- durations, instants and figures of the operators' page -----------------------------------------------------------
 
 _COARSE_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def format_coarse_duration(milliseconds: Millis) -> str:
-    """Write a length in its two largest units, rounded down: ``3 d 4 h``, ``4 min 10 s``; from 10 min on no seconds."""
+    """Return a duration in its two largest units, rounded down: ``3 d 4 h``; no seconds from 10 min on."""
     seconds = max(0, milliseconds) // 1000
     if seconds >= 600:  # noqa: PLR2004
         seconds -= seconds % 60
@@ -173,29 +173,29 @@ def format_coarse_duration(milliseconds: Millis) -> str:
 
 
 def format_latency(microseconds: int) -> str:
-    """Write a latency with the digits that matter: ``0.42 ms``, ``18 ms``, ``1.3 s``."""
+    """Return a latency with two or three significant digits: ``0.42 ms``, ``18 ms``, ``1.3 s``."""
     if microseconds >= 1_000_000:  # noqa: PLR2004 - a second
         return f"{microseconds / 1_000_000:.1f} s"
-    if microseconds >= 10_000:  # noqa: PLR2004 - from here on, fractions of a millisecond are noise
+    if microseconds >= 10_000:  # noqa: PLR2004 - 10 ms: no fractions from here on
         return f"{microseconds // 1000} ms"
     return f"{microseconds / 1000:.2f} ms"
 
 
 def format_hundredths(hundredths: int) -> str:
-    """Write ``9973`` as ``99.73 %``."""
+    """Return ``9973`` as ``99.73 %``."""
     return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
 
 def format_error_budget(budget: Millis) -> str:
-    """Write what is left of a budget, or by how much it is exceeded."""
+    """Return what is left of a budget, or by how much it is exceeded."""
     return f"{format_coarse_duration(budget)} left" if budget >= 0 else f"over by {format_coarse_duration(-budget)}"
 
 
 def format_iso_minute(at: Millis, zone: ZoneInfo) -> str:
-    """Write a time in the contract's zone, to the minute."""
+    """Return a time in the contract's zone, to the minute."""
     return datetime.fromtimestamp(at // 1000, zone).strftime("%Y-%m-%d %H:%M")
 
 
 def format_iso_utc(at: Millis) -> str:
-    """Write a time for programs: UTC, to the second."""
+    """Return a time for programs: UTC, to the second."""
     return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

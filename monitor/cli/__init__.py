@@ -1,7 +1,10 @@
 """The command line: ``monitor``.
 
 Exit status: 0 done, 1 the answer is no, 2 bad input, with one clear line on stderr and no traceback. Each command is a
-module of its own, loaded only when it is asked for: most of them start in a fifth of a second.
+module of its own and is loaded on demand: most commands start in a fifth of a second.
+
+``main`` is the entry point, ``run_command`` the same without the exit. ``app.py`` holds what commands share
+(configuration, database, times, tables). The rest is one file for each command.
 
 Looking to add a command? A module here, a line in ``COMMANDS``, a heading in docs/cli.md.
 """
@@ -48,9 +51,9 @@ COMMANDS = {
     "verify": "monitor.cli.verify:verify",
 }
 OUTPUT_ERRNOS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What an output says that takes no more; any other error of the system is a mistake of this program."""
+"""Errors of an output that accepts no more data; any other OSError is a bug of this program."""
 MAX_QUOTED_LENGTH = 120
-"""Characters of what was given that a message repeats."""
+"""Characters of an argument that a message repeats."""
 DEFAULT_CONFIG_PATHS = ("config.toml", "/etc/monitor/config.toml")
 
 
@@ -68,7 +71,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a pipe that is closed while it still prints is told here, for click would exit with 1."""
+        """Run the command. Handles a closed pipe itself: click would exit with 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -76,7 +79,7 @@ class _Commands(click.Group):
 
 
 def find_config(given: Path | None) -> Path:
-    """Say which configuration is meant: the one given, else the environment's, else the first that is there."""
+    """Return the configuration's path: the one given, else the environment's, else the first that exists."""
     if given is not None:
         return given
     if named := os.environ.get("MONITOR_CONFIG"):
@@ -94,10 +97,9 @@ def find_config(given: Path | None) -> Path:
 @click.version_option(package_name="sla-monitor")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None) -> None:
-    """Watch servers, and keep the books of a service level agreement.
+    """Monitor servers and account for a service level agreement.
 
-    Listings take --json and print tables otherwise. Times are ISO 8601; without an offset they are in the contract's
-    zone.
+    Listings print tables, or JSON with --json. Times are ISO 8601; without an offset they are in the contract's zone.
     """
     ctx.obj = App(find_config(config))
 
@@ -108,7 +110,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def run_command(args: list[str] | None = None) -> int:
-    """Run a command and give its exit status; what went wrong is said on stderr."""
+    """Run a command and return its exit status. Errors go to stderr."""
     given = sys.argv[1:] if args is None else args
     try:
         _reject_non_utf8(given)
@@ -133,8 +135,8 @@ def run_command(args: list[str] | None = None) -> int:
 
 
 def _handle_output_error(error: OSError) -> int:
-    """Give the exit status where nothing more can be written: none is amiss if whoever read it has enough."""
-    # Python would complain again when it flushes at exit
+    """Return the exit status for an output that cannot be written: 0 for a pipe that its reader closed."""
+    # Python would report the error again when it flushes at exit
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return 0
@@ -143,7 +145,7 @@ def _handle_output_error(error: OSError) -> int:
 
 
 def _reject_non_utf8(arguments: Sequence[str]) -> None:
-    """Raise InputError for a word that is no text: nothing of it could be written down or printed."""
+    """Raise InputError for an argument that is not UTF-8: it could be neither stored nor printed."""
     for word in arguments:
         try:
             word.encode()
@@ -152,7 +154,7 @@ def _reject_non_utf8(arguments: Sequence[str]) -> None:
 
 
 def _shorten_quoted(message: str, arguments: Sequence[str]) -> str:
-    """Quote what was given so that the message stays one line that can be read, whatever that was."""
+    """Shorten and escape the arguments that a message quotes, so that it stays one readable line."""
     for word in arguments:
         short = word if len(word) <= MAX_QUOTED_LENGTH else f"{word[:MAX_QUOTED_LENGTH]}..."
         if not short.isprintable():

@@ -1,4 +1,4 @@
-"""The figures of an account as JSON shows them, and how people read what a correction changed."""
+"""Figures of an account as JSON, and as the text that shows a correction."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _PERCENT_FIELDS = ("availability", "lowest", "highest", "experienced", "coverage
 
 
 def figures_json(name: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures of a subscription under their names outside."""
+    """Return the figures of a subscription by their JSON names."""
     return {"id": name} | {json_key(field): json_value(field, value) for field, value in fields.items()}
 
 
 def account_json(each: SubscriptionAccount) -> dict[str, Any]:
-    """Give the account of a subscription as JSON shows it, with whether its terms reach back."""
+    """Return the account of a subscription as JSON, with ``terms_from``."""
     return figures_json(each.subscription.id, account_fields(each)) | {"terms_from": format_utc(each.terms_from)}
 
 
 def json_key(field: str) -> str:
-    """Name a figure as it is called outside, with its unit."""
+    """Return the JSON name of a figure, with its unit."""
     if field in _DURATION_FIELDS:
         return f"{field}_seconds"
     return f"{field}_percent" if field in _PERCENT_FIELDS or field == "credit" else field
 
 
 def json_value(field: str, value: Any) -> Any:
-    """Give a figure as JSON shows it."""
+    """Return a figure as JSON."""
     if value is None:
         return None
     if field == "exclusions":
@@ -56,7 +56,7 @@ def json_value(field: str, value: Any) -> Any:
 
 
 def format_figure(field: str, value: Any) -> str:
-    """Give a figure as people read it."""
+    """Return a figure as text."""
     if value is None:
         return "n/a"
     if field in _DURATION_FIELDS:
@@ -74,7 +74,7 @@ def format_figure(field: str, value: Any) -> str:
 
 
 def closing_json(closing: Closing | None) -> dict[str, Any] | None:
-    """Say when a month was closed, by whom, and with which terms."""
+    """Return when a month was closed, by whom, and with which terms."""
     if closing is None:
         return None
     return {
@@ -86,7 +86,7 @@ def closing_json(closing: Closing | None) -> dict[str, Any] | None:
 
 
 def correction_json(correction: Correction, subscription: str | None) -> dict[str, Any]:
-    """Say what a correction changed, when, by whom and why."""
+    """Return what a correction changed, when, by whom and why."""
     return {
         "at": format_utc(correction.at),
         "entry": correction.entry,

@@ -1,4 +1,4 @@
-"""What commands share: the configuration, the books, the time, and how all of it is written."""
+"""What commands share: the configuration, the database, the time, and how values are read and printed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _RecordNumberType(click.ParamType[int]):
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it; one with more digits than the books could ever count is refused like a word."""
+        """Parse the number. More than 18 digits are refused: no record has such a number."""
         if not re.fullmatch(r"[0-9]{1,18}", str(value)):
             self.fail(f"{value!r} is not the number of a record, such as 12", param, ctx)
         return int(value)
@@ -72,13 +72,13 @@ class App:
 
     @property
     def database_path(self) -> Path:
-        """Where the books are."""
+        """The database file."""
         return self.config.data_dir / database.DATABASE_FILE
 
     @contextmanager
     def open_for_reading(self) -> Iterator[Database]:
-        """Open the books for reading, as they stand now."""
-        # what is read stays until the answer: a search for garbage would walk through all of it in vain
+        """Open the database for reading, in one snapshot."""
+        # everything that is read lives until the answer: garbage collection would scan it in vain
         with (
             gc_paused(),
             closing(database.open_read_only(self.database_path)) as db,
@@ -89,7 +89,7 @@ class App:
 
     @contextmanager
     def open_for_writing(self) -> Iterator[Database]:
-        """Open the books for one transaction."""
+        """Open the database for one write transaction."""
         db = database.open_read_write(self.database_path)
         try:
             with database.translate_errors(self.database_path), database.transaction(db):
@@ -98,17 +98,17 @@ class App:
             db.close()
 
     def now(self, db: Database) -> Millis:
-        """Give the present time; where the books are ahead of a clock that was set back, theirs."""
+        """Return the present time, or that of the newest result if the clock was set back behind it."""
         return max(SystemClock().now(), results.newest_result_at(db) or 0)
 
     def ledger_context(self, at: Millis) -> LedgerContext:
-        """Give what the books see of the configuration."""
-        from monitor.config.ledger_context import ledger_context  # noqa: PLC0415 - only what is told needs it, with its letters
+        """Return what the ledger sees of the configuration."""
+        from monitor.config.ledger_context import ledger_context  # noqa: PLC0415 - few commands need it, and the mails with it
 
         return ledger_context(self.config, at)
 
     def parse_time(self, text: str, option: str) -> Millis:
-        """Read a time: ISO 8601, in the contract's zone where it has no offset. Raises InputError."""
+        """Parse a time: ISO 8601, in the contract's zone if it has no offset. Raises InputError."""
         try:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
@@ -121,7 +121,7 @@ class App:
             raise InputError(f"{option} {text}: {error}") from None
 
     def format_time(self, at: Millis | None) -> str:
-        """Write a time for people: in the contract's zone, with its offset."""
+        """Format a time for people: in the contract's zone, with its offset."""
         if at is None:
             return "-"
         moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.timezone))
@@ -129,18 +129,18 @@ class App:
 
 
 def parse_timestamp(text: str) -> Millis:
-    """Read a time for programs: ISO 8601 with its offset, at most milliseconds. Raises ValueError with the reason."""
+    """Parse a time from a program: ISO 8601 with an offset, at most milliseconds. Raises ValueError with the reason."""
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError("must be ISO 8601 with an offset, at most milliseconds, such as 2026-10-02T13:15:00+03:00")
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("is no moment of any calendar day") from None
+        raise ValueError("is not a valid date and time") from None
     return _to_millis(found)
 
 
 def _to_millis(moment: dt.datetime) -> Millis:
-    """Give the milliseconds of a moment. Raises ValueError for one of a year that books do not reach."""
+    """Return the moment in milliseconds. Raises ValueError for a year outside of the calendar's range."""
     at = (moment - _EPOCH) // _MILLISECOND
     if not _EARLIEST <= at < _LATEST:
         raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
@@ -148,7 +148,7 @@ def _to_millis(moment: dt.datetime) -> Millis:
 
 
 def format_utc(at: Millis | None) -> str | None:
-    """Write a time for programs: UTC with Z, milliseconds only where they are not zero."""
+    """Format a time for programs: UTC with Z, milliseconds only if they are not zero."""
     if at is None:
         return None
     moment = _EPOCH + at * _MILLISECOND
@@ -156,16 +156,16 @@ def format_utc(at: Millis | None) -> str | None:
 
 
 def to_seconds(length: Millis) -> int | float:
-    """Give a length in seconds, exactly: whole where it is whole.
+    """Return a duration in seconds, exactly: an integer if it is whole.
 
-    A float is only how JSON's decimals are written here: the shortest text of ``n / 1000`` is that decimal itself for
-    every length below 280,000 years.
+    The float is only for JSON's decimals: the shortest text of ``n / 1000`` is the exact decimal for every duration
+    below 280,000 years.
     """
     return length // 1000 if length % 1000 == 0 else length / 1000
 
 
 def format_duration(length: Millis) -> str:
-    """Write a length for people: ``2 h 5 min``, ``7 min 30 s``, ``0 s``."""
+    """Format a duration for people: ``2 h 5 min``, ``7 min 30 s``, ``0 s``."""
     sign, rest = ("-" if length < 0 else ""), abs(length)
     parts = []
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
@@ -183,7 +183,7 @@ def print_json(body: object) -> None:
 
 
 def print_table(headers: Iterable[str], rows: Iterable[Iterable[Any]], *, empty: str) -> None:
-    """Print a table, or one line that says why there is none."""
+    """Print a table, or the line ``empty`` if it has no rows."""
     from tabulate import tabulate  # noqa: PLC0415 - only tables need it
 
     body = [["" if cell is None else str(cell) for cell in row] for row in rows]
@@ -194,5 +194,5 @@ def print_table(headers: Iterable[str], rows: Iterable[Iterable[Any]], *, empty:
 
 
 def json_option(command: Command) -> Command:
-    """Give a command ``--json``."""
+    """Add ``--json`` to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)

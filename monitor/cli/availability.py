@@ -1,4 +1,4 @@
-"""``monitor availability``: the accounts."""
+"""``monitor availability``: the accounts of a month or of the last days."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ MAX_DAYS = 36_600
 
 
 @click.command()
-@click.option("--month", metavar="YYYY-MM", help="A calendar month in the contract's zone; the running one otherwise.")
+@click.option("--month", metavar="YYYY-MM", help="A calendar month in the contract's zone; default: the running one.")
 @click.option("--days", type=click.IntRange(1, MAX_DAYS), metavar="N", help="The last N days instead of a month.")
-@click.option("--at", "at_text", metavar="T", help="The books as they stood then; now otherwise.")
-@click.option("--subscription", metavar="ID", help="One subscription only.")
+@click.option("--at", "at_text", metavar="T", help="The accounts as of that moment; default: now.")
+@click.option("--subscription", metavar="ID", help="Only this subscription.")
 @json_option
 @click.pass_obj
 def availability(
@@ -44,29 +44,29 @@ def availability(
     subscription: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Account for a month, by subscription: availability with its bounds, exclusions, target and credit."""
+    """Print the accounts by subscription: availability with its bounds, exclusions, target and credit."""
     if month is not None and days is not None:
-        raise InputError("--month and --days: give one of them")
+        raise InputError("--month and --days: give only one of them")
     when = parse_month(month) if month is not None else None
     with app.open_for_reading() as db:
         now = app.now(db)
         at = now if at_text is None else app.parse_time(at_text, "--at")
         if at > now:
-            raise InputError(f"--at {at_text}: lies in the future; the books stand now")
-        books = LedgerView(db, at, app.config.terms(now))
+            raise InputError(f"--at {at_text}: lies in the future")
+        ledger = LedgerView(db, at, app.config.terms(now))
         if subscription is not None and not any(
-            subscription in terms.subscriptions for terms in reversed(books.versions)
+            subscription in terms.subscriptions for terms in reversed(ledger.versions)
         ):
             raise InputError(f"--subscription {subscription}: no such subscription in the configuration")
         if days is not None:
-            accounts = books.rolling(days, subscription)
+            accounts = ledger.rolling(days, subscription)
         else:
-            accounts = books.month(*(when or month_of(at, books.terms.timezone)), subscription)
+            accounts = ledger.month(*(when or month_of(at, ledger.terms.timezone)), subscription)
         label = accounts.label if days is None else None
         closing = closing_of(db, label, at) if label is not None else None
         corrections = corrections_of(db, closing.month, at) if closing is not None else []
         corrections = [each for each in corrections if subscription is None or subscription in each.changes]
-        outages = _measured_outages(books, db, accounts) if subscription is not None and not as_json else []
+        outages = _measured_outages(ledger, db, accounts) if subscription is not None and not as_json else []
     if as_json:
         closed = [correction_json(each, subscription) for each in corrections]
         print_json({**_accounts_json(accounts), "closed": closing_json(closing), "corrections": closed})
@@ -95,7 +95,7 @@ def _accounts_json(accounts: Accounts) -> dict[str, Any]:
 def _measured_outages(
     ledger: LedgerView, db: Database, accounts: Accounts
 ) -> list[tuple[Outage, OutageDurations, Millis]]:
-    """Measure the outages of the accounts, one by one: for a subscription that is asked for alone."""
+    """Return each outage of the accounts with its durations; used for a single subscription."""
     found = (store.get_outage(db, number) for each in accounts.subscriptions for number in each.account.outages)
     return [(outage, *measure_outage(ledger, outage)) for outage in found if outage is not None]
 
@@ -137,7 +137,7 @@ def _print_accounts(app: App, accounts: Accounts) -> None:
             ]
             for each in accounts.subscriptions
         ),
-        empty="no subscription has a day in this window",
+        empty="no subscription was in force in this window",
     )
 
 
@@ -153,16 +153,16 @@ def _print_details(app: App, accounts: Accounts, outages: list[tuple[Outage, Out
             ),
             empty="",
         )
-    back = {each.terms_from for each in accounts.subscriptions if each.terms_from is not None}
-    for moment in sorted(back):
+    terms_starts = {each.terms_from for each in accounts.subscriptions if each.terms_from is not None}
+    for moment in sorted(terms_starts):
         names = [each.subscription.id for each in accounts.subscriptions if each.terms_from == moment]
         click.echo(
-            f"\nbefore {app.format_time(moment)} read with the terms that came into force then: {', '.join(names)}"
+            f"\ntime before {app.format_time(moment)} is read with the terms in force since then: {', '.join(names)}"
         )
     if outages:
         click.echo()
         print_table(
-            ["outage", "check", "start", "end", "counted", "bounds", "of it excluded", "reason"],
+            ["outage", "check", "start", "end", "counted", "bounds", "excluded", "reason"],
             (
                 [
                     outage.id,
@@ -181,11 +181,11 @@ def _print_details(app: App, accounts: Accounts, outages: list[tuple[Outage, Out
 
 
 def _print_closing(app: App, closing: Closing, corrections: list[Correction], subscription: str | None) -> None:
-    """Say when the month was closed, and what of it changed since, by whom and why."""
+    """Print when the month was closed, and every correction since, by whom and why."""
     click.echo(f"\nclosed {app.format_time(closing.at)} by {closing.recorded_by} (journal entry {closing.entry})")
     for each in corrections:
         click.echo(
-            f"corrected {app.format_time(each.at)} by {each.recorded_by} because of {each.reason} "
+            f"corrected {app.format_time(each.at)} by {each.recorded_by}, reason: {each.reason} "
             f"(journal entry {each.entry}):"
         )
         for name, changed in each.changes.items():

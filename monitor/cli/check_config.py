@@ -1,4 +1,4 @@
-"""``monitor check-config``: is the configuration right, and what would be watched by it."""
+"""``monitor check-config``: validate the configuration and summarise what it monitors."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _BAD_INPUT = 2
 
 
 class HasConfigPath(Protocol):
-    """What the group of commands hands to each of them."""
+    """The object that the command group passes to each command."""
 
     @property
     def config_path(self) -> Path:
-        """The configuration that was asked for; raises an error of its own where there is none."""
+        """The path of the configuration."""
 
 
 @click.command("check-config")
 @click.option("--show", "whole", is_flag=True, help="Print the whole configuration with every default filled in.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; faults too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, faults included.")
 @click.pass_obj
 def check_config(source: HasConfigPath, *, whole: bool, as_json: bool) -> None:
-    """Check the configuration and count what would be watched.
+    """Validate the configuration and count what it monitors.
 
-    Every fault of every file is printed at once; exit status 2 then. Password files that are open to others, or not
-    there, get a warning.
+    Prints all faults of all files at once and exits with 2 if there are any. Warns of password files that do not exist
+    or that others can read.
     """
     try:
         config = load(source.config_path)
@@ -61,7 +61,7 @@ def check_config(source: HasConfigPath, *, whole: bool, as_json: bool) -> None:
 
 
 def _summary_table(config: Config) -> str:
-    # only this output needs it, and it costs as much start-up as all of the rest
+    # only this output needs it, and importing it doubles the start-up time
     from tabulate import tabulate  # noqa: PLC0415
 
     counts = config_summary(config)
@@ -70,13 +70,13 @@ def _summary_table(config: Config) -> str:
         ("checks", counts["checks"]),
         *((f"of type {name}", count) for name, count in counts["checks_by_type"].items()),
     ]
-    table = tabulate(rows, headers=("what would be watched", ""), disable_numparse=True, colalign=("left", "right"))
+    table = tabulate(rows, headers=("what is monitored", ""), disable_numparse=True, colalign=("left", "right"))
     files = pluralize(len(config.files), "file")
     return f"{config.path} is valid ({files}).\n\n{table}"
 
 
 def _dump_json(value: Any) -> str:
-    # seconds that are not whole are Decimals: numbers of at most three decimals, which a float tells exactly enough
+    # fractional seconds are Decimals of at most three places, which a float prints exactly
     return json.dumps(value, indent=2, ensure_ascii=False, default=_json_default)
 
 

@@ -20,12 +20,12 @@ _TYPE_NAMES: dict[object, str] = {str: "text", int: "number", bool: "true or fal
 @click.argument("name", metavar="[TYPE]", required=False)
 @json_option
 def checks(*, name: str | None, as_json: bool) -> None:
-    """List the check types, their keys, and presets for the software that support covers; or one type alone.
+    """List the check types, their keys, and presets for the software that support covers; or only one type.
 
-    The keys stand in a [[server.service]], beside its name and type.
+    The keys belong into a [[server.service]], beside its name and type.
     """
     if name is not None and name not in CHECK_TYPES:
-        raise InputError(f"{name}: no such check type; there are {', '.join(CHECK_TYPES)}")
+        raise InputError(f"{name}: no such check type; known: {', '.join(CHECK_TYPES)}")
     types = [_check_type_json(each) for each in CHECK_TYPES.values() if name in (None, each.name)]
     offered = [each for each in PRESETS if name in (None, each.type)]
     if as_json:
@@ -49,7 +49,7 @@ def checks(*, name: str | None, as_json: bool) -> None:
             (each.name, each.kind, each.type, ", ".join(f"{key} = {_format_toml(value)}" for key, value in each.keys))
             for each in offered
         ],
-        empty="There is no preset of that type.",
+        empty="no presets of that type",
     )
 
 
@@ -77,7 +77,7 @@ def _key_json(field: dataclasses.Field[Any], hint: object) -> dict[str, Any]:
 
 
 def _value_type(hint: object) -> str:
-    """Name what stands in the file for a type hint."""
+    """Return the name of the TOML value for a type hint."""
     if get_origin(hint) is Literal:
         return "text"
     options = [each for each in get_args(hint) if each is not NoneType]

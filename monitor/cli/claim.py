@@ -1,4 +1,4 @@
-"""``monitor claim``: claims with their deadlines, answers, and what was said in them (6.1 to 6.3)."""
+"""``monitor claim``: claims, their deadlines and their answers (6.1 to 6.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from monitor.cli.app import RECORD_NUMBER, App, format_utc, json_option, print_json, print_table, to_seconds
 from monitor.formatting import format_deadline
 from monitor.ledger.claims import answers
-from monitor.ledger.claims import claims as books
+from monitor.ledger.claims import claims as claim_ledger
 from monitor.sla.claims import ClaimRefusalReason
 from monitor.store import journal
 
@@ -31,48 +31,48 @@ _REFUSAL_TEXTS = {
 def claim() -> None:
     """Record customers' claims for credit, answer them, list or show them.
 
-    A claim is made within 2 business days of the problem (6.2) and answered within 2 business days of the claim (6.3).
+    A claim must be made within 2 business days of the problem (6.2) and answered within 2 business days (6.3).
     """
 
 
 @claim.command("open")
 @click.option("--subscription", metavar="ID", required=True)
 @click.option("--outage", metavar="ID", type=RECORD_NUMBER, required=True)
-@click.option("--at", metavar="T", help="When the customer's ticket came; else now.")
+@click.option("--at", metavar="T", help="When the customer's ticket came; default: now.")
 @json_option
 @click.pass_obj
 def open_(app: App, *, subscription: str, outage: int, at: str | None, as_json: bool) -> int:
     """Record a claim. Prints its id.
 
-    A claim that came too late, or for an outage of a check that the subscription is not measured on, is kept and
-    refused: the customer gets a mail that says why, and the exit status is 1.
+    A claim that is too late, or about an outage of a check that does not measure the subscription, is recorded and
+    refused: the customer gets a mail with the reason, and the exit status is 1.
     """
     opened_at = None if at is None else app.parse_time(at, "--at")
     with app.open_for_writing() as db:
         now = app.now(db)
         context = app.ledger_context(now)
-        found, why = books.open_claim(db, context, subscription, outage, opened_at, now)
+        found, why = claim_ledger.open_claim(db, context, subscription, outage, opened_at, now)
         if why is not None:
             found = answers.refuse(db, context, found, why, now)
     _print_claim(app, found, now, as_json=as_json)
     if why is None:
         return 0
-    said = f"the deadline was {_format_deadline(app, found.deadline)} (6.2)"
+    text = f"the deadline was {_format_deadline(app, found.deadline)} (6.2)"
     if why is ClaimRefusalReason.NOT_MEASURED:
-        said = f"{found.subscription} is not measured on {found.check}"
-    click.echo(f"monitor: claim {found.id} is refused: {said}", err=True)
+        text = f"the availability of {found.subscription} is not measured by {found.check}"
+    click.echo(f"monitor: claim {found.id} is refused: {text}", err=True)
     return 1
 
 
 @claim.command()
 @click.argument("number", metavar="ID", type=RECORD_NUMBER)
-@click.option("--note", metavar="TEXT", default="", help="What the letter says besides.")
+@click.option("--note", metavar="TEXT", default="", help="A note to add to the mail.")
 @json_option
 @click.pass_obj
 def answer(app: App, *, number: int, note: str, as_json: bool) -> None:
-    """Answer a claim: the customer gets a letter with every figure and its clause. Prints the claim's id.
+    """Answer a claim: mail the customer every figure with its clause. Prints the claim's id.
 
-    While the month is running the answer is provisional; the final one can be given when it is over.
+    An answer is provisional while the month is running; give the final answer when it is over.
     """
     with app.open_for_writing() as db:
         now = app.now(db)
@@ -84,15 +84,15 @@ def answer(app: App, *, number: int, note: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
-    """List claims with their deadlines; an answer that is overdue is marked."""
+    """List claims with their deadlines. Overdue answers are marked."""
     with app.open_for_reading() as db:
         now = app.now(db)
-        found = books.claims(db, now)
+        found = claim_ledger.claims(db, now)
     if as_json:
         print_json({"claims": [_claim_json(each, now) for each in found]})
         return
     print_table(
-        ["id", "state", "subscription", "outage", "made", "in time until", "in time", "answer due"],
+        ["id", "state", "subscription", "outage", "made", "deadline", "in time", "answer due"],
         (
             [
                 each.id,
@@ -115,10 +115,10 @@ def listing(app: App, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:
-    """Show a claim, and the letter that answered or refused it, as it was mailed."""
+    """Show a claim and the mails that answered or refused it."""
     with app.open_for_reading() as db:
         now = app.now(db)
-        found = books.claim_of(db, number, now)
+        found = claim_ledger.claim_of(db, number, now)
         letters = _answer_entries(db, found)
     if as_json:
         print_json({**_claim_json(found, now), "letters": [_answer_mail_json(entry) for entry in letters]})
@@ -129,20 +129,20 @@ def show(app: App, *, number: int, as_json: bool) -> None:
         "subscription": found.subscription,
         "outage": f"{found.outage} ({found.check}), since {app.format_time(found.outage_start)}",
         "made (6.1)": app.format_time(found.opened_at),
-        "in time until (6.2)": f"{_format_deadline(app, found.deadline)}: {'in time' if found.in_time else 'too late'}",
+        "deadline (6.2)": f"{_format_deadline(app, found.deadline)}: {'in time' if found.in_time else 'too late'}",
         "answer due (6.3)": _format_deadline(app, found.answer_due),
         "recorded": f"{app.format_time(found.recorded_at)} by {found.recorded_by}",
     }
     print_table(["", ""], shown.items(), empty="")
     for entry in letters:
-        said = entry.body["letter"]
-        mail = "mailed to nobody" if said["mail"] is None else f"mail {said['mail']}"
+        letter = entry.body["letter"]
+        mail = "not mailed" if letter["mail"] is None else f"mail {letter['mail']}"
         click.echo(f"\n--- {app.format_time(entry.at)}, by {entry.body['recorded_by']}, {mail}, entry {entry.number}")
-        click.echo(f"Subject: {said['subject']}\n\n{said['text']}")
+        click.echo(f"Subject: {letter['subject']}\n\n{letter['text']}")
 
 
 def _answer_entries(db: Database, found: Claim) -> list[journal.JournalEntry]:
-    kinds = (books.REFUSED, books.ANSWERED)
+    kinds = (claim_ledger.REFUSED, claim_ledger.ANSWERED)
     return [entry for entry in journal.entries(db, *kinds) if entry.body["claim"] == found.id]
 
 
@@ -200,7 +200,7 @@ def _answer_mail_json(entry: journal.JournalEntry) -> dict[str, Any]:
 
 
 def _answer_json(recorded: Any) -> Any:
-    """Write the figures of an answer as every command does: times in UTC, lengths in seconds."""
+    """Return the figures of an answer in the JSON form of all commands: times in UTC, durations in seconds."""
     if isinstance(recorded, list):
         return [_answer_json(each) for each in recorded]
     if not isinstance(recorded, dict):

@@ -1,4 +1,4 @@
-"""``monitor close``: freeze the accounts of a month that is over."""
+"""``monitor close``: freeze the accounts of a finished month."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from monitor.sla.calendar import parse_month
 
 
 @click.command()
-@click.option("--month", metavar="YYYY-MM", help="The last month that is over, unless given.")
+@click.option("--month", metavar="YYYY-MM", help="Default: the last finished month.")
 @json_option
 @click.pass_obj
 def close(app: App, *, month: str | None, as_json: bool) -> None:
-    """Close a month that is over: its accounts are frozen with their terms.
+    """Close a finished month: freeze its accounts with their terms.
 
-    The daemon does so by itself. What is recorded later and would change them is kept beside them as a correction. A
-    month that is closed already stays as it is. Customers get its report by mail, if it was measured while it ran.
+    The daemon closes months by itself. Facts recorded later that change the accounts are kept as corrections. A month
+    that is already closed does not change. Customers get the month's report by mail if it was measured while it ran.
     """
     given = parse_month(month) if month is not None else None
     with app.open_for_writing() as db:
@@ -40,4 +40,4 @@ def close(app: App, *, month: str | None, as_json: bool) -> None:
     if new:
         click.echo(f"{closing.month} is closed: {pluralize(len(closing.subscriptions), 'subscription')}, {when}")
     else:
-        click.echo(f"{closing.month} was closed already: {when}")
+        click.echo(f"{closing.month} was already closed: {when}")

@@ -1,4 +1,4 @@
-"""``monitor credits``: what is owed for a month (6.1 to 6.6)."""
+"""``monitor credits``: the credits of a month (6.1 to 6.6)."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ COLUMNS = (
 
 @click.command("credits")
 @click.option("--month", metavar="YYYY-MM", required=True, help="A calendar month in the contract's zone.")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), help="A table unless given.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), help="Default: table.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_obj
 def credits_(app: App, *, month: str, form: str | None, as_json: bool) -> None:
     """List the credits of a month, by subscription, with the clause of each and whether it was claimed.
 
-    All credits of a subscription in one month together never exceed its monthly fee (6.6). Due is what was claimed in
-    time (6.2); with [contract] credit = "automatic" all of it.
+    The credits of a subscription in one month never exceed its monthly fee (6.6). A credit is due if it was claimed in
+    time (6.2), or always with [contract] credit = "automatic".
     """
     if as_json and form not in (None, "json"):
-        raise InputError(f"--json and --format {form}: give one of them")
+        raise InputError(f"--json and --format {form}: give only one of them")
     when = parse_month(month)
     with app.open_for_reading() as db:
         now = app.now(db)
@@ -80,7 +80,7 @@ def _credit_json(each: MonthCredit) -> dict[str, Any]:
 
 
 def _print_csv(month: str, records: list[dict[str, Any]]) -> None:
-    """Write for the billing system: a header, then a line for each; true and false as words, nothing where nothing."""
+    """Print CSV for the billing system: a header, then a line for each credit; null is an empty cell."""
     lines = csv.writer(sys.stdout, lineterminator="\n")
     lines.writerow(COLUMNS)
     for record in records:

@@ -1,4 +1,4 @@
-"""Files of lines that a command takes in: how they are opened, and how their bad lines are told."""
+"""CSV files that a command imports: opening them, reading rows, and reporting bad lines."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ MAX_REPORTED_LINES = 20
 MAX_QUOTED_LENGTH = 120
 """Characters of a bad value that are shown."""
 MAX_ROW_LENGTH = 1_000_000
-"""Characters of one line of CSV, line breaks in its quotes too: far more than any has, and no more than memory has."""
+"""Characters of one CSV row, quoted line breaks included; bounds the memory that a row can take."""
 _ROW_TOO_LONG = (
-    f"longer than {MAX_ROW_LENGTH} characters, read no further: end every line with a line break, and close every quote"
+    f"longer than {MAX_ROW_LENGTH} characters, reading stopped: end every line with a line break and close every quote"
 )
 
 
 class _RowTooLongError(Exception):
-    """A line that does not end."""
+    """A row longer than ``MAX_ROW_LENGTH``."""
 
 
 class _BoundedLines:
-    """The lines of a file for the CSV reader, which would take any number of characters for one row."""
+    """Lines of a file for the CSV reader, which by itself does not bound the length of a row."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._remaining = MAX_ROW_LENGTH
 
     def start_row(self) -> None:
-        """Begin a row: it may be as long as any other."""
+        """Begin a row, with the whole length available."""
         self._remaining = MAX_ROW_LENGTH
 
     def __iter__(self) -> Iterator[str]:
@@ -53,9 +53,9 @@ class _BoundedLines:
 
 @contextmanager
 def open_csv(file: str) -> Iterator[TextIO]:
-    """Open a file as CSV is to be read; - is standard input. Raises InputError where it cannot be.
+    """Open a CSV file; - is standard input. Raises InputError if it cannot be read.
 
-    What is no UTF-8 comes through as surrogates, so that it can be told of which line it is.
+    Bytes that are not UTF-8 are decoded as surrogates, so that the error can name their line.
     """
     if file == "-":
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[union-attr]
@@ -72,12 +72,10 @@ def open_csv(file: str) -> Iterator[TextIO]:
 def read_rows(
     stream: TextIO, header: list[str], bad_lines: BadLines, *, optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[int, list[str]]]:
-    """Give each line below the header with its number; one that is no CSV or has other columns is a bad one.
+    """Yield each row below the header with its line number; add rows that are not valid to ``bad_lines``.
 
-    A file may have ``optional`` columns at the end: all of them or none.
-
-    What is quoted may hold line breaks: then the number is that of the first of its lines. A line that does not end is
-    a bad one, and the last that is read. Raises InputError where the header is another.
+    A file may have the ``optional`` columns at the end: all of them or none. The number of a row with quoted line
+    breaks is that of its first line. Reading stops at a row that is too long. Raises InputError for another header.
     """
     source = _BoundedLines(stream)
     lines = csv.reader(source, strict=True)
@@ -121,32 +119,32 @@ def _read_header(lines: Iterator[list[str]], header: list[str], optional: tuple[
 
 
 def quote_value(text: str) -> str:
-    """Show a bad value in a message: in quotes, escaped, the beginning of a long one."""
+    """Return a bad value for a message: quoted, escaped, shortened."""
     return repr(text if len(text) <= MAX_QUOTED_LENGTH else f"{text[:MAX_QUOTED_LENGTH]}...")
 
 
 class BadLines:
-    """The bad lines: the first of them with their reasons, and how many there are."""
+    """The first bad lines with their reasons, and the number of all."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[int, str]] = []
         self.count = 0
 
     def add(self, number: int, text: str) -> None:
-        """Note one, by its number."""
+        """Add one, by its number."""
         self.count += 1
         if len(self.lines) < MAX_REPORTED_LINES:
             self.lines.append((number, text))
 
     def add_all(self, found: Iterable[tuple[int, str]], count: int) -> None:
-        """Note the first of some that were found by other means, of ``count``; lines are told in their order."""
+        """Add ``count`` lines, of which ``found`` are the first. Lines are reported in their order."""
         self.lines = sorted([*self.lines, *found])[:MAX_REPORTED_LINES]
         self.count += count
 
     def raise_any(self) -> None:
-        """Raise InputError that names them, where there is any."""
-        told = [f"line {number}: {text}" for number, text in self.lines]
-        if self.count > len(told):
-            told.append(f"and {pluralize(self.count - len(told), 'more bad line')}")
-        if told:
-            raise InputError("\n".join([*told, "nothing was imported"]))
+        """Raise InputError that names them, if there are any."""
+        messages = [f"line {number}: {text}" for number, text in self.lines]
+        if self.count > len(messages):
+            messages.append(f"and {pluralize(self.count - len(messages), 'more bad line')}")
+        if messages:
+            raise InputError("\n".join([*messages, "nothing was imported"]))

@@ -1,4 +1,4 @@
-"""``monitor exclude``: time that does not count, for a reason that the agreement knows (4.2 to 4.10)."""
+"""``monitor exclude``: exclude time from the accounts by a clause of the agreement (4.2 to 4.10)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.app import RECORD_NUMBER, App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
-from monitor.ledger import exclusions as books
+from monitor.ledger import exclusions as exclusion_ledger
 from monitor.ledger.months import retroactive
 from monitor.model import Span
 from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES
@@ -19,21 +19,19 @@ if TYPE_CHECKING:
 
 @click.group()
 def exclude() -> None:
-    """Exclude time from the accounts, and list or withdraw what was excluded.
+    """Exclude time from the accounts, and list or withdraw exclusions.
 
-    Maintenance is announced instead (4.1, 4.9); what is not measured needs no exclusion (4.5).
+    Announce maintenance instead with monitor maintenance (4.1, 4.9). Time without measurement needs no exclusion (4.5).
     """
 
 
 @exclude.command()
-@click.option(
-    "--outage", type=RECORD_NUMBER, metavar="ID", help="An outage: from its first fail to its end, also while open."
-)
-@click.option("--server", metavar="ID", help="Instead of an outage: an interval of this server.")
-@click.option("--start", metavar="T", help="Of the interval.")
-@click.option("--end", metavar="T", help="Of the interval.")
-@click.option("--check", metavar="NAME", help="Excuse this check only; the whole server otherwise.")
-@click.option("--subscription", metavar="ID", help=f"For this one only; clauses {', '.join(CUSTOMER_CLAUSES)}.")
+@click.option("--outage", type=RECORD_NUMBER, metavar="ID", help="Exclude this outage, from its first fail to its end.")
+@click.option("--server", metavar="ID", help="Exclude an interval of this server instead.")
+@click.option("--start", metavar="T", help="Bound of the interval.")
+@click.option("--end", metavar="T", help="Bound of the interval.")
+@click.option("--check", metavar="NAME", help="Only this check; default: the whole server.")
+@click.option("--subscription", metavar="ID", help=f"Only this subscription; clauses {', '.join(CUSTOMER_CLAUSES)}.")
 @click.option("--clause", metavar="N.N", required=True, help=f"{', '.join(RECORDED_CLAUSES)}.")
 @click.option("--reason", metavar="TEXT", required=True)
 @json_option
@@ -53,17 +51,17 @@ def add(
 ) -> None:
     """Record an exclusion. Prints its id.
 
-    One of an outage excuses the outage's check and grows with it. Nothing is ever deleted: who recorded what and when
-    is kept.
+    The exclusion of an outage covers the outage's check until the outage ends. Exclusions are never deleted; who
+    recorded them and when is kept.
     """
     span = _interval(app, outage, server, start, end)
     _require_reason(reason)
-    asked = books.ExclusionRequest(
+    request = exclusion_ledger.ExclusionRequest(
         clause=clause, reason=reason, outage=outage, server=server, span=span, check=check, subscription=subscription
     )
     with app.open_for_writing() as db:
         at = app.now(db)
-        record = retroactive.exclude(db, app.config.terms(at), asked, at)
+        record = retroactive.exclude(db, app.config.terms(at), request, at)
     _print_exclusion(record, as_json=as_json)
 
 
@@ -71,9 +69,9 @@ def add(
 @json_option
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
-    """List exclusions, those withdrawn too."""
+    """List exclusions, also those withdrawn."""
     with app.open_for_reading() as db:
-        records = books.known_exclusions(db, app.now(db))
+        records = exclusion_ledger.known_exclusions(db, app.now(db))
     if as_json:
         print_json({"exclusions": [exclusion_json(record) for record in records]})
         return
@@ -94,7 +92,7 @@ def listing(app: App, *, as_json: bool) -> None:
             ]
             for record in records
         ),
-        empty="nothing was excluded",
+        empty="no exclusions",
     )
 
 
@@ -104,7 +102,7 @@ def listing(app: App, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def withdraw(app: App, *, number: int, reason: str, as_json: bool) -> None:
-    """Withdraw an exclusion: it is kept, and counts no more."""
+    """Withdraw an exclusion: it stays recorded and no longer counts."""
     _require_reason(reason)
     with app.open_for_writing() as db:
         record = retroactive.withdraw(db, number, reason, app.now(db))
@@ -114,7 +112,7 @@ def withdraw(app: App, *, number: int, reason: str, as_json: bool) -> None:
 def _interval(app: App, outage: int | None, server: str | None, start: str | None, end: str | None) -> Span | None:
     interval = (server, start, end)
     if outage is not None and any(each is not None for each in interval):
-        raise InputError("--outage stands alone: it says server, start and end itself")
+        raise InputError("--outage cannot be combined with --server, --start and --end")
     if outage is not None:
         return None
     if server is None or start is None or end is None:
@@ -124,7 +122,7 @@ def _interval(app: App, outage: int | None, server: str | None, start: str | Non
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise InputError("--reason: say why")
+        raise InputError("--reason: must not be empty")
 
 
 def _print_exclusion(record: ExclusionRecord, *, as_json: bool) -> None:
@@ -135,7 +133,7 @@ def _print_exclusion(record: ExclusionRecord, *, as_json: bool) -> None:
 
 
 def exclusion_json(record: ExclusionRecord) -> dict[str, Any]:
-    """Give an exclusion as JSON shows it everywhere."""
+    """Return an exclusion as JSON."""
     withdrawn = record.withdrawn
     return {
         "id": record.id,

@@ -1,4 +1,4 @@
-"""``monitor explain``: what an instant was, and why."""
+"""``monitor explain``: how an instant is counted, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.cli.exclude import exclusion_json as exclusion_document
 from monitor.errors import InputError
 from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.accounts.explain import checks_at
-from monitor.ledger.accounts.explain import explain as ask
+from monitor.ledger.accounts.explain import explain as explain_instant
 
 if TYPE_CHECKING:
     from monitor.ledger.accounts.explain import CheckAtInstant, InstantExplanation, SubscriptionVerdict, WindowAtInstant
@@ -24,25 +24,24 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def explain(app: App, *, server: str, at_text: str, check: str | None, as_json: bool) -> None:
-    """Say what an instant of a server was, and why, as the books stand now.
+    """Show how an instant of a server is counted and why, by what is recorded now.
 
-    For each check the result that held then and the outage that it lies in; the windows and exclusions that cover it,
-    with who recorded them; and what follows for each subscription, with the clause and the record that it is charged
-    to.
+    Lists for each check the result that held then and the outage around it; the windows and exclusions that cover the
+    instant, with who recorded them; and for each subscription how the instant counts, with the clause and the record.
     """
     at = app.parse_time(at_text, "--at")
     with app.open_for_reading() as db:
         now = app.now(db)
         if at >= now:
-            raise InputError(f"--at {at_text}: lies in the future; nothing is known of it yet")
-        books = LedgerView(db, now, app.config.terms(now))
-        names = checks_at(db, books, server, at)
-        if not names and not any(server in terms.servers for terms in books.versions):
+            raise InputError(f"--at {at_text}: lies in the future")
+        ledger = LedgerView(db, now, app.config.terms(now))
+        names = checks_at(db, ledger, server, at)
+        if not names and not any(server in terms.servers for terms in ledger.versions):
             raise InputError(f"{server}: no such server in the configuration or the records")
         if check is not None and check not in names:
             has = f"it has {', '.join(names)}" if names else "it has none"
             raise InputError(f"--check {check}: server {server} has no such check; {has}")
-        instant = ask(db, books, server, at, names if check is None else [check])
+        instant = explain_instant(db, ledger, server, at, names if check is None else [check])
     if as_json:
         print_json({"server": server, "at": format_utc(at), "as_of": format_utc(now), **_explanation_json(instant)})
     else:
@@ -127,7 +126,7 @@ def _verdict_json(each: SubscriptionVerdict) -> dict[str, Any]:
 def _print_explanation(app: App, instant: InstantExplanation) -> None:
     click.echo(f"{instant.server} at {app.format_time(instant.at)}\n")
     print_table(
-        ["check", "was", "because of"],
+        ["check", "state", "evidence"],
         ([each.key.name, each.state, _format_evidence(app, each)] for each in instant.checks),
         empty="no check was measured",
     )
@@ -144,9 +143,9 @@ def _print_explanation(app: App, instant: InstantExplanation) -> None:
             withdrawn = record.withdrawn
             line += f"; withdrawn {app.format_time(withdrawn.at)} by {withdrawn.by}: {withdrawn.reason}"
         covers.append(line)
-    click.echo("\n" + ("\n".join(covers) or "no maintenance window and no exclusion covers it") + "\n")
+    click.echo("\n" + ("\n".join(covers) or "no maintenance window or exclusion covers it") + "\n")
     print_table(
-        ["subscription", "product", "read on", "counts as", "clause", "charged to"],
+        ["subscription", "product", "measured by", "counts as", "clause", "record"],
         (
             [
                 each.subscription,
@@ -158,7 +157,7 @@ def _print_explanation(app: App, instant: InstantExplanation) -> None:
             ]
             for each in instant.verdicts
         ),
-        empty="no subscription counted then",
+        empty="no subscription was in force",
     )
 
 
@@ -167,7 +166,7 @@ def _format_evidence(app: App, check: CheckAtInstant) -> str:
     if found is None:
         line = "no result holds"
         line += (
-            f", the last one before was at {app.format_time(check.last_result_at)}"
+            f", the last result before is from {app.format_time(check.last_result_at)}"
             if check.last_result_at is not None
             else ""
         )
@@ -176,7 +175,7 @@ def _format_evidence(app: App, check: CheckAtInstant) -> str:
         line = f"{result.outcome.name.lower()} at {app.format_time(result.at)}"
         line += f", {result.reason}" if result.reason else ""
         line += f", {result.attempts} attempts" if result.attempts != 1 else ""
-        where = "its sweep is not over" if found.entry is None else f"journal entry {found.entry}"
+        where = "its sweep is still running" if found.entry is None else f"journal entry {found.entry}"
         line += f"; {'imported' if found.source == 'import' else 'probed'}, batch {found.batch}, {where}"
     return (
         line

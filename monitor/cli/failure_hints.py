@@ -1,4 +1,4 @@
-"""What to do about a check that is not ok, for whoever looks at it by hand."""
+"""What to do about a failed check: the hint that ``monitor probe`` prints."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ if TYPE_CHECKING:
 
 _HINTS_BY_REASON: Final[Mapping[Reason, str]] = MappingProxyType(
     {
-        Reason.TIMEOUT: "nothing complete came in time: is the server overloaded, or does a packet filter drop?"
-        " The last step says how far it got",
-        Reason.REFUSED: "nobody listens there: does the service run, on that address and port?",
-        Reason.UNREACHABLE: "the network says that it cannot get there: look at routes and packet filters on the way",
-        Reason.RESET: "the connection was broken off: look into the server's log, and at packet filters on the way",
-        Reason.CLOSED: "the server hung up: look into its log; it may bar this address, or have no room",
-        Reason.TLS: "no TLS came about: is it spoken there, from the first byte or by STARTTLS, and in that version?",
-        Reason.TLS_NAME: "the certificate is made out to other names, see above: correct it, the name that is asked for"
+        Reason.TIMEOUT: "no complete answer in time: is the server overloaded, or does a packet filter drop packets?"
+        " The last step shows how far the attempt got",
+        Reason.REFUSED: "nothing listens there: does the service run, on that address and port?",
+        Reason.UNREACHABLE: "the network reports that the server cannot be reached: check routes and packet filters",
+        Reason.RESET: "the connection was reset: check the server's log and the packet filters on the way",
+        Reason.CLOSED: "the server closed the connection: check its log; it may block this address or be full",
+        Reason.TLS: "no TLS connection: does the port speak TLS, from the first byte or by STARTTLS, in that version?",
+        Reason.TLS_NAME: "the certificate is for other names, see above: correct the certificate or the name"
         " (the URL, server_name), or set verify_certificate = false",
-        Reason.TLS_EXPIRED: "renew a certificate of the chain, and have the server load it",
-        Reason.TLS_EARLY: "a certificate of the chain is not in force yet: look at its dates, and at the clock here",
-        Reason.TLS_UNTRUSTED: "no authority that is trusted issued it, or the server leaves out those in between:"
-        " send the whole chain, or name the authority by ca_file",
+        Reason.TLS_EXPIRED: "renew the expired certificate of the chain and reload the server",
+        Reason.TLS_EARLY: "a certificate of the chain is not valid yet: check its dates and this machine's clock",
+        Reason.TLS_UNTRUSTED: "no trusted authority issued it, or the server does not send the intermediate"
+        " certificates: send the whole chain, or name the authority by ca_file",
         Reason.TLS_REVOKED: "the certificate was revoked: replace it",
-        Reason.PROTOCOL: "what came is not what the protocol allows: does that port speak it?",
-        Reason.STATUS: "the server answers that something is wrong, or not as expected: look into its log",
-        Reason.REDIRECT: "the redirects lead nowhere: look at the Location headers above",
-        Reason.CONTENT: "the answer is not what is expected: look at it, and at the check's expectations",
-        Reason.LOGIN: "the login was not accepted: look at user, password_file and the server's log",
-        Reason.HOST_KEY: "the server has another key than fingerprints says: find out why before you change that",
-        Reason.HOST_BLOCKED: "MySQL has blocked this address after too many broken connections: FLUSH HOSTS there",
-        Reason.TOO_MANY_CONNECTIONS: "the server takes no more connections: raise its limit, or see who holds them",
+        Reason.PROTOCOL: "the answer violates the protocol: does that port speak it?",
+        Reason.STATUS: "the server answered with an error or an unexpected status: check its log",
+        Reason.REDIRECT: "the redirects do not end at a page: check the Location headers above",
+        Reason.CONTENT: "the answer is not as expected: compare it with the check's expectations",
+        Reason.LOGIN: "the login was not accepted: check user, password_file and the server's log",
+        Reason.HOST_KEY: "the server's key is not in fingerprints: find out why before you change them",
+        Reason.HOST_BLOCKED: "MySQL has blocked this address after too many connection errors: run FLUSH HOSTS there",
+        Reason.TOO_MANY_CONNECTIONS: "the server accepts no more connections: raise its limit, or find what holds them",
     }
 )
 _HINTS_BY_TEXT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "name not resolved": "this machine's resolver knows no address: look at the name, and at /etc/resolv.conf",
-        "name not resolved in time": "this machine's resolver does not answer: look at /etc/resolv.conf",
-        "icmp not permitted": "this machine permits no ping: docs/checks.md, icmp, has the remedies",
-        "password not readable": "password_file is not there, not readable to you, or not one line",
-        "authorities not readable": "ca_file is not there, not readable to you, or not PEM",
+        "name not resolved": "this machine's resolver knows no address: check the name and /etc/resolv.conf",
+        "name not resolved in time": "this machine's resolver does not answer: check /etc/resolv.conf",
+        "icmp not permitted": "this machine does not permit ping: see docs/checks.md, icmp, for the remedies",
+        "password not readable": "password_file does not exist, is not readable by you, or is not one line",
+        "authorities not readable": "ca_file does not exist, is not readable by you, or is not PEM",
         "no address of that family": "the name has no address of that family: change family",
-        "expression too slow": "write an expression that is found faster",
-        "login needs starttls": "the server wants the password itself: set starttls = true",
+        "expression too slow": "write an expression that takes less time to search",
+        "login needs starttls": "the server requires the password itself: set starttls = true",
     }
 )
 
 
 def failure_hint(reason: str) -> str:
-    """Give what to do about a result's reason; empty where that is not known."""
+    """Return the hint for a result's reason; empty if there is none."""
     word = reason.partition(":")[0].partition(" (")[0]
     if word in frozenset(Reason):
         return _HINTS_BY_REASON[Reason(word)]

@@ -1,4 +1,4 @@
-"""``monitor hardware``: parts that failed, and their replacement within 12 hours (5.2.1, 5.2.2)."""
+"""``monitor hardware``: failed parts and their replacement within 12 hours (5.2.1, 5.2.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.cli.app import (
     to_seconds,
 )
 from monitor.errors import InputError
-from monitor.ledger.support import hardware as books
+from monitor.ledger.support import hardware as hardware_ledger
 from monitor.sla.hardware import CLAUSE, HARDWARE_PRODUCT
 from monitor.sla.terms import PRODUCTS
 
@@ -28,45 +28,47 @@ if TYPE_CHECKING:
 
 @click.group()
 def hardware() -> None:
-    """Record failed hardware and its replacement, and list both.
+    """Record failed hardware and its replacement, and list the cases.
 
-    On product server, where the hardware is the provider's: 8 hours are the goal, 12 the guarantee (5.2.2).
+    Only for product server, whose hardware is the provider's: the goal is 8 hours, the guarantee 12 hours (5.2.2).
     """
 
 
 @hardware.command("open")
 @click.option("--subscription", metavar="ID", required=True)
 @click.option("--part", metavar="TEXT", required=True, help="What failed.")
-@click.option("--at", metavar="T", help="When it failed; now unless given.")
-@click.option("--reference", metavar="TEXT", help="The customer's ticket; it is the claim for the credit, too (6.1).")
+@click.option("--at", metavar="T", help="When it failed; default: now.")
+@click.option(
+    "--reference", metavar="TEXT", help="The customer's ticket, which is also the claim for the credit (6.1)."
+)
 @json_option
 @click.pass_obj
 def open_(app: App, *, subscription: str, part: str, at: str | None, reference: str | None, as_json: bool) -> None:
     """Record that a part failed. Prints the case's id."""
     for option, text in (("--part", part), ("--reference", reference)):
         if text is not None and not text.strip():
-            raise InputError(f"{option}: say more than nothing")
+            raise InputError(f"{option}: must not be empty")
     opened_at = app.parse_time(at, "--at") if at is not None else None
     with app.open_for_writing() as db:
         now = app.now(db)
-        case = books.open_case(db, app.config.terms(now), subscription, part, reference, opened_at, now)
+        case = hardware_ledger.open_case(db, app.config.terms(now), subscription, part, reference, opened_at, now)
     _print_case(case, now, as_json=as_json)
 
 
 @hardware.command()
 @click.argument("number", metavar="ID", type=RECORD_NUMBER)
-@click.option("--at", metavar="T", help="When it was replaced; now unless given.")
+@click.option("--at", metavar="T", help="When it was replaced; default: now.")
 @json_option
 @click.pass_obj
 def replaced(app: App, *, number: int, at: str | None, as_json: bool) -> None:
     """Record that the part was replaced. Prints the case's id.
 
-    Exactly 12 hours is in time; after more, 10 % of the monthly fee are owed, which `monitor credits` lists.
+    Exactly 12 hours is in time; after that a credit of 10 % of the monthly fee is owed: see `monitor credits`.
     """
     replaced_at = app.parse_time(at, "--at") if at is not None else None
     with app.open_for_writing() as db:
         now = app.now(db)
-        case = books.record_replacement(db, app.timezone, number, replaced_at, now)
+        case = hardware_ledger.record_replacement(db, app.timezone, number, replaced_at, now)
     _print_case(case, now, as_json=as_json)
 
 
@@ -74,9 +76,9 @@ def replaced(app: App, *, number: int, at: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
-    """List the cases, with goal, guarantee, and whether they were kept."""
+    """List the cases with goal, guarantee and whether they were met."""
     with app.open_for_reading() as db:
-        now, found = app.now(db), books.cases(db)
+        now, found = app.now(db), hardware_ledger.cases(db)
     if as_json:
         print_json({"hardware": [_case_json(case, now) for case in found]})
         return
@@ -95,7 +97,7 @@ def listing(app: App, *, as_json: bool) -> None:
             ]
             for case in found
         ),
-        empty="no hardware failed",
+        empty="no hardware cases",
     )
 
 

@@ -1,4 +1,4 @@
-"""``monitor import``: results measured elsewhere."""
+"""``monitor import``: import results that were measured elsewhere."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_LATENCY_MS = Decimal(86_400_000)
 
 @click.group("import")
 def import_() -> None:
-    """Take in results that were measured elsewhere."""
+    """Import results that were measured elsewhere."""
 
 
 @import_.command("csv")
@@ -48,14 +48,14 @@ def import_() -> None:
 @json_option
 @click.pass_obj
 def from_csv(app: App, *, file: str, as_json: bool) -> None:
-    """Take in a CSV file of results; - reads standard input. Prints how many were new.
+    """Import a CSV file of results; - reads standard input. Prints how many are new.
 
-    Header and columns: server,check,time,outcome,latency_ms, or these and attempts,reason, as monitor results writes
-    them. Times are ISO 8601 with an offset, at most milliseconds, none in the future; the outcome is ok, fail or
-    unknown. Lines may come in any order; a line that is known already is nothing new. A file is taken whole or not at
-    all.
+    Header and columns: server,check,time,outcome,latency_ms, optionally followed by attempts,reason, as monitor results
+    writes them. Times are ISO 8601 with an offset, at most milliseconds, none in the future; the outcome is ok, fail or
+    unknown. Lines may be in any order; a line that is already recorded is skipped. The whole file is imported or
+    nothing of it.
     """
-    app.config  # noqa: B018 - a faulty configuration is told before anything is read
+    app.config  # noqa: B018 - report a faulty configuration before anything is read
     with open_csv(file) as stream, app.open_for_writing() as db:
         now = app.now(db)
         import_staging.create_tables(db)
@@ -72,7 +72,7 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
 
 
 def _stage_rows(app: App, db: Database, stream: TextIO, now: Millis, faults: BadLines) -> int:
-    """Read every good line into the waiting room; gives how many there are."""
+    """Stage every valid line; return how many there are."""
     count = 0
     lines = _read_rows(app, stream, now, faults)
     with progress("reading", 0) as step:
@@ -84,7 +84,7 @@ def _stage_rows(app: App, db: Database, stream: TextIO, now: Millis, faults: Bad
 
 
 def _read_rows(app: App, stream: TextIO, now: Millis, faults: BadLines) -> Iterator[StagedRow]:
-    """Read line after line; bad ones are noted and left out."""
+    """Yield the valid lines; add the others to ``faults``."""
     known = {(server.id, check.key.name) for server in app.config.servers for check in server.checks}
     servers = {server.id for server in app.config.servers}
     times: dict[str, Millis] = {}
@@ -103,7 +103,7 @@ def _parse_row(
     now: Millis,
     parsed_times: dict[str, Millis],
 ) -> StagedRow:
-    """Read one line. Raises ValueError with the column, the value and the reason."""
+    """Parse one line. Raises ValueError with the column, the value and the reason."""
     server, name, when, outcome, latency, *more = row
     if (server, name) not in known_checks:
         if server not in servers:
@@ -124,7 +124,7 @@ def _parse_row(
 
 
 def _parse_optional(columns: list[str], outcome: str) -> tuple[int, str | None]:
-    """Read attempts and reason, where a file has them."""
+    """Parse attempts and reason, if the file has them."""
     if not columns:
         return 1, None
     attempts, reason = columns
@@ -147,7 +147,7 @@ def _parse_time(text: str) -> Millis:
 
 
 def _parse_latency(text: str) -> int | None:
-    """Read milliseconds, whole or decimal, as microseconds rounded half up; empty is none."""
+    """Return milliseconds, whole or decimal, as microseconds rounded half up; None if empty."""
     if not text:
         return None
     value = Decimal(text) if _DECIMAL.fullmatch(text) else None
@@ -157,9 +157,9 @@ def _parse_latency(text: str) -> int | None:
 
 
 def _report_conflicts(db: Database, faults: BadLines) -> None:
-    """Note the lines that contradict another one or the records."""
+    """Add the lines that contradict another line or a recorded result."""
     found, count = import_staging.find_conflicts(db, MAX_REPORTED_LINES)
-    faults.add_all(((clash.line_number, _conflict_text(clash)) for clash in found), count)
+    faults.add_all(((conflict.line_number, _conflict_text(conflict)) for conflict in found), count)
 
 
 def _conflict_text(conflict: RowConflict) -> str:

@@ -1,4 +1,4 @@
-"""``monitor levels``: the catalogue of clause 8.1, from the table that everything else uses."""
+"""``monitor levels``: the support levels of clause 8.1, from the table that the program computes with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def levels(*, as_json: bool) -> None:
 
 
 def _level_json(level: SupportLevel) -> dict[str, Any]:
-    """Give one column: what the program needs of it by name, and every row by its key with the agreement's words."""
+    """Return one level: the values that the program uses by name, and every row of the table by its key."""
     return {
         "level": level.level,
         "monitoring": level.monitoring,

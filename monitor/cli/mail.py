@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def mail() -> None:
-    """List, show and resend mails, or prove that mail leaves."""
+    """List, show and resend mails, or send a test mail."""
 
 
 @mail.command("list")
-@click.option("--state", type=click.Choice(["pending", "sent", "dead"]), help="Only those.")
+@click.option("--state", type=click.Choice(["pending", "sent", "dead"]), help="Only mails in this state.")
 @json_option
 @click.pass_obj
 def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
@@ -41,7 +41,7 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
                 each.id,
                 each.state,
                 ", ".join(each.recipients),
-                each.subject or "(still gathering)",
+                each.subject or "(digest still open)",
                 app.format_time(each.queued_at),
                 app.format_time(each.sent_at),
                 each.attempts,
@@ -58,7 +58,7 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(app: App, *, number: int, as_json: bool) -> None:
-    """Show one mail with its text."""
+    """Show a mail with its text."""
     with app.open_for_reading() as db:
         found = _require_mail(db, number)
     if as_json:
@@ -76,14 +76,14 @@ def show(app: App, *, number: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def resend(app: App, *, number: int, as_json: bool) -> None:
-    """Try a mail again now: a dead one for those who did not get it, a sent one for everybody. Prints its id.
+    """Queue a mail again: a dead mail for the recipients who did not get it, a sent mail for all. Prints its id.
 
-    The running daemon sends it; its Message-ID stays.
+    The running daemon sends it, under the same Message-ID.
     """
     with app.open_for_writing() as db:
         found = _require_mail(db, number)
         if found.sweep is not None:
-            raise InputError(f"mail {number} still gathers what falls in its sweep; it leaves by itself")
+            raise InputError(f"mail {number} is a digest that is still open; it is sent when its sweep ends")
         outbox.requeue(db, found, app.now(db))
         found = _require_mail(db, number)
     if as_json:
@@ -97,8 +97,8 @@ def resend(app: App, *, number: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def test(app: App, *, address: str, as_json: bool) -> int:
-    """Send a test mail to ADDRESS now, the way that the daemon would; exits with 1 where that fails."""
-    # the way mail travels is only needed here, and costs start-up
+    """Send a test mail to ADDRESS now, as the daemon sends mail; exits with 1 if that fails."""
+    # only this command needs these modules, and they cost start-up time
     from monitor.clock import SystemClock  # noqa: PLC0415
     from monitor.config.mail_transport import make_transport  # noqa: PLC0415
     from monitor.mail.content import TestMail  # noqa: PLC0415
@@ -141,7 +141,7 @@ def test(app: App, *, address: str, as_json: bool) -> int:
 def _require_mail(db: Database, number: int) -> Mail:
     found = outbox.get(db, number)
     if found is None:
-        raise InputError(f"mail {number}: there is none; `monitor mail list` shows them")
+        raise InputError(f"mail {number}: no such mail; `monitor mail list` shows them")
     return found
 
 

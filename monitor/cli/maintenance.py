@@ -1,4 +1,4 @@
-"""``monitor maintenance``: windows are announced, extended, cancelled (4.1, 4.9)."""
+"""``monitor maintenance``: announce, extend, cancel and list windows (4.1, 4.9)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.cli.app import (
     to_seconds,
 )
 from monitor.errors import InputError
-from monitor.ledger import maintenance as books
+from monitor.ledger import maintenance as maintenance_ledger
 from monitor.ledger.maintenance import ExternalAnnouncement, MaintenanceRequest
 from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.months import retroactive
@@ -35,15 +35,17 @@ if TYPE_CHECKING:
 
 @click.group()
 def maintenance() -> None:
-    """Announce maintenance, and change or list what was announced.
+    """Announce, extend, cancel and list maintenance windows.
 
-    Planned maintenance is taken out of the accounts only if it was announced at least 96 hours before it starts (4.9).
+    Planned maintenance is excluded from the accounts only if it is announced at least 96 hours before its start (4.9).
     """
 
 
 def _external_announcement_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--reference", metavar="TEXT", help="Where that announcement can be found.")(command)
-    return click.option("--announced-at", metavar="T", help="When it was announced outside of this program.")(command)
+    command = click.option("--reference", metavar="TEXT", help="Where that announcement is found.")(command)
+    return click.option("--announced-at", metavar="T", help="When the window was announced outside of this program.")(
+        command
+    )
 
 
 @maintenance.command()
@@ -51,7 +53,7 @@ def _external_announcement_options(command: Callable[..., Any]) -> Callable[...,
 @click.option("--start", metavar="T", required=True)
 @click.option("--end", metavar="T", required=True)
 @click.option("--reason", metavar="TEXT", required=True)
-@click.option("--emergency", metavar="WHY", help="It cannot wait four days: urgent, or security (4.9).")
+@click.option("--emergency", metavar="WHY", help="Why the work is urgent: an emergency needs no notice (4.9).")
 @_external_announcement_options
 @json_option
 @click.pass_obj
@@ -67,33 +69,33 @@ def announce(
     reference: str | None,
     as_json: bool,
 ) -> None:
-    """Announce a window; its customers get a mail. Prints the window's id.
+    """Announce a window and mail its customers. Prints the window's id.
 
-    One that is announced too late is kept, mailed and shown, with a warning: it excludes nothing.
+    A window that is announced too late is recorded and mailed, with a warning: it excludes nothing.
     """
     for option, text in (("--reason", reason), ("--emergency", emergency)):
         if text is not None and not text.strip():
-            raise InputError(f"{option}: say why")
+            raise InputError(f"{option}: must not be empty")
     span = app.parse_time(start, "--start"), app.parse_time(end, "--end")
-    elsewhere = _external_announcement(app, announced_at, reference)
-    asked = MaintenanceRequest(tuple(dict.fromkeys(servers)), *span, reason, emergency, elsewhere)
-    _change_window(app, lambda db, context, at: retroactive.announce(db, context, asked, at), as_json=as_json)
+    announcement = _external_announcement(app, announced_at, reference)
+    request = MaintenanceRequest(tuple(dict.fromkeys(servers)), *span, reason, emergency, announcement)
+    _change_window(app, lambda db, context, at: retroactive.announce(db, context, request, at), as_json=as_json)
 
 
 @maintenance.command()
 @click.argument("number", metavar="ID", type=RECORD_NUMBER)
-@click.option("--end", metavar="T", required=True, help="The new end; an earlier one shortens the window at once.")
+@click.option("--end", metavar="T", required=True, help="The new end; an earlier end shortens the window.")
 @_external_announcement_options
 @json_option
 @click.pass_obj
 def extend(app: App, *, number: int, end: str, announced_at: str | None, reference: str | None, as_json: bool) -> None:
-    """Give a window another end; its customers get a mail.
+    """Change the end of a window and mail its customers.
 
-    What is added is a new announcement and needs its own 96 hours; also to a window that is over.
+    The added time is a new announcement and needs its own 96 hours. A window that is over can be extended too.
     """
-    until, elsewhere = app.parse_time(end, "--end"), _external_announcement(app, announced_at, reference)
+    until, announcement = app.parse_time(end, "--end"), _external_announcement(app, announced_at, reference)
     _change_window(
-        app, lambda db, context, at: retroactive.extend(db, context, number, until, elsewhere, at), as_json=as_json
+        app, lambda db, context, at: retroactive.extend(db, context, number, until, announcement, at), as_json=as_json
     )
 
 
@@ -102,15 +104,17 @@ def extend(app: App, *, number: int, end: str, announced_at: str | None, referen
 @json_option
 @click.pass_obj
 def cancel(app: App, *, number: int, as_json: bool) -> None:
-    """Cancel a window; its customers get a mail. One that has begun ends now."""
-    _change_window(app, lambda db, context, at: books.cancel(db, context, number, at), as_json=as_json, warn=False)
+    """Cancel a window and mail its customers. A window that has begun ends now."""
+    _change_window(
+        app, lambda db, context, at: maintenance_ledger.cancel(db, context, number, at), as_json=as_json, warn=False
+    )
 
 
 @maintenance.command("list")
 @json_option
 @click.pass_obj
 def listing(app: App, *, as_json: bool) -> None:
-    """List windows with their parts, and whether each was announced in time."""
+    """List windows with their parts and whether each part was announced in time."""
     with app.open_for_reading() as db:
         now, windows = app.now(db), known_windows(db)
     if as_json:
@@ -132,7 +136,7 @@ def listing(app: App, *, as_json: bool) -> None:
             ]
             for window in windows
         ),
-        empty="no maintenance was announced",
+        empty="no maintenance windows",
     )
 
 
@@ -140,7 +144,7 @@ def _external_announcement(app: App, announced_at: str | None, reference: str | 
     if announced_at is None and reference is None:
         return None
     if announced_at is None or reference is None or not reference.strip():
-        raise InputError("--announced-at and --reference go together: when it was announced, and where that is found")
+        raise InputError("--announced-at and --reference must be given together: when and where it was announced")
     return ExternalAnnouncement(app.parse_time(announced_at, "--announced-at"), reference)
 
 

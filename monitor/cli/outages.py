@@ -1,4 +1,4 @@
-"""``monitor outages``: what was down, for how long, and how certain that is."""
+"""``monitor outages``: outages, their durations and bounds."""
 
 from __future__ import annotations
 
@@ -33,21 +33,23 @@ def outages() -> None:
 
 
 @outages.command("list")
-@click.option("--server", metavar="ID", help="Of one server only.")
-@click.option("--month", metavar="YYYY-MM", help="Those that touch a calendar month in the contract's zone.")
+@click.option("--server", metavar="ID", help="Only outages of this server.")
+@click.option(
+    "--month", metavar="YYYY-MM", help="Only outages that overlap this calendar month in the contract's zone."
+)
 @json_option
 @click.pass_obj
 def listing(app: App, *, server: str | None, month: str | None, as_json: bool) -> None:
-    """List outages by their beginning; lengths are whole, not cut to the month."""
+    """List outages by their start. Durations are those of the whole outage, not cut to the month."""
     with app.open_for_reading() as db:
         now = app.now(db)
-        books = LedgerView(db, now, app.config.terms(now))
+        ledger = LedgerView(db, now, app.config.terms(now))
         known = {key.server for key in results.check_ids(db)} | app.config.servers_by_id.keys()
         if server is not None and server not in known:
             raise InputError(f"--server {server}: no such server in the configuration or the records")
-        span = month_window(books.versions, *parse_month(month)) if month is not None else (None, None)
+        span = month_window(ledger.versions, *parse_month(month)) if month is not None else (None, None)
         found = list(store.list_outages(db, server=server, start=span[0], end=span[1]))
-        records = [_outage_json(books, outage) for outage in found]
+        records = [_outage_json(ledger, outage) for outage in found]
     if as_json:
         print_json({"outages": records})
         return
@@ -67,7 +69,7 @@ def show(app: App, *, number: int, as_json: bool) -> None:
     with app.open_for_reading() as db:
         outage = store.get_outage(db, number)
         if outage is None:
-            raise InputError(f"outage {number}: there is none; `monitor outages list` shows them")
+            raise InputError(f"outage {number}: no such outage; `monitor outages list` shows them")
         now = app.now(db)
         record = _outage_json(LedgerView(db, now, app.config.terms(now)), outage)
     if as_json:
@@ -83,9 +85,9 @@ def show(app: App, *, number: int, as_json: bool) -> None:
         "first ok after": app.format_time(outage.end),
         "reason": outage.reason,
         "counted (4)": format_duration(_to_millis(record["counted_seconds"])),
-        "certain, at least": format_duration(_to_millis(record["least_seconds"])),
-        "possible, at most": format_duration(_to_millis(record["most_seconds"])),
-        "of it excluded": format_duration(_to_millis(record["excluded_seconds"])),
+        "at least": format_duration(_to_millis(record["least_seconds"])),
+        "at most": format_duration(_to_millis(record["most_seconds"])),
+        "excluded": format_duration(_to_millis(record["excluded_seconds"])),
     }
     print_table(["", ""], shown.items(), empty="")
 

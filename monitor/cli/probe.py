@@ -1,4 +1,4 @@
-"""``monitor probe``: look at a server now, and record nothing."""
+"""``monitor probe``: probe a server now, without recording the results."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 _STEP_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
-"""What was said, what was heard, and what TLS came to, as other tools mark it."""
+"""Marks for what was sent (>), received (<) and agreed by TLS (*), as in curl."""
 
 
 @click.command()
 @click.argument("server", metavar="SERVER")
-@click.option("--check", "name", metavar="NAME", help="One check only: ping, or a service's name.")
+@click.option("--check", "name", metavar="NAME", help="Only this check: ping, or a service's name.")
 @json_option
 @click.pass_obj
 def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
-    """Probe a server now and show each attempt. Records nothing; exits with 1 unless every check is ok."""
+    """Probe a server now and show each attempt. Records nothing; exits with 1 unless all checks are ok."""
     known = app.config.servers_by_id.get(server)
     if known is None:
         raise InputError(f"{server}: no such server in the configuration; `monitor status` lists them")
@@ -40,21 +40,21 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
         names = ", ".join(check.key.name for check in known.checks) or "none: level 1 is not monitored (8.1)"
         raise InputError(f"{server}: no check {name or ''}; its checks are {names}".replace("  ", " "))
     settings = app.config.monitor
-    plan = RetryPolicy(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
-    cycles = asyncio.run(_run_checks(known, checks, plan))
+    policy = RetryPolicy(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
+    runs = asyncio.run(_run_checks(known, checks, policy))
     if as_json:
-        records = [_check_json(known, *pair) for pair in zip(checks, cycles, strict=True)]
+        records = [_check_json(known, *pair) for pair in zip(checks, runs, strict=True)]
         print_json({"server": server, "checks": records})
     else:
-        for check, cycled in zip(checks, cycles, strict=True):
-            _print_check(known, check, cycled)
-    return 0 if all(cycled.outcome is Outcome.OK for cycled in cycles) else 1
+        for check, run in zip(checks, runs, strict=True):
+            _print_check(known, check, run)
+    return 0 if all(run.outcome is Outcome.OK for run in runs) else 1
 
 
 async def _run_checks(server: Server, checks: list[Check], policy: RetryPolicy) -> list[CheckRun]:
     clock = SystemClock()
-    async with open_resources(clock, use_icmplib=True) as instruments:
-        probes = [CHECK_TYPES[check.type].build(check.settings, instruments) for check in checks]
+    async with open_resources(clock, use_icmplib=True) as resources:
+        probes = [CHECK_TYPES[check.type].build(check.settings, resources) for check in checks]
         return await asyncio.gather(*(run_check(each, Target(server.address), policy, clock) for each in probes))
 
 

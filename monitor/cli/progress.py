@@ -1,4 +1,4 @@
-"""Progress of what takes long: on a terminal only, on stderr."""
+"""Progress of long operations: on stderr, and only on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that hears how far the work is, of ``length``."""
+    """Yield a function to call with the number of steps done, of ``length``."""
     if not sys.stderr.isatty() or length == 0:
         yield lambda _: None
         return
@@ -23,16 +23,16 @@ def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
 
 
 class StatusLine:
-    """One line that says what is done now, and is gone afterwards."""
+    """One line that shows the current step and is cleared afterwards."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
 
     def show(self, text: str) -> None:
-        """Say something else."""
+        """Replace the line's text."""
         if self._is_terminal:
             click.echo(f"\r\x1b[K{text}", nl=False, err=True)
 
     def clear(self) -> None:
-        """Say nothing any more."""
+        """Remove the line."""
         self.show("")

@@ -1,4 +1,4 @@
-"""``monitor quota``: what a support level includes so many times a year or for so many hours a month (8.1)."""
+"""``monitor quota``: the yearly and monthly quotas of the support levels, and their use (8.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.app import App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
-from monitor.ledger.support import quotas as books
+from monitor.ledger.support import quotas as quota_ledger
 from monitor.ledger.support.quotas import QuotaExceeded, QuotaUseRequest
 from monitor.sla.quotas import QUOTA_KINDS, QUOTA_UNITS, QuotaKind, amount_text, parse_amount
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def quota() -> None:
-    """Record what was used of a level's quotas, and list what is left.
+    """Record the use of a level's quotas, and list what is left.
 
-    Reinstallations are counted by calendar year, hours of KVM by calendar month, both in the contract's zone.
+    Reinstallations count by calendar year, hours of KVM by calendar month, both in the contract's zone.
     """
 
 
@@ -29,9 +29,9 @@ def quota() -> None:
 @click.option("--subscription", metavar="ID", required=True)
 @click.option("--kind", type=click.Choice(QUOTA_KINDS), required=True)
 @click.option("--amount", metavar="N", required=True, help="Reinstallations, or hours of KVM (steps of 0.05).")
-@click.option("--at", "used_at", metavar="T", help="When it was used; now unless given.")
-@click.option("--reference", metavar="TEXT", help="Where it was asked for, such as a ticket.")
-@click.option("--force", metavar="REASON", help="Record it also where it is more than what is left.")
+@click.option("--at", "used_at", metavar="T", help="When it was used; default: now.")
+@click.option("--reference", metavar="TEXT", help="Where it was requested, such as a ticket.")
+@click.option("--force", metavar="REASON", help="Record a use beyond the quota, with this reason.")
 @json_option
 @click.pass_obj
 def use(
@@ -47,24 +47,24 @@ def use(
 ) -> int:
     """Record a use. Prints its id.
 
-    More than what is left of the period is refused with exit status 1, and nothing is recorded; unless it is forced
-    with a reason, which is kept.
+    A use beyond what is left of the period is refused with exit status 1 and not recorded, unless --force gives a
+    reason, which is recorded with it.
     """
-    asked = QuotaUseRequest(subscription, kind, _parse_amount(kind, amount), reference, force)
+    request = QuotaUseRequest(subscription, kind, _parse_amount(kind, amount), reference, force)
     for option, text in (("--reference", reference), ("--force", force)):
         if text is not None and not text.strip():
-            raise InputError(f"{option}: say more than nothing")
+            raise InputError(f"{option}: must not be empty")
     when = app.parse_time(used_at, "--at") if used_at is not None else None
     with app.open_for_writing() as db:
         at = app.now(db)
-        came, left = books.record_use(db, app.config.terms(at), asked, when, at)
-    if isinstance(came, QuotaExceeded):
-        click.echo(f"monitor: {came}", err=True)
+        recorded, left = quota_ledger.record_use(db, app.config.terms(at), request, when, at)
+    if isinstance(recorded, QuotaExceeded):
+        click.echo(f"monitor: {recorded}", err=True)
         return 1
     if as_json:
-        print_json(_use_json(came, left))
+        print_json(_use_json(recorded, left))
     else:
-        click.echo(came.id)
+        click.echo(recorded.id)
     return 0
 
 
@@ -76,8 +76,8 @@ def _parse_amount(kind: QuotaKind, text: str) -> int:
 
 
 @quota.command("list")
-@click.option("--subscription", metavar="ID", help="Of one subscription only.")
-@click.option("--at", metavar="T", help="The year and the month of that moment, with what was used until then.")
+@click.option("--subscription", metavar="ID", help="Only this subscription.")
+@click.option("--at", metavar="T", help="The year and month of that moment, with the use until then.")
 @json_option
 @click.pass_obj
 def listing(app: App, *, subscription: str | None, at: str | None, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def listing(app: App, *, subscription: str | None, at: str | None, as_json: bool
     with app.open_for_reading() as db:
         now = app.now(db)
         when = app.parse_time(at, "--at") if at is not None else now
-        found = books.quotas(db, app.config.terms(now), when, now, subscription)
+        found = quota_ledger.quotas(db, app.config.terms(now), when, now, subscription)
     if as_json:
         print_json({"quota": [_quota_json(each) for each in found]})
         return

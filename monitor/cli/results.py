@@ -1,4 +1,4 @@
-"""``monitor results``: every single result, as it was recorded."""
+"""``monitor results``: single results as they were recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from monitor.store.archive.codec import ResultRow
 
 CHUNK_SIZE = 1_000
-"""Lines that are written at once."""
+"""Lines in one write."""
 _OUTCOME_NAMES = [outcome.name.lower() for outcome in Outcome]
 _CheckResult: TypeAlias = "tuple[Millis, str, ResultRow]"
 
@@ -35,17 +35,16 @@ _CheckResult: TypeAlias = "tuple[Millis, str, ResultRow]"
 @click.command()
 @click.argument("server")
 @click.option("--check", metavar="NAME", help="Results of this check only.")
-@click.option("--start", "start_text", metavar="T", required=True, help="The first moment.")
-@click.option("--end", "end_text", metavar="T", required=True, help="The first moment after them.")
+@click.option("--start", "start_text", metavar="T", required=True, help="The first moment, included.")
+@click.option("--end", "end_text", metavar="T", required=True, help="The end, not included.")
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True, help="What is printed."
+    "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True, help="The output format."
 )
 @click.pass_obj
 def results(app: App, *, server: str, check: str | None, start_text: str, end_text: str, form: str) -> None:
-    """Print every single result of a server in a stretch of time, as it was recorded.
+    """Print the single results of a server in an interval, as they were recorded, in time order.
 
-    As CSV, which monitor import csv takes in again, or as one JSON document; in time order. Any amount is printed as
-    it is read.
+    The output is CSV, which monitor import csv can read, or one JSON document. It is streamed, whatever its size.
     """
     start, end = app.parse_time(start_text, "--start"), app.parse_time(end_text, "--end")
     if start >= end:
@@ -63,7 +62,7 @@ def results(app: App, *, server: str, check: str | None, start_text: str, end_te
 
 
 def _check_names(app: App, db: Database, server: str) -> list[str]:
-    """Name the checks that a server has or had. Raises InputError where nothing is known of it."""
+    """Return the names of the checks that a server has or had. Raises InputError for an unknown server."""
     configured = next((each for each in app.config.servers if each.id == server), None)
     names = {key.name: None for key in sorted(stored.check_ids(db)) if key.server == server}
     if configured is None and not names:
@@ -75,7 +74,7 @@ def _check_names(app: App, db: Database, server: str) -> list[str]:
 def _stream_results(
     db: Database, server: str, names: list[str], start: Millis, end: Millis
 ) -> Iterator[Iterable[_CheckResult]]:
-    """Stream the results of some checks together, in time order; whoever has enough leaves no question open."""
+    """Merge the results of some checks in time order. Closes their queries at the end."""
     with ExitStack() as stack:
         streams = [_results_of_check(db, CheckKey(server, name), start, end) for name in names]
         for stream in streams:

@@ -30,7 +30,7 @@ def run(app: App) -> None:
         line.show(f"reading {app.config_path} ...")
         config = asyncio.run(_load_config(app.config_path))
         line.show(f"starting with {pluralize(len(config.servers), 'server')} ...")
-        from monitor import daemon  # noqa: PLC0415 - it was loaded while the configuration was read
+        from monitor import daemon  # noqa: PLC0415 - imported while the configuration was read
 
         daemon.run(config, os.environ, on_started=line.clear)
     except MonitorError:
@@ -39,12 +39,12 @@ def run(app: App) -> None:
 
 
 async def _load_config(path: Path) -> Config:
-    """Read the configuration in a process of its own, and load what the daemon is made of meanwhile."""
+    """Read the configuration in another process while this one imports the daemon's modules."""
     config, _ = await asyncio.gather(load_in_process(path), asyncio.to_thread(_load_daemon))
     return config
 
 
 def _load_daemon() -> ModuleType:
-    from monitor import daemon  # noqa: PLC0415 - a listing of commands needs none of it
+    from monitor import daemon  # noqa: PLC0415 - `monitor --help` does not need it
 
     return daemon

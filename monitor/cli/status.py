@@ -1,4 +1,4 @@
-"""``monitor status``: how everything stands."""
+"""``monitor status``: the current state of every server and check, and of the daemon."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def status(app: App, *, as_json: bool) -> None:
         print_json({"at": format_utc(now), "daemon": daemon, **late, "servers": servers})
         return
     if not running:
-        click.secho("The daemon is not running: nothing is being watched.", fg="red")
+        click.secho("The daemon is not running: nothing is monitored.", fg="red")
     for text in problems.values():
         click.secho(text, fg="yellow")
     if dead:
         click.secho(
-            f"{pluralize(dead, 'mail')} did not reach everybody: see `monitor mail list --state dead`.", fg="yellow"
+            f"{pluralize(dead, 'mail')} did not reach all recipients: see `monitor mail list --state dead`.",
+            fg="yellow",
         )
     if overdue:
-        told = pluralize(len(overdue), "claim waits", "claims wait")
+        answers = pluralize(len(overdue), "answer to a claim is", "answers to claims are")
         numbers = ", ".join(str(claim.id) for claim in overdue)
-        so_long = "for an answer longer than 2 business days (6.3)"
-        click.secho(f"{told} {so_long}: {numbers}; see `monitor claim list`.", fg="red")
+        click.secho(f"{answers} overdue (2 business days, 6.3): {numbers}; see `monitor claim list`.", fg="red")
     deadlines.print_deadlines(app, promised)
     days = app.config.contract.rolling_days
     print_table(

@@ -1,4 +1,4 @@
-"""What waits and when it is due, as ``monitor status`` tells it."""
+"""Open hardware cases and tickets with their deadlines, as ``monitor status`` shows them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _WORDINGS = (
         "ticket",
         "ticket waits",
         "tickets wait",
-        "for its first answer",
-        "for their first answer",
+        "for its first response",
+        "for their first response",
         "its level allows (5.4.4)",
     ),
 )
 
 
 def deadlines_json(deadlines: SupportDeadlines) -> dict[str, Any]:
-    """Give both kinds for programs."""
+    """Return both kinds as JSON."""
     return {"hardware": _counts_json(deadlines.hardware), "tickets": _counts_json(deadlines.tickets)}
 
 
@@ -40,7 +40,7 @@ def _counts_json(pending: PendingDeadlines) -> dict[str, Any]:
 
 
 def print_deadlines(app: App, deadlines: SupportDeadlines) -> None:
-    """Print what is overdue, and what will be soon; nothing where all is well."""
+    """Print a line for what is overdue and one for what is due soon, if there is any."""
     for kind, waits in zip(_WORDINGS, (deadlines.hardware, deadlines.tickets), strict=True):
         name, one, several, for_one, for_several, limit = kind
         see = f"see `monitor {name} list`"
@@ -50,5 +50,5 @@ def print_deadlines(app: App, deadlines: SupportDeadlines) -> None:
         ):
             if numbers:
                 who = pluralize(len(numbers), f"{one} {for_one}", f"{several} {for_several}")
-                named = ", ".join(map(str, numbers))
-                click.secho(f"{who} {when}: {named}; {see}.", fg=colour)
+                ids = ", ".join(map(str, numbers))
+                click.secho(f"{who} {when}: {ids}; {see}.", fg=colour)

@@ -1,4 +1,4 @@
-"""``monitor ticket``: requests for support, and how soon somebody answered first (5.4.3, 5.4.4)."""
+"""``monitor ticket``: support tickets and their first response times (5.4.3, 5.4.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from monitor.cli.ticket_csv import CHANNELS, read_ticket_rows
 from monitor.errors import InputError
 from monitor.formatting import pluralize
 from monitor.ledger.accounts.accounts import LedgerView
-from monitor.ledger.support import tickets as books
+from monitor.ledger.support import tickets as ticket_ledger
 from monitor.ledger.support.ticket_import import TicketConflicts, import_tickets
 from monitor.ledger.terms import terms_versions
 from monitor.sla.terms import terms_at
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def ticket() -> None:
-    """Record tickets and their first answers, and list both.
+    """Record tickets and their first responses, and list them.
 
-    How soon the first answer comes at the latest hangs on the support level (8.1) and is counted at all hours of the
-    day. Time in which the ticket area was away does not count (5.4.3).
+    The limit for the first response depends on the support level (8.1) and counts around the clock. Downtime of the
+    ticket area does not count (5.4.3).
     """
 
 
 @ticket.command("open")
 @click.option("--subscription", metavar="ID", required=True)
 @click.option("--channel", type=click.Choice(CHANNELS), required=True)
-@click.option("--at", metavar="T", help="When it was opened; now unless given.")
-@click.option("--reference", metavar="TEXT", help="What the ticket system calls it; each ticket its own.")
+@click.option("--at", metavar="T", help="When it was opened; default: now.")
+@click.option("--reference", metavar="TEXT", help="The ticket's unique name in the ticket system.")
 @json_option
 @click.pass_obj
 def open_(
@@ -55,42 +55,42 @@ def open_(
 ) -> None:
     """Record that a ticket was opened. Prints its id."""
     if reference is not None and not reference.strip():
-        raise InputError("--reference: say more than nothing")
+        raise InputError("--reference: must not be empty")
     opened_at = app.parse_time(at, "--at") if at is not None else None
     with app.open_for_writing() as db:
         now = app.now(db)
         known = terms_versions(db, now, app.config.terms(now))
-        made = books.open_ticket(db, known, subscription, channel, reference, opened_at, now)
-        shown = _ticket_json(*_response_clock(app, db, made, now)) if as_json else None
-    _print_ticket(made, shown)
+        recorded = ticket_ledger.open_ticket(db, known, subscription, channel, reference, opened_at, now)
+        shown = _ticket_json(*_response_clock(app, db, recorded, now)) if as_json else None
+    _print_ticket(recorded, shown)
 
 
 @ticket.command()
 @click.argument("number", metavar="ID", type=RECORD_NUMBER)
-@click.option("--at", metavar="T", help="When somebody answered first; now unless given.")
+@click.option("--at", metavar="T", help="When the first response was sent; default: now.")
 @json_option
 @click.pass_obj
 def responded(app: App, *, number: int, at: str | None, as_json: bool) -> None:
-    """Record the first answer of a human. Prints the ticket's id. Exactly at the limit is in time."""
+    """Record the first response of a human. Prints the ticket's id. A response exactly at the limit is in time."""
     responded_at = app.parse_time(at, "--at") if at is not None else None
     with app.open_for_writing() as db:
         now = app.now(db)
-        made = books.record_first_response(db, app.timezone, number, responded_at, now)
-        shown = _ticket_json(*_response_clock(app, db, made, now)) if as_json else None
-    _print_ticket(made, shown)
+        recorded = ticket_ledger.record_first_response(db, app.timezone, number, responded_at, now)
+        shown = _ticket_json(*_response_clock(app, db, recorded, now)) if as_json else None
+    _print_ticket(recorded, shown)
 
 
 @ticket.command("list")
-@click.option("--open", "only_open", is_flag=True, help="Those that nobody has answered yet.")
+@click.option("--open", "only_open", is_flag=True, help="Only tickets without a response.")
 @json_option
 @click.pass_obj
 def listing(app: App, *, only_open: bool, as_json: bool) -> None:
-    """List tickets, with the time that counts, until when an answer is due, and whether it came in time."""
+    """List tickets with the counted time, the deadline of the response and whether it was met."""
     with app.open_for_reading() as db:
         now = app.now(db)
-        asked = [each for each in books.tickets(db) if not only_open or each.responded_at is None]
+        listed = [each for each in ticket_ledger.tickets(db) if not only_open or each.responded_at is None]
         known = LedgerView(db, now, app.config.terms(now))
-        found = books.response_clocks(known, asked)
+        found = ticket_ledger.response_clocks(known, listed)
     if as_json:
         print_json({"tickets": [_ticket_json(known, clock) for clock in found]})
         return
@@ -111,7 +111,7 @@ def listing(app: App, *, only_open: bool, as_json: bool) -> None:
             ]
             for clock in found
         ),
-        empty="no tickets" if not only_open else "no ticket waits for an answer",
+        empty="no tickets" if not only_open else "no open tickets",
     )
 
 
@@ -120,11 +120,11 @@ def listing(app: App, *, only_open: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def import_(app: App, *, file: str, as_json: bool) -> None:
-    """Take in a CSV file of tickets; - reads standard input. Prints what was new.
+    """Import a CSV file of tickets; - reads standard input. Prints how many are new.
 
     Header and columns: ticket,subscription,channel,opened,responded. Times are ISO 8601 with an offset, at most
-    milliseconds, none in the future; responded may be empty, and come with a later file. A ticket that is known already
-    is nothing new; one that says something else is a fault. A file is taken whole or not at all.
+    milliseconds, none in the future; responded may be empty and follow in a later file. A ticket that is already
+    recorded is skipped if it is equal and an error if it differs. The whole file is imported or nothing of it.
     """
     bad, current = BadLines(), app.config.terms
     with open_csv(file) as stream, app.open_for_writing() as db:
@@ -132,8 +132,8 @@ def import_(app: App, *, file: str, as_json: bool) -> None:
         read = list(read_ticket_rows(stream, terms_versions(db, now, current(now)), now, bad))
         try:
             new, answered = import_tickets(db, read, now)
-        except TicketConflicts as clashes:
-            bad.add_all(clashes.conflicts, len(clashes.conflicts))
+        except TicketConflicts as found:
+            bad.add_all(found.conflicts, len(found.conflicts))
         bad.raise_any()
     if as_json:
         print_json({"lines": len(read), "new": new, "responded": answered})
@@ -145,7 +145,7 @@ def import_(app: App, *, file: str, as_json: bool) -> None:
 
 def _format_state(clock: ResponseClock) -> str:
     if clock.ticket.response_limit is None:
-        return f"{clock.ticket.state}, nothing is promised by {clock.ticket.channel}"
+        return f"{clock.ticket.state}, no response time is agreed for {clock.ticket.channel}"
     if clock.ticket.responded_at is not None:
         return f"missed ({CLAUSE})" if clock.breached else "in time"
     if clock.overdue:
@@ -155,7 +155,7 @@ def _format_state(clock: ResponseClock) -> str:
 
 def _response_clock(app: App, db: Database, ticket: Ticket, now: Millis) -> tuple[LedgerView, ResponseClock]:
     known = LedgerView(db, now, app.config.terms(now))
-    return known, books.response_clocks(known, [ticket])[0]
+    return known, ticket_ledger.response_clocks(known, [ticket])[0]
 
 
 def _print_ticket(ticket: Ticket, document: dict[str, Any] | None) -> None:

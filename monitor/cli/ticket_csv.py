@@ -1,4 +1,4 @@
-"""A file of tickets out of the ticket system, line by line."""
+"""Rows of a CSV file of tickets, exported from a ticket system."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_NAME_LENGTH = 200
 def read_ticket_rows(
     stream: TextIO, versions: Sequence[Terms], now: Millis, bad_lines: BadLines
 ) -> Iterator[TicketRow]:
-    """Read line after line; bad ones are noted and left out. Raises InputError where the header is another."""
+    """Yield the valid rows; add the others to ``bad_lines``. Raises InputError for another header."""
     for number, row in read_rows(stream, HEADER, bad_lines):
         try:
             yield _parse_row(number, row, versions, now)
@@ -34,7 +34,7 @@ def read_ticket_rows(
 
 
 def _parse_row(number: int, row: list[str], versions: Sequence[Terms], now: Millis) -> TicketRow:
-    """Read one line. Raises ValueError with the column, the value and the reason."""
+    """Parse one row. Raises ValueError with the column, the value and the reason."""
     ticket, subscription, name, opened, responded = row
     ticket = ticket.strip()
     if not ticket or not ticket.isprintable() or len(ticket) > MAX_NAME_LENGTH:

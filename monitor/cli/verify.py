@@ -1,4 +1,4 @@
-"""``monitor verify``: prove the journal."""
+"""``monitor verify``: verify the journal and the ledger built on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.cli.progress import progress
 from monitor.errors import CorruptDatabaseError
 from monitor.formatting import pluralize
 from monitor.ledger.verify import VerificationReport
-from monitor.ledger.verify import verify as walk
+from monitor.ledger.verify import verify as verify_ledger
 from monitor.store import journal
 
 
@@ -19,21 +19,21 @@ from monitor.store import journal
 def verify(app: App, *, as_json: bool) -> int:
     """Recompute the journal's chain and everything that depends on it.
 
-    Prints the first thing that is wrong and exits with 1; exits with 0 if the ledger is intact.
+    Exits with 0 if all of it is intact; otherwise names the first error and exits with 1.
     """
     try:
         with app.open_for_reading() as db, progress("verifying", journal.length(db)) as step:
-            verdict = walk(db, step)
+            report = verify_ledger(db, step)
     except CorruptDatabaseError as error:
-        verdict = VerificationReport(0, 0, 0, str(error))
+        report = VerificationReport(0, 0, 0, str(error))
     if as_json:
-        body = {"entries": verdict.entries, "results": verdict.results, "outages": verdict.outages}
-        print_json({"ok": verdict.error is None, **body, "wrong": verdict.error})
-    elif verdict.error is None:
+        body = {"entries": report.entries, "results": report.results, "outages": report.outages}
+        print_json({"ok": report.error is None, **body, "wrong": report.error})
+    elif report.error is None:
         click.echo(
-            f"OK: {pluralize(verdict.entries, 'journal entry', 'journal entries')} verified, chain intact;"
-            f" {pluralize(verdict.results, 'result')}, {pluralize(verdict.outages, 'outage')} recomputed"
+            f"OK: {pluralize(report.entries, 'journal entry', 'journal entries')} verified, chain intact;"
+            f" {pluralize(report.results, 'result')}, {pluralize(report.outages, 'outage')} recomputed"
         )
     else:
-        click.echo(f"monitor: {verdict.error}", err=True)
-    return 0 if verdict.error is None else 1
+        click.echo(f"monitor: {report.error}", err=True)
+    return 0 if report.error is None else 1

@@ -1,14 +1,14 @@
-"""The configuration: read whole, checked whole, then frozen.
+"""The configuration: read and validated as a whole, then frozen.
 
-:func:`load` gives a :class:`Config` or a ConfigError with every fault of every file; nothing in between exists.
+:func:`load` returns a :class:`Config` or raises ConfigError with every fault of every file.
 
-What a table may hold is declared, not programmed: ``tables.py`` is a list of keys with their kinds and defaults,
-``kinds.py`` says what each kind of value allows, and a check type's own keys are read from the fields of its settings.
-The decoder behind it is our own and small: a schema library would cost more start-up than everything else that the
-command line does, and its messages would still have to be rewritten into file, table, key, value and what is allowed.
+Tables are declared as data: ``schema.py`` lists the keys with validators and defaults, ``validators.py`` has one
+function for each kind of value, and the keys of a check type are the fields of its settings. ``decode.py`` is a decoder
+of our own: a schema library would cost more start-up time than the rest of a command, and its messages would have to be
+rewritten. A reader may skip ``toml_writer.py`` (output), ``loader_process.py`` (reading in another process),
+``passwords.py`` (warnings), ``ledger_context.py`` and ``mail_transport.py`` (conversions for other layers).
 
-Looking to add a key? Start in ``tables.py``. A check type? It needs no change here. A rule between two tables?
-``references.py``.
+Looking to add a key? Start in ``schema.py``. A rule between two tables? ``load.py``. A check type needs no change here.
 """
 
 from monitor.config.dump import config_document, config_summary, dump_toml

@@ -1,4 +1,4 @@
-"""What a table may hold, as data, and the one function that reads a table by it."""
+"""Keys of a table as data, and the function that decodes a table by them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitor.config.validators import Validator
 
 REQUIRED: Final = object()
-"""Stands for the default of a key that must be given."""
+"""The default of a key that must be given."""
 
 _FILE_HINT = "unknown key; put the password alone into a file and name that file by password_file"
 
@@ -26,12 +26,12 @@ class Key:
     name: str
     validator: Validator
     default: object = REQUIRED
-    """What it is when it is not given: as the program keeps it, not as the file would write it."""
+    """The decoded value of a key that is not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedTable:
-    """What a table says: every key that is right, with the defaults of those not given."""
+    """The valid values of a table, with defaults for keys that are not given."""
 
     location: Location
     valid: Mapping[str, Any]
@@ -40,26 +40,26 @@ class DecodedTable:
         return self.valid[name]
 
     def get(self, name: str) -> Any:
-        """Return the value, or None where it is faulty: the fault is noted already, no second one hangs on it."""
+        """Return the value, or None if it is faulty; its fault is already recorded."""
         return self.valid.get(name)
 
     def has(self, *names: str) -> bool:
-        """Whether all these keys are right."""
+        """Whether all these keys are valid."""
         return all(name in self.valid for name in names)
 
 
 def decode_table(
     table: Mapping[str, object], keys: Sequence[Key], location: Location, faults: Faults, extra_keys: Sequence[str] = ()
 ) -> DecodedTable:
-    """Read a table by its keys, noting every fault; ``extra_keys`` are further keys, which the caller reads itself."""
+    """Decode a table by its keys and add every fault; the caller decodes ``extra_keys`` itself."""
     known: dict[str, Any] = {}
     for key in keys:
         if key.name in table:
             value = table[key.name]
             try:
                 known[key.name] = key.validator(value)
-            except ValueRejected as refused:
-                faults.add_rejected(location, key.name, value, refused)
+            except ValueRejected as rejection:
+                faults.add_rejected(location, key.name, value, rejection)
         elif key.default is REQUIRED:
             faults.add(location, key.name, MISSING, _required_message(key))
         else:
@@ -72,11 +72,11 @@ def decode_table(
 
 
 def _required_message(key: Key) -> str:
-    """Return what a key allows, by asking its kind about something that nothing allows."""
+    """Return what a key allows: its validator's message for a value that no validator allows."""
     try:
         key.validator(object())
-    except ValueRejected as refused:
-        return f"required: {refused.allowed}"
+    except ValueRejected as rejection:
+        return f"required: {rejection.allowed}"
     return "required"
 
 

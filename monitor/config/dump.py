@@ -1,4 +1,4 @@
-"""A configuration told back: whole, as a document that loads again to the same one, or counted."""
+"""A configuration as output: the whole as TOML that loads to an equal one, or a summary."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def dump_toml(config: Config) -> str:
-    """Return the whole configuration as one TOML file, every default filled in, paths absolute, no secrets.
+    """Return the whole configuration as one TOML file: defaults filled in, absolute paths, no secrets.
 
-    It loads to an equal configuration, wherever it is put.
+    It loads to an equal configuration from any folder.
     """
     lines: list[str] = []
     for name, table in config_document(config).items():
@@ -37,9 +37,9 @@ def dump_toml(config: Config) -> str:
 
 
 def config_document(config: Config) -> dict[str, Any]:
-    """Return the configuration as the tables of a TOML file; None where an optional key of a single table is not set.
+    """Return the configuration as the tables of a TOML file; None for an optional key that is not set.
 
-    Values are those of TOML, with Decimal for seconds that are not whole; days are ``datetime.date``.
+    Values are those of TOML; fractional seconds are Decimal, days ``datetime.date``.
     """
     return {
         "monitor": _monitor_table(config),
@@ -61,7 +61,7 @@ def config_document(config: Config) -> dict[str, Any]:
 
 
 def config_summary(config: Config) -> dict[str, Any]:
-    """Return how many customers, servers, subscriptions and checks there are, and checks by type."""
+    """Return the numbers of customers, servers, subscriptions and checks, and of checks by type."""
     types = Counter(check.type for server in config.servers for check in server.checks)
     return {
         "customers": len(config.customers),
@@ -117,7 +117,7 @@ def _server_table(server: Server) -> dict[str, Any]:
 
 
 def _reach_value(check: Check) -> str:
-    # a port is what reaching by TCP has and ICMP has not
+    # only reachability by TCP has a port
     port = getattr(check.settings, "port", None)
     return check.type if port is None else f"{check.type}:{port}"
 

@@ -1,4 +1,4 @@
-"""The things that are watched, and for whom: customers, servers and subscriptions, out of all files."""
+"""Decode customers, servers with their services, and subscriptions, from all files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from monitor.config.files import ConfigFile
 
 
-# --- services: each check type declares its own keys as fields of its settings ----------------------------------------
+# --- services: each check type declares its keys as fields of its settings --------------------------------------------
 
 SERVICE: Final = "service"
 
 
 class HasSettings(Protocol):
-    """As much of a check type as its keys hang on."""
+    """The part of a check type that decoding needs."""
 
     @property
     def settings(self) -> type:
@@ -40,7 +40,7 @@ class HasSettings(Protocol):
 
 def _service_name(value: object) -> str:
     if value == PING:
-        raise ValueRejected(f'another name: "{PING}" is what the reachability check is called')
+        raise ValueRejected(f'another name: "{PING}" is the name of the reachability check')
     return identifier(value)
 
 
@@ -55,13 +55,13 @@ def service_keys(types: Mapping[str, HasSettings], name: str, folder: Path) -> t
 def decode_service(
     table: Mapping[str, object], address: str, location: Location, types: Mapping[str, HasSettings], faults: Faults
 ) -> Mapping[str, Any]:
-    """Read one ``[[server.service]]`` and return what is right of ``name``, ``type`` and ``settings``.
+    """Decode one ``[[server.service]]``; return the valid ones of ``name``, ``type`` and ``settings``.
 
-    ``address`` is that of the server; empty where that is not known.
+    ``address`` is the server's address; empty if that is faulty.
     """
     given = table.get("type")
     if not isinstance(given, str) or given not in types:
-        # without a type nothing else of it can be judged
+        # the other keys depend on the type
         rest = {name: table[name] for name in ("name", "type") if name in table}
         found = decode_table(rest, (SERVICE_NAME_KEY, Key("type", _check_type_validator(types))), location, faults)
         return found.valid
@@ -80,13 +80,13 @@ def decode_service(
 
 
 def _validate_settings(settings: object, address: str) -> tuple[str, str] | None:
-    """Ask a type whether its keys fit each other: the one that does not, and what is allowed."""
-    judge: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "validate", None)
-    return judge(address) if judge else None
+    """Validate the keys of a service together; return the faulty key and what is allowed, or None."""
+    validate: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "validate", None)
+    return validate(address) if validate else None
 
 
 def reachability_check(server: str, reach: str, types: Mapping[str, HasSettings]) -> Check:
-    """Return the check ``ping``: by ICMP, or by the TCP port that ``reach`` names."""
+    """Return the check ``ping``: ICMP, or a connection to the TCP port in ``reach``."""
     name, _, port = reach.partition(":")
     settings = types[name].settings(port=int(port)) if port else types[name].settings()
     return Check(CheckKey(server, PING), name, settings)
@@ -117,14 +117,14 @@ def _settings_key(field: Field[Any], hint: object, folder: Path) -> Key:
 
 
 def _with_check(validator: Validator, check: Callable[[Any], bool] | None, metadata: Mapping[str, Any]) -> Validator:
-    """Return the kind that also asks the check type itself, and says what it allows in its own words."""
+    """Return the validator with the check type's own condition and description of allowed values added."""
 
     def read(value: object) -> object:
         try:
             result = validator(value)
             passed = check is None or check(result)
-        except ValueRejected as refused:
-            raise ValueRejected(metadata.get("allowed", refused.allowed), refused.bad_items) from None
+        except ValueRejected as rejection:
+            raise ValueRejected(metadata.get("allowed", rejection.allowed), rejection.bad_items) from None
         except ValueError:
             passed = False
         if not passed:
@@ -135,7 +135,7 @@ def _with_check(validator: Validator, check: Callable[[Any], bool] | None, metad
 
 
 def _validator_for(hint: object, folder: Path) -> Validator:
-    """Return how a value of a type hint is read; raises TypeError for a hint that no key can have."""
+    """Return the validator for a type hint; raises TypeError for a hint that no key can have."""
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (one for one in get_args(hint) if one is not NoneType)
     if get_origin(hint) is Literal:
@@ -150,7 +150,7 @@ def _validator_for(hint: object, folder: Path) -> Validator:
 
 
 def _literal_validator(words: tuple[str, ...]) -> Validator:
-    """Return the kind that is one of a few words; one of digits alone may stand there as a number."""
+    """Return the validator for one of a few words; a word of digits may also be given as a number."""
     one = choice(*words)
     return lambda value: one(str(value) if type(value) is int and str(value) in words else value)
 
@@ -176,24 +176,24 @@ def _path_validator(folder: Path) -> Validator:
 
 @dataclass(frozen=True, slots=True)
 class DecodedEntry:
-    """One customer, server or subscription as far as it could be read."""
+    """The valid values of one customer, server or subscription."""
 
     values: DecodedTable
     raw_id: object
-    """What stands as its id, right or wrong: a reference to it is then not dangling."""
+    """The id as given, valid or not, so that references to a faulty id are not reported as unknown."""
     services: tuple[Mapping[str, Any], ...] = ()
     all_services_valid: bool = True
-    """Whether every service could be read."""
+    """Whether no service has a fault."""
 
     @property
     def location(self) -> Location:
-        """Where it stands."""
+        """The file and table."""
         return self.values.location
 
 
 @dataclass(slots=True)
 class DecodedEntries:
-    """Everything that stands more than once, in the order of the files."""
+    """All customers, servers and subscriptions, in the order of the files."""
 
     customers: list[DecodedEntry] = field(default_factory=list)
     servers: list[DecodedEntry] = field(default_factory=list)
@@ -201,27 +201,27 @@ class DecodedEntries:
 
 
 def decode_entries(sources: Iterable[ConfigFile], types: Mapping[str, HasSettings], faults: Faults) -> DecodedEntries:
-    """Read every customer, server and subscription, noting all faults that lie in one of them alone."""
+    """Decode all customers, servers and subscriptions; add the faults of each by itself."""
     entries = DecodedEntries()
     for source in sources:
-        for place, table in _iter_tables(source.tables, "customer", Location(source.name), faults):
-            entries.customers.append(_decode_entry(table, CUSTOMER_KEYS, place, faults))
-        for place, table in _iter_tables(source.tables, "server", Location(source.name), faults):
-            entries.servers.append(_decode_server(table, place, types, faults))
-        for place, table in _iter_tables(source.tables, "subscription", Location(source.name), faults):
-            entries.subscriptions.append(_decode_subscription(table, place, faults))
+        for location, table in _iter_tables(source.tables, "customer", Location(source.name), faults):
+            entries.customers.append(_decode_entry(table, CUSTOMER_KEYS, location, faults))
+        for location, table in _iter_tables(source.tables, "server", Location(source.name), faults):
+            entries.servers.append(_decode_server(table, location, types, faults))
+        for location, table in _iter_tables(source.tables, "subscription", Location(source.name), faults):
+            entries.subscriptions.append(_decode_subscription(table, location, faults))
     for several in (entries.customers, entries.servers, entries.subscriptions):
         _check_unique_ids(several, faults)
     return entries
 
 
 def build_customer(entry: DecodedEntry) -> Customer:
-    """Return the customer; every value is right by now."""
+    """Return the customer of an entry without faults."""
     return Customer(**entry.values.valid)
 
 
 def build_server(entry: DecodedEntry, types: Mapping[str, HasSettings]) -> Server:
-    """Return the server with its checks, the reachability check first; none on level 1."""
+    """Return the server of an entry without faults; its checks with ``ping`` first, none on level 1."""
     values = entry.values
     checks: list[Check] = []
     if SUPPORT_LEVELS[values["level"]].monitored:
@@ -231,14 +231,14 @@ def build_server(entry: DecodedEntry, types: Mapping[str, HasSettings]) -> Serve
 
 
 def build_subscription(entry: DecodedEntry) -> Subscription:
-    """Return the subscription; every value is right by now."""
+    """Return the subscription of an entry without faults."""
     return Subscription(**entry.values.valid)
 
 
 def _iter_tables(
     tables: Mapping[str, object], table_name: str, location: Location, faults: Faults, name_key: str = "id"
 ) -> Iterator[tuple[Location, Mapping[str, object]]]:
-    """Yield every table of a kind with its place: by its id (or name) where it has a usable one, else by its number."""
+    """Yield each table of an array with its location, which names it by its id (or name), else by its number."""
     given = tables.get(table_name, [])
     header = f"[[{table_name}]]" if name_key == "id" else f"[[server.{table_name}]]"
     if not isinstance(given, list):
@@ -286,7 +286,7 @@ def _decode_server(
 
 
 def _check_service_count(level: int, services: int, location: Location, faults: Faults) -> None:
-    """Note services beyond those that the server's level includes (8.1)."""
+    """Add a fault for more services than the server's level includes (8.1)."""
     included = SUPPORT_LEVELS[level].services
     if services <= included:
         return
@@ -311,7 +311,7 @@ def _decode_subscription(table: Mapping[str, object], location: Location, faults
 
 
 def _check_unique_ids(entries: Iterable[DecodedEntry], faults: Faults) -> None:
-    """Note every id that something before it has, naming both files."""
+    """Add a fault for each id that an earlier entry has."""
     first: dict[str, Location] = {}
     for entry in entries:
         given = entry.values.get("id")

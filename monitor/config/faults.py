@@ -1,4 +1,7 @@
-"""Collecting faults: all of them, each with its place, none of them stopping the search for the next."""
+"""Collect faults with their locations; a fault does not stop the search for the next.
+
+A module of its own because ``validators.py``, ``decode.py``, ``files.py`` and ``entries.py`` all build on it.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MISSING: Final = "missing"
-"""What a message shows where a key or a file should be and is not."""
+"""What a message shows as the value of a missing key or file."""
 _MAX_LISTED = 20
 
 
 class ValueRejected(Exception):  # noqa: N818 - it is an answer, not an error
-    """A value that its kind does not allow. ``allowed`` says what is; ``bad_items`` are the bad ones of a list."""
+    """A validator rejects a value. ``allowed`` describes valid values; ``bad_items`` are the bad items of a list."""
 
     def __init__(self, allowed: str, bad_items: tuple[tuple[object, str], ...] = ()) -> None:
         super().__init__(allowed)
@@ -27,7 +30,7 @@ class ValueRejected(Exception):  # noqa: N818 - it is an answer, not an error
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A table of a file, named as its reader finds it."""
+    """A table of a file, named as messages show it."""
 
     file: str
     table: str = ""
@@ -47,20 +50,20 @@ class Faults:
         self._found.append(Fault(location.file, location.table, key, value, allowed))
 
     def add_rejected(self, location: Location, key: str, value: object, rejection: ValueRejected) -> None:
-        """Note what a kind refused: the value, or each bad item of a list."""
+        """Add a rejected value, or each bad item of a list."""
         for bad, allowed in rejection.bad_items or ((value, rejection.allowed),):
             self.add(location, key, format_redacted(bad, key), allowed)
 
     def raise_if_any(self, files: Iterable[str]) -> None:
-        """Raise ConfigError with all faults, those of one file together, in the order of ``files``; or do nothing."""
+        """Raise ConfigError with all faults, grouped by file in the order of ``files``, if there are any."""
         if self._found:
             order = {file: number for number, file in enumerate(files)}
             raise ConfigError(tuple(sorted(self._found, key=lambda fault: order.get(fault.file, len(order)))))
 
 
 def unknown_name_message(name: str, known: Iterable[str], noun: str) -> str:
-    """Return what to say about a word that is none of ``known``: the one that was meant, or all there are."""
-    # only a faulty configuration pays for the import
+    """Return a message for a word that is not in ``known``: with the closest one, or all of them."""
+    # only a faulty configuration needs the import
     from difflib import get_close_matches  # noqa: PLC0415
 
     names = list(dict.fromkeys(known))
@@ -68,6 +71,6 @@ def unknown_name_message(name: str, known: Iterable[str], noun: str) -> str:
     if meant:
         return f"unknown {noun}; did you mean {format_redacted(meant[0])}?"
     if not names:
-        return f"unknown {noun}; there is none to choose from"
+        return f"unknown {noun}; the configuration has none"
     more = ", ..." if len(names) > _MAX_LISTED else ""
     return f"unknown {noun}; known: {', '.join(names[:_MAX_LISTED])}{more}"

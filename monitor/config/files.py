@@ -1,4 +1,4 @@
-"""The files that a configuration is made of: the main one and those that it includes, read and parsed."""
+"""The files of a configuration, the main one and those that it includes: read and parsed."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _TOML_ERROR_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<colu
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """One file: where it is, how messages name it, and what its TOML says."""
+    """One file: its path and its parsed TOML."""
 
     path: Path
     tables: Mapping[str, object]
 
     @property
     def name(self) -> str:
-        """The path as it was given, or as it follows from the main file's."""
+        """The path as given, or relative to the main file's."""
         return str(self.path)
 
 
 class ConfigFiles:
     """The files of one configuration, the main one first, then the included ones in the order of the patterns.
 
-    Within a pattern the files are in the order of their names. A file that is found twice, the main one too, is read
-    once. ``complete`` is false where a file could not be read or parsed: what seems to be missing may stand there.
+    The files of a pattern are in the order of their names. A file that is found twice is read once. ``complete`` is
+    false if a file could not be read or parsed: entries that seem to be missing may be in it.
     """
 
     def __init__(self, main: Path, faults: Faults) -> None:
@@ -53,23 +53,23 @@ class ConfigFiles:
 
     @property
     def main(self) -> ConfigFile:
-        """The file that was named; raises IndexError where it could not be read."""
+        """The main file; raises IndexError if it could not be read."""
         return self.files[0]
 
     def _read_includes(self, main: ConfigFile) -> None:
-        place = Location(main.name)
+        location = Location(main.name)
         given = main.tables.get(INCLUDE, [])
         try:
             patterns = validate_include(given)
-        except ValueRejected as refused:
-            self._faults.add_rejected(place, INCLUDE, given, refused)
+        except ValueRejected as rejection:
+            self._faults.add_rejected(location, INCLUDE, given, rejection)
             self.complete = False
             return
         assert isinstance(patterns, tuple)
         for pattern in patterns:
             found = sorted(glob.glob(pattern, root_dir=main.path.parent, recursive=True))  # noqa: PTH207 - keeps the root apart from the pattern
             if not found:
-                self._faults.add(place, INCLUDE, format_redacted(pattern), _no_match_message(pattern))
+                self._faults.add(location, INCLUDE, format_redacted(pattern), _no_match_message(pattern))
                 self.complete = False
             for name in found:
                 self._read_file(
@@ -77,7 +77,7 @@ class ConfigFiles:
                 )
 
     def _read_file(self, file: Path, if_missing: str, if_folder: str) -> None:
-        place = Location(str(file))
+        location = Location(str(file))
         try:
             identity = file.stat()
             if (identity.st_dev, identity.st_ino) in self._seen:
@@ -85,20 +85,20 @@ class ConfigFiles:
             self._seen.add((identity.st_dev, identity.st_ino))
             content = file.read_bytes()
         except FileNotFoundError:
-            self._add_fault(place, MISSING, if_missing)
+            self._add_fault(location, MISSING, if_missing)
         except IsADirectoryError:
-            self._add_fault(place, "a folder", if_folder)
+            self._add_fault(location, "a folder", if_folder)
         except OSError as error:
-            self._add_fault(place, "unreadable", error.strerror or type(error).__name__)
+            self._add_fault(location, "unreadable", error.strerror or type(error).__name__)
         except ValueError:
-            self._add_fault(place, "unreadable", "a path without null characters")
+            self._add_fault(location, "unreadable", "a path without null characters")
         else:
-            self._parse(file, place, content)
+            self._parse(file, location, content)
 
     def _parse(self, file: Path, location: Location, content: bytes) -> None:
         text = ""
         try:
-            # a byte order mark is what some editors put before a text
+            # some editors begin a file with a byte order mark
             text = content.decode("utf-8-sig")
             self.files.append(ConfigFile(file, tomllib.loads(text)))
         except UnicodeDecodeError as error:
@@ -111,7 +111,7 @@ class ConfigFiles:
                 location, "nested too deeply", "tables and lists within each other a few times, not hundreds"
             )
         except ValueError:
-            # the one thing that the parser leaves to the interpreter
+            # the only ValueError that is not a TOMLDecodeError
             self._add_fault(location, "a number of thousands of digits", "a shorter one")
 
     def _add_fault(self, location: Location, value: str, allowed: str) -> None:
@@ -121,12 +121,12 @@ class ConfigFiles:
 
 def _no_match_message(pattern: str) -> str:
     if glob.has_magic(pattern):
-        return "no file matches: mend the pattern or take it out; nothing would be watched by it"
+        return "no file matches: correct or remove the pattern"
     return "no such file, relative to the file that names it"
 
 
 def _syntax_fault(message: str, text: str) -> tuple[str, str]:
-    """Return where the text is not TOML and what is wrong there; never the line itself, it may hold a secret."""
+    """Return the position and the error of text that is not TOML; never the line itself, which may hold a secret."""
     found = _TOML_ERROR_POSITION.search(message)
     what = _TOML_ERROR_POSITION.sub("", message)
     line = found["line"] if found else None

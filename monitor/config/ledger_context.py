@@ -1,4 +1,4 @@
-"""What the books need to know of a configuration."""
+"""The part of a configuration that the ledger needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def ledger_context(config: Config, in_force: Millis) -> LedgerContext:
-    """Give what the books see of a configuration that is in force from an instant on."""
+    """Return the ledger's view of a configuration that is in force from an instant on."""
     return LedgerContext(
         terms=config.terms(in_force),
         customers=config.customers_by_id,

@@ -1,4 +1,4 @@
-"""From files to a configuration, or to all the reasons why not."""
+"""``load``: from files to a Config, or a ConfigError with all faults; and the rules between tables."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
 
 
 def check_references(contract: DecodedTable, entries: DecodedEntries, faults: Faults, *, complete: bool) -> None:
-    """Note what hangs on something that is not there, or not fit for it.
+    """Add faults for references to missing entries, parents in a cycle and products that cannot be measured.
 
-    Where the files are not ``complete``, what is not there may stand in the one that could not be read: nothing is
-    said of it then.
+    If the files are not ``complete``, missing entries are not reported: they may be in the file that cannot be read.
     """
     if complete:
         _check_targets_exist(entries.subscriptions, "customer", entries.customers, "customer", faults)
@@ -70,26 +69,26 @@ def _check_ticket_area(contract: DecodedTable, servers: Iterable[DecodedEntry], 
 
 
 def _check_parent_cycles(servers: Sequence[DecodedEntry], faults: Faults) -> None:
-    """Note each circle of parents once, at the first of its servers."""
+    """Add one fault for each cycle of parents, at its first server."""
     parents = {entry.values.get("id"): entry.values.get("parent") for entry in servers}
     done: set[str] = set()
     for entry in servers:
-        way: list[str] = []
+        chain: list[str] = []
         at = entry.values.get("id")
         while at is not None and at not in done:
             done.add(at)
-            way.append(at)
+            chain.append(at)
             at = parents.get(at)
-        # a way that ends on itself has closed a circle; one that ends on an earlier way has not
-        if at in way:
-            circle = [*way[way.index(at) :], at]
-            first = next(one for one in servers if one.values.get("id") in circle)
-            way_round = _rotate_cycle(circle, first.values["id"])
-            faults.add(first.location, "parent", format_redacted(first.values["parent"]), _cycle_message(way_round))
+        # a chain that ends in itself is a cycle; one that ends in an earlier chain is not
+        if at in chain:
+            cycle = [*chain[chain.index(at) :], at]
+            first = next(one for one in servers if one.values.get("id") in cycle)
+            rotated = _rotate_cycle(cycle, first.values["id"])
+            faults.add(first.location, "parent", format_redacted(first.values["parent"]), _cycle_message(rotated))
 
 
 def _rotate_cycle(cycle: Sequence[str], first: str) -> list[str]:
-    """Return the closed circle (its first again at its end) beginning with another of its members."""
+    """Return the closed cycle (its first member repeated at the end) starting at another member."""
     ring = list(cycle[:-1])
     start = ring.index(first)
     return [*ring[start:], *ring[:start], first]
@@ -97,12 +96,12 @@ def _rotate_cycle(cycle: Sequence[str], first: str) -> list[str]:
 
 def _cycle_message(cycle: Sequence[str]) -> str:
     if len(cycle) == 2:  # noqa: PLR2004 - itself, twice
-        return "another server: none hangs on itself"
-    return f"a server that does not hang on this one in turn: {' -> '.join(cycle)}"
+        return "another server: a server cannot be its own parent"
+    return f"a parent that does not depend on this server: {' -> '.join(cycle)}"
 
 
 def _check_measurable(entries: DecodedEntries, faults: Faults) -> None:
-    """Note subscriptions whose availability could never be read: web hosting without a web check (5.1)."""
+    """Add faults for subscriptions that cannot be measured: web hosting without a web check (5.1)."""
     servers: Mapping[str | None, DecodedEntry] = {entry.values.get("id"): entry for entry in entries.servers}
     for entry in entries.subscriptions:
         product, server = entry.values.get("product"), servers.get(entry.values.get("server"))
@@ -120,14 +119,14 @@ def _check_measurable(entries: DecodedEntries, faults: Faults) -> None:
 
 
 DEFAULT_PORTS: Mapping[str, int] = {"starttls": 587, "tls": 465, "none": 25}
-"""The port that mail leaves by unless one is given, by security."""
+"""The relay's default port, by security."""
 
 
 def load(path: Path, check_types: Mapping[str, HasSettings] = CHECK_TYPES) -> Config:
-    """Read a configuration and everything that it includes.
+    """Read a configuration with all files that it includes.
 
-    Messages name files as ``path`` names the main one. Raises ConfigError with every fault of every file; where a file
-    cannot be read at all, faults that its content might resolve are left out.
+    Messages name files relative to ``path``. Raises ConfigError with every fault of every file; if a file cannot be
+    read at all, faults that its content might resolve are left out.
     """
     faults = Faults()
     sources = ConfigFiles(path, faults)
@@ -146,24 +145,24 @@ def load(path: Path, check_types: Mapping[str, HasSettings] = CHECK_TYPES) -> Co
 
 
 def _check_top_level(source: ConfigFile, faults: Faults, *, main: bool) -> None:
-    """Note what is no table of a configuration, or stands in an included file and must not."""
-    place = Location(source.name)
+    """Add faults for unknown tables, and for tables that an included file must not have."""
+    location = Location(source.name)
     for name, value in source.tables.items():
         if name == SERVICE:
-            faults.add(place, name, format_redacted(value), "it stands under its server, as [[server.service]]")
+            faults.add(location, name, format_redacted(value), "it belongs under its server, as [[server.service]]")
         elif name not in TOP_LEVEL_NAMES:
             faults.add(
-                place,
+                location,
                 name,
                 format_redacted(value, name),
                 unknown_name_message(name, TOP_LEVEL_NAMES if main else ARRAY_TABLES, "table or key"),
             )
         elif not main and name not in ARRAY_TABLES:
             faults.add(
-                place,
+                location,
                 name,
                 format_redacted(value),
-                f"only the main file may hold it; here stand {', '.join(ARRAY_TABLES)}",
+                f"only the main file may have it; an included file may have {', '.join(ARRAY_TABLES)}",
             )
 
 
@@ -178,7 +177,10 @@ def _decode_single(name: str, main: ConfigFile, faults: Faults) -> DecodedTable:
 def _check_monitor_settings(values: DecodedTable, folder: Path, faults: Faults) -> None:
     if values.has("data_dir") and _is_not_directory(folder / values["data_dir"]):
         faults.add(
-            values.location, "data_dir", format_redacted(values["data_dir"]), "a folder; it is made where there is none"
+            values.location,
+            "data_dir",
+            format_redacted(values["data_dir"]),
+            "a folder; it is created if it does not exist",
         )
     if not values.has("interval", "timeout", "retries", "retry_wait"):
         return
@@ -188,20 +190,20 @@ def _check_monitor_settings(values: DecodedTable, folder: Path, faults: Faults) 
 
 
 def _is_not_directory(path: Path) -> bool:
-    """Whether something else stands there, or nothing ever could."""
+    """Whether the path is something else than a folder, or cannot exist."""
     try:
         return not S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
         return False
     except PermissionError:
-        # whoever only checks a configuration need not be allowed to see the data
+        # the user who checks a configuration may lack access to the data
         return False
     except OSError:
         return True
 
 
 def _too_long_message(settings: MonitorSettings) -> str:
-    """Return why the attempts of a check do not fit into the interval, and what would."""
+    """Return why the attempts of a check do not fit into the interval, with a remedy."""
     attempts, waits = settings.retries + 1, settings.retries * settings.retry_wait
     room = settings.interval - waits
     remedy = f"lower timeout to {format_seconds(room // attempts)}" if room >= attempts * 10 else "lower retry_wait"
@@ -218,10 +220,10 @@ def _check_login(values: DecodedTable, faults: Faults) -> None:
         if values["username"] and not values["password_file"]:
             faults.add(values.location, "password_file", MISSING, "the file that holds the password of username")
         if values["password_file"] and not values["username"]:
-            faults.add(values.location, "username", MISSING, "the name that password_file holds the password of")
+            faults.add(values.location, "username", MISSING, "the user name that belongs to password_file")
     in_clear = values.has("username", "security", "host") and values["username"] and values["security"] == "none"
     if in_clear and not is_loopback(values["host"]):
-        allowed = "with a login only for a relay on this machine: the password would travel in clear text"
+        allowed = "with a login only for a relay on this machine: the password would be sent in clear text"
         faults.add(values.location, "security", '"none"', f'{allowed}; use "starttls" or "tls"')
 
 

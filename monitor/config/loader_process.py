@@ -1,9 +1,9 @@
-"""A configuration read in a process of its own, for a daemon.
+"""Read a configuration in another process, for the daemon.
 
-Ten thousand servers take seconds of the processor to read. A thread would share the interpreter's lock with the event
-loop for as long, and hold up every probe; another process does not. What it read comes back in parts, each small enough
-that the loop turns between two of them. And what the parser needs for a while, several times what is left in the end,
-is given back to the system when that process ends: between what stays, the memory could not be.
+Reading 10,000 servers takes seconds of processor time. A thread would compete with the event loop for the interpreter
+lock and delay every probe. The process sends the configuration in small parts, between which the loop runs. The memory
+that the parser needs, several times that of the result, is released when the process ends; in the daemon it would stay
+fragmented.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from monitor.config.settings import Config
 
 CHUNK_SIZE: Final = 100
-"""Entries that come at once: a few milliseconds' work."""
+"""Entries in one part: a few milliseconds of work."""
 RELOAD_NICENESS: Final = 5
-"""By so much the process stands back behind a daemon that runs (``nice``); a start has nothing to stand back for."""
+"""The ``nice`` value of the process at a reload; at the start it is 0."""
 _LENGTH_BYTES: Final = 4
 _LIST_FIELDS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
@@ -38,14 +38,14 @@ _PROGRAM: Final = (
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.loader_process import main; "
     "main(sys.argv[2], int(sys.argv[3]))"
 )
-"""It ends without a word where nobody wants its answer any more."""
+"""Default signal handlers: the process ends silently when its reader is gone."""
 
 
 async def load_in_process(path: Path, running_config: Config | None = None) -> Config:
-    """Read a configuration; an entry that says the same as in the running one is the same object.
+    """Read a configuration; an entry equal to that of the running one is the same object.
 
-    Where the system starts no other process it is read in a thread, which may hold up probes: no reload is lost by it.
-    Raises ConfigError as ``load`` does, InputError where the process that reads ends without an answer.
+    If no process can be started, reads in a thread, which may delay probes, so that a reload still works. Raises
+    ConfigError as ``load`` does, InputError if the process ends without an answer.
     """
     try:
         reader = await asyncio.create_subprocess_exec(
@@ -69,7 +69,7 @@ async def load_in_process(path: Path, running_config: Config | None = None) -> C
         raise InputError(f"{path} could not be read: the process that reads it ended with {status}") from None
     finally:
         with suppress(ProcessLookupError):
-            reader.kill()  # it has said all there is, or nobody listens any more
+            reader.kill()  # it has sent everything, or the caller was cancelled
         await reader.communicate()
 
 
@@ -100,8 +100,8 @@ async def _read_chunk(stream: asyncio.StreamReader) -> Any:
 
 
 def main(path: str, niceness: int) -> None:
-    """Read a configuration, standing ``niceness`` behind others, and write it to standard output in parts."""
-    with suppress(OSError):  # a sandbox may forbid it
+    """Read a configuration with the given ``nice`` value and write it to standard output in parts."""
+    with suppress(OSError):  # a sandbox may forbid nice
         os.nice(niceness)
     for part in config_chunks(Path(path)):
         text = pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
@@ -110,7 +110,7 @@ def main(path: str, niceness: int) -> None:
 
 
 def config_chunks(path: Path) -> Iterator[object]:
-    """Give all faults, or the configuration without its lists, then those by pieces, then None."""
+    """Yield all faults; or the configuration without its lists, then the lists in pieces, then None."""
     try:
         config = load(path)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The way in which mail leaves, as configured."""
+"""The mail transport of a configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_transport(config: Config, environ: Mapping[str, str]) -> MailTransport:
-    """Give the way in which mail leaves; the password is read only when it is needed."""
+    """Return the configured mail transport; it reads the password at each login."""
     email = config.email
     if email.transport == "file":
         return FileTransport(config.data_dir / "mail")

@@ -1,6 +1,6 @@
-"""The files that passwords are read from: which of them are not there, or are open to more people than they should be.
+"""Warnings about password files that do not exist or that others than the owner can read.
 
-None of it is a fault: a file may come later, and a credential of systemd takes the place of one.
+These are not faults: a file may be created later, and a systemd credential may replace it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def password_warnings(config: Config, environment: Mapping[str, str]) -> list[str]:
-    """Give a line for each file that somebody should look at, with what to do; reads no password."""
+    """Return a warning with a remedy for each problematic file; reads no password."""
     folder = environment.get(CREDENTIALS_VARIABLE)
     users: dict[Path, list[str]] = {}
     for user, file in _password_files(config):
         users.setdefault(file, []).append(user)
     found = []
-    for file, of in users.items():
+    for file, names in users.items():
         if folder and (Path(folder) / file.name).exists():
-            continue  # systemd sees to it that nobody else reads that one
+            continue  # systemd protects the credential
         if fault := _file_problem(file):
-            more = f" and {pluralize(len(of) - 1, 'more', 'more')}" if len(of) > 1 else ""
-            found.append(f"password_file {file} of {of[0]}{more} {fault}")
+            more = f" and {pluralize(len(names) - 1, 'more', 'more')}" if len(names) > 1 else ""
+            found.append(f"password_file {file} of {names[0]}{more} {fault}")
     return found
 
 
@@ -50,7 +50,7 @@ def _file_problem(file: Path) -> str:
     try:
         mode = file.stat().st_mode
     except OSError as error:
-        return f"cannot be read ({error.strerror}): logins fail, unless systemd gives a credential named {file.name}"
+        return f"cannot be read ({error.strerror}): logins fail unless systemd passes a credential named {file.name}"
     if mode & _GROUP_AND_OTHERS:
-        return f"is open to others than its owner (mode {stat.S_IMODE(mode):04o}): chmod 600 {file}"
+        return f"can be read by others than its owner (mode {stat.S_IMODE(mode):04o}): chmod 600 {file}"
     return ""

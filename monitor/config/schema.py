@@ -1,6 +1,6 @@
-"""Every table and key of the configuration, with its kind and default: the list to read first.
+"""Every table and key of the configuration, with its validator and default: the list to read first.
 
-``docs/configuration.md`` says the same for those who write a configuration; a test holds the two together.
+``docs/configuration.md`` describes the same keys for users; a test compares the two.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ SUBSCRIPTION_KEYS: Final = (
 )
 
 SINGLE_TABLES: Final = {"monitor": MONITOR_KEYS, "contract": CONTRACT_KEYS, "web": WEB_KEYS, "email": EMAIL_KEYS}
-"""Tables that stand once, in the main file."""
+"""Tables that appear once, in the main file."""
 ARRAY_TABLES: Final = {"customer": CUSTOMER_KEYS, "server": SERVER_KEYS, "subscription": SUBSCRIPTION_KEYS}
-"""Tables that stand as often as there are things, in any file."""
+"""Arrays of tables, in any file."""
 TOP_LEVEL_NAMES: Final = (INCLUDE, *SINGLE_TABLES, *ARRAY_TABLES)

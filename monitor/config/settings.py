@@ -1,4 +1,4 @@
-"""What a configuration is, once it is right: frozen, with every default filled in."""
+"""The validated configuration: frozen, with every default filled in."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TransportName: TypeAlias = Literal["file", "smtp"]
 Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-"""The variable by which systemd names the folder of a unit's credentials."""
+"""The environment variable in which systemd passes the folder of a unit's credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """How the monitor looks; all attempts of a check fit into the interval."""
+    """How checks are made; all attempts of a check fit into the interval."""
 
     interval: Millis
     """From one sweep to the next."""
@@ -38,13 +38,13 @@ class MonitorSettings:
 
     @property
     def max_check_duration(self) -> Millis:
-        """How long a check takes that fails to the last: every attempt and every wait between them."""
+        """The duration of a check in which every attempt times out, waits included."""
         return (self.retries + 1) * self.timeout + self.retries * self.retry_wait
 
 
 @dataclass(frozen=True, slots=True)
 class ContractSettings:
-    """What the agreement leaves open."""
+    """Terms that the agreement leaves open."""
 
     timezone: str
     rounding: Rounding
@@ -52,23 +52,23 @@ class ContractSettings:
     operator_emails: tuple[str, ...]
     credit: CreditPolicy = "on-claim"
     support_credit: int | None = None
-    """Percent of the monthly fee for each first response that came too late (5.4.5); None: nothing."""
+    """Percent of the monthly fee for each late first response (5.4.5); None: no credit."""
     ticket_area: str | None = None
-    """The server that tickets are opened on (5.4.3); None: none that is watched."""
+    """The server on which tickets are opened (5.4.3); None: not monitored."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the pages are, for the daemon and for people."""
+    """The address of the pages, to listen on and to link to."""
 
     listen: ListenAddress
     public_url: str
-    """With a slash at its end."""
+    """Ends with a slash."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailSettings:
-    """How mail leaves. The password itself is never kept here."""
+    """How mail is sent. The password itself is never kept here."""
 
     transport: TransportName
     sender: str
@@ -79,13 +79,13 @@ class EmailSettings:
     username: str | None
     """None: no login."""
     password_file: Path | None
-    """Absolute; given exactly where a user name is."""
+    """Absolute; set if and only if ``username`` is."""
 
     def read_password(self, environment: Mapping[str, str]) -> str:
-        """Return the password: the systemd credential of the file's name where there is one, else the file's line.
+        """Return the password: from the systemd credential with the file's name if there is one, else from the file.
 
-        Read anew at each call, so that a changed password takes effect. Raises InputError, which names the file and
-        never what stands in it, where there is none or it is not one line of text.
+        Each call reads the file again, so that a changed password takes effect. Raises InputError, which names the file
+        and never its content, if it does not exist or is not one line of text.
         """
         if self.password_file is None:
             raise InputError("[email] password_file is not set: there is no password to log in with")
@@ -107,17 +107,17 @@ class EmailSettings:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration. Two are equal where they say the same, whatever files they stand in."""
+    """A whole configuration. Two are equal if their values are, whatever files they come from."""
 
     path: Path = field(compare=False)
-    """The main file, as it was named."""
+    """The main file, as given."""
     files: tuple[Path, ...] = field(compare=False)
     """Every file that was read, the main one first."""
     data_dir: Path
     """Absolute."""
     monitor: MonitorSettings
     canaries: tuple[str, ...]
-    """Addresses by which the monitor asks whether it sees out; none: the self-check is off."""
+    """Addresses that show whether the monitor's own network works; empty: the self-check is off."""
     contract: ContractSettings
     web: WebSettings
     email: EmailSettings
@@ -141,7 +141,7 @@ class Config:
         return {subscription.id: subscription for subscription in self.subscriptions}
 
     def terms(self, in_force: Millis) -> Terms:
-        """Return what figures hang on, as of the instant from which this configuration is in force."""
+        """Return the terms that figures depend on, in force from an instant on."""
         return Terms(
             in_force=in_force,
             timezone=self.contract.timezone,

@@ -1,4 +1,4 @@
-"""Values written as TOML: whole in a document, short and without secrets in a message."""
+"""Values as TOML: whole for a document, short and without secrets for a message."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _REDACTED = '"***"'
 
 
 def format_value(value: object) -> str:
-    """Return the value as TOML writes it on one line.
+    """Return the value as TOML on one line.
 
-    Raises TypeError for what TOML cannot hold, ValueError for whole numbers of thousands of digits.
+    Raises TypeError for values without a TOML form, ValueError for integers of thousands of digits.
     """
     match value:
         case bool():
@@ -43,15 +43,14 @@ def format_value(value: object) -> str:
 
 
 def format_key(name: str) -> str:
-    """Return a key as TOML writes it: bare where it can be."""
+    """Return a key as TOML: bare if possible, else quoted."""
     return name if _BARE_KEY.fullmatch(name) else format_value(name)
 
 
 def format_table(header: str, table: Mapping[str, object]) -> list[str]:
     """Return the lines of one table, its ``header`` (``[web]``) first, a blank line last.
 
-    A key whose value is None stands as a comment that nothing is set. Values that are lists of tables are not written:
-    they need headers of their own.
+    A key whose value is None becomes a comment that it is not set. Lists of tables are left out: they need headers.
     """
     lines = [header]
     for name, value in table.items():
@@ -63,9 +62,9 @@ def format_table(header: str, table: Mapping[str, object]) -> list[str]:
 
 
 def format_redacted(value: object, key: str = "") -> str:
-    """Return the value for a message: one line, not too long, without secrets.
+    """Return the value for a message: one line, shortened, without secrets.
 
-    The value of a key whose name speaks of a password is hidden, and so is the login within a URL.
+    Hides the value of a key whose name suggests a password, and the login in a URL.
     """
     if _SECRET_KEY.search(key) and key != "password_file":
         return _REDACTED
@@ -87,7 +86,7 @@ def _escape_character(c: str) -> str:
         return _ESCAPES[c]
     if c.isprintable():
         return c
-    # what cannot be seen, or would break or turn the line, is named
+    # escape characters that are invisible, break the line or change the direction of text
     return f"\\u{ord(c):04X}" if ord(c) <= 0xFFFF else f"\\U{ord(c):08X}"  # noqa: PLR2004 - the width of \u
 
 

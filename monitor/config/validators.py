@@ -1,8 +1,8 @@
-"""What a value may be: one function for each kind of value in the configuration.
+"""Validators: one function for each kind of value in the configuration.
 
-A kind takes what TOML gave and returns what the program keeps, or raises Refused with what is allowed, in the words of
-a message. ``true`` is never a number. What may stand in thousands of places, ids and words, is kept once. Lengths of
-time are seconds in the file and whole milliseconds from here on.
+A validator takes a TOML value and returns what the program keeps, or raises ValueRejected with a description of the
+allowed values. ``true`` is never a number. Ids and words are interned, because thousands of entries repeat them.
+Durations are seconds in the file and whole milliseconds from here on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HIGHEST_PORT = 65535
 
 
 def text(max_length: int = 200) -> Validator:
-    """Return the kind of one line of text that says something: no line breaks, no control characters."""
+    """Return the validator for one line of text: not blank, no line breaks, no control characters."""
     allowed = f"one line of text, 1 to {max_length} characters"
 
     def read(value: object) -> str:
@@ -47,28 +47,28 @@ def text(max_length: int = 200) -> Validator:
 
 
 def identifier(value: object) -> str:
-    """Read an id or a service's name: it stands in labels, file names and addresses of pages."""
+    """Validate an id or a service's name; it appears in labels, file names and URLs."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         raise ValueRejected("1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no spaces")
     return intern(value)
 
 
 def reference(value: object) -> str:
-    """Read the id of something else; whether it exists is asked when everything is read."""
+    """Validate a reference to another entry; whether that exists is checked later, over all files."""
     if not isinstance(value, str) or not value:
         raise ValueRejected("an id in quotes")
     return intern(value)
 
 
 def boolean(value: object) -> bool:
-    """Read true or false."""
+    """Validate true or false."""
     if not isinstance(value, bool):
         raise ValueRejected("true or false")
     return value
 
 
 def integer(minimum: int, maximum: int) -> Validator:
-    """Return the kind of whole numbers from ``least`` to ``maximum``, both included."""
+    """Return the validator for whole numbers from ``minimum`` to ``maximum``, both included."""
 
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
@@ -79,16 +79,16 @@ def integer(minimum: int, maximum: int) -> Validator:
 
 
 def seconds(minimum: Millis, maximum: Millis) -> Validator:
-    """Return the kind of lengths from ``least`` to ``maximum`` milliseconds, both included, written in seconds."""
+    """Return the validator for durations from ``minimum`` to ``maximum`` milliseconds, written in seconds."""
     allowed = f"seconds from {format_seconds(minimum)} to {format_seconds(maximum)}, to the millisecond"
 
     def read(value: object) -> Millis:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ValueRejected(allowed)
-        # within bounds first: what is far outside may be too long to be written; what is no number is never within
+        # check the bounds first: a huge number cannot be converted to text, and NaN is never within them
         if not minimum <= value * 1000 <= maximum:
             raise ValueRejected(allowed)
-        # the shortest decimal that TOML's float stands for is what was written
+        # the shortest decimal of the float is what the file says
         length = Decimal(str(value)) * 1000
         if length != int(length):
             raise ValueRejected(allowed)
@@ -98,12 +98,12 @@ def seconds(minimum: Millis, maximum: Millis) -> Validator:
 
 
 def format_seconds(length: Millis) -> str:
-    """Return milliseconds as the seconds that are written for them: ``60``, ``5.5``."""
+    """Return milliseconds as seconds: ``60``, ``5.5``."""
     return format(Decimal(length).scaleb(-3).normalize(), "f")
 
 
 def choice(*names: str) -> Validator:
-    """Return the kind that is one of a few words."""
+    """Return the validator for one of a few words."""
     quoted = [f'"{name}"' for name in names]
     allowed = " or ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
@@ -116,7 +116,7 @@ def choice(*names: str) -> Validator:
 
 
 def list_of(validator: Validator, noun: str, min_items: int = 0) -> Validator:
-    """Return the kind of lists of ``noun``, each once, at least ``least`` of them; every bad item is named."""
+    """Return the validator for lists of at least ``min_items`` different ``noun``; it reports every bad item."""
     several = f"a list of {noun}" + (f", at least {min_items}" if min_items else "")
 
     def read(value: object) -> tuple[object, ...]:
@@ -127,8 +127,8 @@ def list_of(validator: Validator, noun: str, min_items: int = 0) -> Validator:
         for given in value:
             try:
                 item = validator(given)
-            except ValueRejected as refused:
-                bad.append((given, refused.allowed))
+            except ValueRejected as rejection:
+                bad.append((given, rejection.allowed))
                 continue
             if item in items:
                 bad.append((given, f"{several}, each once"))
@@ -141,35 +141,35 @@ def list_of(validator: Validator, noun: str, min_items: int = 0) -> Validator:
 
 
 def path(value: object) -> str:
-    """Read a path as it is written; who reads it joins it to the folder of its file."""
+    """Validate a path; the caller joins it to the folder of the file that names it."""
     if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST_PATH:
         raise ValueRejected("a path in quotes, relative to this file or absolute")
     return value
 
 
 def date(value: object) -> dt.date:
-    """Read a day: TOML's own date, not a text and without a time."""
+    """Validate a day: a TOML date, not text and without a time."""
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime) or not _FIRST_DAY <= value <= _LAST_DAY:
         raise ValueRejected("a date from 1970 to 2999, without quotes and without a time, such as 2026-01-31")
     return value
 
 
 def money(value: object) -> Decimal:
-    """Read an amount: a positive decimal in quotes, at most two decimals; a TOML float would not be exact."""
+    """Validate an amount: a positive decimal in quotes with at most two places; a TOML float would not be exact."""
     if not isinstance(value, str) or not _MONEY.fullmatch(value) or not Decimal(value):
         raise ValueRejected('a positive amount in quotes, at most 2 decimals, such as "49.90"')
     return Decimal(value)
 
 
 def currency(value: object) -> str:
-    """Read a currency's code."""
+    """Validate a currency code."""
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
         raise ValueRejected('a currency of three capital letters (ISO 4217), such as "USD" or "TRY"')
     return value
 
 
 def reach(value: object) -> str:
-    """Read how a server is reached: ``icmp`` or ``tcp:PORT``."""
+    """Validate how a server is reached: ``icmp`` or ``tcp:PORT``."""
     if value == "icmp":
         return "icmp"
     found = _REACH.fullmatch(value) if isinstance(value, str) else None
@@ -179,8 +179,8 @@ def reach(value: object) -> str:
 
 
 def timezone(value: object) -> str:
-    """Read a time zone's name from the zone database."""
-    # the database is on the disk; a configuration names one zone, and only a wrong name needs them all
+    """Validate the name of a time zone."""
+    # few commands get here; the list of all zones is only needed for a wrong name
     from difflib import get_close_matches  # noqa: PLC0415
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # noqa: PLC0415
 
@@ -190,7 +190,7 @@ def timezone(value: object) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        # a name can also be a folder of the database, or no path at all
+        # ValueError and OSError: the name is a folder of the zone database or not a relative path
         meant = get_close_matches(value, sorted(available_timezones()), n=1, cutoff=0.8)
         raise ValueRejected(f'{allowed}; did you mean "{meant[0]}"?' if meant else allowed) from None
     return value
@@ -209,7 +209,7 @@ _EMAIL_EXPECTED = "an e-mail address, such as it@example.com"
 
 
 class ListenAddress(NamedTuple):
-    """Where a socket listens; an IPv6 host stands without brackets here."""
+    """The address on which a socket listens; an IPv6 host has no brackets here."""
 
     host: str
     port: int
@@ -219,13 +219,13 @@ class ListenAddress(NamedTuple):
 
     @property
     def browser_address(self) -> str:
-        """The same as something that a browser on this machine can open: "any address" becomes loopback."""
+        """The address that a browser on this machine can open: "any address" becomes loopback."""
         loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
         return str(ListenAddress(loopback.get(self.host, self.host), self.port))
 
 
 def host(value: object) -> str:
-    """Read one machine's address: IPv4, IPv6 (without brackets) or a host name."""
+    """Validate the address of one machine: IPv4, IPv6 (without brackets) or a host name."""
     if not isinstance(value, str) or not _is_host(value):
         raise ValueRejected(
             "the address of one machine: IPv4, IPv6 without brackets, or a host name; no URL, port or network"
@@ -234,7 +234,7 @@ def host(value: object) -> str:
 
 
 def listen_address(value: object) -> ListenAddress:
-    """Read ``host:port``, the host an address of this machine or a name for one."""
+    """Validate ``host:port``, the host being an address of this machine or its name."""
     found = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
     if found:
         name, number = found[2] or found[1], int(found[3])
@@ -244,21 +244,21 @@ def listen_address(value: object) -> ListenAddress:
 
 
 def public_url(value: object) -> str:
-    """Read the address under which people reach the pages; kept with a slash at its end, so that paths can follow."""
+    """Validate the public address of the pages; a slash is added at its end, so that paths can follow."""
     if not isinstance(value, str) or not is_url(value, "http", "https") or "?" in value:
         raise ValueRejected('an http or https URL without login, "?" and "#", such as "https://sla.example.com/"')
     return value if value.endswith("/") else value + "/"
 
 
 def email(value: object) -> str:
-    """Read one bare e-mail address."""
+    """Validate one bare e-mail address."""
     if not isinstance(value, str) or not _is_email(value):
         raise ValueRejected(_EMAIL_EXPECTED)
     return value
 
 
 def sender(value: object) -> str:
-    """Read ``Name <address>`` or a bare address; a name with a comma or a dot may stand in quotes."""
+    """Validate ``Name <address>`` or a bare address; the name may be quoted."""
     if isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_SENDER:
         found = _SENDER.fullmatch(value.strip())
         if _is_email(found["address"] if found else value.strip()) and (not found or _is_display_name(found["name"])):
@@ -267,7 +267,7 @@ def sender(value: object) -> str:
 
 
 def is_url(value: str, *schemes: str) -> bool:
-    """Whether this is a whole URL of one of these schemes: a host, no login, no fragment, nothing to be escaped."""
+    """Whether this is a URL of one of these schemes with a host, without login, fragment or characters to escape."""
     if len(value) > _LONGEST_URL or not re.fullmatch(r"[!-~]+", value) or "#" in value:
         return False
     try:
@@ -278,12 +278,12 @@ def is_url(value: str, *schemes: str) -> bool:
 
 
 def _has_plain_host(parts: SplitResult) -> bool:
-    """Whether the URL names a host and nothing else; raises ValueError where its port is no port."""
+    """Whether the URL has a valid host and no login; raises ValueError for an invalid port."""
     return "@" not in parts.netloc and parts.port != 0 and _is_host(parts.hostname or "")
 
 
 def _is_host(name: str) -> bool:
-    # the resolver reads "0x7f.1" as 127.0.0.1: a name whose end is hexadecimal is not what it looks like
+    # the resolver reads "0x7f.1" as 127.0.0.1, so names with a hexadecimal end are refused
     return bool(_HOST.fullmatch(name)) and not _HEXADECIMAL_END.search(name) and is_host(name)
 
 
@@ -309,7 +309,7 @@ def _is_email(address: str) -> bool:
 
 
 def _is_display_name(name: str) -> bool:
-    """Whether a sender's name is plain, or quoted as a whole; so no header can read it as two."""
+    """Whether a sender's name is plain or quoted as a whole, so that a header cannot contain two addresses."""
     if name.startswith('"'):
         return re.fullmatch(r'"[^"\\]+"', name) is not None
     return not re.search(r'[",;:@()\[\]\\]', name)

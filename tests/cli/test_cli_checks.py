@@ -42,7 +42,7 @@ def test_one_type_is_shown_alone_with_its_presets() -> None:
     assert [each["type"] for each in said["checks"]] == ["mysql"]
     assert {each["type"] for each in said["presets"]} == {"mysql"}
     table = CliRunner().invoke(checks, ["pop3"], **cli.context_settings).output
-    assert "no preset of that type" in table
+    assert "no presets of that type" in table
     assert "fingerprints" not in table
 
 
@@ -50,4 +50,4 @@ def test_a_type_that_is_none_is_bad_input(capsys: pytest.CaptureFixture[str]) ->
     assert run_command(["checks", "gopher"]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
-    assert "gopher: no such check type; there are icmp, tcp" in said.err
+    assert "gopher: no such check type; known: icmp, tcp" in said.err

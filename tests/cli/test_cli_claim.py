@@ -143,7 +143,7 @@ def test_status_tells_of_overdue_answers(down: Installation) -> None:
     assert down.run("status", "--json").json["claims_overdue"] == 0
     make(down, "--at", IN_TIME)
     assert down.run("status", "--json").json["claims_overdue"] == 1
-    assert "1 claim waits" in down.run("status").out
+    assert "1 answer to a claim is overdue" in down.run("status").out
     down.run("claim", "answer", "1")
     assert down.run("status", "--json").json["claims_overdue"] == 0
     assert "waits" not in down.run("status").out

@@ -79,7 +79,7 @@ def test_where_no_result_holds_the_last_one_before_is_named(site: Installation) 
     (check,) = said["checks"]
     assert (check["state"], check["result"], check["last_result_at"]) == ("unknown", None, "2024-10-05T10:01:00Z")
     assert said["subscriptions"][0]["verdict"] == "unknown"
-    assert "the last one before was at" in site.run("explain", "web-01", "--at", "2024-10-05T12:00:00Z").out
+    assert "the last result before is from" in site.run("explain", "web-01", "--at", "2024-10-05T12:00:00Z").out
 
 
 def test_an_imported_result_says_so(site: Installation) -> None:

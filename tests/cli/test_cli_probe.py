@@ -71,7 +71,7 @@ def test_where_nobody_listens_the_place_and_the_remedy_are_told(site: Installati
         port = listener.getsockname()[1]
     said = probed(site, f'type = "imap"\nport = {port}')
     assert f"127.0.0.1 port {port}: refused" in said
-    assert "nobody listens there" in said
+    assert "nothing listens there" in said
 
 
 @pytest.mark.parametrize(

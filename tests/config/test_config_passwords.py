@@ -37,7 +37,7 @@ def test_a_file_that_others_can_open_is_told_once_with_the_remedy(config: Config
     file = tmp_path / "login"
     file.chmod(mode)
     (warning,) = password_warnings(config, {})
-    assert f"password_file {file} of web-01/one and 1 more is open to others" in warning
+    assert f"password_file {file} of web-01/one and 1 more can be read by others" in warning
     assert f"(mode {mode:04o}): chmod 600 {file}" in warning
     assert "gizli" not in warning
 
@@ -64,4 +64,4 @@ def test_the_password_for_sending_mail_counts_too(tmp_path: Path) -> None:
     (tmp_path / "smtp-password").write_text("gizli")
     (tmp_path / "smtp-password").chmod(0o644)
     (warning,) = password_warnings(load(file), {})
-    assert "of [email] is open to others" in warning
+    assert "of [email] can be read by others" in warning

@@ -189,7 +189,7 @@ def test_a_password_file_that_others_can_open_is_told_at_the_start_and_at_a_relo
     (tmp_path / "login").write_text("gizli 42")
     (tmp_path / "login").chmod(0o644)
     with Daemon(setting.write(tmp_path)) as daemon:
-        told = "password_file {} of one/cache is open to others".format(tmp_path / "login")
+        told = "password_file {} of one/cache can be read by others".format(tmp_path / "login")
         assert daemon.output().count(told) == 1
         daemon.reload()
         wait_for("the reload is told", lambda: "INFO reload" in daemon.output())
