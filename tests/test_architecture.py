@@ -47,3 +47,8 @@ def test_a_test_is_named_in_a_short_sentence() -> None:
     tests = REPOSITORY.glob("tests/**/test_*.py")
     names = [name for test in tests for name in re.findall(r"def (test_\w+)", test.read_text())]
     assert [name for name in names if len(name) > LONGEST_TEST_NAME] == []
+
+
+def test_no_test_module_imports_from_another_one() -> None:
+    importing = re.compile(r"^\s*(from|import) tests\.([\w.]+\.)?test_", re.MULTILINE)
+    assert _names(test for test in REPOSITORY.glob("tests/**/*.py") if importing.search(test.read_text())) == []

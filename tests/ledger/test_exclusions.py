@@ -13,7 +13,7 @@ from monitor.model import Outcome, Span
 from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, history, journal
 from tests.fakes import ledger_in_memory
-from tests.ledger.results.test_importing import NOW, START, STEP, TERMS, import_into, moments
+from tests.ledger.results.import_fixture import NOW, START, STEP, TERMS, import_into, moments
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -14,7 +14,7 @@ import trustme
 
 from monitor.model import Outcome
 from monitor.probes.presets import PRESETS
-from tests.probes.database.test_databases_and_ssh import mssql_reply, plays
+from tests.probes.database.recorded_replies import mssql_reply, plays
 from tests.probes.scripted_server import ScriptedServer, page
 
 if TYPE_CHECKING:

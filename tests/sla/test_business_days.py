@@ -18,26 +18,10 @@ from monitor.sla.calendar import (
     is_business_day,
     midnight,
 )
+from tests.sla.holidays_of_2026 import HOLIDAYS_2026
 from tests.sla.sla_fixtures import DAY, QUICK, at
 
 ISTANBUL = "Europe/Istanbul"
-
-HOLIDAYS_2026 = [
-    "2026-01-01",
-    "2026-03-20",  # Ramazan Bayramı
-    "2026-03-21",
-    "2026-03-22",
-    "2026-04-23",
-    "2026-05-01",
-    "2026-05-19",
-    "2026-05-27",  # Kurban Bayramı
-    "2026-05-28",
-    "2026-05-29",
-    "2026-05-30",
-    "2026-07-15",
-    "2026-08-30",
-    "2026-10-29",
-]
 
 
 def days_of(year: int) -> list[dt.date]:

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.sla.interpretations import interpretations_of
 from monitor.sla.terms import EXCLUSION_CLAUSES
-from tests.sla.test_agreement import TERMS
+from tests.sla.terms_examples import TERMS
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "contract.md").read_text(encoding="utf-8")

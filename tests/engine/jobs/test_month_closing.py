@@ -19,7 +19,7 @@ from monitor.mail.content import OperatorNews
 from monitor.model import Outcome, Result
 from monitor.store import database_thread
 from tests.fakes import FakeOperatorNotifier, make_context
-from tests.ledger.results.test_importing import KEY, STEP, TERMS
+from tests.ledger.results.import_fixture import KEY, STEP, TERMS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

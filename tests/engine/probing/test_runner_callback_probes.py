@@ -14,8 +14,9 @@ from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
-from monitor.probes.probe import Attempt, RetryPolicy, Target
-from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
+from monitor.probes.probe import RetryPolicy, Target
+from tests.engine.probing.callback_probe import ScriptedCallbackProbe
+from tests.engine.probing.runner_fakes import NotingRecorder, SilentListener
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, run_steps
 
 if TYPE_CHECKING:
@@ -27,52 +28,16 @@ if TYPE_CHECKING:
 KEY = CheckKey("web-01", "ping")
 
 
-class SwiftProbe:
-    """Answers ``takes`` seconds after it was asked, with what its script says next; counts how it was asked."""
-
-    def __init__(self, clock: FakeClock, *script: Outcome, takes: float = 0.1) -> None:
-        self._clock = clock
-        self._script = list(script)
-        self.takes = takes
-        self.begun = 0
-        self.awaited = 0
-        self.refuses = False
-        self.breaks = False
-
-    def _next(self, at: float) -> Attempt:
-        outcome = self._script.pop(0) if self._script else OK
-        return Attempt(outcome, at, 400 if outcome is OK else None, "" if outcome is OK else "timeout")
-
-    def start(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see Swift
-        if self.breaks:
-            raise ZeroDivisionError
-        if self.refuses:
-            return False
-        self.begun += 1
-        attempt = self._next(self._clock.monotonic())
-        if self.takes:
-            asyncio.get_running_loop().call_later(self.takes, done, attempt)
-        else:
-            done(attempt)
-        return True
-
-    async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - see Probe
-        self.awaited += 1
-        attempt = self._next(self._clock.monotonic())
-        await asyncio.sleep(self.takes)
-        return attempt
-
-
 class Scene:
     """One server with a swift probe; canaries answer as told."""
 
     def __init__(self, *script: Outcome, takes: float = 0.1, retries: int = 2, sees: Outcome = OK) -> None:
         self.clock = FakeClock()
         self.recorder = NotingRecorder()
-        self.probe = SwiftProbe(self.clock, *script, takes=takes)
+        self.probe = ScriptedCallbackProbe(self.clock, *script, takes=takes)
         self.looks = 0
         self._sees = sees
-        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._look}, SilentWitness())
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._look}, SilentListener())
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
@@ -176,7 +141,7 @@ def test_a_fault_in_a_swift_probe_leaves_the_slow_road(caplog: pytest.LogCapture
     scene = Scene()
     scene.probe.breaks = True
     assert scene.run((0, launching(scene, 0)), (1, scene.over(0))) == ["ok of 0", "end of 0"]
-    assert "SwiftProbe" in caplog.text
+    assert "ScriptedCallbackProbe" in caplog.text
 
 
 @pytest.mark.parametrize(("patience", "heard"), [(5.0, ["ok of 0"]), (0.5, [])])

@@ -14,8 +14,8 @@ from monitor.engine.probing.scheduler import Scheduler, Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.probe import RetryPolicy, Target
-from tests.engine.probing.test_runner_callback_probes import SwiftProbe
-from tests.engine.probing.test_runner_result_order import NotingRecorder, SilentWitness
+from tests.engine.probing.callback_probe import ScriptedCallbackProbe
+from tests.engine.probing.runner_fakes import NotingRecorder, SilentListener
 from tests.fakes import FAIL, OK, FakeClock, run_steps
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class Scene:
         self.clock = FakeClock()
         self.recorder = NotingRecorder()
         self.telemetry = Telemetry()
-        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._sees}, SilentWitness())
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._sees}, SilentListener())
         recorder = cast("Recorder", self.recorder)
         timescale = RecordedTime(self.clock, None)
         self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, self.telemetry, ConcurrencyLimiter(most))
         self.pacer = Scheduler(self.clock, INTERVAL, self.sweeper)
-        self.probes = {name: SwiftProbe(self.clock, takes=seconds) for name, seconds in takes.items()}
+        self.probes = {name: ScriptedCallbackProbe(self.clock, takes=seconds) for name, seconds in takes.items()}
         self.watch(*takes)
 
     def watch(self, *names: str) -> None:

@@ -13,36 +13,14 @@ from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
 from monitor.probes.probe import RetryPolicy, Target
+from tests.engine.probing.runner_fakes import NotingRecorder, SilentListener
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe, run_steps
 
 if TYPE_CHECKING:
     from monitor.engine.recorder import Recorder
-    from monitor.model import Millis, Outcome, Result
+    from monitor.model import Millis, Outcome
 
 KEY = CheckKey("web-01", "ping")
-
-
-class NotingRecorder:
-    """Keeps what is submitted, in order."""
-
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.heard: list[str] = []
-
-    def submit(self, sweep: int, result: Result) -> None:
-        self.heard.append(f"{result.outcome.name.lower()} of {sweep}")
-        self.results.append(result)
-
-    def end_sweep(self, sweep: int) -> None:
-        self.heard.append(f"end of {sweep}")
-
-
-class SilentWitness:
-    """Hears of canaries and says nothing."""
-
-    def on_canary_result(self, address: str, outcome: Outcome) -> None: ...
-
-    def on_connectivity_change(self, *, offline: bool) -> None: ...
 
 
 class Scene:
@@ -54,7 +32,7 @@ class Scene:
         began = self.clock.now()
         probe = ScriptedProbe(self.clock, lambda at: FAIL if at < began + 500 else OK)
         timescale = RecordedTime(self.clock, None)
-        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._slowly}, SilentWitness())
+        sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._slowly}, SilentListener())
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))

@@ -24,26 +24,28 @@ from tests.fakes import (
     MINUTE,
     OK,
     START,
-    UNKNOWN,
     make_context,
     make_result,
     make_server,
     make_subscription,
     results_from,
 )
+from tests.ledger.accounts.account_examples import (
+    BASE,
+    CONFIGURATIONS,
+    OUTCOMES,
+    PING,
+    PLAIN,
+    SHOP,
+    SITE,
+    instant,
+)
 from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.ledger.accounts.accounts import SubscriptionAccount
     from monitor.ledger.context import LedgerContext
-    from monitor.model import Millis, Subscription
-
-PING, SITE, SHOP = CheckKey("web-01", "ping"), CheckKey("web-01", "site"), CheckKey("web-01", "shop")
-PLAIN = make_context([make_server("web-01")], [make_subscription("acme", "web-01", fee=Decimal("49.90"))])
-
-
-def instant(text: str) -> Millis:
-    return int(dt.datetime.fromisoformat(text).timestamp()) * 1000
+    from monitor.model import Millis
 
 
 def desk_of(context: LedgerContext = PLAIN, at: Millis = START) -> LedgerFixture:
@@ -289,7 +291,6 @@ def test_a_credit_follows_the_fee_of_the_subscription() -> None:
 # --- as the books stood ----------------------------------------------------------------------------------------------
 
 Fact: TypeAlias = "tuple[Millis, Sweep | Work | Configuration]"
-BASE = instant("2026-10-30T12:00+03:00")
 
 
 @dataclass(frozen=True)
@@ -312,29 +313,6 @@ class Configuration:
     number: int
 
 
-def subscriptions() -> list[Subscription]:
-    base = replace(make_subscription("acme", "web-01"), id="s")
-    return [
-        base,
-        replace(base, product="web-hosting"),
-        replace(base, start=dt.date(2026, 11, 1)),
-        replace(base, end=dt.date(2026, 10, 31), product="colocation"),
-    ]
-
-
-def configurations() -> list[LedgerContext]:
-    server = make_server("web-01", "site", "shop")
-    made = [make_context([server], [each]) for each in subscriptions()]
-    made.append(make_context([server], [subscriptions()[0], make_subscription("bolt", "web-01", "web-hosting")]))
-    made.append(make_context([server], []))
-    made.append(make_context([make_server("web-01", level=1)], [subscriptions()[0]]))
-    for changed in ({"timezone": "America/New_York"}, {"rounding": "half-up"}, {"rolling_days": 7}):
-        made.append(replace(made[0], terms=replace(made[0].terms, **changed)))
-    return made
-
-
-CONFIGURATIONS = configurations()
-OUTCOMES = st.sampled_from([OK, OK, FAIL, FAIL, UNKNOWN, None])
 GAPS = st.sampled_from([MINUTE, MINUTE, MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 7 * MINUTE, HOUR, 9 * HOUR])
 
 

@@ -14,7 +14,7 @@ from monitor.ledger.accounts.credits import CreditCause, _apply_cap
 from monitor.model import Subscription
 from monitor.sla.credits import Credit, credit_amount
 from tests.fakes import ledger_in_memory
-from tests.ledger.results.test_importing import NOW, TERMS
+from tests.ledger.results.import_fixture import NOW, TERMS
 
 if TYPE_CHECKING:
     from monitor.ledger.accounts.accounts import SubscriptionAccount

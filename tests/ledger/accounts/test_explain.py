@@ -17,7 +17,7 @@ from monitor.model import Outcome, Span, Subscription
 from monitor.sla.terms import CUSTOMER_CLAUSES, RECORDED_CLAUSES, CheckTerms, ServerTerms
 from monitor.store import database, history, import_staging, journal
 from tests.fakes import ledger_in_memory
-from tests.ledger.results.test_importing import START, STEP, TERMS
+from tests.ledger.results.import_fixture import START, STEP, TERMS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

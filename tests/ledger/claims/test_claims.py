@@ -31,9 +31,9 @@ from tests.fakes import (
     results_from,
 )
 from tests.ledger.ledger_fixture import LedgerFixture
+from tests.sla.holidays_of_2026 import HOLIDAYS_2026
 from tests.sla.sla_fixtures import QUICK
 from tests.sla.sla_fixtures import at as instant
-from tests.sla.test_business_days import HOLIDAYS_2026
 
 if TYPE_CHECKING:
     from monitor.model import Language, Millis

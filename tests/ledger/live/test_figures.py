@@ -32,7 +32,7 @@ from tests.fakes import (
     make_server,
     make_subscription,
 )
-from tests.ledger.accounts.test_accounts import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
+from tests.ledger.accounts.account_examples import BASE, CONFIGURATIONS, OUTCOMES, PING, PLAIN, SHOP, SITE, instant
 from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from monitor.sla.calendar import month_span
 from monitor.sla.terms import RECORDED_CLAUSES
 from monitor.store import database, history, import_staging
 from tests.fakes import ledger_in_memory, make_context
-from tests.ledger.results.test_importing import KEY, STEP, TERMS
+from tests.ledger.results.import_fixture import KEY, STEP, TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

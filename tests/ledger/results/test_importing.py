@@ -8,48 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.ledger.accounts.accounts import LedgerView
-from monitor.ledger.results.importing import import_results
 from monitor.ledger.verify import verify
-from monitor.model import CheckKey, Outcome, Result, Span, Subscription
-from monitor.sla.terms import CheckTerms, ServerTerms, Terms
+from monitor.model import Outcome, Result, Span
 from monitor.sla.timeline import runs_of
-from monitor.store import database, history, import_staging, results
+from monitor.store import history, results
 from monitor.store.history import runs_of_check
 from tests.fakes import ledger_in_memory
+from tests.ledger.results.import_fixture import KEY, NOW, START, STEP, TERMS, import_into, moments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlite_utils import Database
-
-START = 1_790_000_000_000
-STEP = 60_000
-NOW = START + 1_000 * STEP
-KEY = CheckKey("web-01", "ping")
-TERMS = Terms(
-    in_force=START,
-    timezone="Europe/Istanbul",
-    rounding="down",
-    rolling_days=30,
-    interval=STEP,
-    servers={"web-01": ServerTerms(2, (CheckTerms("ping", "icmp"),))},
-    subscriptions={"s": Subscription("s", "c", "web-01", "server", None, None, 1, None, None)},
-    customers={"c": "C"},
-)
-
-
-def import_into(db: Database, moments: Iterable[tuple[int, Outcome]], at: int = NOW) -> int:
-    with database.transaction(db):
-        import_staging.create_tables(db)
-        import_staging.stage_rows(
-            db,
-            (
-                import_staging.StagedRow(n, *KEY, START + slot * STEP, int(o), None)
-                for n, (slot, o) in enumerate(moments, 2)
-            ),
-        )
-        assert import_staging.find_conflicts(db, 20) == ([], 0)
-        return import_results(db, TERMS, at)
 
 
 def content(db: Database) -> dict[str, Any]:
@@ -59,9 +27,6 @@ def content(db: Database) -> dict[str, Any]:
         "outages": [(o.start, o.last_fail, o.end, o.last_ok) for o in history.list_outages(db)],
         "results": [(r.at, r.outcome) for r in results.read(db, KEY, 0, 1 << 62)],
     }
-
-
-moments = st.dictionaries(st.integers(0, 60), st.sampled_from(list(Outcome)), min_size=1, max_size=40)
 
 
 @settings(max_examples=150, deadline=None)

@@ -27,7 +27,7 @@ from monitor.mail.content import (
 from monitor.mail.rendering.compose import WORDS, compose
 from monitor.sla.interpretations import interpretations_of
 from tests.mail.sample_mails import DAY, DEADLINE, ENGLISH, HOUR, MINUTE, START, TURKISH
-from tests.sla.test_agreement import TERMS
+from tests.sla.terms_examples import TERMS
 
 if TYPE_CHECKING:
     from monitor.mail.content import Recipient, RenderedMail

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.model import Outcome
+from tests.probes.database.recorded_replies import mssql_reply, plays
 from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.probes.conftest import AttemptFunction
-    from tests.probes.scripted_server import Script
 
 GREETING = (
     b"\x0a8.0.36\0" + bytes(4) + b"12345678\0" + b"\xff\xf7" + b"\x21\x02\x00" + b"\xff\xdf" + b"\x15" + bytes(10)
@@ -28,20 +28,6 @@ def packet(number: int, payload: bytes) -> bytes:
 
 def mysql_error(code: int) -> bytes:
     return b"\xff" + struct.pack("<H", code) + b"#08004Host 'x' is blocked\0secret"
-
-
-def plays(*says: bytes) -> Script:
-    """Say the first thing at once, and each further one after something was heard."""
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for number, what in enumerate(says):
-            if number:
-                await reader.read(4096)
-            writer.write(what)
-            await writer.drain()
-        await reader.read()
-
-    return script
 
 
 @pytest.mark.parametrize(
@@ -106,17 +92,6 @@ async def test_a_mysql_that_wants_the_password_itself_does_not_get_it_in_clear(
         seen = await attempt("mysql", 2.0, port=server.port, user="sla", password_file=password)
     assert (seen.outcome, seen.reason) == (outcome, reason), seen.steps
     assert not [step for step in seen.steps if "gizli" in step.text]
-
-
-# [MS-TDS] 2.2.6.5 and 4.1: a pre-login reply of SQL Server 2019 (15.0.2000), encryption not required
-REPLY = bytes.fromhex("0401002b00000100") + bytes.fromhex(
-    "00001a000601002000010200210001030022000004002200 01ff".replace(" ", "")
-)
-REPLY += bytes.fromhex("0f0007d00000") + b"\0\0\0"
-
-
-def mssql_reply(encryption: int) -> bytes:
-    return REPLY[:-3] + bytes([encryption]) + REPLY[-2:]
 
 
 @pytest.mark.parametrize(
