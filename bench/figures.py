@@ -128,6 +128,7 @@ class FigureUpdaterFixture:
             ],
             interval=60_000,
             timezone="UTC",
+            released=[],
         )
         deque(steps, maxlen=0)
         self.updater = LiveFiguresUpdater(

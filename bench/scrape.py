@@ -65,6 +65,7 @@ def make_state(servers: int) -> LiveState:
         [SubscriptionEntry(f"contract-{name}", f"customer-{name}", name, "server", 4, 9975) for name in names],
         interval=60_000,
         timezone="UTC",
+        released=[],
     )
     deque(steps, maxlen=0)
     add_results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret

@@ -26,7 +26,7 @@ from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -452,7 +452,13 @@ def replace_config(
     timezone: str = "UTC",
 ) -> None:
     """Configure a live state at once, with the usual interval and zone."""
-    run_steps(live_state.replace_config_steps(checks, subscriptions, servers, interval=interval, timezone=timezone))
+    released: list[Iterator[None]] = []
+    steps = live_state.replace_config_steps(
+        checks, subscriptions, servers, interval=interval, timezone=timezone, released=released
+    )
+    run_steps(steps)
+    for freeing in released:
+        run_steps(freeing)
 
 
 def all_results(db: Database) -> list[Result]:

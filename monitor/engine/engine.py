@@ -30,7 +30,7 @@ from monitor.probes.probe import RetryPolicy, Target, run_check
 from monitor.store import daemon_state, journal, results
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from sqlite_utils import Database
 
@@ -160,13 +160,16 @@ class Engine:
         self.figures_updater.on_sweep_written()
 
     async def _apply(self, config: EngineConfig, prepared: PreparedConfig) -> None:
-        """Swap what is watched: the picture first, then at once what each slot does, then who has slots."""
+        """Swap what is watched: the live state, at once what each slot does, then who has slots. Free memory last."""
         self.warn_days = prepared.warn_days
-        await run_in_steps(self.live_updater.replace_config_steps(prepared.check_entries, config.canaries))
-        left, self._scheduled_checks = free_in_steps(self._scheduled_checks.values()), prepared.scheduled_checks
-        await run_in_steps(self.runner.configure_steps(prepared.scheduled_checks, config.retry_policy, config.interval))
+        released: list[Iterator[None]] = []
+        await run_in_steps(self.live_updater.replace_config_steps(prepared.check_entries, config.canaries, released))
+        released.append(self.runner.configure(prepared.scheduled_checks, config.retry_policy, config.interval))
+        released.append(free_in_steps(self._scheduled_checks.values()))
+        self._scheduled_checks = prepared.scheduled_checks
         await run_in_steps(self.scheduler.set_servers_steps(prepared.scheduled_checks, config.interval))
-        await run_in_steps(left)
+        for steps in released:
+            await run_in_steps(steps)
 
     def _canary_probes(self, config: EngineConfig) -> dict[str, Callable[[], Awaitable[Outcome]]]:
         """Canaries are pinged, twice if need be: one lost packet blinds nobody."""

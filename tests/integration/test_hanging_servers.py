@@ -97,7 +97,7 @@ async def _watch(well_port: int, hanging_port: int, keeper: Keeper, telemetry: T
         sight = ConnectivityCheck(clock, {"127.0.0.1": _ok}, Witness())
         recorder = cast("Recorder", keeper)
         sweeper = CheckRunner(clock, RecordedTime(clock, None), sight, recorder, telemetry, ConcurrencyLimiter(PLACES))
-        run_steps(sweeper.configure_steps(turns, RetryPolicy(TIMEOUT, 0, 0), INTERVAL))
+        run_steps(sweeper.configure(turns, RetryPolicy(TIMEOUT, 0, 0), INTERVAL))
         pacer = Scheduler(clock, INTERVAL, sweeper)
         run_steps(pacer.set_servers_steps(turns, INTERVAL))
         first = pacer.sweep + 1

@@ -153,8 +153,11 @@ class LiveState:
         *,
         interval: Millis,
         timezone: str,
+        released: list[Iterator[None]],
     ) -> Iterator[None]:
-        """Show exactly these from now on, in steps between which the loop can turn; the swap itself is one of them.
+        """Prepare to show exactly these, in steps between which the loop can turn, then swap in the last one.
+
+        The steps that free what was shown before are appended to ``released``: run them when everything is swapped.
 
         ``servers`` also names those without a check; ``interval`` is that between sweeps, ``timezone`` the contract's.
         What stays keeps its state. A check that is probed differently now (another type or address) keeps its state
@@ -184,12 +187,12 @@ class LiveState:
         self.generation += 1
         self.interval = interval
         self.timezone = timezone
-        left = free_in_steps(self.servers.values(), self.checks.values(), self.subscriptions.values())
+        released.append(free_in_steps(self.servers.values(), self.checks.values(), self.subscriptions.values()))
         self.servers, self.checks, self.subscriptions = fresh_servers, fresh_checks, fresh_subscriptions
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
         self._open_outage_ids = {outage.check: number for number, outage in self.outages.items()}
         self.set_maintenance_windows(self._active_windows)
-        yield from left
+        yield
 
     def set_check_result(
         self, result: Result, certificate: Certificate | None = None, phases: Phases | None = None

@@ -67,7 +67,9 @@ class LiveStateUpdater:
     def _context(self) -> LedgerContext:
         return self._recording.context
 
-    def replace_config_steps(self, entries: Iterable[CheckEntry], canaries: Iterable[str]) -> Iterator[None]:
+    def replace_config_steps(
+        self, entries: Iterable[CheckEntry], canaries: Iterable[str], released: list[Iterator[None]]
+    ) -> Iterator[None]:
         """Show this configuration and keep what is known of it, in steps (``LiveState.replace_config_steps``)."""
         context = self._context
         subscriptions = (
@@ -77,7 +79,12 @@ class LiveStateUpdater:
             for s in context.terms.subscriptions.values()
         )
         yield from self._live_state.replace_config_steps(
-            entries, subscriptions, context.servers, interval=context.interval, timezone=context.zone
+            entries,
+            subscriptions,
+            context.servers,
+            interval=context.interval,
+            timezone=context.zone,
+            released=released,
         )
         self._telemetry.set_canaries(canaries)
 

@@ -118,10 +118,10 @@ class CheckRunner:
         self._admission_queue = AdmissionQueue(self._limiter, clock, self)
         self._sweep_progress = SweepProgress(recorder.end_sweep)
 
-    def configure_steps(
+    def configure(
         self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
     ) -> Iterator[None]:
-        """Probe these from the next slot on; then forget in steps what is known of removed checks.
+        """Probe these from the next slot on; returns steps that forget what is known of removed checks.
 
         Checks that are running finish as they began.
         """
@@ -132,7 +132,7 @@ class CheckRunner:
 
         self._admission_queue.interval = interval
         self._admission_queue.remove(left(self._admission_queue.checks))
-        yield from self._observations.forget_removed_steps(left)
+        return self._observations.forget_removed_steps(left)
 
     def start_checks(self, slot: Slot, late: Millis) -> None:
         """Begin a cycle of every check of a server."""

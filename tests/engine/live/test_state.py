@@ -40,7 +40,8 @@ def test_a_configuration_applied_in_steps_holds_at_once_and_misses_no_result() -
     made = board()
     probed_otherwise = replace(CHECKS[1], prober="http", address="http://www.acme.example/")
     many = [CheckEntry(f"server-{number}", "ping", "icmp", "192.0.2.1") for number in range(2 * STEP_SIZE)]
-    slices = made.replace_config_steps([*CHECKS[:1], probed_otherwise, *many], [], interval=10_000, timezone="UTC")
+    checks = [*CHECKS[:1], probed_otherwise, *many]
+    slices = made.replace_config_steps(checks, [], interval=10_000, timezone="UTC", released=[])
     next(slices)
     assert set(made.checks) == {entry.key for entry in CHECKS}
     made.set_check_state(SITE, State.DOWN, NOW)

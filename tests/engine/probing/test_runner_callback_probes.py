@@ -41,7 +41,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
-        run_steps(self.sweeper.configure_steps({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000))
+        run_steps(self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000))
 
     async def _look(self) -> Outcome:
         self.looks += 1
@@ -110,7 +110,7 @@ def test_those_who_fail_at_once_share_a_look_at_the_canaries() -> None:
     turns = {
         f"web-{n}": (ScheduledCheck(CheckKey(f"web-{n}", "ping"), "icmp", scene.probe, Target("")),) for n in range(50)
     }
-    run_steps(scene.sweeper.configure_steps(turns, RetryPolicy(1.0, 0, 0), 60_000))
+    run_steps(scene.sweeper.configure(turns, RetryPolicy(1.0, 0, 0), 60_000))
     scene.run(*((0, lambda name=name: scene.sweeper.start_checks(Slot(name, 0, 0), 0)) for name in turns))
     assert len(scene.recorder.results) == 50
     assert scene.looks <= 3

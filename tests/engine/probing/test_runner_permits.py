@@ -47,7 +47,7 @@ class Scene:
             name: (ScheduledCheck(CheckKey(name, "site"), "http", self.probes[name], Target(name), f"{name}:80"),)
             for name in names
         }
-        run_steps(self.sweeper.configure_steps(turns, RetryPolicy(8.0, 0, 0), INTERVAL))
+        run_steps(self.sweeper.configure(turns, RetryPolicy(8.0, 0, 0), INTERVAL))
         run_steps(self.pacer.set_servers_steps(turns, INTERVAL))
 
     async def _sees(self) -> Outcome:

@@ -36,7 +36,7 @@ class Scene:
         recorder = cast("Recorder", self.recorder)
         self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))
-        run_steps(self.sweeper.configure_steps({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000))
+        run_steps(self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000))
 
     async def _slowly(self) -> Outcome:
         await asyncio.sleep(5)
