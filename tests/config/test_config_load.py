@@ -1,4 +1,4 @@
-"""What a configuration that is right becomes."""
+"""The Config that a valid configuration is loaded to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Password files that somebody should look at, though the configuration is right."""
+"""Warnings about password files of a valid configuration."""
 
 from __future__ import annotations
 
