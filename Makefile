@@ -1,5 +1,5 @@
 # make run     the daemon on the shipped config.toml
-# make test    every test that this machine can run (8 minutes on two cores); what it cannot is skipped with its reason
+# make test    every test that this machine can run (8 minutes on two cores); what it cannot is skipped, a line a reason
 # make test-quick   the tests that need no servers, networks or months of fake time (two to three minutes)
 # make lint    ruff, mypy, the import rules and the subjects of new commits
 # make bench   measure, beside fping and blackbox_exporter where they are installed; takes half an hour
@@ -24,9 +24,11 @@ run: $(RUN_READY)
 	@exec $(BIN)/monitor --config config.toml run
 
 test: $(TEST_READY)
+	@echo "All tests: about 8 minutes on two cores. 'make test-quick' takes two to three."
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
 test-quick: $(TEST_READY)
+	@echo "The tests that need no servers: two to three minutes on two cores."
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS) -m 'not integration and not simulation'
 
 lint: $(TEST_READY)

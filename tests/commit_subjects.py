@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 RULE_SINCE = "da1e5db"
 """The last commit before the rule."""
@@ -27,18 +28,22 @@ def faults(subjects: Iterable[str]) -> list[str]:
     return found
 
 
-def new_subjects() -> list[str]:
-    """Subjects since the rule, without merges; none where git or the history is missing."""
-    try:
-        done = subprocess.run(
-            ["git", "log", "--no-merges", "--format=%s", f"{RULE_SINCE}..HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    return done.stdout.splitlines()
+def new_subjects(folder: Path | None = None) -> list[str]:
+    """Subjects since the rule, without merges; in a shallow clone those since ``origin/main``; none without git."""
+    for base in (RULE_SINCE, "origin/main"):
+        try:
+            done = subprocess.run(
+                ["git", "log", "--no-merges", "--format=%s", f"{base}..HEAD"],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError:
+            return []
+        if done.returncode == 0:
+            return done.stdout.splitlines()
+    return []
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +40,10 @@ def _no_unexpected_errors(request: pytest.FixtureRequest, caplog: pytest.LogCapt
 
 def _is_ours(logger: str) -> bool:
     return logger.partition(".")[0] in ("monitor", "asyncio")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print one line for each reason for which tests are skipped; the reason says how to have them."""
+    skipped = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
