@@ -35,7 +35,7 @@ class _Parts(click.Group):
     """The parts, loaded when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give every part that is there."""
+        """Return every part that is there."""
         own = super().list_commands(ctx)
         return [*own, *(name for name in PARTS if find_spec(f"bench.{name}"))]
 

@@ -46,12 +46,12 @@ class Cost:
 
     @property
     def microseconds(self) -> float:
-        """Give what one probe cost."""
+        """Return what one probe cost."""
         return 1e6 * self.cpu / max(1, self.probes)
 
     @property
     def share(self) -> float:
-        """Give the share of one core, in percent."""
+        """Return the share of one core, in percent."""
         return 100 * self.cpu / self.seconds
 
 

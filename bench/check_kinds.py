@@ -48,7 +48,7 @@ class BenchKind:
         return FIRST_PORT + KINDS.index(self)
 
     def settings(self, address: str, folder: Path, port: int | None = None) -> dict[str, Any]:
-        """Give the keys of a check of the stand-in at an address; the stand-ins' certificate is in the folder."""
+        """Return the keys of a check of the stand-in at an address; the stand-ins' certificate is in the folder."""
         port = self.port if port is None else port
         keys: dict[str, Any] = dict(self.keys)
         if self.type == "https":
@@ -64,7 +64,7 @@ class BenchKind:
         return keys
 
     def module(self, folder: Path) -> dict[str, Any] | None:
-        """Give the module of blackbox_exporter; None where it has no prober for this."""
+        """Return the module of blackbox_exporter; None where it has no prober for this."""
         if self.prober is None:
             return None
         options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
@@ -79,7 +79,7 @@ class BenchKind:
         return {"prober": self.prober, "timeout": "5s", self.prober: options}
 
     def target(self, address: str) -> str:
-        """Give what blackbox_exporter is to look at."""
+        """Return what blackbox_exporter is to look at."""
         if self.prober == "icmp":
             return address
         return f"{self.type}://{address}:{self.port}/" if self.prober == "http" else f"{address}:{self.port}"

@@ -64,7 +64,7 @@ class CheckCost:
 
     @property
     def microseconds(self) -> float:
-        """Give what one check cost."""
+        """Return what one check cost."""
         return 1e6 * self.cpu / max(1, self.checks)
 
 

@@ -56,7 +56,7 @@ def is_hanging(number: int) -> bool:
 
 
 def kind_of(number: int, index: int) -> BenchKind:
-    """Give what a service is: two types a server, so that those that hang have every type among them."""
+    """Return what a service is: two types a server, so that those that hang have every type among them."""
     return _SERVICES[(SERVICES * number + index + number // HANGING_EVERY) % len(_SERVICES)]
 
 

@@ -59,18 +59,18 @@ class SizeResult:
 
     @property
     def checks(self) -> float:
-        """Give the checks that were made meanwhile."""
+        """Return the checks that were made meanwhile."""
         name = "monitor_results_total"
         return self.after.total(name) - self.before.total(name)
 
     @property
     def microseconds(self) -> float:
-        """Give what one check cost, all told."""
+        """Return what one check cost, all told."""
         return 1e6 * (self.after.cpu - self.before.cpu) / max(1.0, self.checks)
 
     @property
     def share(self) -> float:
-        """Give the share of one core, in percent."""
+        """Return the share of one core, in percent."""
         return 100 * (self.after.cpu - self.before.cpu) / (self.after.at - self.before.at)
 
 

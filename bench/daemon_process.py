@@ -89,12 +89,12 @@ class RunningDaemon:
 
     @property
     def database_bytes(self) -> int:
-        """Give the bytes of the database on disk, its log included."""
+        """Return the bytes of the database on disk, its log included."""
         return sum(file.stat().st_size for file in (self.folder / "data").glob("*.db*"))
 
 
 def lag_quantile(before: Snapshot, after: Snapshot, share: float) -> float:
-    """Give the milliseconds by which the earliest ``share`` of the probes were late at most, linear within a bucket."""
+    """Return how late the earliest ``share`` of the probes were at most, in milliseconds, linear within a bucket."""
     bounds = sorted((float(name.split('"')[1]), name) for name in after.metrics if name.startswith(_LAG_BUCKETS))
     counts = [(bound, after.metrics[name] - before.metrics.get(name, 0)) for bound, name in bounds]
     wanted = share * counts[-1][1]

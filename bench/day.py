@@ -32,7 +32,7 @@ WARMUP = 10
 
 
 def configuration(servers: int) -> str:
-    """Give the configuration: one customer, a subscription on each server."""
+    """Return the configuration: one customer, a subscription on each server."""
     parts = [
         "[monitor]\ninterval = 1\ntimeout = 0.25\nretries = 2\nretry_wait = 0.1\n",
         f'[web]\nlisten = "127.0.0.1:{PAGE_PORT}"\n',

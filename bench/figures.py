@@ -53,7 +53,7 @@ OUTAGES_PER_MONTH = 2
 
 
 def make_terms(count: int) -> Terms:
-    """Give a contract with one subscription on each of ``count`` servers."""
+    """Return a contract with one subscription on each of ``count`` servers."""
     names = [f"server-{number:05d}" for number in range(count)]
     return Terms(
         in_force=START - 40 * DAY,

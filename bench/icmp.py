@@ -52,7 +52,7 @@ MONTH_CHECK_DELAY = 2.0
 
 
 def configuration(servers: int, interval: int) -> str:
-    """Give the configuration of the daemon: one customer, every server pinged."""
+    """Return the configuration of the daemon: one customer, every server pinged."""
     parts = [
         f"[monitor]\ninterval = {interval}\ntimeout = 0.5\nretries = 2\nretry_wait = 0.1\n",
         f'[web]\nlisten = "127.0.0.1:{PAGE_PORT}"\n',
@@ -152,7 +152,7 @@ def _round(rate: int, seconds: int, interval: int) -> tuple[PingCost | None, ...
 
 
 def _median_cost(costs: Iterable[PingCost | None]) -> PingCost | None:
-    """Give the median of what one road cost, noting the lowest and the highest."""
+    """Return the median of what one road cost, noting the lowest and the highest."""
     found = sorted(filter(None, costs), key=lambda cost: cost.microseconds_per_ping)
     if len(found) <= 1:
         return found[0] if found else None

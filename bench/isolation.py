@@ -32,7 +32,7 @@ def enter_own_network() -> bool:
 
 
 def occupied_ports() -> list[int]:
-    """Give those of the ports that somebody has already."""
+    """Return those of the ports that somebody has already."""
     return [port for port in PORTS if not _is_free(port)]
 
 

@@ -45,7 +45,7 @@ def row_of(record: Mapping[str, Any]) -> Row:
 
 
 def costs(rows: Sequence[Row]) -> tuple[list[tuple[int, float]], float | None]:
-    """Give what a check cost by the number of servers, and what it cost the peer."""
+    """Return what a check cost by the number of servers, and what it cost the peer."""
     found = [row for row in rows if row.what.endswith(COST)]
     ours = sorted((int(row.more["servers"]), row.ours) for row in found)
     return ours, next((row.peer for row in found if row.peer is not None), None)
@@ -106,7 +106,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start", *, size: int = 1
 
 
 def _ceiling(number: float) -> float:
-    """Give the next round number above."""
+    """Return the next round number above."""
     size: float = 10 ** math.floor(math.log10(number))
     return next(size * step for step in (1, 2, 4, 6, 8, 10) if size * step >= number)
 

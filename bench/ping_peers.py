@@ -49,7 +49,7 @@ def measure_pinger(rate: int, seconds: int) -> PingCost:
 
 
 def microseconds_per_ping(cpu: float, pings: int) -> float:
-    """Give the microseconds of a ping."""
+    """Return the microseconds of a ping."""
     return round(1e6 * cpu / max(1, pings), 1)
 
 

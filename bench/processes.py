@@ -11,11 +11,11 @@ _SCHED = 2
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the processor time of a process, user and system, in seconds; ``OSError`` where there is none."""
+    """Return the processor time of a process, user and system, in seconds; ``OSError`` where there is none."""
     return time.clock_gettime(~pid << 3 | _SCHED)
 
 
 def resident_kib(pid: int, field: str = "VmRSS") -> int:
-    """Give the resident memory of a process in KiB; ``VmHWM``: the most that it ever was."""
+    """Return the resident memory of a process in KiB; ``VmHWM``: the most that it ever was."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) if found else 0

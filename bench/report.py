@@ -64,7 +64,7 @@ class Row:
         return None if self.at_most is None or reached is None else reached <= self.at_most
 
     def record(self) -> dict[str, Any]:
-        """Give everything for the JSON."""
+        """Return everything for the JSON."""
         return {**asdict(self), "ratio": self.ratio, "goal": self.goal, "met": self.met}
 
 

@@ -121,7 +121,7 @@ async def _scrape(headers: dict[str, str]) -> Scrape:
 
 
 def measure_peer(state: LiveState) -> float:
-    """Give the milliseconds that ``generate_latest`` takes for the same samples in gauges."""
+    """Return the milliseconds that ``generate_latest`` takes for the same samples in gauges."""
     text = "".join(MetricsPage(state, Telemetry(), CollectorRegistry()).render(ExpositionFormat.TEXT))
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}

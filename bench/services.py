@@ -37,7 +37,7 @@ RESULTS_METRIC = "monitor_results_total"
 
 
 def peer_target(kind: str, address: str) -> str:
-    """Give what blackbox_exporter is to probe."""
+    """Return what blackbox_exporter is to probe."""
     if kind == "icmp":
         return address
     port = PORTS_BY_KIND[kind]

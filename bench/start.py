@@ -77,7 +77,7 @@ class FirstRequestServer:
         self._asked.clear()
 
     def first_request_at(self) -> float:
-        """Give the monotonic time of the first connection."""
+        """Return the monotonic time of the first connection."""
         if not self._asked.wait(WAIT_TIMEOUT):
             raise TimeoutError("nothing is probed")
         return self._first

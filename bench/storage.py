@@ -55,7 +55,7 @@ class ResultGenerator:
         self._medians = [math.log(300 * 100 ** self._random.random()) for _ in self.keys]
 
     def sweep_results(self, number: int) -> Iterator[Result]:
-        """Give the results of a minute."""
+        """Return the results of a minute."""
         began, chance = START + number * MINUTE, self._random
         for key, phase, middle in zip(self.keys, self._phases, self._medians, strict=True):
             at = began + phase + min(99, int(chance.expovariate(1 / 3)))
@@ -99,7 +99,7 @@ def pack_hours(db: Database, until: int) -> list[float]:
 
 
 def table_sizes(db: Database) -> dict[str, int]:
-    """Give the bytes of each table and index, and of the pages that are free."""
+    """Return the bytes of each table and index, and of the pages that are free."""
     found = dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
     page, free = (db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_size", "freelist_count"))
     return {**found, "free pages": page * free}

@@ -47,7 +47,7 @@ GAP_EVERY = 100
 
 
 def configuration(subscriptions: int) -> str:
-    """Give the configuration: one server for each subscription, one customer for ten of them."""
+    """Return the configuration: one server for each subscription, one customer for ten of them."""
     parts = ['[email]\ntransport = "file"\nfrom = "sla@example.com"\n']
     parts += [
         f'[[customer]]\nid = "c{number}"\nname = "Customer {number}"\nemails = ["c{number}@example.com"]\n'
@@ -107,7 +107,7 @@ class SyntheticLedger:
         return f"{self._year - 1}-11"
 
     def terms(self, at: Millis) -> Terms:
-        """Give the terms as they are configured."""
+        """Return the terms as they are configured."""
         return self._settings.terms(at)
 
     def add_year(self) -> None:

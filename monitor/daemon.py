@@ -75,7 +75,7 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def engine_config(config: Config, environ: Mapping[str, str], now: int) -> EngineConfig:
-    """Give what a configuration asks of the engine, as of now."""
+    """Return what a configuration asks of the engine, as of now."""
     settings = config.monitor
     return EngineConfig(
         context=ledger_context(config, now),

@@ -1,4 +1,4 @@
-"""The errors that cross layers: each carries one clear line for whoever sees it."""
+"""The errors that cross layers: each carries one clear line for the user."""
 
 from __future__ import annotations
 

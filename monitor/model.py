@@ -19,7 +19,7 @@ Language: TypeAlias = Literal["tr", "en"]
 Product: TypeAlias = Literal["web-hosting", "server", "colocation"]
 Rounding: TypeAlias = Literal["down", "half-up"]
 CreditPolicy: TypeAlias = Literal["on-claim", "automatic"]
-"""Whether a credit is due to whoever claimed it in time (6.2), or to everybody without being asked."""
+"""Whether a credit is due only after a claim in time (6.2), or without one."""
 
 PING = "ping"
 """The name of the reachability check that every server from level 2 on has, by ICMP or by a TCP port."""

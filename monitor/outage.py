@@ -80,7 +80,7 @@ class Notification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What has been told of one check."""
+    """What has been notified of one check."""
 
     notified: bool = False
     """The customers know of the open outage, so they are owed word of its end."""
@@ -95,10 +95,10 @@ class AlertState:
 def decide_notification(
     alert_state: AlertState, change: OutageChange, result: Result, *, in_maintenance: bool, interval: Millis
 ) -> tuple[AlertState, Notification | None]:
-    """Say what is to be told of one result, which did ``change``, ``in_maintenance`` inside a maintenance window.
+    """Decide what to notify after one result, which did ``change``, ``in_maintenance`` inside a maintenance window.
 
-    A failure that outlives its window is told at the first fail after it. An end is told to whoever was told of the
-    beginning, inside a window too. While a check flaps nothing is told until it has settled.
+    A failure that outlives its window is notified at the first fail after it. An end is notified to those notified
+    of the beginning, inside a window too. While a check flaps nothing is told until it has settled.
     """
     if change in (OutageChange.OPENED, OutageChange.ENDED):
         alert_state = replace(alert_state, last_change=result.at)

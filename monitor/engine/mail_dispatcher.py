@@ -45,7 +45,7 @@ class DeliveryListener(Protocol):
     """Who hears of mail that went wrong."""
 
     def on_dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
-        """Give what is to be written down when a mail goes to the dead letters, in the same transaction."""
+        """Return what is to be written down when a mail goes to the dead letters, in the same transaction."""
 
     def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
         """Hear how many mails have not left, and since when the oldest of them waits."""

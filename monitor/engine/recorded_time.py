@@ -47,11 +47,11 @@ class RecordedTime:
         return int(self._clock.monotonic() * 1000)
 
     def from_monotonic(self, monotonic: float) -> Millis:
-        """Give the time of a monotonic reading, in seconds."""
+        """Return the time of a monotonic reading, in seconds."""
         return int(monotonic * 1000) + self._offset
 
     def now(self) -> Millis:
-        """Give the present time."""
+        """Return the present time."""
         return self._monotonic() + self._offset
 
     def follow_wall_clock(self, interval: Millis) -> Millis:

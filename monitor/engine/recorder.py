@@ -188,7 +188,7 @@ class Recorder:
     async def _commit(self) -> list[_Item]:
         """Do one transaction, again and again until it is committed, then tell the audience; gives what was in it.
 
-        Whoever is cancelled meanwhile leaves the transaction to the next: it is not done twice.
+        A caller that is cancelled meanwhile leaves the transaction to the next one: it is not done twice.
         """
         again: tuple[list[_Item], _Work] | None = None
         while True:

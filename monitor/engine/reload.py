@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | None:
-    """Give the host and port at which a check knocks; None for pings, which hold no connection."""
+    """Return the host and port at which a check knocks; None for pings, which hold no connection."""
     if check_type.name == "icmp":
         return None
     if not check_type.needs_url:

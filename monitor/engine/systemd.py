@@ -95,7 +95,7 @@ class SystemdNotifier:
 
 
 def _address(name: str) -> str:
-    """Give the socket's address: a path, or a name in the abstract namespace; empty where it is neither."""
+    """Return the socket's address: a path, or a name in the abstract namespace; empty where it is neither."""
     if name.startswith("/"):
         return name
     return f"\0{name[1:]}" if name.startswith("@") and len(name) > 1 else ""

@@ -45,7 +45,7 @@ class LedgerContext:
         return self.terms.timezone
 
     def subscriptions_of(self, server: str, at: Millis) -> list[Subscription]:
-        """Give the subscriptions that a server carries at a moment."""
+        """Return the subscriptions that a server carries at a moment."""
         return [s for s in self.terms.subscriptions.values() if s.server == server and self._is_in_force(s, at)]
 
     def _is_in_force(self, subscription: Subscription, at: Millis) -> bool:
@@ -53,9 +53,9 @@ class LedgerContext:
         return begun and (subscription.end is None or at < day_span(subscription.end, subscription.end, self.zone).end)
 
     def customers_to_notify(self, key: CheckKey, at: Millis) -> list[str | None]:
-        """Say who is told of an outage of a check: customers by id, or None for the operators alone.
+        """Return the customers to notify of an outage of a check, by id; None stands for the operators alone.
 
-        Whoever has web hosting on a server is told of its services, not of ping: a server that does not answer ping
+        Customers with web hosting are notified of its services, not of ping: a server that does not answer ping
         while its web checks do is up (docs/contract.md#products-targets-and-credit-tables).
         """
         customers: dict[str | None, None] = {
@@ -82,21 +82,21 @@ class LedgerContext:
         return {customer: list(theirs) for customer, theirs in told.items() if theirs}
 
     def customers_of(self, servers: tuple[str, ...], at: Millis) -> list[str]:
-        """Give the customers who have a subscription on any of some servers at a moment."""
+        """Return the customers who have a subscription on any of some servers at a moment."""
         found = {s.customer: None for server in servers for s in self.subscriptions_of(server, at)}
         return list(found)
 
     def addresses(self, customer: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Give the addresses that a mail goes to, and those that get a copy unseen."""
+        """Return the addresses that a mail goes to, and those that get a copy unseen."""
         known = self.customers.get(customer) if customer is not None else None
         return (known.emails, self.operators) if known else (self.operators, ())
 
     def language(self, customer: str | None) -> Language:
-        """Give the language of a customer's mails; the operators' is English."""
+        """Return the language of a customer's mails; the operators' is English."""
         known = self.customers.get(customer) if customer is not None else None
         return known.language if known else "en"
 
     def recipient(self, customer: str | None) -> Recipient:
-        """Give a customer (None: the operators) as letters address one."""
+        """Return a customer (None: the operators) as letters address one."""
         known = self.customers.get(customer) if customer is not None else None
         return Recipient(known.name if known else "", self.language(customer), self.zone, self.public_url)

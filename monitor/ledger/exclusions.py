@@ -82,7 +82,7 @@ class ExclusionRecord:
         return f"exclusion {self.id}"
 
     def exclusion(self, at: Millis) -> Exclusion:
-        """Give it as the accounts count it at a moment: to that moment while its outage is open."""
+        """Return it as the accounts count it at a moment: to that moment while its outage is open."""
         end = at if self.end is None else self.end
         return Exclusion(
             clause=self.clause,
@@ -96,7 +96,7 @@ class ExclusionRecord:
 
 
 def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) -> tuple[ExclusionRecord, ...]:
-    """Give the exclusions as the books stood at a moment, those withdrawn by then too.
+    """Return the exclusions as the books stood at a moment, those withdrawn by then too.
 
     ``rewritten`` are the numbers of the checks that an import has changed since.
     """

@@ -78,7 +78,7 @@ def announce(db: Database, context: LedgerContext, request: MaintenanceRequest, 
 def extend(
     db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
 ) -> MaintenanceWindow:
-    """Give a window another end: a later one is a new announcement, an earlier one holds at once.
+    """Return a window another end: a later one is a new announcement, an earlier one holds at once.
 
     One that is over can still be given a later end: work that overran, or an extension that was announced elsewhere and
     is recorded now. Raises InputError for a window that is unknown or cancelled, and for one that is over and would
@@ -123,7 +123,7 @@ def _open_window(db: Database, number: int, at: Millis) -> MaintenanceWindow:
 
 
 def window_of(db: Database, number: int) -> MaintenanceWindow:
-    """Give one window by its number. Raises InputError for one that is not there."""
+    """Return one window by its number. Raises InputError for one that is not there."""
     for window in known_windows(db):
         if window.id == number:
             return window

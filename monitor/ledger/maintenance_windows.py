@@ -17,7 +17,7 @@ MAINTENANCE_EVENTS = ("maintenance-announced", "maintenance-extended", "maintena
 
 
 def known_windows(db: Database, at: Millis | None = None) -> tuple[MaintenanceWindow, ...]:
-    """Give the windows as the books stood at a moment, or as they stand."""
+    """Return the windows as the books stood at a moment, or as they stand."""
     facts = [_maintenance_event(entry) for entry in journal.entries(db, *MAINTENANCE_EVENTS, until=at)]
     return rules.windows_from(facts)
 

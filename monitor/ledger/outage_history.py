@@ -41,12 +41,12 @@ class OutageExtent:
 
 
 def next_number(taken: Iterable[int]) -> int:
-    """Give the number of the next fact of a kind, after those that are taken; the first is 1."""
+    """Return the number of the next fact of a kind, after those that are taken; the first is 1."""
     return 1 + max(taken, default=0)
 
 
 def outages_as_recorded(db: Database, at: Millis) -> dict[int, OutageExtent]:
-    """Give every outage as the journal told of it until a moment, by its number; the slow road.
+    """Return every outage as the journal records it until a moment, by its number; slow.
 
     A result of our own counts from its own time, one that was imported from its recording.
     """
@@ -115,7 +115,7 @@ class HistoryRebuild:
     outages: list[Outage] = field(default_factory=list)
 
     def hold_at(self, at: Millis, terms: Sequence[Terms]) -> Millis:
-        """Give how long a result holds: as it was measured; one that is new, by the terms in force at its time."""
+        """Return how long a result holds: as it was measured; one that is new, by the terms in force at its time."""
         place = bisect_right(self.old_runs, at, key=lambda run: run.first) - 1
         if place >= 0 and at <= self.old_runs[place].last:
             return self.old_runs[place].hold

@@ -7,7 +7,7 @@ import os
 
 
 def recorded_by() -> str:
-    """Give the user's login name; the user's number where the system knows no name for it."""
+    """Return the user's login name; the user's number where the system knows no name for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

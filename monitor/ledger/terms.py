@@ -33,7 +33,7 @@ def record_terms(db: Database, terms: Terms, at: Millis) -> int | None:
 
 
 def terms_versions(db: Database, at: Millis, current: Terms) -> TermsVersions:
-    """Give every version of the terms recorded until ``at``, oldest first; each is read when it is first looked at.
+    """Return every version of the terms recorded until ``at``, oldest first; each is read when it is first looked at.
 
     The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
     now may have history already, and is read with the terms as configured now. One that came into force after ``at``
@@ -73,7 +73,7 @@ def free_body(body: dict[str, Any]) -> None:
 
 
 def terms_in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
-    """Give the terms that were recorded last until a moment, with their number in the journal."""
+    """Return the terms that were recorded last until a moment, with their number in the journal."""
     found = journal.last(db, "terms", until=at)
     return None if found is None else (found.number, terms_from_body(found.at, found.body))
 

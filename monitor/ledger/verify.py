@@ -95,7 +95,7 @@ class CheckReplay:
 
 
 def _holds_from(holds: list[tuple[Millis, Millis]], at: Millis) -> set[Millis]:
-    """Give the holds of the terms that were in force at a moment or came later: results may wait to be written."""
+    """Return the holds of the terms that were in force at a moment or came later: results may wait to be written."""
     ends = [since for since, _ in holds[1:]]
     return {hold for (_, hold), end in zip(holds, [*ends, None], strict=True) if end is None or end > at}
 
@@ -266,7 +266,7 @@ class _Verifier:
                 )
 
     def _check_outages(self) -> None:
-        """Every outage that is stored is told of, as it is."""
+        """Every stored outage is in the journal, unchanged."""
         for outage in history.list_outages(self.db):
             self.outages += 1
             told = self._recorded_outages.pop(outage.id, None)

@@ -24,7 +24,7 @@ class Credentials:
         self._credentials_directory = Path(folder) if folder else None
 
     def read(self, file: Path) -> str:
-        """Give the one line of the credential of the file's name, else of the file.
+        """Return the one line of the credential of the file's name, else of the file.
 
         Raises ``ProbeError``, unknown, where neither can be read or what stands there is not one line.
         """

@@ -25,7 +25,7 @@ _MIN_CUT_LENGTH = 4
 
 
 def printable(text: str) -> str:
-    """Give what a server said with line breaks kept, and whatever else is not to be printed replaced."""
+    """Return what a server said with line breaks kept, and whatever else is not to be printed replaced."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
@@ -44,7 +44,7 @@ class Redactor:
         self._variants = sorted({*self._variants, *found}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """Give the text without the secrets, also without the beginning of one that its end cuts off."""
+        """Return the text without the secrets, also without the beginning of one that its end cuts off."""
         for form in self._variants:
             text = text.replace(form, MASK)
         for form in self._variants:
@@ -55,7 +55,7 @@ class Redactor:
 
 
 def _secret_variants(secret: str) -> Iterable[str]:
-    """Give every way in which a secret may be written, also in another encoding than it is read in."""
+    """Return every way in which a secret may be written, also in another encoding than it is read in."""
     escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
     forms = {secret, escaped, html.escape(secret), quote(secret, safe=""), quote(secret), quote_plus(secret)}
     forms |= {quote(secret, safe=_UNQUOTED_IN_URLS), quote_plus(secret, safe=_UNQUOTED_IN_URLS)}
@@ -66,7 +66,7 @@ def _secret_variants(secret: str) -> Iterable[str]:
 
 
 def _base64_fragments(secret: bytes) -> Iterable[str]:
-    """Give what of a text in base64 the secret alone decides, for each of the three places at which it may begin."""
+    """Return what of a text in base64 the secret alone decides, for each of the three places at which it may begin."""
     for before in range(3):
         text = base64.b64encode(bytes(before) + secret).decode()
         whole = (before + len(secret)) * 8 // 6  # the last character also holds bits of what follows

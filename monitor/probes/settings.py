@@ -109,7 +109,7 @@ def any_value(_value: object) -> bool:
 
 
 def regex_module() -> Any:
-    """Give the module that they are written for."""
+    """Return the module that they are written for."""
     import regex  # noqa: PLC0415 - who has no pattern does not wait for it
 
     return regex

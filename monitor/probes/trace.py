@@ -107,7 +107,7 @@ class AttemptTrace:
             self._redactor.add_secrets(*secrets)
 
     def now(self) -> Millis:
-        """Give the time of day."""
+        """Return the time of day."""
         return self._clock.now()
 
     def resolved(self, host: str, addresses: Sequence[Address]) -> None:

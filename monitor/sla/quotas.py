@@ -64,7 +64,7 @@ def period_text(kind: QuotaKind, at: Millis, zone: str) -> str:
 
 
 def used_amount(uses: Iterable[QuotaUse], subscription: str, kind: QuotaKind, within: Span) -> int:
-    """Return how much of a subscription's quota was used within a period, whoever recorded it when."""
+    """Return how much of a subscription's quota was used within a period, at whatever time it was recorded."""
     return sum(
         use.amount
         for use in uses

@@ -105,7 +105,7 @@ def _wal_is_empty(path: Path) -> bool:
 
 
 def store_error(message: str, error: Exception) -> StoreError:
-    """Give the error to raise where the database refuses: a damaged one is told from one that cannot be had now."""
+    """Return the error to raise where the database refuses: a damaged one is told from one that cannot be had now."""
     passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
     damaged = isinstance(error, sqlite3.DatabaseError) and not passing
     return CorruptDatabaseError(message) if damaged else StoreError(message)

@@ -36,7 +36,7 @@ def extend_runs(db: Database, new_ends: Mapping[tuple[int, Millis], Millis]) -> 
 
 
 def last_runs(db: Database) -> dict[int, Run]:
-    """Give the last run of each check."""
+    """Return the last run of each check."""
     rows = db.execute(
         "SELECT r.probed, r.first, r.last, r.outcome, r.hold FROM probed p JOIN run r ON r.probed = p.id"
         " AND r.first = (SELECT max(first) FROM run WHERE probed = p.id)"
@@ -45,7 +45,7 @@ def last_runs(db: Database) -> dict[int, Run]:
 
 
 def last_oks(db: Database) -> dict[int, Millis]:
-    """Give the time of the last ok result of each check that ever was ok."""
+    """Return the time of the last ok result of each check that ever was ok."""
     rows = db.execute(
         "SELECT p.id, (SELECT last FROM run WHERE probed = p.id AND outcome = 0 ORDER BY first DESC LIMIT 1)"
         " FROM probed p"
@@ -54,7 +54,7 @@ def last_oks(db: Database) -> dict[int, Millis]:
 
 
 def runs_between(db: Database, check_id: int, start: Millis, end: Millis) -> list[Run]:
-    """Give the runs of a check that may say something of ``[start, end)``, in order."""
+    """Return the runs of a check that may say something of ``[start, end)``, in order."""
     rows = db.execute(
         "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first < ? AND first >= coalesce("
         "(SELECT max(first) FROM run WHERE probed = ? AND first <= ?), ?) ORDER BY first",
@@ -64,7 +64,7 @@ def runs_between(db: Database, check_id: int, start: Millis, end: Millis) -> lis
 
 
 def all_runs_between(db: Database, start: Millis, end: Millis) -> dict[int, list[Run]]:
-    """Give what ``runs_between`` gives, of every check, by its number; one without any is missing."""
+    """Return what ``runs_between`` gives, of every check, by its number; one without any is missing."""
     rows = db.execute(
         "SELECT r.probed, r.first, r.last, r.outcome, r.hold FROM probed p JOIN run r ON r.probed = p.id"
         " WHERE r.first < ? AND r.first >= coalesce("
@@ -116,19 +116,19 @@ def close_outage(db: Database, number: int, end: Millis) -> None:
 
 
 def get_outage(db: Database, number: int) -> Outage | None:
-    """Give one outage by its number."""
+    """Return one outage by its number."""
     row = db.execute(f"{_SELECT_OUTAGE} WHERE o.id = ?", [number]).fetchone()
     return _outage_from_row(row) if row else None
 
 
 def open_outages(db: Database) -> dict[int, tuple[int, OpenOutage]]:
-    """Give the open outage of each check, by the check's number: the outage's number and what is known of it."""
+    """Return the open outage of each check, by the check's number: the outage's number and what is known of it."""
     rows = db.execute('SELECT probed, id, start, last_fail, last_ok, reason FROM outage WHERE "end" IS NULL')
     return {row[0]: (row[1], OpenOutage(*row[2:])) for row in rows}
 
 
 def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) -> list[Outage]:
-    """Give the outages of a check that may say something of ``[start, end)``, in order.
+    """Return the outages of a check that may say something of ``[start, end)``, in order.
 
     An outage may reach back to the last ok before it, and its end may be open.
     """
@@ -141,7 +141,7 @@ def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) ->
 
 
 def all_outages_touching(db: Database, start: Millis, end: Millis) -> dict[CheckKey, list[Outage]]:
-    """Give what ``outages_touching`` gives, of every check; one without any is missing."""
+    """Return what ``outages_touching`` gives, of every check; one without any is missing."""
     rows = db.execute(
         f'{_SELECT_OUTAGE} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) '
         "ORDER BY o.start",
@@ -166,7 +166,7 @@ def list_outages(
 
 
 def read_alerting(db: Database) -> dict[int, AlertState]:
-    """Give what has been told of each check, by its number."""
+    """Return what has been notified of each check, by its number."""
     found = {}
     for probed, text in db.execute("SELECT probed, body FROM alerting"):
         body = json.loads(text)
@@ -175,7 +175,7 @@ def read_alerting(db: Database) -> dict[int, AlertState]:
 
 
 def save_alerting(db: Database, check_id: int, alerting: AlertState) -> None:
-    """Write down what has been told of a check."""
+    """Save what has been notified of a check."""
     body = {
         "told": alerting.notified,
         "starts": list(alerting.recent_starts),

@@ -82,19 +82,19 @@ def insert_past_outage(db: Database, check_id: int, outage: Outage) -> int:
 
 
 def merge_outages(db: Database, merged: int, into: int) -> None:
-    """Let an outage go that is part of another now; what was told of it was told of that."""
+    """Delete an outage that is part of another now; its notifications move to that one."""
     db.execute("INSERT OR IGNORE INTO told (outage, mail) SELECT ?, mail FROM told WHERE outage = ?", [into, merged])
     db.execute("DELETE FROM told WHERE outage = ?", [merged])
     db.execute("DELETE FROM outage WHERE id = ?", [merged])
 
 
 def imports_recorded_after(db: Database, at: Millis) -> frozenset[int]:
-    """Give the batches of imports that were recorded after a moment."""
+    """Return the batches of imports that were recorded after a moment."""
     return frozenset(row[0] for row in db.execute("SELECT id FROM batch WHERE source = 'import' AND opened > ?", [at]))
 
 
 def checks_in_batches(db: Database, batches: Iterable[int]) -> frozenset[int]:
-    """Give the numbers of the checks that have results in some batches that are closed."""
+    """Return the numbers of the checks that have results in some batches that are closed."""
     wanted = {int(batch) for batch in batches}
     marks = ",".join(map(str, wanted))
     found = {row[0] for row in db.execute(f"SELECT DISTINCT probed FROM fresh WHERE batch IN ({marks})")}

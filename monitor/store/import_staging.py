@@ -99,13 +99,13 @@ def _load_known(db: Database) -> None:
 
 
 def new_checks(db: Database) -> list[tuple[CheckKey, Millis]]:
-    """Give the checks of which something new waits, each with the time of the first of it."""
+    """Return the checks of which something new waits, each with the time of the first of it."""
     rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW_ROWS}) GROUP BY server, name ORDER BY server, name")
     return [(CheckKey(server, name), first) for server, name, first in rows]
 
 
 def time_spans(db: Database) -> dict[str, Span]:
-    """Give the first and the last time that lines tell of, by server, whether they are new or not."""
+    """Return the first and the last time that lines tell of, by server, whether they are new or not."""
     rows = db.execute("SELECT server, min(at), max(at) FROM staged GROUP BY server ORDER BY server")
     return {server: Span(first, last) for server, first, last in rows}
 

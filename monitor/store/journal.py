@@ -52,7 +52,7 @@ class ChainBreak(NamedTuple):
 
 
 def canonical_json(value: object) -> str:
-    """Give the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
+    """Return the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
     _reject_floats(value)
     return _encode_canonical(value, _SPLIT_DEPTH)
 
@@ -117,7 +117,7 @@ def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
 
 
 def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[JournalEntry]:
-    """Give the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
+    """Return the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",
@@ -128,13 +128,13 @@ def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[
 
 
 def last_body_text(db: Database, kind: str) -> str | None:
-    """Give the body of the newest fact of a kind as it stands there: canonical, see ``canonical_json``."""
+    """Return the body of the newest fact of a kind as it stands there: canonical, see ``canonical_json``."""
     row = db.execute("SELECT body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]).fetchone()
     return row[0] if row else None
 
 
 def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
-    """Give the keys of the object ``name`` in every fact of a kind that was recorded before entry ``before``."""
+    """Return the keys of the object ``name`` in every fact of a kind that was recorded before entry ``before``."""
     rows = db.execute(
         "SELECT DISTINCT each.key FROM journal, json_each(journal.body, '$.' || ?) AS each"
         " WHERE journal.kind = ? AND journal.number < ?",
@@ -144,18 +144,18 @@ def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
 
 
 def positions(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
-    """Give number and time of each fact of a kind, none recorded after ``until``, without reading what it says."""
+    """Return number and time of each fact of a kind, none recorded after ``until``, without reading what it says."""
     return list(db.execute("SELECT number, at FROM journal WHERE kind = ? AND at <= ? ORDER BY number", [kind, until]))
 
 
 def get(db: Database, number: int) -> JournalEntry:
-    """Give the fact of a number, of which it is known that it is there."""
+    """Return the fact of a number, of which it is known that it is there."""
     row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3]))
 
 
 def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry | None:
-    """Give the newest fact of a kind, none recorded after ``until``."""
+    """Return the newest fact of a kind, none recorded after ``until``."""
     row = db.execute(
         "SELECT number, at, kind, body FROM journal WHERE kind = ? AND at <= ? ORDER BY number DESC LIMIT 1",
         [kind, until if until is not None else 1 << 62],
@@ -166,7 +166,7 @@ def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry |
 def entries_of_month(
     db: Database, kind: Literal["month-closed", "month-corrected"], month: str
 ) -> Iterator[JournalEntry]:
-    """Give the facts about one month, ``YYYY-MM``, in the order in which they were recorded."""
+    """Return the facts about one month, ``YYYY-MM``, in the order in which they were recorded."""
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind = '{kind}' AND json_extract(body, '$.month') = ?"
         " ORDER BY number",
@@ -177,7 +177,7 @@ def entries_of_month(
 
 
 def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
-    """Give the oldest month, ``YYYY-MM``, of which there is a fact of a kind."""
+    """Return the oldest month, ``YYYY-MM``, of which there is a fact of a kind."""
     month: str | None = db.execute(
         f"SELECT min(json_extract(body, '$.month')) FROM journal WHERE kind = '{kind}'"
     ).fetchone()[0]
@@ -185,7 +185,7 @@ def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
 
 
 def first(db: Database) -> JournalEntry | None:
-    """Give the first fact of all: when the books were opened."""
+    """Return the first fact of all: when the books were opened."""
     row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
 
@@ -205,7 +205,7 @@ def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) ->
 
 
 def head(db: Database) -> tuple[int, str]:
-    """Give the number and the hash of the newest entry: whoever keeps them can prove later what came before."""
+    """Return the number and the hash of the newest entry: kept elsewhere they prove later what came before."""
     row = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
     return (row[0], row[1]) if row else (0, GENESIS_HASH)
 
@@ -235,7 +235,7 @@ def verify_chain(db: Database) -> Iterator[JournalEntry | ChainBreak]:
 
 
 def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEntry]:
-    """Give the facts of some kinds that were recorded after entry number ``number``, in order."""
+    """Return the facts of some kinds that were recorded after entry number ``number``, in order."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE number > ? AND kind IN ({marks}) ORDER BY number",
@@ -246,7 +246,7 @@ def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEnt
 
 
 def recorded_at(db: Database, number: int, *kinds: str) -> list[Millis]:
-    """Give when the facts of some kinds were recorded that came after entry number ``number``."""
+    """Return when the facts of some kinds were recorded that came after entry number ``number``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(f"SELECT at FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])
     return [row[0] for row in rows]

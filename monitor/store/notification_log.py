@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def link_outage(db: Database, outage: int, mail: int) -> None:
-    """Note that a mail told of an outage."""
+    """Record that a mail is about an outage."""
     db.execute("INSERT OR IGNORE INTO told (outage, mail) VALUES (?, ?)", [outage, mail])
 
 
 def notified_customers(db: Database, outage: int) -> list[str | None]:
-    """Give the customers (None: the operators) whom a mail told of an outage."""
+    """Return the customers (None: the operators) who got a mail about an outage."""
     rows = db.execute(
         "SELECT m.customer FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? GROUP BY m.customer"
         " ORDER BY min(m.id)",
@@ -26,7 +26,7 @@ def notified_customers(db: Database, outage: int) -> list[str | None]:
 
 
 def reported_overdue_claims(db: Database) -> frozenset[int]:
-    """Give the claims of which the operators were told that the answer is overdue."""
+    """Return the claims of which the operators were told that the answer is overdue."""
     rows = db.execute(
         "SELECT json_extract(body, '$.claim') FROM mail WHERE kind = 'monitor'"
         " AND json_extract(body, '$.news') = 'overdue'"
@@ -35,7 +35,7 @@ def reported_overdue_claims(db: Database) -> frozenset[int]:
 
 
 def sent_certificate_warnings(db: Database) -> dict[tuple[str | None, str, int], int]:
-    """Give the least days left of which a mail told a customer (None: the operators alone) of a certificate.
+    """Return the least days left of which a mail told a customer (None: the operators alone) of a certificate.
 
     A certificate is its fingerprint and its expiry in Unix seconds.
     """
@@ -48,7 +48,7 @@ def sent_certificate_warnings(db: Database) -> dict[tuple[str | None, str, int],
 
 
 def outage_thread(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
-    """Give the Message-IDs of the mails that told a customer of some outages, oldest first.
+    """Return the Message-IDs of the mails that told a customer of some outages, oldest first.
 
     What still gathers has told nobody yet: the news of an end may be there before that of its beginning has left.
     """
@@ -64,7 +64,7 @@ def outage_thread(db: Database, outages: Iterable[int], customer: str | None) ->
 
 
 def maintenance_thread(db: Database, window: int, customer: str | None) -> list[str]:
-    """Give the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
+    """Return the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
     rows = db.execute(
         "SELECT message_id FROM mail WHERE kind = 'maintenance' AND customer IS ?"
         " AND json_extract(body, '$.window') = ? ORDER BY id",

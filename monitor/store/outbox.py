@@ -1,7 +1,7 @@
 """The outbox: every mail is written down in the transaction of what it tells of, and leaves at least once.
 
 A mail about outages gathers: while ``sweep`` is set it waits for that sweep to end, and what falls until then joins it.
-A mail that has left keeps its Message-ID, so a repeat after a crash is recognised by whoever gets it.
+A mail that has left keeps its Message-ID, so a repeat after a crash is recognised by its recipient.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def enqueue(
 
 
 def open_digest(db: Database, customer: str | None, sweep: int) -> Mail | None:
-    """Give the mail that gathers a customer's outages (None: the operators') of a sweep, if there is one.
+    """Return the mail that gathers a customer's outages (None: the operators') of a sweep, if there is one.
 
     Sweeps overlap: while a slow cycle still keeps the mail of one here, the next has begun one of its own.
     """
@@ -124,7 +124,7 @@ def update_digest(db: Database, number: int, body: dict[str, Any], sweep: int) -
 
 
 def due_digests(db: Database, sweep: int) -> list[Mail]:
-    """Give the mails whose sweep is over once ``sweep`` is, in the order of the sweeps in which they began.
+    """Return the mails whose sweep is over once ``sweep`` is, in the order of the sweeps in which they began.
 
     Where sweeps overlap that is not the order of their numbers: a quick result of one comes before a slow one of the
     sweep before it.
@@ -139,7 +139,7 @@ def due_digests(db: Database, sweep: int) -> list[Mail]:
 def save_rendered(
     db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis
 ) -> None:
-    """Give a mail its words: from now on it may leave, and it is dated so."""
+    """Return a mail its words: from now on it may leave, and it is dated so."""
     db.execute(
         "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, queued_at = ?, since = ?,"
         " next_try = ? WHERE id = ?",
@@ -148,7 +148,7 @@ def save_rendered(
 
 
 def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
-    """Give the mails that should be tried now, the longest waiting first; of one moment those of earlier sweeps."""
+    """Return the mails that should be tried now, the longest waiting first; of one moment those of earlier sweeps."""
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
         " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
@@ -192,13 +192,13 @@ def requeue(db: Database, mail: Mail, at: Millis) -> None:
 
 
 def get(db: Database, number: int) -> Mail | None:
-    """Give one mail by its number."""
+    """Return one mail by its number."""
     row = db.execute(f"SELECT {_FIELDS} FROM mail WHERE id = ?", [number]).fetchone()
     return _mail_from_row(row) if row else None
 
 
 def list_mails(db: Database, state: MailState | None = None, limit: int = 1 << 62) -> list[Mail]:
-    """Give the newest mails, oldest first."""
+    """Return the newest mails, oldest first."""
     rows = db.execute(
         f"SELECT * FROM (SELECT {_FIELDS} FROM mail WHERE ? IS NULL OR state = ? ORDER BY id DESC LIMIT ?) ORDER BY id",
         [state, state, limit],

@@ -35,7 +35,7 @@ _BOOTSTRAP: Final = (
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.reader_process import main; main(sys.argv[2])"
 )
-"""It is ended by whoever started it, not by what a terminal sends to both."""
+"""Its parent ends it, not a signal that a terminal sends to both."""
 
 
 class ReaderProcess:

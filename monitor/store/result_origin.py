@@ -28,7 +28,7 @@ class ResultOrigin(NamedTuple):
 
 
 def origin_of(db: Database, key: CheckKey, at: Millis) -> ResultOrigin | None:
-    """Give the result of a check at exactly one moment."""
+    """Return the result of a check at exactly one moment."""
     found = next(results.rows_of_check(db, key, at, at + 1), None)
     if found is None:
         return None
@@ -68,6 +68,6 @@ def surrounding_oks(db: Database, server: str, first: Millis, last: Millis) -> t
 
 
 def last_batch_id(db: Database) -> int:
-    """Give the number of the newest batch; 0 where there is none."""
+    """Return the number of the newest batch; 0 where there is none."""
     number: int | None = db.execute("SELECT max(id) FROM batch").fetchone()[0]
     return number or 0

@@ -78,12 +78,12 @@ class Digester:
         self.count += 1
 
     def digest(self) -> Digest:
-        """Give the digest of what came."""
+        """Return the digest of what came."""
         return Digest(self._batch, self.count, self._first, self._last, self._sha.hexdigest())
 
 
 def ensure_check_id(db: Database, key: CheckKey) -> int:
-    """Give the check's number, and give it one where it has none."""
+    """Return the check's number, and give it one where it has none."""
     row = db.execute("SELECT id FROM probed WHERE server = ? AND name = ?", key).fetchone()
     if row:
         return int(row[0])
@@ -91,7 +91,7 @@ def ensure_check_id(db: Database, key: CheckKey) -> int:
 
 
 def check_ids(db: Database) -> dict[CheckKey, int]:
-    """Give the numbers of all checks that ever had one."""
+    """Return the numbers of all checks that ever had one."""
     return {
         CheckKey(server, name): number for number, server, name in db.execute("SELECT id, server, name FROM probed")
     }
@@ -175,7 +175,7 @@ def last_result_at(db: Database, check_id: int, since: Millis, until: Millis) ->
 
 
 def newest_result_at(db: Database) -> Millis | None:
-    """Give the time of the newest result of all."""
+    """Return the time of the newest result of all."""
     at: Millis | None = db.execute("SELECT max(at) FROM fresh").fetchone()[0]
     if at is None:
         key: int | None = db.execute("SELECT max(id) FROM settled").fetchone()[0]
@@ -239,12 +239,12 @@ def drop_batch(db: Database, batch: int) -> None:
 
 
 def open_batches(db: Database) -> list[tuple[int, str, Millis]]:
-    """Give the batches (number, source, opened) whose digest is not in the journal yet."""
+    """Return the batches (number, source, opened) whose digest is not in the journal yet."""
     return list(db.execute("SELECT id, source, opened FROM batch WHERE entry IS NULL ORDER BY id"))
 
 
 def all_batches(db: Database) -> dict[int, tuple[str, Millis, int | None]]:
-    """Give every batch: where it came from, when it was opened, which entry of the journal has its digest."""
+    """Return every batch: where it came from, when it was opened, which entry of the journal has its digest."""
     return {
         number: (source, opened, entry)
         for number, *(source, opened, entry) in db.execute("SELECT id, source, opened, entry FROM batch")
@@ -252,7 +252,7 @@ def all_batches(db: Database) -> dict[int, tuple[str, Millis, int | None]]:
 
 
 def latency_at(db: Database, check_id: int, at: Millis) -> int | None:
-    """Give the latency, in microseconds, of the result of a check at one moment."""
+    """Return the latency, in microseconds, of the result of a check at one moment."""
     row = db.execute("SELECT latency FROM fresh WHERE at = ? AND probed = ?", [at, check_id]).fetchone()
     if row:
         return row[0]  # type: ignore[no-any-return]

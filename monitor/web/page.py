@@ -55,7 +55,7 @@ class OperatorsPage:
         """The ``Content-Security-Policy`` to serve it under."""
 
     def render(self, query: ServerQuery) -> Iterator[str]:
-        """Give the page piece by piece, some of them empty, so that the event loop can turn in between."""
+        """Return the page piece by piece, some of them empty, so that the event loop can turn in between."""
         live_state = self._live_state
         selection = ServerList(live_state, query)
         for _ in selection.load_in_steps():

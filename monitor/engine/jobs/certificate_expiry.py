@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class CertificateExpiryReminder:
-    """What it has told of is in the outbox, so that a new process does not tell it again."""
+    """Sent warnings are in the outbox, so a new process does not repeat them."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class CertificateExpiryReminder:
         self._handled_threshold |= steps
 
     def _presented_certificates(self) -> dict[CertificateId, dict[CheckKey, tuple[int, ...]]]:
-        """Give each certificate with the checks that show it now."""
+        """Return each certificate with the checks that show it now."""
         shown: dict[CertificateId, dict[CheckKey, tuple[int, ...]]] = {}
         for key, days in self._warn_days().items():
             view = self._live_state.checks.get(key)

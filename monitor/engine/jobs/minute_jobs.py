@@ -1,4 +1,4 @@
-"""Whoever looks every minute whether something has come due, put together for one engine."""
+"""The jobs that run every minute, for one engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def minute_jobs(engine: Engine, reader: DatabaseThread) -> tuple[Callable[[], Awaitable[None]], ...]:
-    """Give what is to be called every minute."""
+    """Return what is to be called every minute."""
     now = engine.recorded_time.now
 
     def context() -> LedgerContext:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 _RAISED_PROBLEMS: Final = "told"
-"""The note of the troubles that were told of and are not over: the lines that were told, by the kind of news."""
+"""The key of the open problems: the lines that were mailed, by the kind of news."""
 
 
 def notify_operators(
@@ -43,7 +43,7 @@ def notify_operators(
 
 
 def raise_problem(db: Database, context: LedgerContext, news: OperatorNews, lines: tuple[str, ...], at: Millis) -> None:
-    """Tell of a trouble that lasts, unless it was told of in these very lines already and is not over since."""
+    """Mail a lasting problem, unless the same lines were mailed and the problem is not over since."""
     told = _raised_problems(db)
     if told.get(news) != list(lines):
         notify_operators(db, context, news, lines, at)
@@ -51,7 +51,7 @@ def raise_problem(db: Database, context: LedgerContext, news: OperatorNews, line
 
 
 def clear_problem(db: Database, news: OperatorNews) -> None:
-    """Take note that a trouble is over: it will be told of when it comes again. Nobody gets a mail of that."""
+    """Record that a problem is over, so that it is mailed when it returns. This sends no mail."""
     told = _raised_problems(db)
     if told.pop(news, None) is not None:
         daemon_state.put(db, _RAISED_PROBLEMS, told)

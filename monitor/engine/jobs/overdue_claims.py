@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class OverdueClaimReminder:
-    """Looks at the claims; what it has told of is in the outbox, so that a new process does not tell it again."""
+    """Checks the claims; sent reminders are in the outbox, so a new process does not repeat them."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class OverdueClaimReminder:
 
 
 def notify_once(db: Database, context: LedgerContext, claim: Claim, at: Millis) -> None:
-    """Queue the mail that a claim's answer is overdue, unless it was answered or told of since it was looked at."""
+    """Queue the mail that a claim's answer is overdue, unless it was answered or mailed meanwhile."""
     if claim not in pending_claims(db, at).overdue or claim.id in notification_log.reported_overdue_claims(db):
         return
     lines = (

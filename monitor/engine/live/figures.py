@@ -131,7 +131,7 @@ class LiveFiguresUpdater:
         return view.at if view is not None else None
 
     async def verify(self) -> None:
-        """Compute everything again and compare; what differs is said aloud, and mended."""
+        """Compute everything again and compare; log and correct what differs."""
         try:
             async with self._lock:
                 found = await self._find_mismatches()

@@ -248,7 +248,7 @@ class LiveState:
             del self._open_outage_ids[closed.check]
 
     def open_outage(self, key: CheckKey) -> Outage | None:
-        """Give the open outage of a check; None where none is."""
+        """Return the open outage of a check; None where none is."""
         number = self._open_outage_ids.get(key)
         return None if number is None else self.outages.get(number)
 

@@ -1,7 +1,7 @@
-"""How many cycles are under way at once, in all and at one door, so that servers that hang do not hold back the rest.
+"""How many checks run at once, in all and at one endpoint, so that hanging servers do not hold back the rest.
 
-A cycle that finds no place waits, and whoever has been due for longest enters first. Checks that were not ok last time
-are let in up to a part of the places only: the others stay for those that answer.
+A check that gets no permit waits, and the one that has been due for longest is admitted first. Checks that were not ok
+last time get a part of the permits only: the others stay for those that answer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def raise_descriptor_limit() -> int:
 
 
 def max_concurrent_checks(descriptors: int) -> int:
-    """Give how many cycles may be under way with so many descriptors; a name with two addresses may take two."""
+    """Return how many cycles may be under way with so many descriptors; a name with two addresses may take two."""
     if descriptors == resource.RLIM_INFINITY:
         return MAX_CONCURRENT
     return max(MIN_CONCURRENT, min(MAX_CONCURRENT, (descriptors - RESERVED_DESCRIPTORS) * 3 // 4))
@@ -98,7 +98,7 @@ class ConcurrencyLimiter:
         self._admit()
 
     def release(self, permit: Permit) -> None:
-        """Give a place back."""
+        """Return a place back."""
         self.held -= 1
         self._held_by_recently_failed -= permit.recently_failed
         self._release_endpoint(permit)
@@ -183,7 +183,7 @@ class AdmissionQueue:
         self._listener = listener
         self._waiters: dict[CheckKey, _Waiter] = {}
         self.interval: Millis = 0
-        """Whoever enters so long after the slot was due is too late."""
+        """A check that is admitted so long after its slot was due is too late."""
 
     @property
     def checks(self) -> list[CheckKey]:

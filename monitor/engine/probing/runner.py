@@ -65,7 +65,7 @@ class LastObservations:
         return self._phases.get(key)
 
     def certificate(self, key: CheckKey) -> Certificate | None:
-        """Give the certificate that a check saw last; None where it never saw one."""
+        """Return the certificate that a check saw last; None where it never saw one."""
         return self._certificates.get(key)
 
     def forget_removed_steps(self, removed: Callable[[Iterable[CheckKey]], list[CheckKey]]) -> Iterator[None]:

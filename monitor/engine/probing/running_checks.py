@@ -35,7 +35,7 @@ class RunningChecks:
         """Those that are still under way are to give nothing any more."""
 
     def __len__(self) -> int:
-        """Give how many have begun and not ended."""
+        """Return how many have begun and not ended."""
         return len(self._tasks) + len(self._callback_waiters)
 
     def start_callback(self, key: CheckKey) -> bool:
@@ -69,7 +69,7 @@ class RunningChecks:
             task.add_done_callback(lambda _: wake_waiter(waiter))
 
     def predecessor(self, key: CheckKey) -> asyncio.Future[None] | None:
-        """Give what ends with the cycle of a check that began last; None where none is under way."""
+        """Return what ends with the cycle of a check that began last; None where none is under way."""
         if key in self._newest_task or key not in self._callback_waiters:
             return self._newest_task.get(key)
         waiting = self._callback_waiters[key] = (

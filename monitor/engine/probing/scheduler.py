@@ -27,7 +27,7 @@ _SWEEP_END = ""
 
 
 def slot_offset(server: str, interval: Millis) -> Millis:
-    """Give a server's place within the interval, a tick: the same after every restart, evenly spread over servers."""
+    """Return a server's place within the interval, a tick: the same after every restart, evenly spread over servers."""
     fraction = int.from_bytes(hashlib.sha256(server.encode()).digest()[:8])
     return (fraction * interval >> 64) // TICK_MS * TICK_MS
 

@@ -121,7 +121,7 @@ class LedgerView:
         return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
 
     def _subscription_ids(self, since: Millis) -> list[str]:
-        """Give the subscriptions of which the terms that are in force from then on, or come into force later, know."""
+        """Return the subscriptions in the terms that are in force from then on or come into force later."""
         versions = self.versions
         known = {name for at in range(index_at(versions, since), len(versions)) for name in versions[at].subscriptions}
         return sorted(known)
@@ -150,7 +150,7 @@ class LedgerView:
         return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, since)
 
     def _applicable_exclusions(self, parts: Iterable[Segment]) -> list[Exclusion]:
-        """Give the exclusions that apply to the servers of some segments, or to every server."""
+        """Return the exclusions that apply to the servers of some segments, or to every server."""
         servers = dict.fromkeys(part.server for part in parts)
         return list(dict.fromkeys(one for server in (None, *servers) for one in self._by_server.get(server, ())))
 
@@ -237,7 +237,7 @@ def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations,
 
 
 def account_fields(each: SubscriptionAccount) -> dict[str, Any]:
-    """Give every figure of one subscription's window, complete: two accounts are the same where these are."""
+    """Return every figure of one subscription's window, complete: two accounts are the same where these are."""
     account, credit, subscription = each.account, each.credit, each.subscription
     span = account.span or each.window
     return {

@@ -110,7 +110,7 @@ def credit_causes(month: CreditInputs, each: SubscriptionAccount) -> list[Credit
 def month_credits(
     db: Database, ledger: LedgerView, year: int, month: int, only: str | None = None
 ) -> tuple[MonthCredit, ...]:
-    """Give what is owed for a month, by subscription, what is not due too."""
+    """Return what is owed for a month, by subscription, what is not due too."""
     accounts = ledger.month(year, month, only)
     broken = breached_cases(db, ledger.versions, ledger.at, accounts.window)
     paid = any(terms.support_credit is not None for terms in ledger.versions)
@@ -137,7 +137,7 @@ def _apply_cap(found: list[CreditCause], each: SubscriptionAccount) -> list[tupl
 
 
 def in_time_claims(db: Database, at: Millis) -> frozenset[tuple[str, int]]:
-    """Give subscription and outage of each claim that was opened until a moment and not refused.
+    """Return subscription and outage of each claim that was opened until a moment and not refused.
 
     An outage that was joined into another since is given by that one's number.
     """

@@ -63,7 +63,7 @@ NON_CREDIT_INTERPRETATIONS = frozenset({"rolling_days", "support_credit", "ticke
 
 
 def claim_month(db: Database, ledger: LedgerView, year: int, month: int, subscription: str) -> ClaimMonth | None:
-    """Give a month's figures as the books stand; None where the subscription has no day in it."""
+    """Return a month's figures as the books stand; None where the subscription has no day in it."""
     accounts = ledger.month(year, month, subscription)
     if not accounts.subscriptions:
         return None
@@ -113,7 +113,7 @@ def claim_month(db: Database, ledger: LedgerView, year: int, month: int, subscri
 
 
 def _closing(db: Database, month: str, subscription: str, at: Millis) -> ClaimClosing | None:
-    """Give the month's closing and what corrected the subscription's figures since; today's are both together."""
+    """Return the month's closing and what corrected the subscription's figures since; today's are both together."""
     closing = closing_of(db, month, at)
     if closing is None:
         return None
@@ -130,7 +130,7 @@ def _percent_text(figure: Percent | None) -> str | None:
 
 
 def _band_bounds(product: ProductTerms, figure: Percent | None) -> tuple[Percent | None, Percent | None]:
-    """Give the least and the greatest figure of the band that a figure falls in; None is open to that side."""
+    """Return the least and the greatest figure of the band that a figure falls in; None is open to that side."""
     if figure is None:
         return None, None
     lower = None
@@ -162,7 +162,7 @@ def _outages(db: Database, ledger: LedgerView, found: tuple[int, ...]) -> Iterat
 
 
 def _exclusions(ledger: LedgerView, each: SubscriptionAccount) -> Iterator[ClaimExclusion]:
-    """Give what was charged to each record, with the reason that the record gives."""
+    """Return what was charged to each record, with the reason that the record gives."""
     reasons = {window.reference: window.reason for window in ledger.windows}
     reasons |= {record.reference: record.reason for record in ledger.exclusion_records}
     for charge in each.account.exclusions:
@@ -170,7 +170,7 @@ def _exclusions(ledger: LedgerView, each: SubscriptionAccount) -> Iterator[Claim
 
 
 def _announced_too_late(ledger: LedgerView, each: SubscriptionAccount, month: Span) -> Iterator[ClaimExclusion]:
-    """Give the planned maintenance that excludes nothing in the month, or less than it lasted, for want of notice."""
+    """Return the planned maintenance that excludes nothing in the month, or less than it lasted, for want of notice."""
     servers = {part.server for part in segments(ledger.versions, each.subscription.id, month, ledger.at)}
     for window in ledger.windows:
         if window.cancelled_before_start or servers.isdisjoint(window.servers):
@@ -240,7 +240,7 @@ def answer(db: Database, context: LedgerContext, number: int, note: str, at: Mil
 
 
 def claim_facts(claim: Claim) -> ClaimDetails:
-    """Give a claim as letters tell of it."""
+    """Return a claim as letters tell of it."""
     return ClaimDetails(
         claim=claim.id,
         subscription=claim.subscription,
@@ -278,7 +278,7 @@ def compute_answer(db: Database, context: LedgerContext, claim: Claim, note: str
 
 
 def _months_touched(db: Database, ledger: LedgerView, claim: Claim) -> list[tuple[int, int]]:
-    """Give the months that the outage touches, as it stands now: a claim is made once, and stands for each of them."""
+    """Return the months that the outage touches as of now: one claim counts for each of them."""
     extent = outage_extents(db, [claim.outage], ledger.at, ()).get(claim.outage)
     start, end = (extent.start, extent.end) if extent else (claim.outage_start, claim.outage_start + 1)
     zone = ledger.terms.timezone

@@ -31,7 +31,7 @@ OPENED, REFUSED, ANSWERED = CLAIM_EVENTS = ("claim-opened", "claim-refused", "cl
 
 
 def claims(db: Database, at: Millis) -> tuple[Claim, ...]:
-    """Give the claims as the books stood at a moment, by their number; none recorded after it exists."""
+    """Return the claims as the books stood at a moment, by their number; none recorded after it exists."""
     return rules.claims_from(_event(entry) for entry in journal.entries(db, *CLAIM_EVENTS, until=at))
 
 
@@ -57,7 +57,7 @@ def _event(entry: journal.JournalEntry) -> rules.ClaimEvent:
 
 
 def claim_of(db: Database, number: int, at: Millis) -> Claim:
-    """Give one claim by its number. Raises InputError for one that is not there."""
+    """Return one claim by its number. Raises InputError for one that is not there."""
     for claim in claims(db, at):
         if claim.id == number:
             return claim
@@ -75,7 +75,7 @@ class PendingClaims(NamedTuple):
 
 
 def pending_claims(db: Database, at: Millis) -> PendingClaims:
-    """Give the claims that wait for their answer."""
+    """Return the claims that wait for their answer."""
     still_open = tuple(claim for claim in claims(db, at) if claim.state is ClaimState.OPEN)
     due = (claim.answer_due for claim in still_open if not claim.overdue(at))
     return PendingClaims(still_open, tuple(claim for claim in still_open if claim.overdue(at)), min(due, default=None))
@@ -166,7 +166,7 @@ def _reject_duplicate(
 
 
 def customer_of(db: Database, context: LedgerContext, claim: Claim, at: Millis) -> str | None:
-    """Give the customer whose claim it is: by the terms of the outage's beginning, or the first that know of it."""
+    """Return the customer whose claim it is: by the terms of the outage's beginning, or the first that know of it."""
     known = terms_versions(db, at, context.terms)
     first = terms_at(known, claim.outage_start).subscriptions.get(claim.subscription)
     found = [terms.subscriptions[claim.subscription] for terms in known if claim.subscription in terms.subscriptions]

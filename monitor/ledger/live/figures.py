@@ -42,7 +42,7 @@ _MONTH = 33 * 86_400_000
 
 
 def recent_versions(ledger: LedgerView, current: Terms) -> tuple[Terms, ...]:
-    """Give the versions of the terms that were in force in any window: most of many years are not even read."""
+    """Return the versions of the terms that were in force in any window: most of many years are not even read."""
     start = min(ledger.at - _MONTH, rolling_span(ledger.at, current.rolling_days).start)
     return tuple(ledger.versions[index_at(ledger.versions, start) :])
 
@@ -81,11 +81,11 @@ class LedgerFacts:
         return cls(current, tuple(zones), frozenset(found), growing, by_server)
 
     def month_at(self, at: Millis) -> Span:
-        """Give the calendar month in which an instant lies."""
+        """Return the calendar month in which an instant lies."""
         return month_window(self.timezone_versions, *month_of(at, self.current.timezone))
 
     def applicable_exclusions(self, parts: Iterable[Segment]) -> list[Exclusion]:
-        """Give the exclusions that may concern the servers of some segments."""
+        """Return the exclusions that may concern the servers of some segments."""
         servers = dict.fromkeys(part.server for part in parts)
         return [one for server in (None, *servers) for one in self._by_server.get(server, ())]
 
@@ -201,7 +201,7 @@ class LiveFigures:
         return bool(times) or ended, imported
 
     def _set_windows(self, facts: LedgerFacts) -> Millis:
-        """Give the first instant that any window has."""
+        """Return the first instant that any window has."""
         self._month = facts.month_at(self.now)
         self._rolling = rolling_span(self.now, facts.current.rolling_days)
         return min(self._month.start, self._rolling.start)
@@ -297,13 +297,13 @@ class LiveFigures:
         return entry.month
 
     def figures(self, name: str) -> tuple[WindowFigures | None, WindowFigures | None]:
-        """Give a month's and a rolling window's figures of one subscription as of ``now``."""
+        """Return a month's and a rolling window's figures of one subscription as of ``now``."""
         entry = self._entries[name]
         month, rolling = entry.month or self._project_month(entry), entry.rolling or self._project_rolling(entry)
         return month.figures_at(self.now), rolling.figures_at(self.now)
 
     def timeline(self, name: str) -> CumulativeTimeline:
-        """Give what every instant of one subscription counts as."""
+        """Return what every instant of one subscription counts as."""
         return self._entries[name].timeline.cumulative
 
     def invalidate(self) -> None:

@@ -1,7 +1,7 @@
 """Closing a month: its accounts are frozen, whole, in an entry of the journal, with the terms they were read with.
 
 Results are taken until two intervals before the closing: what was measured until then is written down by now. So
-whoever reads the books as of the closing again, at any later time, gets the same figures to the last digit.
+the ledger as of the closing gives the same figures to the last digit at any later time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Closing:
 
 
 def closing_of(db: Database, month: str, at: Millis | None = None) -> Closing | None:
-    """Give a month's closing, if it was closed until a moment."""
+    """Return a month's closing, if it was closed until a moment."""
     for entry in journal.entries_of_month(db, "month-closed", month):
         if at is None or entry.at <= at:
             return _closing_from(entry)
@@ -75,7 +75,7 @@ def _closing_from(entry: journal.JournalEntry) -> Closing:
 
 
 def last_finished_month(zone: str, at: Millis) -> tuple[int, int]:
-    """Give the last month that is over at a moment."""
+    """Return the last month that is over at a moment."""
     year, month = month_of(at, zone)
     return month_of(month_span(year, month, zone).start - 1, zone)
 
@@ -125,7 +125,7 @@ def close_with_recorded_terms(db: Database, when: tuple[int, int], at: Millis, b
 
 
 def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:
-    """Give the months that are over and not closed: those in which the books were open.
+    """Return the months that are over and not closed: those in which the books were open.
 
     The last one too where the books were opened after it and it has results, for they were imported. Earlier ones are
     closed when somebody asks for it.

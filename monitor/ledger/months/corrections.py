@@ -58,7 +58,7 @@ class Correction:
 
 
 def corrections_of(db: Database, month: str, at: Millis | None = None) -> list[Correction]:
-    """Give the corrections of a month that were recorded until a moment."""
+    """Return the corrections of a month that were recorded until a moment."""
     return [
         Correction(
             month=month,
@@ -77,7 +77,7 @@ def corrections_of(db: Database, month: str, at: Millis | None = None) -> list[C
 
 
 def corrected_figures(db: Database, closing: Closing) -> dict[str, dict[str, Any]]:
-    """Give the figures of a closed month with all its corrections."""
+    """Return the figures of a closed month with all its corrections."""
     found = {name: dict(frozen) for name, frozen in closing.subscriptions.items()}
     for correction in corrections_of(db, closing.month):
         for name, changed in correction.changes.items():
@@ -166,7 +166,7 @@ def apply_terms(db: Database, terms: Terms, at: Millis, by: str) -> bool:
 
 
 def _closings_in(db: Database, at: Millis, span: Span) -> Iterator[Closing]:
-    """Give the closed months that a span touches."""
+    """Return the closed months that a span touches."""
     found, oldest = terms_in_force(db, at), journal.oldest_month(db, CLOSED)
     if found is None or oldest is None:
         return

@@ -85,7 +85,7 @@ def announce(
 def extend(
     db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
 ) -> MaintenanceWindow:
-    """Give a window another end; see ``maintenance.extend``. What is added to one that is over may reach back."""
+    """Return a window another end; see ``maintenance.extend``. What is added to one that is over may reach back."""
     before = maintenance.window_of(db, number)
     scopes = [CorrectionScope(Span(before.end, end), servers=before.servers)] if before.end < min(end, at) else []
     with _recording_corrections(db, at, scopes) as why:

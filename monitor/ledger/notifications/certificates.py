@@ -1,6 +1,6 @@
 """Certificates that are about to expire: who is told, once for each of the days that checks name.
 
-A certificate is itself wherever it is shown: one that several checks and servers show is told of in one mail to each
+A certificate is itself wherever it is shown: one that several checks and servers show is named in one mail to each
 customer, with all of them. A new one, renewed or not, starts afresh.
 """
 
@@ -34,7 +34,7 @@ class CertificateId(NamedTuple):
 
 
 class _ExpiryWarning(NamedTuple):
-    """What a customer is to be told of a certificate."""
+    """A certificate to warn a customer about."""
 
     certificate: CertificateId
     threshold: int
@@ -42,12 +42,12 @@ class _ExpiryWarning(NamedTuple):
 
 
 def days_left(expiry: int, at: Millis) -> int:
-    """Give the whole days from ``at`` to an expiry in Unix seconds; negative once it is over."""
+    """Return the whole days from ``at`` to an expiry in Unix seconds; negative once it is over."""
     return (expiry * 1000 - at) // _DAY
 
 
 def reached_threshold(expiry: int, warn_days: Iterable[int], at: Millis) -> int | None:
-    """Give the last of the days to be warned on that has been reached; None while none has."""
+    """Return the last of the days to be warned on that has been reached; None while none has."""
     left = days_left(expiry, at)
     return min((days for days in warn_days if left <= days), default=None)
 

@@ -1,4 +1,4 @@
-"""Who is told of outages, and when: one mail per customer and sweep, however many servers fall.
+"""Who is notified of outages, and when: one mail per customer and sweep, however many servers fall.
 
 News is written into the customer's gathering mail in the transaction of the result that made it. When the sweep is over
 the mail is worded, with the figures of that moment, and may leave. News of a child waits one sweep more for the word of
@@ -93,7 +93,7 @@ def _event(
 def _months_to_date(
     ledger: LedgerView, context: LedgerContext, customer: str | None, server: str
 ) -> tuple[MonthToDate, ...]:
-    """Give the month so far of a customer's subscriptions on a server."""
+    """Return the month so far of a customer's subscriptions on a server."""
     month = month_of(ledger.at, context.zone)
     found = []
     for subscription in context.subscriptions_of(server, ledger.at):
@@ -114,7 +114,7 @@ def _server_tree(
     events: dict[str, tuple[OutageEvent, ...]],
     months_to_date: dict[str, tuple[MonthToDate, ...]],
 ) -> tuple[ServerEvents, ...]:
-    """Stand every server under its parent, where the parent has fallen or is told of by the same mail."""
+    """Place every server under its parent if the parent is down or in the same mail."""
     roots: list[str] = []
     children: dict[str, list[str]] = {}
 
@@ -155,7 +155,7 @@ class CheckNews:
     outcome: Outcome
 
     def body(self, db: Database) -> dict[str, Any]:
-        """Give it as data, complete: it is worded later."""
+        """Return it as data, complete: it is worded later."""
         outage = history.get_outage(db, self.outage) if self.outage is not None else None
         return {
             "notice": str(self.notice),
@@ -198,7 +198,7 @@ def add_news(
 
 
 def _customers_to_notify(db: Database, context: LedgerContext, news: CheckNews, at: Millis) -> list[str | None]:
-    """Say who is told: of an end those who were told of the beginning, also where their subscription has ended."""
+    """Return who is notified: of an end those notified of the beginning, even if their subscription has ended."""
     if news.notice is Notification.UP and news.outage is not None:
         told = notification_log.notified_customers(db, news.outage)
         if known := [customer for customer in told if customer is None or customer in context.customers]:
@@ -220,7 +220,7 @@ def finish_sweep(db: Database, context: LedgerContext, sweep: int, at: Millis) -
 
 
 def _outage_ids(db: Database, news: dict[str, Any]) -> list[int]:
-    """Give the numbers of the outages that news is about; what has settled is about all since it began to flap."""
+    """Return the numbers of the outages that news is about; what has settled is about all since it began to flap."""
     if news["notice"] == Notification.FLAPPING_ENDED and news["flapping"] is not None:
         found = history.list_outages(db, server=news["server"], start=news["flapping"], end=news["changed"] + 1)
         return [outage.id for outage in found if outage.check.name == news["check"]]

@@ -120,7 +120,7 @@ def _clear_alerting(db: Database, rebuild: HistoryRebuild) -> None:
 
 
 def outage_body(outage: Outage, batches: list[int]) -> dict[str, object]:
-    """Give an outage as the journal keeps it, with the batches of results that made it so."""
+    """Return an outage as the journal keeps it, with the batches of results that made it so."""
     return {
         "outage": outage.id,
         "server": outage.check.server,

@@ -47,7 +47,7 @@ class CheckRecord:
     alerting: AlertState = field(default_factory=AlertState)
 
     def current_outage_state(self) -> OutageState:
-        """Give the standing with the oks that came meanwhile."""
+        """Return the standing with the oks that came meanwhile."""
         run = self.run
         if run is not None and run.outcome is Outcome.OK and self.outage_state.last_ok != run.last:
             self.outage_state = replace(self.outage_state, last_ok=run.last)
@@ -101,7 +101,7 @@ class PendingBatch:
 
 
 def unchanged_outcome(record: CheckRecord, hold: Millis, at: Millis) -> Outcome | None:
-    """Give the outcome by which a result at ``at`` would only lengthen its check's run; None where any changes more.
+    """Return the outcome by which a result at ``at`` would only lengthen its check's run; None where any changes more.
 
     It is what nearly every result is: ok after ok. The same comes of it by ``advance``, ``decide`` and ``extend``.
     """
@@ -112,7 +112,7 @@ def unchanged_outcome(record: CheckRecord, hold: Millis, at: Millis) -> Outcome 
 
 
 def open_outage(key: CheckKey, record: CheckRecord) -> Outage | None:
-    """Give the open outage of a check; None where none is."""
+    """Return the open outage of a check; None where none is."""
     outage = record.outage_state.open_outage
     if outage is None or record.outage is None:
         return None
@@ -300,7 +300,7 @@ class Recording:
         return self._windows
 
     def check_states(self) -> list[tuple[CheckKey, Run | None, Outage | None]]:
-        """Give what is known of every check that ever was, as last read or written: its last run, its open outage."""
+        """Return what is known of every check that ever was, as last read or written: its last run, its open outage."""
         return [(key, books.run, open_outage(key, books)) for key, books in self._checks.items()]
 
 

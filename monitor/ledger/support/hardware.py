@@ -25,7 +25,7 @@ OPENED, REPLACED = HARDWARE_EVENTS = ("hardware-opened", "hardware-replaced")
 
 
 def cases(db: Database, at: Millis | None = None) -> tuple[HardwareCase, ...]:
-    """Give the cases as the books stood at a moment, or as they stand, by their number."""
+    """Return the cases as the books stood at a moment, or as they stand, by their number."""
     return rules.cases_from(_event(entry) for entry in journal.entries(db, *HARDWARE_EVENTS, until=at))
 
 
@@ -97,7 +97,7 @@ def record_replacement(db: Database, zone: str, number: int, replaced_at: Millis
 
 
 def case_of(db: Database, number: int) -> HardwareCase:
-    """Give one case by its number. Raises InputError for one that is not there."""
+    """Return one case by its number. Raises InputError for one that is not there."""
     for case in cases(db):
         if case.id == number:
             return case
@@ -105,16 +105,16 @@ def case_of(db: Database, number: int) -> HardwareCase:
 
 
 def open_cases(db: Database) -> tuple[HardwareCase, ...]:
-    """Give the cases that are open, the one that is due first before the others."""
+    """Return the cases that are open, the one that is due first before the others."""
     return tuple(
         sorted((case for case in cases(db) if case.state is HardwareCaseState.OPEN), key=lambda case: case.due)
     )
 
 
 def breached_cases(db: Database, known: Sequence[Terms], at: Millis, window: Span) -> tuple[HardwareCase, ...]:
-    """Give the cases for which a credit is owed in a month, as the books stood at ``at``.
+    """Return the cases for which a credit is owed in a month, as the books stood at ``at``.
 
-    See ``breach_counts_within``; whoever waits still has the credit already.
+    See ``breach_counts_within``; a customer who still waits has the credit already.
     """
     return tuple(
         case

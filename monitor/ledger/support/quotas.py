@@ -76,7 +76,7 @@ class QuotaExceeded:
 
 
 def uses(db: Database) -> tuple[QuotaUse, ...]:
-    """Give every use, in the order in which they were recorded."""
+    """Return every use, in the order in which they were recorded."""
     return tuple(_use_from(entry) for entry in journal.entries(db, USED))
 
 
@@ -129,7 +129,7 @@ def record_use(
 
 
 def quotas(db: Database, current: Terms, at: Millis, now: Millis, only: str | None = None) -> tuple[Quota, ...]:
-    """Give every quota in the periods that hold ``at``, with what was used of it until then, as is known now.
+    """Return every quota in the periods that hold ``at``, with what was used of it until then, as is known now.
 
     Of the subscriptions that were in force; or of the ``only`` one. Raises InputError where that was not.
     """

@@ -30,7 +30,7 @@ OPENED, RESPONDED = TICKET_EVENTS = ("ticket-opened", "ticket-responded")
 
 
 def tickets(db: Database, at: Millis | None = None) -> tuple[Ticket, ...]:
-    """Give the tickets as the books stood at a moment, or as they stand, by their number."""
+    """Return the tickets as the books stood at a moment, or as they stand, by their number."""
     return rules.tickets_from(_event(entry) for entry in journal.entries(db, *TICKET_EVENTS, until=at))
 
 
@@ -126,7 +126,7 @@ def record_first_response(db: Database, zone: str, number: int, responded_at: Mi
 
 
 def ticket_of(db: Database, number: int) -> Ticket:
-    """Give one ticket by its number. Raises InputError for one that is not there."""
+    """Return one ticket by its number. Raises InputError for one that is not there."""
     for ticket in tickets(db):
         if ticket.id == number:
             return ticket
@@ -134,7 +134,7 @@ def ticket_of(db: Database, number: int) -> Ticket:
 
 
 def response_clocks(ledger: LedgerView, selected: Collection[Ticket]) -> tuple[ResponseClock, ...]:
-    """Give the clocks of some tickets, in their order; the ticket area is read once for all of them."""
+    """Return the clocks of some tickets, in their order; the ticket area is read once for all of them."""
     now = ledger.at
     if not selected:
         return ()
@@ -155,12 +155,12 @@ def _portal_downtime(ledger: LedgerView, window: Span) -> IntervalSet:
 
 
 def unanswered_response_clocks(db: Database, ledger: LedgerView) -> tuple[ResponseClock, ...]:
-    """Give the clocks of the tickets that nobody answered yet, as the books stood."""
+    """Return the clocks of the tickets that nobody answered yet, as the books stood."""
     return response_clocks(ledger, [ticket for ticket in tickets(db, ledger.at) if ticket.responded_at is None])
 
 
 def breached_response_clocks(db: Database, ledger: LedgerView, window: Span) -> tuple[ResponseClock, ...]:
-    """Give the promises that were broken in a month, as the books stood; see ``breach_counts_within``."""
+    """Return the promises that were broken in a month, as the books stood; see ``breach_counts_within``."""
     could = [
         ticket
         for ticket in tickets(db, ledger.at)

@@ -83,7 +83,7 @@ async def _run_exchange(session: Session[BannerSettings], protocol: BannerProtoc
 
 
 def _public_values(session: Session[BannerSettings]) -> dict[str, str]:
-    """Give what stands in templates and may be seen."""
+    """Return what stands in templates and may be seen."""
     address = session.connection.own_address
     user = session.settings.user or ""
     return {
@@ -94,7 +94,7 @@ def _public_values(session: Session[BannerSettings]) -> dict[str, str]:
 
 
 def _secret_values(session: Session[BannerSettings]) -> dict[str, str]:
-    """Give what stands in templates and may not be seen."""
+    """Return what stands in templates and may not be seen."""
     settings = session.settings
     if settings.user is None or settings.password_file is None:
         return {}

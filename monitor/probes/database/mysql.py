@@ -113,7 +113,7 @@ async def _log_in(session: Session[MysqlSettings], greeting: Greeting, sequence_
 
 
 def _next_auth_response(session: Session[MysqlSettings], payload: bytes, password: bytes | None) -> bytes | None:
-    """Give what goes on with the login; None where only the server has something to say."""
+    """Return what goes on with the login; None where only the server has something to say."""
     if payload[0] == _AUTH_SWITCH:
         method, _, nonce = payload[1:].partition(b"\0")
         session.connection.end_answer("another method")

@@ -174,7 +174,7 @@ class HttpCheck(Protocol):
     """What no step may show, though the server says it."""
 
     def tls_context(self) -> ssl.SSLContext:
-        """Give the TLS settings; raises ``ProbeError``."""
+        """Return the TLS settings; raises ``ProbeError``."""
 
     def judge_head(self, answer: HttpResponse) -> None:
         """Judge status and headers, before the body is read; raises ``ProbeError``."""

@@ -22,7 +22,7 @@ MAX_JSON_SIZE = 256 * 1024
 
 
 def expectations_of(settings: HttpSettings) -> Expectations:
-    """Give those of a check; checks that expect the same share them."""
+    """Return those of a check; checks that expect the same share them."""
     return _shared_expectations(
         settings.status,
         settings.expect_headers,

@@ -59,7 +59,7 @@ def _is_broadcast(host: str) -> bool:
                 return False
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             return sock.connect_ex((host, 9)) == 0
-    except OSError:  # no socket: whoever connects meets that too, and says whose fault it is
+    except OSError:  # no socket: connecting fails alike, and is judged there
         return False
 
 
@@ -118,11 +118,11 @@ class Request(NamedTuple):
         return self.head + more.encode() + b"\r\n"
 
     def with_login(self, login: str) -> Request:
-        """Give the same request with a header that logs in."""
+        """Return the same request with a header that logs in."""
         return self._replace(login=login)
 
     def redirect_to(self, location: str, status: int) -> Request:
-        """Give the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
+        """Return the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
 
         On another host it is made without the login, and its own address is connected to.
         """
@@ -236,11 +236,11 @@ class HttpResponse:
             raise server_failure(Reason.PROTOCOL, "incomplete body")
 
     def headers(self, name: bytes) -> list[bytes]:
-        """Give all headers of that name, in small letters."""
+        """Return all headers of that name, in small letters."""
         return [value for each, value in self._headers if each.lower() == name]
 
     def header(self, name: bytes) -> bytes | None:
-        """Give the first header of that name, in small letters; None where there is none."""
+        """Return the first header of that name, in small letters; None where there is none."""
         return next((value for each, value in self._headers if each.lower() == name), None)
 
     @property

@@ -71,7 +71,7 @@ class HttpProbe:
         return True
 
     def _credentials(self) -> tuple[str, ...]:
-        """Give the password and what logs in by it; nothing where nobody does. Raises ``ProbeError``."""
+        """Return the password and what logs in by it; nothing where nobody does. Raises ``ProbeError``."""
         settings = self._settings
         if settings.user is None or settings.password_file is None:
             return ()
@@ -79,7 +79,7 @@ class HttpProbe:
         return password, base64.b64encode(f"{settings.user}:{password}".encode()).decode()
 
     def tls_context(self) -> ssl.SSLContext:
-        """Give the TLS settings of this check; see ``HttpCheck``."""
+        """Return the TLS settings of this check; see ``HttpCheck``."""
         settings = self._settings
         if isinstance(settings, HttpsSettings):
             return self._resources.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file)

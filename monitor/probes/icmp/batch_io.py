@@ -186,11 +186,11 @@ class ReceiveBatch:
         return 1
 
     def received_slots(self, count: int) -> memoryview:
-        """Give the slots of what was taken."""
+        """Return the slots of what was taken."""
         return self._memory[: count * _SLOT_SIZE]
 
     def lengths_and_timestamps(self, count: int) -> zip[tuple[int, int, int]]:
-        """Give of each how many bytes it has, ``MAX_PACKET_SIZE`` at most, and when the kernel received it.
+        """Return of each how many bytes it has, ``MAX_PACKET_SIZE`` at most, and when the kernel received it.
 
         That is in seconds and nanoseconds of the wall clock; zeros where it does not say.
         """

@@ -63,7 +63,7 @@ def open_socket(family: socket.AddressFamily) -> tuple[socket.socket, bool]:
 
 
 def dropped_packets(sock: socket.socket) -> int:
-    """Give how many packets the kernel has thrown away because the receive buffer was full."""
+    """Return how many packets the kernel has thrown away because the receive buffer was full."""
     info = sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
     return int(_MEMINFO.unpack(info)[_MEMINFO_DROPS]) if len(info) == _MEMINFO.size else 0
 
@@ -354,7 +354,7 @@ class EchoSocket:
 
 
 def pack_address(address: Address) -> tuple[bytes, bytes]:
-    """Give an address as the network spells it, and what follows it in the system's own form: zeros, or the scope."""
+    """Return an address as the network spells it, and what follows it in the system's own form: zeros, or the scope."""
     if address.family == socket.AF_INET:
         return socket.inet_aton(address.host), _ZEROS
     return socket.inet_pton(socket.AF_INET6, address.host), address.scope.to_bytes(4, sys.byteorder)

@@ -141,7 +141,7 @@ class PingSocket:
         refused.extend((ping, sent, monitor_failure("too many pings in flight")) for ping in pings[free:])
 
     def _deadline_bucket(self, deadline: float) -> list[int]:
-        """Give those that are due in the same part of a second."""
+        """Return those that are due in the same part of a second."""
         due = int(deadline * _BUCKETS_PER_SECOND)
         if due not in self._expiring_by_bucket:
             self._expiring_by_bucket[due] = []

@@ -46,7 +46,7 @@ class ClockPair(NamedTuple):
 
 
 def timestamp_mapper(before: ClockPair, after: ClockPair) -> Callable[[int], float]:
-    """Give what places stamps between two readings on the monotonic clock: quick where no clock was stepped."""
+    """Return what places stamps between two readings on the monotonic clock: quick where no clock was stepped."""
     exact = partial(monotonic_arrival, before=before, after=after)
     first, last, real_ns = before.monotonic, after.monotonic, after.realtime_ns
     if abs((last - first) * 1_000_000_000 - (real_ns - before.realtime_ns)) > CLOCK_DRIFT_TOLERANCE_NS:

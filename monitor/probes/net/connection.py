@@ -198,7 +198,7 @@ class Connection:
 
 
 def displayed_text(data: bytes) -> str:
-    """Give bytes of a server as text for a person, line breaks kept, whatever they are."""
+    """Return bytes of a server as text for a person, line breaks kept, whatever they are."""
     return printable(data[:MAX_LINE_LENGTH].replace(b"\r\n", b"\n").decode("utf-8", "replace"))
 
 

@@ -33,7 +33,7 @@ class DnsTtlLookup:
         self._resolver: dns.resolver.Resolver | None = None
 
     def lookup_ttl(self, host: str, addresses: tuple[Address, ...]) -> int | None:
-        """Give the seconds for which ``addresses`` are those of ``host``; None where the DNS knows nothing of it.
+        """Return the seconds for which ``addresses`` are those of ``host``; None where the DNS knows nothing of it.
 
         It blocks.
         Where there is a chain of names, the shortest time in it.

@@ -91,7 +91,7 @@ class Resolver:
         self._slow_lookup_semaphore = asyncio.Semaphore(MAX_SLOW_LOOKUPS)
 
     async def resolve(self, host: str) -> tuple[Address, ...]:
-        """Give the addresses of ``host``, the preferred first, at least one; a literal one at once.
+        """Return the addresses of ``host``, the preferred first, at least one; a literal one at once.
 
         Raises ``ProbeError``, unknown, where there is none. The caller sets the deadline.
         """
@@ -110,7 +110,7 @@ class Resolver:
         return found
 
     async def resolve_routable(self, host: str) -> tuple[Address, ...]:
-        """Give those of the addresses of ``host`` that this machine has a route to; raises as ``resolve`` does.
+        """Return those of the addresses of ``host`` that this machine has a route to; raises as ``resolve`` does.
 
         So a server with IPv4 and IPv6 is not held down by a monitor that has only one of them.
         """

@@ -32,7 +32,7 @@ _TCP_INFO = struct.Struct("@68xI28xI")
 
 
 def handshake_us(sock: socket.socket) -> int | None:
-    """Give the kernel's own measure of the handshake in microseconds, without the event loop's delay.
+    """Return the kernel's own measure of the handshake in microseconds, without the event loop's delay.
 
     None where it has none, or where a packet of it was lost: then only the time that passed is the truth.
     """

@@ -114,7 +114,7 @@ def _presented_chain(tls: ssl.SSLObject) -> list[_CertificateText]:
 
 
 def _verified_expiries(tls: ssl.SSLObject) -> list[int | None]:
-    """Give the ends of the chain by which the certificate is trusted, its authority included; none where it is not."""
+    """Return the expiries in the chain of trust, its authority included; none if the certificate is not trusted."""
     inner: Any = getattr(tls, "_sslobj", None)
     if tls.context.verify_mode is ssl.CERT_NONE:
         return []
@@ -203,7 +203,7 @@ class TlsContexts:
         self._cache: dict[tuple[bool, Path | None, str], tuple[int, ssl.SSLContext]] = {}
 
     def get(self, *, verify: bool, ca_file: Path | None, lowest_version: str = "TLSv1.2") -> ssl.SSLContext:
-        """Give a context for clients. Raises ``ProbeError``, unknown, where the authorities cannot be read."""
+        """Return a context for clients. Raises ``ProbeError``, unknown, where the authorities cannot be read."""
         try:
             stamp = ca_file.stat().st_mtime_ns if ca_file else 0
             kept = self._cache.get((verify, ca_file, lowest_version))

@@ -45,7 +45,7 @@ class KeyExchange:
         )
 
     def verify_reply(self, reply: bytes) -> str:
-        """Give the fingerprint of the host key out of the reply; raises ``ProbeError`` where it is not proven."""
+        """Return the fingerprint of the host key out of the reply; raises ``ProbeError`` where it is not proven."""
         host_key, place = read_string(reply, 0)
         point, place = read_string(reply, place)
         signature, _ = read_string(reply, place)
@@ -69,7 +69,7 @@ class KeyExchange:
 
 
 def _verifier(host_key: bytes, signature: bytes) -> Callable[[bytes], None]:
-    """Give what verifies a signature by a host key; it raises ``InvalidSignature``, this ``ValueError``."""
+    """Return what verifies a signature by a host key; it raises ``InvalidSignature``, this ``ValueError``."""
     kind, place = read_string(host_key, 0)
     method, after = read_string(signature, 0)
     proof, _ = read_string(signature, after)

@@ -72,7 +72,7 @@ class CumulativeTimeline:
         return cls(tuple(starts), tuple(shares), tuple(sums))
 
     def sums_between(self, start: Millis, end: Millis) -> ClassSums:
-        """Give what ``[start, end)`` came to; ``start`` must not be before the course's own."""
+        """Return what ``[start, end)`` came to; ``start`` must not be before the course's own."""
         i = bisect_right(self.starts, start) - 1
         if i < 0:
             raise ValueError(f"{start} is before {self.starts[0]}, where the course begins")
@@ -84,7 +84,7 @@ class CumulativeTimeline:
         return came[0], came[1], came[2], came[3], came[4]
 
     def class_at(self, at: Millis) -> TimeClass:
-        """Give what an instant counts as."""
+        """Return what an instant counts as."""
         return self.classes[bisect_right(self.starts, at) - 1]
 
     def next_change(self, at: Millis) -> Millis:
@@ -143,7 +143,7 @@ class IncrementalTimeline:
     """No result to come changes anything before this instant."""
 
     def valid_until(self, newest_result: Callable[[CheckKey], Millis | None]) -> Millis:
-        """Give until when it is true whatever comes; ``END_OF_TIME`` where no check is waited for.
+        """Return until when it is true whatever comes; ``END_OF_TIME`` where no check is waited for.
 
         ``newest_result`` gives the time of each check's newest result, None where nobody knows; every result
         since the course was kept has repeated what is presumed.
@@ -214,7 +214,7 @@ def extend_timeline(
 
 
 def _measured_checks(segments: Iterable[Segment], start: Millis) -> dict[CheckKey, Millis]:
-    """Give every check that is measured after ``start``, with the end of that."""
+    """Return every check that is measured after ``start``, with the end of that."""
     return {
         CheckKey(segment.server, name): segment.span.end
         for segment in segments

@@ -61,7 +61,7 @@ class WindowProjection:
     """The figures at ``at`` where only ``up`` grows and nothing was down: then nothing else of them changes."""
 
     def figures_at(self, now: Millis) -> WindowFigures | None:
-        """Give the figures at a moment for which it holds."""
+        """Return the figures at a moment for which it holds."""
         if self.all_up is not None:  # most of all, most of the time
             up, down, unknown, came_to, left, owed = self.all_up
             return WindowFigures(up + now - self.at, down, unknown, came_to, left, owed)

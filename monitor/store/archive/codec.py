@@ -76,7 +76,7 @@ def pack(hour_start: Millis, rows: Sequence[ResultRow]) -> PackedColumns:
 
 
 def _fit_line(values: Sequence[int]) -> tuple[int, int, bytes]:
-    """Give a straight line below values, as close as it gets, and how far above it each of them is."""
+    """Return a straight line below values, as close as it gets, and how far above it each of them is."""
     if len(values) == 1:
         return values[0], 0, b""
     usual = sorted(map(sub, values[1:], values))[len(values) // 2 - 1]
@@ -107,7 +107,7 @@ def _encode_kinds(each: list[ResultKind]) -> tuple[tuple[ResultKind, ...], bytes
 
 
 def bits_per_code(kinds: int) -> int:
-    """Give how many bits the code of a kind has, where there are so many."""
+    """Return how many bits the code of a kind has, where there are so many."""
     return next(bits for bits in (1, 2, 4, 8, 16, 32) if kinds <= 1 << bits)
 
 
@@ -172,14 +172,14 @@ def _decode_codes(packed: PackedColumns) -> Iterable[int]:
 
 
 def times(hour_start: Millis, packed: PackedColumns) -> Iterator[Millis]:
-    """Give the time of each result. Raises ValueError where the bytes are not those of a packed hour."""
+    """Return the time of each result. Raises ValueError where the bytes are not those of a packed hour."""
     if packed.size < 1 or packed.size > HOUR_MS:
         raise ValueError("a packed hour has no results, or more than fit")
     return _decode_line(hour_start + packed.start, packed.step, packed.late, packed.size)
 
 
 def batches(packed: PackedColumns) -> Iterator[int]:
-    """Give the batch of each result. Raises ValueError likewise."""
+    """Return the batch of each result. Raises ValueError likewise."""
     return _decode_line(packed.batch, packed.stride, packed.batches, packed.size)
 
 
@@ -189,7 +189,7 @@ def _decode_line(start: int, step: int, column: bytes, count: int) -> Iterator[i
 
 
 def unpack(hour_start: Millis, packed: PackedColumns) -> Iterator[ResultRow]:
-    """Give the results of the hour that began then, in time order. Raises ValueError or IndexError for garbage."""
+    """Return the results of the hour that began then, in time order. Raises ValueError or IndexError for garbage."""
     count, floor, kinds = packed.size, packed.floor, packed.kinds
     came, brought = times(hour_start, packed), batches(packed)
     latencies = map(floor.__add__, decode_column(packed.latency, count))

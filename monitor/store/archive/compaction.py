@@ -23,7 +23,7 @@ GRACE_PERIOD_MS = 300_000
 
 
 def next_hour_due(db: Database, before: Millis) -> Millis | None:
-    """Give the beginning of the next hour to pack; None where it ends after ``before``, or there is none.
+    """Return the beginning of the next hour to pack; None where it ends after ``before``, or there is none.
 
     An hour waits while a sweep that has results in it is not over.
     """

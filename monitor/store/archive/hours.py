@@ -46,31 +46,31 @@ class PackedHour(NamedTuple):
     columns: PackedColumns
 
     def rows(self) -> Iterator[ResultRow]:
-        """Give its results in time order."""
+        """Return its results in time order."""
         return unpack(self.start, self.columns)
 
     def times(self) -> list[Millis]:
-        """Give their times."""
+        """Return their times."""
         return list(times(self.start, self.columns))
 
     def batches(self) -> Iterator[int]:
-        """Give their batches."""
+        """Return their batches."""
         return batches(self.columns)
 
 
 def hour_key(at: Millis, check_id: int) -> int:
-    """Give the key of the packed hour in which a result of a check lies."""
+    """Return the key of the packed hour in which a result of a check lies."""
     return max(0, min(at // HOUR_MS, LAST_HOUR)) * HOUR_KEY_FACTOR + check_id
 
 
 def packed_until(db: Database) -> Millis:
-    """Give the moment before which everything is packed."""
+    """Return the moment before which everything is packed."""
     at: Millis = db.execute("SELECT until FROM packing").fetchone()[0]
     return at
 
 
 def result_kinds(db: Database) -> dict[int, ResultKind]:
-    """Give the kinds of results that were ever packed, by number."""
+    """Return the kinds of results that were ever packed, by number."""
     rows = db.execute(
         "SELECT k.id, k.outcome, k.attempts, coalesce(t.text, ''), k.measured FROM kind k"
         " LEFT JOIN reason t ON t.id = k.reason"
@@ -79,7 +79,7 @@ def result_kinds(db: Database) -> dict[int, ResultKind]:
 
 
 def reason_ids(db: Database, texts: Iterable[str]) -> dict[str, int | None]:
-    """Give the numbers of reasons; one that is new gets one, none at all has none."""
+    """Return the numbers of reasons; one that is new gets one, none at all has none."""
     found: dict[str, int | None] = {"": None}
     for text in texts:
         if text not in found:
@@ -236,7 +236,7 @@ def _by_hour(each: tuple[int, ResultRow]) -> tuple[int, Millis]:
 
 
 def row_at(db: Database, check_id: int, at: Millis) -> ResultRow | None:
-    """Give the packed result of a check at exactly one moment."""
+    """Return the packed result of a check at exactly one moment."""
     for hour in hours_of_check(db, check_id, at, at + 1):
         place = bisect_left(hour.times(), at)
         found = list(hour.rows())[place : place + 1]

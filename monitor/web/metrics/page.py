@@ -196,7 +196,7 @@ class MetricsPage:
         self._preparation = self._series_cache.prepare_in_steps()
 
     def render(self, fmt: ExpositionFormat) -> Iterator[str]:
-        """Give the text piece by piece, some of them empty; nothing of one is computed before it is asked for.
+        """Return the text piece by piece, some of them empty; nothing of one is computed before it is asked for.
 
         A configuration that changes in between leaves the page whole: it goes on with what it began with.
         """
@@ -204,7 +204,7 @@ class MetricsPage:
             self._series_cache = SeriesCache(self._live_state)
             self._preparation = self._series_cache.prepare_in_steps()
         labelled, preparing = self._series_cache, self._preparation
-        for _ in preparing:  # whoever asks meanwhile helps to prepare the same
+        for _ in preparing:  # a concurrent scrape helps to prepare the same
             yield ""
         scene = ScrapeContext(self._live_state, self._telemetry, labelled)
         blocks = (family.render(source(scene), fmt) for family, source in METRICS)

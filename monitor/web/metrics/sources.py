@@ -47,7 +47,7 @@ class CachedSeries(Generic[Observed]):
         self._text = ""
 
     def render(self) -> str:
-        """Give the lines as of now."""
+        """Return the lines as of now."""
         seen = self._read_values()
         if seen != self._last_values:
             self._last_values = seen
@@ -156,7 +156,7 @@ class SeriesCache:
 
 
 def _success_value(outcome: Outcome | None) -> int | None:
-    """Give 1 or 0 for a result that says anything."""
+    """Return 1 or 0 for a result that says anything."""
     return None if outcome is None or outcome is Outcome.UNKNOWN else int(outcome is Outcome.OK)
 
 
@@ -179,7 +179,7 @@ def _availability_ratio(figures: WindowFigures | None) -> float | None:
 
 
 def _coverage_ratio(figures: WindowFigures | None) -> float | None:
-    """Give how much of the time that counts was measured; None where none counts."""
+    """Return how much of the time that counts was measured; None where none counts."""
     if figures is None or not (counted := figures.up + figures.down + figures.unknown):
         return None
     return (figures.up + figures.down) / counted
@@ -247,7 +247,7 @@ def prober_counter(name: str, value: Callable[[ProberCounts], int]) -> MetricSou
 
 
 def latency_histograms(context: ScrapeContext) -> Iterator[str]:
-    """Give the latencies of each type of check that has any results."""
+    """Return the latencies of each type of check that has any results."""
     for prober in context.series.probers:
         if counts := context.telemetry.probers.get(prober):
             yield from format_histogram("monitor_probe_latency_seconds", counts.latency, prober=prober)
@@ -266,7 +266,7 @@ def open_outages(context: ScrapeContext) -> Iterator[str]:
 
 
 def active_maintenance(context: ScrapeContext) -> Iterator[str]:
-    """Give the servers that are in maintenance."""
+    """Return the servers that are in maintenance."""
     return (
         f"monitor_maintenance_active{format_labels(server=server)} 1\n"
         for server in sorted(context.live_state.in_maintenance)
@@ -274,7 +274,7 @@ def active_maintenance(context: ScrapeContext) -> Iterator[str]:
 
 
 def canary_success(context: ScrapeContext) -> Iterator[str]:
-    """Give the canaries that were asked."""
+    """Return the canaries that were asked."""
     return (
         f"monitor_canary_success{format_labels(canary=address)} {int(ok)}\n"
         for address, ok in context.telemetry.canaries.items()
