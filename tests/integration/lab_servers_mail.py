@@ -59,7 +59,7 @@ smtpd_client_event_limit_exceptions =
     listening.append(f"127.0.0.1:{ports['closed']} inet n - n - - smtpd {closed}")
     folder = Path(write_config(files, "etc/master.cf", "\n".join([*listening, ""]))).parent
     # the usual way to start it leaves the session that the test started, and could not be frozen with it
-    master = run_output("postconf", "-h", "daemon_directory").strip() + "/master"
+    master = run_output("postconf", "-c", str(folder), "-h", "daemon_directory").strip() + "/master"
     return ["sh", "-c", f"{program_path('postfix')} -c {folder} check && exec {master} -c {folder} -d"]
 
 

@@ -252,9 +252,10 @@ def test_slots_in_which_the_daemon_stood_still_are_counted_and_unknown(
     assert COUNT * (stood_still // INTERVAL - 1) <= missed <= COUNT * (stood_still // INTERVAL + 1)
     for number in range(COUNT):
         results = books.results(key(number))
-        [gap] = [each for each in results if each.reason == "slot missed"]
+        missed_slots = [each for each in results if each.reason == "slot missed"]
+        # a busy machine may miss another one later
+        gap = next(each for each in missed_slots if began - 100 <= each.at <= began + INTERVAL)
         assert (gap.outcome, gap.attempts) == (Outcome.UNKNOWN, 0)
-        assert began - 100 <= gap.at <= began + INTERVAL
         assert [each for each in results if gap.at < each.at < ended] == []
     assert not books.outages()
     assert not books.mails()
