@@ -32,11 +32,15 @@ def open_read_write(path: Path) -> Database:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         db = Database(_connect(f"{path.resolve().as_uri()}?mode=rwc"), execute_plugins=False)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA secure_delete = FAST")  # a page that is free is not written once more, only to be blank
-        _migrate(db, path)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA secure_delete = FAST")  # a free page is not written once more only to be blank
+            _migrate(db, path)
+        except BaseException:
+            db.close()
+            raise
     except (sqlite3.Error, OSError) as error:
         raise store_error(
             f"{path}: cannot be opened for writing: {error}; is the disk full or the owner another?", error
