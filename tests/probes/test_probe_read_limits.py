@@ -223,7 +223,7 @@ async def test_an_expectation_reads_so_many_lines_and_no_more(attempt: AttemptFu
 class Busy(RegexWorkers):
     """Has no thread left, ever."""
 
-    async def find(self, pattern: Pattern, data: bytes, within: float = 0.0) -> bool:
+    async def search(self, pattern: Pattern, data: bytes, within: float = 0.0) -> bool:
         del pattern, data, within
         await asyncio.Event().wait()
         raise AssertionError
