@@ -149,9 +149,9 @@ class Engine:
 
     async def reload(self, config: EngineConfig) -> None:
         """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
+        prepared = await prepare_config(config, self._resources)
         at = self.recorded_time.now()
         await self.recorder.write(lambda db: apply_terms(db, config.context.terms, at, DAEMON))
-        prepared = await prepare_config(config, self._resources)
         self.recording.context = config.context
         self._config = config
         self.connectivity.set_canaries(self._canary_probes(config))

@@ -42,6 +42,12 @@ class Health:
             found.append(overdue)
         return sorted(found, key=lambda complaint: (complaint.ready, complaint.name))
 
+    @property
+    def first_sweep_running(self) -> bool:
+        """Whether no whole sweep is over: the first one begins within an interval, so most servers are not in it."""
+        last = self._telemetry.last_sweep_monotonic
+        return last is None or (last - self._started_at) * 1000 < self._live_state.interval
+
     def _overdue_sweep(self) -> HealthProblem | None:
         """Complain of a sweep that should be complete by now; by the monotonic clock, which nobody can step."""
         last = self._telemetry.last_sweep_monotonic

@@ -65,6 +65,7 @@ class OperatorsPage:
             live_state=live_state,
             telemetry=self._telemetry,
             problems=self._health.problems(),
+            health=self._health,
             query=query,
             total=selection.total,
             matching=selection.matching,

@@ -148,6 +148,9 @@ def test_before_the_end_of_the_first_sweep_the_page_says_so_and_claims_nothing()
     assert "<title>starting · monitor</title>" in page
     assert "The first sweep is running. States appear within 1 min." in page
     assert "%2e7d32" not in page.split("</title>")[1].split("<style>")[0].replace("%23", "%")
+    cut_short = Telemetry()
+    cut_short.sweep_done(NOW, FakeClock(NOW).monotonic() + 2.0)
+    assert "<title>starting · monitor</title>" in html(configured_state(), cut_short)
     assert "The first sweep is running" not in html(configured_state(), after_a_sweep())
 
 
