@@ -266,8 +266,8 @@ class Daemon:
             print(f"mail      {mail}")  # noqa: T201
             print(f"status    {_command_line(config.path)} status")  # noqa: T201
             print(  # noqa: T201
-                f"The first sweep takes {config.monitor.interval // 1000} s. To change the port, set [web] listen in "
-                f"{config.path}.",
+                f"The first whole sweep ends within {2 * config.monitor.interval // 1000} s; until then the page says "
+                f"that it is running. To change the port, set [web] listen in {config.path}.",
                 flush=True,
             )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class MonitorError(Exception):
-    """Something a user can mend; its text is the whole message, one line, no traceback needed."""
+    """Something a user can fix; its text is the whole message, one line, no traceback needed."""
 
 
 class InputError(MonitorError):
@@ -46,4 +46,4 @@ class StoreError(MonitorError):
 
 
 class CorruptDatabaseError(StoreError):
-    """The database is there and is not what was written: nobody can mend it but from a backup."""
+    """The database is there and is not what was written: only a backup can restore it."""

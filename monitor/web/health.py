@@ -19,7 +19,7 @@ class HealthProblem(NamedTuple):
 
     name: str
     text: str
-    """What is wrong, and what mends it."""
+    """What is wrong, and how to fix it."""
     ready: bool
     """Whether it does its duty nevertheless."""
 

@@ -96,10 +96,10 @@ class ActiveMaintenanceWindow:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about the monitor itself that an operator has to mend."""
+    """Something about the monitor itself that an operator has to fix."""
 
     text: str
-    """What is wrong and what mends it, in one or two sentences."""
+    """What is wrong and how to fix it, in one or two sentences."""
     ready: bool
     """Whether the monitor does its duty nevertheless; one problem that it does not makes it not ready."""
 

@@ -30,7 +30,7 @@ _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
 """By outcome."""
 NO_CONNECTIVITY_TEXT = (
     "No canary answers: the monitor cannot see out. Failures are recorded as unknown and no customer is told; "
-    "mend the monitor's own line."
+    "repair the monitor's own line."
 )
 
 
@@ -140,7 +140,7 @@ class LiveStateUpdater:
         else:
             self._store_failure = self._store_failure or (self._read_clocks()[0], error)
             self._live_state.set_problem(
-                "store", f"{error}: results wait in memory; free the disk or mend its permissions"
+                "store", f"{error}: results wait in memory; free the disk or correct its permissions"
             )
 
     def _report_store_failure(self) -> None:

@@ -1,8 +1,8 @@
 """Mail over SMTP, to one relay.
 
 Who is at fault decides what happens to a mail. What the relay says of a recipient or of the mail itself is about this
-mail: 5xx is for good. What it says of us - greeting, TLS, login, sender - is about the setup, which someone will mend:
-the mail waits, whatever the code, so that a wrong password loses nothing.
+mail: 5xx is for good. What it says of us - greeting, TLS, login, sender - is about the setup, which an operator will
+correct: the mail waits, whatever the code, so that a wrong password loses nothing.
 """
 
 from __future__ import annotations
