@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from monitor.engine.cooperative import chunked
 from monitor.engine.probing.concurrency import AdmissionQueue, ConcurrencyLimiter, Permit
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from monitor.engine.probing.connectivity import ConnectivityCheck
     from monitor.engine.probing.scheduler import Slot
     from monitor.engine.recorded_time import RecordedTime
-    from monitor.engine.recorder import Recorder
     from monitor.model import Certificate, Millis
     from monitor.probes.probe import Attempt, Phases, RetryPolicy
 
@@ -87,6 +86,18 @@ NO_CONNECTIVITY = "the monitor could not see out"
 SLOT_MISSED = "slot missed"
 
 
+class ResultSink(Protocol):
+    """Where results go; the engine's is ``monitor.engine.recorder.Recorder``."""
+
+    def submit(self, sweep: int, result: Result) -> None:
+        """Keep one result of a sweep."""
+        ...
+
+    def end_sweep(self, sweep: int) -> None:
+        """Note that every check of a sweep has its result."""
+        ...
+
+
 class CheckRunner:
     """Does the work of every slot, and knows when a sweep is complete.
 
@@ -98,7 +109,7 @@ class CheckRunner:
         clock: Clock,
         recorded_time: RecordedTime,
         connectivity: ConnectivityCheck,
-        recorder: Recorder,
+        recorder: ResultSink,
         telemetry: Telemetry,
         limiter: ConcurrencyLimiter | None = None,
         observations: LastObservations | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,7 +22,6 @@ from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, run_steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.engine.recorder import Recorder
     from monitor.model import Millis, Outcome
 
 KEY = CheckKey("web-01", "ping")
@@ -38,8 +37,7 @@ class Scene:
         self.looks = 0
         self._sees = sees
         sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._look}, SilentListener())
-        recorder = cast("Recorder", self.recorder)
-        self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, recorder, Telemetry())
+        self.sweeper = CheckRunner(self.clock, RecordedTime(self.clock, None), sight, self.recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", self.probe, Target("192.0.2.7"))
         run_steps(self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(1.0, retries, 0.5), 60_000))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from monitor.engine.live.telemetry import Telemetry
 from monitor.engine.probing.concurrency import ConcurrencyLimiter
@@ -21,7 +21,6 @@ from tests.fakes import FAIL, OK, FakeClock, run_steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.engine.recorder import Recorder
     from monitor.model import Outcome, Result
 
 INTERVAL = 10_000
@@ -35,9 +34,10 @@ class Scene:
         self.recorder = NotingRecorder()
         self.telemetry = Telemetry()
         sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._sees}, SilentListener())
-        recorder = cast("Recorder", self.recorder)
         timescale = RecordedTime(self.clock, None)
-        self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, self.telemetry, ConcurrencyLimiter(most))
+        self.sweeper = CheckRunner(
+            self.clock, timescale, sight, self.recorder, self.telemetry, ConcurrencyLimiter(most)
+        )
         self.pacer = Scheduler(self.clock, INTERVAL, self.sweeper)
         self.probes = {name: ScriptedCallbackProbe(self.clock, takes=seconds) for name, seconds in takes.items()}
         self.watch(*takes)

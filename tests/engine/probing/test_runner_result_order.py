@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from monitor.engine.live.telemetry import Telemetry
 from monitor.engine.probing.connectivity import ConnectivityCheck
@@ -17,7 +17,6 @@ from tests.engine.probing.runner_fakes import NotingRecorder, SilentListener
 from tests.fakes import FAIL, OK, UNKNOWN, FakeClock, ScriptedProbe, run_steps
 
 if TYPE_CHECKING:
-    from monitor.engine.recorder import Recorder
     from monitor.model import Millis, Outcome
 
 KEY = CheckKey("web-01", "ping")
@@ -33,8 +32,7 @@ class Scene:
         probe = ScriptedProbe(self.clock, lambda at: FAIL if at < began + 500 else OK)
         timescale = RecordedTime(self.clock, None)
         sight = ConnectivityCheck(self.clock, {"192.0.2.1": self._slowly}, SilentListener())
-        recorder = cast("Recorder", self.recorder)
-        self.sweeper = CheckRunner(self.clock, timescale, sight, recorder, Telemetry())
+        self.sweeper = CheckRunner(self.clock, timescale, sight, self.recorder, Telemetry())
         turn = ScheduledCheck(KEY, "icmp", probe, Target("192.0.2.7"))
         run_steps(self.sweeper.configure({KEY.server: (turn,)}, RetryPolicy(0.1, 0, 0), 1_000))
 
