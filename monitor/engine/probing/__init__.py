@@ -1,6 +1,6 @@
-"""When and how checks run: from a slot to a result.
+"""Runs checks: from a slot of the schedule to a result.
 
-``scheduler.py`` says when, ``runner.py`` runs the checks of a slot under one deadline, ``running_checks.py`` knows what
-runs and when a sweep is complete. ``concurrency.py`` limits checks in all and by endpoint; ``connectivity.py`` asks the
-canaries before a failure counts.
+``scheduler.py`` computes when a server is due, ``runner.py`` runs the checks of a slot, ``running_checks.py`` tracks
+the checks that run and finds when a sweep is complete. ``concurrency.py`` limits the checks in all and per endpoint;
+``connectivity.py`` probes the canaries before a failure counts.
 """

@@ -1,7 +1,7 @@
-"""How many checks run at once, in all and at one endpoint, so that hanging servers do not hold back the rest.
+"""Limits how many checks run at once, in all and per endpoint, so that hanging servers do not delay the others.
 
-A check that gets no permit waits, and the one that has been due for longest is admitted first. Checks that were not ok
-last time get a part of the permits only: the others stay for those that answer.
+A check without a permit waits; the check that has been due for longest is admitted first. Checks whose last result was
+not ok may hold only a part of the permits: the others stay free for servers that answer.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from monitor.model import CheckKey, Millis
 
 MAX_CONCURRENT = 10_000
-"""Cycles at once, where the descriptors last: hanging through all attempts, 15,000 checks a minute need so many."""
+"""Check runs at once, if there are enough descriptors: 15,000 checks a minute that all time out need so many."""
 MAX_PER_ENDPOINT = 100
-"""Cycles at once at one door: a host and port."""
+"""Check runs at once at one endpoint: a host and port."""
 MIN_CONCURRENT = 64
 RESERVED_DESCRIPTORS = 256
-"""File descriptors that are kept for everything else."""
+"""File descriptors that are reserved for everything else."""
 RECENTLY_FAILED_SHARE = 3 / 4
-"""The part of the places that checks which were not ok may hold together."""
+"""The part of the permits that checks whose last result was not ok may hold together."""
 
 
 def raise_descriptor_limit() -> int:
-    """Take as many file descriptors as the system grants this process; gives how many."""
+    """Raise this process's limit of file descriptors to the hard limit; return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
         return hard
@@ -45,7 +45,7 @@ def raise_descriptor_limit() -> int:
 
 
 def max_concurrent_checks(descriptors: int) -> int:
-    """Return how many cycles may be under way with so many descriptors; a name with two addresses may take two."""
+    """Return how many checks may run at once with so many descriptors; a name with two addresses may take two."""
     if descriptors == resource.RLIM_INFINITY:
         return MAX_CONCURRENT
     return max(MIN_CONCURRENT, min(MAX_CONCURRENT, (descriptors - RESERVED_DESCRIPTORS) * 3 // 4))
@@ -53,25 +53,25 @@ def max_concurrent_checks(descriptors: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Permit:
-    """What one cycle asks for: ``on_granted`` is called when it is there."""
+    """The permission to run one check; ``on_granted`` is called when it is granted."""
 
     endpoint: str
     due: Millis
     recently_failed: bool
     on_granted: Callable[[Permit], None]
     cancelled: bool = False
-    """Set where it is not wanted any more, while waiting."""
+    """True if the check was removed while it waited."""
 
 
 @dataclass(slots=True)
 class _EndpointQueue:
     admitted: int = 0
-    """Places held, or asked for in the hall."""
+    """Permits that are held, or that wait in the global queue."""
     waiting: deque[Permit] = field(default_factory=deque)
 
 
 class ConcurrencyLimiter:
-    """Gives places out and takes them back; at the door first, then in the hall that all doors lead to."""
+    """Grants and takes back permits. A permit waits in the queue of its endpoint first, then in the global queue."""
 
     def __init__(self, max_concurrent: int = MAX_CONCURRENT, max_per_endpoint: int = MAX_PER_ENDPOINT) -> None:
         self._max_concurrent = max_concurrent
@@ -83,22 +83,22 @@ class ConcurrencyLimiter:
         self._held_by_recently_failed = 0
         self._admitting = False
         self.held = 0
-        """Places that are held."""
+        """Permits that are held."""
 
     def acquire(self, permit: Permit) -> None:
-        """Ask for a place; it is entered before this returns, where there is one."""
-        door = self._endpoints.get(permit.endpoint)
-        if door is None:
-            door = self._endpoints[permit.endpoint] = _EndpointQueue()
-        if door.admitted >= self._max_per_endpoint:
-            door.waiting.append(permit)
+        """Request a permit; it is granted before this returns if one is free."""
+        endpoint = self._endpoints.get(permit.endpoint)
+        if endpoint is None:
+            endpoint = self._endpoints[permit.endpoint] = _EndpointQueue()
+        if endpoint.admitted >= self._max_per_endpoint:
+            endpoint.waiting.append(permit)
             return
-        door.admitted += 1
+        endpoint.admitted += 1
         self._enqueue_globally(permit)
         self._admit()
 
     def release(self, permit: Permit) -> None:
-        """Return a place back."""
+        """Return a permit."""
         self.held -= 1
         self._held_by_recently_failed -= permit.recently_failed
         self._release_endpoint(permit)
@@ -109,64 +109,64 @@ class ConcurrencyLimiter:
         heapq.heappush(self._global_queues[permit.recently_failed], (permit.due, self._sequence, permit))
 
     def _release_endpoint(self, permit: Permit) -> None:
-        """Let the next one at a door into the hall; forget a door where nobody is."""
-        door = self._endpoints[permit.endpoint]
-        door.admitted -= 1
-        while door.waiting:
-            following = door.waiting.popleft()
-            if not following.cancelled:
-                door.admitted += 1
-                self._enqueue_globally(following)
+        """Move the endpoint's next permit to the global queue; delete the endpoint if it is idle."""
+        endpoint = self._endpoints[permit.endpoint]
+        endpoint.admitted -= 1
+        while endpoint.waiting:
+            next_permit = endpoint.waiting.popleft()
+            if not next_permit.cancelled:
+                endpoint.admitted += 1
+                self._enqueue_globally(next_permit)
                 return
-        if not door.admitted:
+        if not endpoint.admitted:
             del self._endpoints[permit.endpoint]
 
     def _admit(self) -> None:
-        if self._admitting:  # somebody who enters may leave at once
+        if self._admitting:  # a check that is admitted may finish at once and release its permit
             return
         self._admitting = True
         try:
-            while self.held < self._max_concurrent and (place := self._pop_next()) is not None:
-                if place.cancelled:
-                    self._release_endpoint(place)
+            while self.held < self._max_concurrent and (permit := self._pop_next()) is not None:
+                if permit.cancelled:
+                    self._release_endpoint(permit)
                     continue
                 self.held += 1
-                self._held_by_recently_failed += place.recently_failed
-                place.on_granted(place)
+                self._held_by_recently_failed += permit.recently_failed
+                permit.on_granted(permit)
         finally:
             self._admitting = False
 
     def _pop_next(self) -> Permit | None:
-        """Take out of the hall who has been due for longest, among those who may enter."""
-        trusted, suspects = self._global_queues
+        """Take the permit that has been due for longest from the global queues, if it may be granted."""
+        normal_queue, failed_queue = self._global_queues
         if (
-            suspects
+            failed_queue
             and self._held_by_recently_failed < self._max_recently_failed
-            and (not trusted or suspects[0] < trusted[0])
+            and (not normal_queue or failed_queue[0] < normal_queue[0])
         ):
-            return heapq.heappop(suspects)[2]
-        return heapq.heappop(trusted)[2] if trusted else None
+            return heapq.heappop(failed_queue)[2]
+        return heapq.heappop(normal_queue)[2] if normal_queue else None
 
 
-# --- checks that wait for a permit: each once, with its newest slot; a slot that ends while it waits is missed --------
+# --- checks that wait for a permit: each waits once, with its newest slot; a slot that ends meanwhile is missed -------
 
 
 class AdmissionListener(Protocol):
-    """Whose turns they are; of each slot that was asked for it hears once."""
+    """Receives exactly one call for each slot that was submitted."""
 
     def on_admitted(self, check: ScheduledCheck, slot: Slot, late: Millis, permit: Permit) -> None:
-        """Probe now, ``late`` milliseconds after the slot was due, and give the place back in the end."""
+        """Run the check now, ``late`` milliseconds after the slot was due; release the permit at the end."""
 
     def on_superseded(self, check: ScheduledCheck, slot: Slot) -> None:
-        """Say that a slot is over, and that nothing left in it."""
+        """Record that the slot is over and that the check did not run in it."""
 
     def on_removed(self, slot: Slot) -> None:
-        """Say that a check is not watched any more, so that its slot counts for nothing."""
+        """Discard the slot of a check that was removed from the configuration."""
 
 
 @dataclass(slots=True)
 class _Waiter:
-    """A turn that waits; an overtaken slot leaves it where it stands."""
+    """A check that waits; it keeps its place in the queue when its slot is superseded."""
 
     check: ScheduledCheck
     slot: Slot
@@ -175,7 +175,7 @@ class _Waiter:
 
 
 class AdmissionQueue:
-    """Asks the gate for places."""
+    """Requests permits from the limiter and starts checks when they are granted."""
 
     def __init__(self, limiter: ConcurrencyLimiter, clock: Clock, listener: AdmissionListener) -> None:
         self._limiter = limiter
@@ -183,26 +183,26 @@ class AdmissionQueue:
         self._listener = listener
         self._waiters: dict[CheckKey, _Waiter] = {}
         self.interval: Millis = 0
-        """A check that is admitted so long after its slot was due is too late."""
+        """Milliseconds after its due time at which a slot is missed."""
 
     @property
     def checks(self) -> list[CheckKey]:
-        """Those that wait."""
+        """The checks that wait."""
         return [*self._waiters]
 
     def submit(self, check: ScheduledCheck, slot: Slot, endpoint: str, *, recently_failed: bool) -> None:
-        """Let a turn enter when there is a place, mostly now; a check that still waits keeps its turn to enter."""
+        """Start a check when there is a permit, mostly now; a check that waits already keeps its place in the queue."""
         waiter = self._waiters.get(check.key)
         if waiter is not None:
             self._supersede(waiter)
             waiter.check, waiter.slot, waiter.superseded = check, slot, False
             return
-        place = Permit(endpoint, slot.due, recently_failed, partial(self._on_granted, check.key))
-        self._waiters[check.key] = _Waiter(check, slot, place)
-        self._limiter.acquire(place)
+        permit = Permit(endpoint, slot.due, recently_failed, partial(self._on_granted, check.key))
+        self._waiters[check.key] = _Waiter(check, slot, permit)
+        self._limiter.acquire(permit)
 
     def supersede(self, key: CheckKey) -> None:
-        """Take that the slot which a check waits for, if it does, is over."""
+        """End the slot that a check waits for, if it waits."""
         if (waiter := self._waiters.get(key)) is not None:
             self._supersede(waiter)
 
@@ -221,7 +221,7 @@ class AdmissionQueue:
         self._listener.on_admitted(waiter.check, waiter.slot, late, permit)
 
     def remove(self, keys: Iterable[CheckKey]) -> None:
-        """Let some checks wait no longer: they are not watched any more."""
+        """Remove waiting checks that were removed from the configuration."""
         for key in keys:
             waiter = self._waiters.pop(key)
             waiter.permit.cancelled = True
@@ -229,7 +229,7 @@ class AdmissionQueue:
                 self._listener.on_removed(waiter.slot)
 
     def clear(self) -> None:
-        """Let nobody wait any longer; nobody hears of it."""
+        """Remove all waiting checks without calling the listener."""
         for waiter in self._waiters.values():
             waiter.permit.cancelled = True
         self._waiters.clear()

@@ -1,4 +1,4 @@
-"""A sweep: one turn of every server, each check of it one cycle, each cycle one result."""
+"""Runs the checks of each slot. A sweep is one slot of every server; each check of a server gives one result in it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt, Phases, RetryPolicy
 
 
-# --- what attempts showed besides their result: certificates, phases, failures ----------------------------------------
+# --- what attempts observe besides their result: certificates, phases, failures ---------------------------------------
 
 STEP_SIZE: Final = 500
-"""Checks that are looked through before the loop may turn again: a millisecond."""
+"""Checks that are examined between two turns of the event loop: a millisecond."""
 
 
 class LastObservations:
-    """The newest of each check, for as long as it is watched."""
+    """The newest observations of each check, for as long as it is configured."""
 
     def __init__(self) -> None:
         self._recently_failed: set[CheckKey] = set()
@@ -48,7 +48,7 @@ class LastObservations:
         self._phases: dict[CheckKey, Phases] = {}
 
     def record(self, key: CheckKey, last_attempt: Attempt, *, ok: bool) -> None:
-        """Take what the last attempt of a cycle showed; ``ok`` is the cycle's result."""
+        """Store what the last attempt of a check run observed; ``ok``: the outcome of the run is ok."""
         (self._recently_failed.discard if ok else self._recently_failed.add)(key)
         if last_attempt.certificate is not None and last_attempt.certificate != self._certificates.get(key):
             self._certificates[key] = last_attempt.certificate
@@ -56,26 +56,26 @@ class LastObservations:
             self._phases[key] = phases(last_attempt.steps)
 
     def recently_failed(self, key: CheckKey) -> bool:
-        """Whether a check was not ok last time."""
+        """Return whether the last result of a check was not ok."""
         return key in self._recently_failed
 
     def phases(self, key: CheckKey) -> Phases | None:
-        """How long the last attempt of a service's check took to get where; None for pings and before the first."""
+        """Return the phase durations of a check's last attempt; None for pings and before the first attempt."""
         return self._phases.get(key)
 
     def certificate(self, key: CheckKey) -> Certificate | None:
-        """Return the certificate that a check saw last; None where it never saw one."""
+        """Return the certificate that a check saw last; None if it never saw one."""
         return self._certificates.get(key)
 
     def forget_removed_steps(self, removed: Callable[[Iterable[CheckKey]], list[CheckKey]]) -> Iterator[None]:
-        """Forget by slices the checks that are not watched any more; ``removed`` gives those among some."""
-        for known, forget in (
+        """Delete the observations of removed checks, in steps; ``removed`` filters the removed checks from some."""
+        for observations, forget in (
             (self._certificates, self._certificates.pop),
             (self._phases, self._phases.pop),
             (self._recently_failed, self._recently_failed.discard),
         ):
-            for some in chunked(known, STEP_SIZE):
-                for key in removed(some):
+            for keys in chunked(observations, STEP_SIZE):
+                for key in removed(keys):
                     forget(key)
                 yield
 
@@ -99,9 +99,9 @@ class ResultSink(Protocol):
 
 
 class CheckRunner:
-    """Does the work of every slot, and knows when a sweep is complete.
+    """Runs the checks of every slot and reports when a sweep is complete.
 
-    A check that is ok at the first attempt of a swift probe costs a callback; whatever else happens is a task.
+    A check that is ok at the first attempt of a ``CallbackProbe`` costs a callback; everything else runs as a task.
     """
 
     def __init__(
@@ -132,42 +132,42 @@ class CheckRunner:
     def configure(
         self, scheduled_checks: Mapping[str, tuple[ScheduledCheck, ...]], retry_policy: RetryPolicy, interval: Millis
     ) -> Iterator[None]:
-        """Probe these from the next slot on; returns steps that forget what is known of removed checks.
+        """Run these checks from the next slot on; return steps that delete the observations of removed checks.
 
-        Checks that are running finish as they began.
+        Checks that are running finish with the settings with which they began.
         """
         self._scheduled_checks, self._retry_policy, self._interval = scheduled_checks, retry_policy, interval
 
-        def left(keys: Iterable[CheckKey]) -> list[CheckKey]:
-            return [key for key in keys if not any(turn.key == key for turn in scheduled_checks.get(key.server, ()))]
+        def removed(keys: Iterable[CheckKey]) -> list[CheckKey]:
+            return [key for key in keys if not any(check.key == key for check in scheduled_checks.get(key.server, ()))]
 
         self._admission_queue.interval = interval
-        self._admission_queue.remove(left(self._admission_queue.checks))
-        return self._observations.forget_removed_steps(left)
+        self._admission_queue.remove(removed(self._admission_queue.checks))
+        return self._observations.forget_removed_steps(removed)
 
     def start_checks(self, slot: Slot, late: Millis) -> None:
-        """Begin a cycle of every check of a server."""
-        for turn in self._scheduled_checks.get(slot.server, ()):
-            if turn.endpoint is None:
-                self._start(turn, slot.sweep, late, None)
+        """Start every check of a server."""
+        for check in self._scheduled_checks.get(slot.server, ()):
+            if check.endpoint is None:
+                self._start(check, slot.sweep, late, None)
             else:
                 self._sweep_progress.add(slot.sweep)
                 self._admission_queue.submit(
-                    turn, slot, turn.endpoint, recently_failed=self._observations.recently_failed(turn.key)
+                    check, slot, check.endpoint, recently_failed=self._observations.recently_failed(check.key)
                 )
 
     def on_admitted(self, check: ScheduledCheck, slot: Slot, late: Millis, permit: Permit) -> None:
-        """Begin the cycle of a turn that waited for a place."""
+        """Start a check that waited for a permit."""
         self._sweep_progress.transfer(slot.sweep)
         self._start(check, slot.sweep, late, permit)
 
     def on_superseded(self, check: ScheduledCheck, slot: Slot) -> None:
-        """Write down that the slot which a turn waits for is over."""
+        """Record a missed slot: it ended while the check waited for a permit."""
         self._record_missed(check, slot, 1)
         self._check_done(slot.sweep)
 
     def on_removed(self, slot: Slot) -> None:
-        """Wait no longer for a turn of a check that left."""
+        """Stop waiting for a check that was removed from the configuration."""
         self._check_done(slot.sweep)
 
     def _start(self, check: ScheduledCheck, sweep: int, late: Millis, permit: Permit | None) -> None:
@@ -180,39 +180,39 @@ class CheckRunner:
     def _start_callback(
         self, check: ScheduledCheck, sweep: int, retry_policy: RetryPolicy, permit: Permit | None
     ) -> bool:
-        """Begin a cycle without a task, if that can be: not while one of the same check is under way."""
+        """Start a check as a callback, if its probe can do that and no other run of it is active."""
         if check.begin is None or not self._running_checks.start_callback(check.key):
             return False
         self._sweep_progress.add(sweep)
         try:
-            flies = check.begin(
+            started = check.begin(
                 check.target, retry_policy.timeout, partial(self._callback_done, check, sweep, retry_policy, permit)
             )
-        except Exception:  # a fault of ours must not end the pacing; the attempt that follows says what it is
+        except Exception:  # a bug must not end the scheduling; the attempt as a task that follows reports it
             log.exception("the code of %s failed on %s", type(check.probe).__name__, check.target.host)
-            flies = False
-        if not flies:
+            started = False
+        if not started:
             self._running_checks.finish_callback(check.key)
             self._sweep_progress.transfer(sweep)
-        return flies
+        return started
 
     def _callback_done(
         self, check: ScheduledCheck, sweep: int, retry_policy: RetryPolicy, permit: Permit | None, attempt: Attempt
     ) -> None:
-        """Take the first attempt of a cycle: ok ends it, anything else goes on in a task."""
+        """Handle the first attempt of a check run: ok ends the run, anything else continues as a task."""
         if self._running_checks.dropped:
             return
-        waiting = self._running_checks.finish_callback(check.key)
+        waiter = self._running_checks.finish_callback(check.key)
         if attempt.outcome is Outcome.OK:
             self._recorder.submit(sweep, self._build_result(check, (attempt,), Outcome.OK, ""))
-            if waiting is not None:
-                wake_waiter(waiting)
+            if waiter is not None:
+                wake_waiter(waiter)
             self._check_done(sweep, permit)
             return
         if attempt.outcome is Outcome.FAIL:
             self._request_connectivity_check()
         self._sweep_progress.transfer(sweep)
-        self._start_task(check.key, sweep, self._run_check(check, sweep, retry_policy, None, attempt), permit, waiting)
+        self._start_task(check.key, sweep, self._run_check(check, sweep, retry_policy, None, attempt), permit, waiter)
 
     def _start_task(
         self,
@@ -226,10 +226,10 @@ class CheckRunner:
         self._running_checks.start_task(key, work, partial(self._check_done, sweep, permit), waiter)
 
     def on_missed(self, slot: Slot, count: int) -> None:
-        """Write missed slots down: the time from the first of them on is unknown, not the last result's."""
-        for turn in self._scheduled_checks.get(slot.server, ()):
-            self._admission_queue.supersede(turn.key)
-            self._record_missed(turn, slot, count)
+        """Record missed slots: the time from the first of them on is unknown and does not extend the last result."""
+        for check in self._scheduled_checks.get(slot.server, ()):
+            self._admission_queue.supersede(check.key)
+            self._record_missed(check, slot, count)
 
     def _record_missed(self, check: ScheduledCheck, slot: Slot, count: int) -> None:
         self._telemetry.count_missed_slots(count)
@@ -237,24 +237,24 @@ class CheckRunner:
         result = Result(
             check.key, self._recorded_time.from_monotonic(slot.due / 1000), Outcome.UNKNOWN, 0, None, SLOT_MISSED
         )
-        before = self._running_checks.predecessor(check.key)
-        if before is None:
+        predecessor = self._running_checks.predecessor(check.key)
+        if predecessor is None:
             self._recorder.submit(slot.sweep, result)
         else:
-            work = self._submit_after(before, slot.sweep, result)
+            work = self._submit_after(predecessor, slot.sweep, result)
             self._start_task(check.key, slot.sweep, work)
 
     async def _submit_after(self, predecessor: asyncio.Future[None] | None, sweep: int, result: Result) -> None:
         """Submit a result after that of ``predecessor``: the results of one check arrive in the order of their times.
 
-        A cycle can outlast its interval by what it takes to ask the canaries, or by a stall.
+        A check run can outlast its interval while it waits for the canaries, or in a stall.
         """
         if predecessor is not None and not predecessor.done():
             await asyncio.wait([predecessor])
         self._recorder.submit(sweep, result)
 
     def on_sweep_end(self, sweep: int) -> None:
-        """Close a sweep when its last cycle has ended, which may be now."""
+        """Close a sweep as soon as its last check run has ended, which may be now."""
         self._sweep_progress.close(sweep)
 
     def _check_done(self, sweep: int, permit: Permit | None = None) -> None:
@@ -271,19 +271,19 @@ class CheckRunner:
         predecessor: asyncio.Future[None] | None,
         first_attempt: Attempt | None = None,
     ) -> None:
-        """Make a cycle, or what is left of it after its ``first_attempt`` attempt, and submit what it gave."""
+        """Run a check, or the rest of it after its ``first_attempt``, and submit the result."""
         began = self._clock.monotonic() if first_attempt is None else first_attempt.at
-        cycled = await run_check(
+        check_run = await run_check(
             CanaryTriggeringProbe(check.probe, self._request_connectivity_check),
             check.target,
             retry_policy,
             self._clock,
             first_attempt,
         )
-        outcome, reason = cycled.outcome, cycled.attempts[-1].reason
+        outcome, reason = check_run.outcome, check_run.attempts[-1].reason
         if outcome is Outcome.FAIL and not await self._connectivity.confirms_failure(began):
             outcome, reason = Outcome.UNKNOWN, NO_CONNECTIVITY
-        await self._submit_after(predecessor, sweep, self._build_result(check, cycled.attempts, outcome, reason))
+        await self._submit_after(predecessor, sweep, self._build_result(check, check_run.attempts, outcome, reason))
 
     def _build_result(
         self, check: ScheduledCheck, attempts: tuple[Attempt, ...], outcome: Outcome, reason: str
@@ -300,7 +300,7 @@ class CheckRunner:
         self._connectivity_requests.request_check(self._connectivity)
 
     async def drain(self, grace_period: float) -> None:
-        """Wait ``grace_period`` seconds for the running checks, then drop the rest: their slots count as missed."""
+        """Wait ``grace_period`` seconds for the running checks, then cancel the rest: their slots count as missed."""
         self._admission_queue.clear()
         await self._running_checks.drain(grace_period)
         await self._connectivity_requests.cancel()

@@ -1,4 +1,4 @@
-"""The cycles under way, as a callback or as a task; those of one check end in the order in which they began."""
+"""Tracks the check runs that have not ended, as callbacks or tasks; those of one check end in the order they began."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ log = logging.getLogger(__name__)
 
 
 class RunningChecks:
-    """Knows what is under way of each check, and what a later cycle of it has to wait for."""
+    """Tracks the runs of each check and what a later run of the same check must wait for."""
 
     def __init__(self) -> None:
         self._callback_waiters: dict[CheckKey, asyncio.Future[None] | None] = {}
-        """First attempts without a task, with what somebody waits by for the end of their cycle."""
+        """First attempts that run as callbacks, with the future that a later run of the check waits for."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest_task: dict[CheckKey, asyncio.Task[None]] = {}
-        """The cycle of each check that began last, while it is under way as a task."""
+        """The newest run of each check while it runs as a task."""
         self._drained: asyncio.Event | None = None
         self.dropped = False
-        """Those that are still under way are to give nothing any more."""
+        """True after the drain: results of runs that have not ended are discarded."""
 
     def __len__(self) -> int:
-        """Return how many have begun and not ended."""
+        """Return the number of runs that have not ended."""
         return len(self._tasks) + len(self._callback_waiters)
 
     def start_callback(self, key: CheckKey) -> bool:
-        """Count one that flies without a task; not while another of the same check is under way."""
+        """Add a run that needs no task; return False if another run of the check has not ended."""
         if key in self._callback_waiters or key in self._newest_task:
             return False
         self._callback_waiters[key] = None
         return True
 
     def finish_callback(self, key: CheckKey) -> asyncio.Future[None] | None:
-        """Count it no more; gives what is to be woken when its cycle has ended, if anybody waits for that."""
+        """Remove the run; return the future to resolve when the check run has ended, if a later run waits for it."""
         return self._callback_waiters.pop(key)
 
     def start_task(
@@ -56,9 +56,9 @@ class RunningChecks:
         on_done: Callable[[], None],
         waiter: asyncio.Future[None] | None = None,
     ) -> None:
-        """Go on as a task, and call ``on_done`` after it, however it ends; a fault in it is logged.
+        """Run ``work`` as a task, then call ``on_done``, whatever the outcome; an exception is logged.
 
-        With ``waiter`` it is the rest of a cycle that a later one of the same check waits for by that.
+        With ``waiter`` the task continues a run that began as a callback, and a later run waits for that future.
         """
         task = asyncio.create_task(work, name=f"probe {key}")
         self._tasks.add(task)
@@ -69,13 +69,11 @@ class RunningChecks:
             task.add_done_callback(lambda _: wake_waiter(waiter))
 
     def predecessor(self, key: CheckKey) -> asyncio.Future[None] | None:
-        """Return what ends with the cycle of a check that began last; None where none is under way."""
+        """Return a future that is done when the newest run of a check has ended; None if no run is active."""
         if key in self._newest_task or key not in self._callback_waiters:
             return self._newest_task.get(key)
-        waiting = self._callback_waiters[key] = (
-            self._callback_waiters[key] or asyncio.get_running_loop().create_future()
-        )
-        return waiting
+        waiter = self._callback_waiters[key] = self._callback_waiters[key] or asyncio.get_running_loop().create_future()
+        return waiter
 
     def _task_done(self, key: CheckKey, on_done: Callable[[], None], task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -86,12 +84,12 @@ class RunningChecks:
         on_done()
 
     def submitted(self) -> None:
-        """Take note that the result of one that ended is with who keeps it."""
+        """Note that a run has submitted its result; this may complete the drain."""
         if self._drained is not None and not len(self):
             self._drained.set()
 
     async def drain(self, grace_period: float) -> None:
-        """Let them end for ``grace_period`` seconds, then drop the rest."""
+        """Wait at most ``grace_period`` seconds for the runs to end, then cancel the rest."""
         self._drained = asyncio.Event()
         if len(self):
             with suppress(TimeoutError):
@@ -105,42 +103,42 @@ class RunningChecks:
 
 
 def wake_waiter(waiter: asyncio.Future[None]) -> None:
-    """Let who waits by this go on."""
+    """Resolve the future that a later run waits for."""
     if not waiter.done():
         waiter.set_result(None)
 
 
-# --- when a sweep is complete: its slots are over and each check that began in them has ended -------------------------
+# --- a sweep is complete when its slots are over and every check run of them has ended --------------------------------
 
 
 class SweepProgress:
-    """Counts what is outstanding of each sweep, and tells once that it is complete.
+    """Counts the outstanding check runs of each sweep and reports once that the sweep is complete.
 
-    Cycles can end long after their sweep is over, and in another order than the sweeps.
+    Check runs can end long after their sweep is over, and in another order than the sweeps.
     """
 
     def __init__(self, on_complete: Callable[[int], None]) -> None:
-        """``on_complete`` is told the number of each sweep that is over and of which nothing is outstanding."""
+        """``on_complete`` gets the number of each sweep that is over and has no outstanding runs."""
         self._on_complete = on_complete
         self._outstanding: Counter[int] = Counter()
         self._closed: set[int] = set()
 
     def add(self, sweep: int) -> None:
-        """Count one more cycle, or turn that waits for a place."""
+        """Add a check run, or a check that waits for a permit."""
         self._outstanding[sweep] += 1
 
     def transfer(self, sweep: int) -> None:
-        """Count one less, where another takes its place at once: this never completes a sweep."""
+        """Remove a run that another one replaces at once: this never completes a sweep."""
         self._outstanding[sweep] -= 1
 
     def finish(self, sweep: int) -> None:
-        """Count one less; that may have been the last."""
+        """Remove a run; this may complete the sweep."""
         self._outstanding[sweep] -= 1
         if self._closed:
             self._complete_if_done(sweep)
 
     def close(self, sweep: int) -> None:
-        """Take note that no slot of a sweep is to come; that may complete it."""
+        """Note that all slots of a sweep have started; this may complete the sweep."""
         self._closed.add(sweep)
         self._complete_if_done(sweep)
 
@@ -151,7 +149,7 @@ class SweepProgress:
             self._on_complete(sweep)
 
 
-# --- a check that is ready to be probed -------------------------------------------------------------------------------
+# --- a check that is ready to run -------------------------------------------------------------------------------------
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,25 +163,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCheck:
-    """One check, ready to be probed."""
+    """One check that is ready to run."""
 
     key: CheckKey
     type: str
     probe: Probe
     target: Target
     endpoint: str | None = None
-    """Where it knocks, a host and port: so many at once are let there; None for pings, which share one socket."""
+    """The host and port whose concurrency is limited; None for pings, which share one socket."""
     begin: _BeginAttempt | None = field(init=False, compare=False, repr=False)
-    """The first attempt without a task, where the probe can do that; see ``CallbackProbe``."""
+    """Starts the first attempt without a task, if the probe can do that; see ``CallbackProbe``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "begin", self.probe.start if isinstance(self.probe, CallbackProbe) else None)
 
 
 class CanaryTriggeringProbe:
-    """A probe whose failed attempts make the monitor look at its canaries at once, not only when the cycle is over.
+    """A probe whose failed attempts start a connectivity check at once, not only after the last attempt.
 
-    So a blindness that is over before the last attempt is noticed too.
+    So an offline time that ends before the last attempt is noticed too.
     """
 
     def __init__(self, probe: Probe, on_failure: Callable[[], None]) -> None:
