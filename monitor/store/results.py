@@ -109,6 +109,8 @@ def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None
     """
     until = hours.packed_until(db)
     rows, late = list(results), list[tuple[int, Result]]()
+    if rows:
+        _extend_batch(db, batch, min(r.at for _, r in rows), max(r.at for _, r in rows))
     if any(r.at < until for _, r in rows):
         late = [row for row in rows if row[1].at < until]
         rows = [row for row in rows if row[1].at >= until]
@@ -122,6 +124,14 @@ def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None
     )
     if late:
         hours.merge_results(db, ((n, (r.at, int(r.outcome), r.attempts, r.latency, r.reason, batch)) for n, r in late))
+
+
+def _extend_batch(db: Database, batch: int, first: Millis, last: Millis) -> None:
+    """Keep the bounds of an open batch: results may be written days after they were measured."""
+    db.execute(
+        "UPDATE batch SET first = min(coalesce(first, ?), ?), last = max(coalesce(last, ?), ?) WHERE id = ?",
+        [first, first, last, last, batch],
+    )
 
 
 _SELECT_RESULTS = """
@@ -185,14 +195,18 @@ def newest_result_at(db: Database) -> Millis | None:
     return at
 
 
-def batch_bounds(db: Database, batch: int, since: Millis) -> tuple[Millis, Millis] | None:
-    """Find the first and the last time in a batch, looking no further back than ``since``; None for an empty one."""
-    first, last = db.execute(
-        "SELECT min(at), max(at) FROM fresh WHERE at >= ? AND batch = ?", [since, batch]
-    ).fetchone()
+def batch_bounds(db: Database, batch: int) -> tuple[Millis, Millis] | None:
+    """Return the times of the first and the last result of an open batch; None for an empty one."""
+    first, last = db.execute("SELECT first, last FROM batch WHERE id = ?", [batch]).fetchone()
+    return _search_batch(db, batch) if first is None else (first, last)
+
+
+def _search_batch(db: Database, batch: int) -> tuple[Millis, Millis] | None:
+    """Search all results for a batch: a version that kept no bounds has left it open, or it is empty."""
+    first, last = db.execute("SELECT min(at), max(at) FROM fresh WHERE batch = ?", [batch]).fetchone()
     found = [] if first is None else [first, last]
-    for hour in hours.hours_between(db, since, hours.packed_until(db), batch):
-        found += [at for at, _, _, _, _, other in hour.rows() if other == batch and at >= since]
+    for hour in hours.hours_between(db, 0, hours.packed_until(db), batch):
+        found += [at for at, _, _, _, _, other in hour.rows() if other == batch]
     return (min(found), max(found)) if found else None
 
 
@@ -229,13 +243,13 @@ def _packed_batch_rows(db: Database, batch: int, first: Millis, last: Millis) ->
 
 
 def close_batch(db: Database, batch: int, entry: int) -> None:
-    """Note which entry of the journal has the digest of a batch."""
-    db.execute("UPDATE batch SET entry = ? WHERE id = ?", [entry, batch])
+    """Note which entry of the journal has the digest of a batch; its bounds are there too."""
+    db.execute("UPDATE batch SET entry = ?, first = NULL, last = NULL WHERE id = ?", [entry, batch])
 
 
 def drop_batch(db: Database, batch: int) -> None:
-    """Forget a batch in which nothing came."""
-    db.execute("DELETE FROM batch WHERE id = ?", [batch])
+    """Forget a batch in which nothing came; one that still has rows stays, and `monitor verify` reports it."""
+    db.execute("DELETE FROM batch WHERE id = ? AND NOT EXISTS (SELECT 1 FROM result WHERE batch = ?)", [batch, batch])
 
 
 def open_batches(db: Database) -> list[tuple[int, str, Millis]]:

@@ -187,6 +187,19 @@ def _readable(db: Database) -> None:
         db.execute(statement)
 
 
+_BATCH_BOUNDS = """
+-- The times of the first and the last result of a batch that is open: a start closes it without a search.
+ALTER TABLE batch ADD COLUMN first INTEGER;
+ALTER TABLE batch ADD COLUMN last INTEGER;
+"""
+
+
+@migrations(name="2026-12-batch-bounds")
+def _batch_bounds(db: Database) -> None:
+    for statement in _statements(_BATCH_BOUNDS):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into statements; a trigger's body ends with ``END``.
 

@@ -374,7 +374,7 @@ def test_a_changed_batch_is_found_out(tampering: str) -> None:
 def test_a_sweep_that_never_ends_is_no_way_around_the_digest() -> None:
     """Results in a batch that nobody closes: legal for the sweeps of now, not for one of long ago."""
     desk = lived()
-    desk.db.execute(f"INSERT INTO batch VALUES (0, 'probe', {START}, NULL)")
+    desk.db.execute(f"INSERT INTO batch (id, source, opened, entry) VALUES (0, 'probe', {START}, NULL)")
     found = wrong(desk, f"INSERT INTO result VALUES ({START + 1}, 2, 0, 1, 400, NULL, 0)")
     assert "batch 0" in found
 

@@ -122,16 +122,25 @@ def test_a_digest_knows_only_its_own_batch(db: Database) -> None:
 
 def test_an_empty_batch_has_no_digest_and_can_be_dropped(db: Database) -> None:
     batch = results.begin_batch(db, "probe", START)
-    assert results.batch_bounds(db, batch, 0) is None
+    assert results.batch_bounds(db, batch) is None
     assert results.digest_batch(db, batch, (0, 1 << 60)) is None
     results.drop_batch(db, batch)
     assert results.open_batches(db) == []
 
 
+def test_a_batch_that_still_has_results_is_not_dropped(db: Database) -> None:
+    batch = add(db, make_result(PING, START, OK))
+    results.drop_batch(db, batch)
+    assert [number for number, _, _ in results.open_batches(db)] == [batch]
+
+
 def test_the_bounds_of_a_batch(db: Database) -> None:
     batch = add(db, *results_from(PING, "o.o.o"))
-    assert results.batch_bounds(db, batch, 0) == (START, START + 4 * MINUTE)
-    assert results.batch_bounds(db, batch, START + 1) == (START + 2 * MINUTE, START + 4 * MINUTE)
+    assert results.batch_bounds(db, batch) == (START, START + 4 * MINUTE)
+    [late] = db.execute("SELECT first, last FROM batch WHERE id = ?", [batch])
+    assert late == (START, START + 4 * MINUTE)
+    db.execute("UPDATE batch SET first = NULL, last = NULL")
+    assert results.batch_bounds(db, batch) == late
 
 
 def test_the_newest_result_of_all(db: Database) -> None:

@@ -140,8 +140,6 @@ def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Mil
 
 
 _AT = attrgetter("at")
-DAY_MS = 86_400_000
-"""Milliseconds: a batch that was left open has no result older than this before it was opened."""
 
 
 @dataclass
@@ -289,8 +287,8 @@ class Recording:
     def recover(self, db: Database, at: Millis) -> None:
         """Pick up what an earlier process left: close its sweeps and let its gathered mails leave."""
         self.refresh(db)
-        for number, source, opened in results.open_batches(db):
-            close_batch(db, number, source, results.batch_bounds(db, number, opened - DAY_MS), at)
+        for number, source, _ in results.open_batches(db):
+            close_batch(db, number, source, results.batch_bounds(db, number), at)
         self._batches.clear()
         notices.finish_sweep(db, self.context, 1 << 62, at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from tests.fakes import (
     open_crashing,
     open_read_only,
     open_read_write,
+    pack_hours,
     results_from,
     stored_rows,
 )
@@ -161,6 +163,45 @@ def test_a_restart_closes_what_was_left_open(desk: LedgerFixture) -> None:
     assert results.open_batches(desk.db) == []
     assert [entry["count"] for entry in desk.journal_bodies("results")] == [2, 2]
     assert verify(desk.db).error is None
+
+
+@pytest.mark.parametrize("late", [timedelta(hours=23), timedelta(hours=25), timedelta(days=40)])
+@pytest.mark.parametrize("spread", [1, 30 * 60])
+def test_results_that_came_in_days_late_are_closed_by_the_next_start(
+    desk: LedgerFixture, late: timedelta, spread: int
+) -> None:
+    """The database refused for so long, then took them, and the daemon was stopped before the sweep was closed."""
+    now = START + late // timedelta(milliseconds=1)
+    desk.record(0, [make_result(WEB, START + minute * MINUTE, OK) for minute in range(0, spread, 7)], now)
+    desk.restart(now + MINUTE)
+    assert results.open_batches(desk.db) == []
+    assert verify(desk.db).error is None
+    assert desk.journal_bodies("results")[-1]["count"] == len(range(0, spread, 7))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_batch_that_an_older_version_left_open_is_closed_whole(desk: LedgerFixture, *, packed: bool) -> None:
+    """It kept no bounds: they are searched, among rows and packed hours, however old the results are."""
+    desk.record(0, [make_result(WEB, START + minute * MINUTE, OK) for minute in (0, 60, 4000)], START + 9000 * MINUTE)
+    desk.db.execute("UPDATE batch SET first = NULL, last = NULL")
+    if packed:
+        desk.db.execute("PRAGMA foreign_keys = OFF")
+        desk.db.execute("UPDATE batch SET entry = 1")
+        pack_hours(desk.db, START + 120 * MINUTE)
+        desk.db.execute("UPDATE batch SET entry = NULL")
+        assert desk.db.execute("SELECT count(*) FROM packed").fetchone() == (2,)
+    desk.restart(START + 9001 * MINUTE)
+    assert desk.journal_bodies("results")[-1]["count"] == 3
+    assert verify(desk.db).error is None
+
+
+def test_a_batch_whose_bounds_were_lost_does_not_stop_a_start(desk: LedgerFixture) -> None:
+    desk.record(0, [make_result(WEB, START, OK)], START)
+    desk.db.execute("UPDATE batch SET first = 5, last = 6")
+    desk.restart(START + MINUTE)
+    desk.restart(START + 2 * MINUTE)
+    desk.record_sweep(5, web_01="o")
+    assert len(desk.journal_bodies("results")) == 1
 
 
 def test_after_a_restart_sweeps_are_counted_anew_and_get_batches_of_their_own(desk: LedgerFixture) -> None:
@@ -369,7 +410,7 @@ def rejoin(desk: LedgerFixture, sweep: int) -> None:
     from monitor.ledger.results.recording import OpenBatch
 
     for number, _, _ in results.open_batches(desk.db):
-        bounds = results.batch_bounds(desk.db, number, 0)
+        bounds = results.batch_bounds(desk.db, number)
         assert bounds is not None
         desk.recording._batches[sweep] = OpenBatch(number, *bounds)
 

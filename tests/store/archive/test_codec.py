@@ -124,7 +124,7 @@ def everything(db: Database) -> dict[str, object]:
         "last": [results.last_result_at(db, n, first, last) for n in number.values() for first, last in
                  [(begin, mid), (begin, end), (mid, end), (begin, HOUR_OF_START + HOUR_MS), (mid, mid)]],
         "digests": [results.digest_batch(db, batch, (begin, end)) for batch in (1, 2)],
-        "bounds": [results.batch_bounds(db, batch, since) for batch in (1, 2) for since in (begin, mid)],
+        "bounds": [results._search_batch(db, batch) for batch in (1, 2)],
         "latency": [results.latency_at(db, number[r.check], r.at) for r in all_results(db)],
         "origin": [result_origin.origin_of(db, r.check, r.at) for r in all_results(db)],
         "next": [result_origin.next_result_at(db, key, mid, end) for key in number],
