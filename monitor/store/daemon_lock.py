@@ -1,4 +1,4 @@
-"""One daemon for each data folder: two would double every probe and every mail."""
+"""A lock that allows one daemon for each data folder: two would send every probe and mail twice."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LOCK_FILE = "daemon.lock"
 
 
 class DaemonLock:
-    """Held from start to end; the kernel lets go of it however the process ends."""
+    """A lock for the lifetime of the process; the kernel releases it however the process ends."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Take the lock. Raises InputError where another daemon holds it, StoreError where the folder is not ours."""
+        """Acquire the lock. Raise InputError if another daemon holds it, StoreError if the folder is not writable."""
         path = data_dir / LOCK_FILE
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -39,12 +39,12 @@ class DaemonLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         self._file.close()
 
 
 def is_held(data_dir: Path) -> bool:
-    """Whether a daemon runs on this folder now."""
+    """Return whether a daemon runs on this folder now."""
     try:
         with (data_dir / LOCK_FILE).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What the daemon says of itself to other processes: whether it runs, and what troubles it."""
+"""Notes of the daemon about itself, for other processes: whether it runs, and its current problems."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def put(db: Database, key: str, body: object) -> None:
-    """Write a note, in place of the one before."""
+    """Write a note; replace the previous one."""
     db.execute("INSERT OR REPLACE INTO note (key, body) VALUES (?, ?)", [key, json.dumps(body, ensure_ascii=False)])
 
 
 def get(db: Database, key: str) -> Any:
-    """Read a note; None where there is none."""
+    """Return a note; None if there is none."""
     row = db.execute("SELECT body FROM note WHERE key = ?", [key]).fetchone()
     return json.loads(row[0]) if row else None

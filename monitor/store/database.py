@@ -1,8 +1,8 @@
 """Opening the file for writing or for reading, and transactions.
 
-Every write runs inside ``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail at once when
-another process has written in between, whatever the busy timeout. ``synchronous=FULL`` is kept: what a figure hangs on
-survives a power cut, and a commit a tick is cheap.
+Every write runs inside ``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail at once if
+another process has written in between, whatever the busy timeout. ``synchronous=FULL`` stays on: facts survive a power
+failure, and one commit a tick is cheap.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ BUSY_SECONDS = 30
 
 
 def open_read_write(path: Path) -> Database:
-    """Open the database for writing, make it if it is not there, bring its tables up to date.
+    """Open the database for writing; create it if it does not exist, and migrate its tables.
 
-    Raises StoreError where the file cannot be opened, is not ours, or comes from a newer version.
+    Raise StoreError if the file cannot be opened, is another program's, or was written by a newer version.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -36,7 +36,7 @@ def open_read_write(path: Path) -> Database:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA secure_delete = FAST")  # a free page is not written once more only to be blank
+            db.execute("PRAGMA secure_delete = FAST")  # do not overwrite free pages with zeros
             _migrate(db, path)
         except BaseException:
             db.close()
@@ -63,9 +63,9 @@ def _migrate(db: Database, path: Path) -> None:
 
 
 def open_read_only(path: Path) -> Database:
-    """Open the database read-only; where there is none yet, the books are empty. Raises StoreError where it fails.
+    """Open the database read-only; if the file does not exist, an empty one. Raise StoreError if this fails.
 
-    One that an older version wrote is brought up to date first.
+    A file of an older version is migrated first.
     """
     try:
         if not path.exists():
@@ -100,16 +100,16 @@ def _connect_read_only(path: Path, uri_options: str) -> Database:
 
 
 def _wal_is_empty(path: Path) -> bool:
-    """Whether nothing waits in the write-ahead log: nobody writes, and all is in the file itself.
+    """Return whether the write-ahead log is empty: no process writes, and the file itself is complete.
 
-    Then it can be read also where nothing may be, or can be, written beside it.
+    Such a file can be read even if no file can be created beside it.
     """
     log = path.with_name(f"{path.name}-wal")
     return not log.exists() or not log.stat().st_size
 
 
 def store_error(message: str, error: Exception) -> StoreError:
-    """Return the error to raise where the database refuses: a damaged one is told from one that cannot be had now."""
+    """Return the error to raise for a database error; it distinguishes a damaged file from an unavailable one."""
     passing = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
     damaged = isinstance(error, sqlite3.DatabaseError) and not passing
     return CorruptDatabaseError(message) if damaged else StoreError(message)
@@ -117,7 +117,7 @@ def store_error(message: str, error: Exception) -> StoreError:
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Raise StoreError where the database refuses what is asked of it inside."""
+    """Raise StoreError for a database error inside."""
     try:
         yield
     except sqlite3.Error as error:
@@ -132,7 +132,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
-    """All or nothing, with the write lock from the start; within another one, a part of that."""
+    """Run a transaction with the write lock from the start; within another transaction, become part of it."""
     if db.conn.in_transaction:
         yield
         return
@@ -141,13 +141,13 @@ def transaction(db: Database) -> Iterator[None]:
         yield
         db.conn.commit()
     except BaseException:
-        db.conn.rollback()  # also after a commit that failed: what comes next must not be a part of this
+        db.conn.rollback()  # also after a failed commit: the next work must not become part of this transaction
         raise
 
 
 @contextmanager
 def snapshot(db: Database) -> Iterator[None]:
-    """Show all reads inside one state of the books, whatever is written meanwhile."""
+    """Let all reads inside see one state of the database, whatever is written meanwhile."""
     db.execute("BEGIN")
     try:
         yield

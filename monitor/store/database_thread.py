@@ -1,6 +1,6 @@
-"""The database away from the event loop: one writer and one reader, each a thread with its own connection.
+"""Database work outside the event loop: one writer and one reader, each a thread with its own connection.
 
-Apart from ``database``, so that the command line opens the database without loading asyncio.
+This is separate from ``database``, so that the command line opens the database without loading asyncio.
 """
 
 from __future__ import annotations
@@ -21,30 +21,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
 INTERRUPT_INTERVAL = 0.01
-"""Seconds after which a reader that is to end is told so again."""
+"""Seconds between interrupts of a reader that is being closed."""
 
 
 class DatabaseThread(Protocol):
-    """Somewhere to do database work away from the event loop."""
+    """A thread or process that does database work outside the event loop."""
 
     async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work with the connection of this thread, and give what it returns."""
+        """Do the work with this thread's connection, and return its result."""
 
     async def close(self) -> None:
-        """Finish what was asked for, then close the connection."""
+        """Finish the submitted work, then close the connection."""
 
 
 class WriterThread:
-    """The one thread of this process that writes; each piece of work is one transaction."""
+    """The only thread of this process that writes; each piece of work is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._db = open_read_write(path)
 
     async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work in one transaction; StoreError where the database refuses, and then nothing of it happened."""
+        """Do the work in one transaction. Raise StoreError for a database error; then nothing was written."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._run_transaction, work)
 
     def _run_transaction(self, work: Callable[[Database], T]) -> T:
@@ -55,34 +54,34 @@ class WriterThread:
             raise store_error(f"cannot write: {error}", error) from error
 
     async def close(self) -> None:
-        """Finish what was asked for, fold the write-ahead log back, close."""
+        """Finish the submitted work, then close the connection, which empties the write-ahead log."""
         await asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
         self._pool.shutdown()
 
 
 class ReaderThread:
-    """One thread that reads, so that long questions hold up neither the loop nor the writer."""
+    """A thread that reads, so that long queries delay neither the event loop nor the writer."""
 
     def __init__(self, path: Path) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._db = open_read_only(path)
 
     async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work on one state of the books."""
+        """Do the work on one state of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, run_read, self._db, work)
 
     async def close(self) -> None:
-        """Break off what was asked for, at the next statement of its that takes any time, then close."""
+        """Interrupt the submitted work at its next statement that takes time, then close the connection."""
         closing = asyncio.get_running_loop().run_in_executor(self._pool, self._db.close)
         while not (await asyncio.wait([closing], timeout=INTERRUPT_INTERVAL))[0]:
-            with suppress(sqlite3.ProgrammingError):  # it is closed by now
-                self._db.conn.interrupt()  # between two statements nobody hears it
+            with suppress(sqlite3.ProgrammingError):  # already closed
+                self._db.conn.interrupt()  # has no effect between two statements, so repeat it
         await closing
         self._pool.shutdown()
 
 
 def run_read(db: Database, work: Callable[[Database], T]) -> T:
-    """Do some work on one state of the books; StoreError where the database refuses."""
+    """Do the work on one state of the database. Raise StoreError for a database error."""
     try:
         with snapshot(db):
             return work(db)

@@ -1,4 +1,4 @@
-"""The runs that results make; checks go by number (``check_id``), as in ``results``."""
+"""Runs, outages and alert states; checks are identified by number (``check_id``), as in ``results``."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _OUTCOMES = tuple(Outcome(value) for value in range(len(Outcome)))
 
 
 def save_runs(db: Database, runs: Iterable[tuple[int, Run]]) -> None:
-    """Write runs down, new or grown."""
+    """Insert new runs and extend existing ones."""
     db.conn.executemany(
         "INSERT INTO run (probed, first, last, outcome, hold) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (probed, first) DO UPDATE SET last = excluded.last",
-        ((probed, run.first, run.last, int(run.outcome), run.hold) for probed, run in runs),
+        ((check_id, run.first, run.last, int(run.outcome), run.hold) for check_id, run in runs),
     )
 
 
 def extend_runs(db: Database, new_ends: Mapping[tuple[int, Millis], Millis]) -> None:
-    """Write down until when runs last now, by check's number and beginning."""
+    """Set the new ends of runs, by check number and start."""
     db.conn.executemany(
         "UPDATE run SET last = ? WHERE probed = ? AND first = ?",
-        ((last, probed, first) for (probed, first), last in new_ends.items()),
+        ((last, check_id, first) for (check_id, first), last in new_ends.items()),
     )
 
 
@@ -41,20 +41,20 @@ def last_runs(db: Database) -> dict[int, Run]:
         "SELECT r.probed, r.first, r.last, r.outcome, r.hold FROM probed p JOIN run r ON r.probed = p.id"
         " AND r.first = (SELECT max(first) FROM run WHERE probed = p.id)"
     )
-    return {probed: Run(first, last, _OUTCOMES[outcome], hold) for probed, first, last, outcome, hold in rows}
+    return {check_id: Run(first, last, _OUTCOMES[outcome], hold) for check_id, first, last, outcome, hold in rows}
 
 
 def last_oks(db: Database) -> dict[int, Millis]:
-    """Return the time of the last ok result of each check that ever was ok."""
+    """Return the time of the last ok result of each check that has one."""
     rows = db.execute(
         "SELECT p.id, (SELECT last FROM run WHERE probed = p.id AND outcome = 0 ORDER BY first DESC LIMIT 1)"
         " FROM probed p"
     )
-    return {probed: last for probed, last in rows if last is not None}
+    return {check_id: last for check_id, last in rows if last is not None}
 
 
 def runs_between(db: Database, check_id: int, start: Millis, end: Millis) -> list[Run]:
-    """Return the runs of a check that may say something of ``[start, end)``, in order."""
+    """Return the runs of a check that may overlap ``[start, end)``, in order."""
     rows = db.execute(
         "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first < ? AND first >= coalesce("
         "(SELECT max(first) FROM run WHERE probed = ? AND first <= ?), ?) ORDER BY first",
@@ -64,7 +64,7 @@ def runs_between(db: Database, check_id: int, start: Millis, end: Millis) -> lis
 
 
 def all_runs_between(db: Database, start: Millis, end: Millis) -> dict[int, list[Run]]:
-    """Return what ``runs_between`` gives, of every check, by its number; one without any is missing."""
+    """Return the ``runs_between`` of every check, by its number; a check without any is missing."""
     rows = db.execute(
         "SELECT r.probed, r.first, r.last, r.outcome, r.hold FROM probed p JOIN run r ON r.probed = p.id"
         " WHERE r.first < ? AND r.first >= coalesce("
@@ -72,8 +72,8 @@ def all_runs_between(db: Database, start: Millis, end: Millis) -> dict[int, list
         [end, start, start],
     )
     found: dict[int, list[Run]] = {}
-    for probed, first, last, outcome, hold in rows:
-        found.setdefault(probed, []).append(Run(first, last, _OUTCOMES[outcome], hold))
+    for check_id, first, last, outcome, hold in rows:
+        found.setdefault(check_id, []).append(Run(first, last, _OUTCOMES[outcome], hold))
     return found
 
 
@@ -83,7 +83,7 @@ def runs_of_check(db: Database, check_id: int) -> Iterator[Run]:
     return (Run(first, last, _OUTCOMES[outcome], hold) for first, last, outcome, hold in rows)
 
 
-# --- outages as they are found, and what has been notified of each check ----------------------------------------------
+# --- outages, and what has been notified about each check -------------------------------------------------------------
 
 _SELECT_OUTAGE = """
     SELECT o.id, p.server, p.name, o.start, o.last_fail, o."end", o.last_ok, o.reason
@@ -97,7 +97,7 @@ def _outage_from_row(row: tuple[int, str, str, int, int, int | None, int | None,
 
 
 def insert_outage(db: Database, check_id: int, outage: OpenOutage) -> int:
-    """Write a new outage down and give its number."""
+    """Insert a new outage and return its number."""
     cursor = db.execute(
         "INSERT INTO outage (probed, start, last_fail, last_ok, reason) VALUES (?, ?, ?, ?, ?)",
         [check_id, outage.start, outage.last_fail, outage.last_ok, outage.reason],
@@ -106,12 +106,12 @@ def insert_outage(db: Database, check_id: int, outage: OpenOutage) -> int:
 
 
 def update_last_fail(db: Database, number: int, last_fail: Millis) -> None:
-    """Note the newest fail of an open outage."""
+    """Set the newest fail of an open outage."""
     db.execute("UPDATE outage SET last_fail = ? WHERE id = ?", [last_fail, number])
 
 
 def close_outage(db: Database, number: int, end: Millis) -> None:
-    """End an outage with the first ok after it."""
+    """Set the end of an outage: the first ok after it."""
     db.execute('UPDATE outage SET "end" = ? WHERE id = ?', [end, number])
 
 
@@ -122,13 +122,13 @@ def get_outage(db: Database, number: int) -> Outage | None:
 
 
 def open_outages(db: Database) -> dict[int, tuple[int, OpenOutage]]:
-    """Return the open outage of each check, by the check's number: the outage's number and what is known of it."""
+    """Return the open outage of each check, by the check's number: the outage's number and data."""
     rows = db.execute('SELECT probed, id, start, last_fail, last_ok, reason FROM outage WHERE "end" IS NULL')
     return {row[0]: (row[1], OpenOutage(*row[2:])) for row in rows}
 
 
 def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) -> list[Outage]:
-    """Return the outages of a check that may say something of ``[start, end)``, in order.
+    """Return the outages of a check that may overlap ``[start, end)``, in order.
 
     An outage may reach back to the last ok before it, and its end may be open.
     """
@@ -141,7 +141,7 @@ def outages_touching(db: Database, check_id: int, start: Millis, end: Millis) ->
 
 
 def all_outages_touching(db: Database, start: Millis, end: Millis) -> dict[CheckKey, list[Outage]]:
-    """Return what ``outages_touching`` gives, of every check; one without any is missing."""
+    """Return the ``outages_touching`` of every check; a check without any is missing."""
     rows = db.execute(
         f'{_SELECT_OUTAGE} WHERE coalesce(o.last_ok, o.start) < ? AND (o."end" IS NULL OR o."end" > ?) '
         "ORDER BY o.start",
@@ -156,7 +156,7 @@ def all_outages_touching(db: Database, start: Millis, end: Millis) -> dict[Check
 def list_outages(
     db: Database, *, server: str | None = None, start: Millis | None = None, end: Millis | None = None
 ) -> Iterator[Outage]:
-    """Stream the outages that touch ``[start, end)``, of one server or of all, by their beginning."""
+    """Stream the outages that overlap ``[start, end)``, of one server or of all, ordered by start."""
     rows = db.execute(
         f"{_SELECT_OUTAGE} WHERE (? IS NULL OR p.server = ?) AND (? IS NULL OR o.start < ?)"
         ' AND (? IS NULL OR o."end" IS NULL OR o."end" > ?) ORDER BY o.start, o.id',
@@ -166,16 +166,16 @@ def list_outages(
 
 
 def read_alerting(db: Database) -> dict[int, AlertState]:
-    """Return what has been notified of each check, by its number."""
+    """Return the alert state of each check, by its number."""
     found = {}
-    for probed, text in db.execute("SELECT probed, body FROM alerting"):
+    for check_id, text in db.execute("SELECT probed, body FROM alerting"):
         body = json.loads(text)
-        found[probed] = AlertState(body["told"], tuple(body["starts"]), body["flapping"], body["changed"])
+        found[check_id] = AlertState(body["told"], tuple(body["starts"]), body["flapping"], body["changed"])
     return found
 
 
 def save_alerting(db: Database, check_id: int, alerting: AlertState) -> None:
-    """Save what has been notified of a check."""
+    """Save the alert state of a check."""
     body = {
         "told": alerting.notified,
         "starts": list(alerting.recent_starts),
@@ -186,7 +186,7 @@ def save_alerting(db: Database, check_id: int, alerting: AlertState) -> None:
 
 
 def has_open_outage(db: Database, key: CheckKey) -> bool:
-    """Whether an outage of a check is open."""
+    """Return whether an outage of a check is open."""
     row = db.execute(
         'SELECT 1 FROM outage o JOIN probed p ON p.id = o.probed WHERE p.server = ? AND p.name = ? AND o."end" IS NULL',
         key,

@@ -1,4 +1,4 @@
-"""Making a check's runs and outages anew from one moment on, after results came in between."""
+"""Rebuilding a check's runs and outages from a moment on, after results were inserted into its history."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def rebuild_start(db: Database, check_id: int, first: Millis) -> tuple[Millis, Millis | None]:
-    """Say from when on a check's past must be made anew if a result comes at ``first``, and its last ok before that.
+    """Return from when a check's history must be rebuilt if a result is inserted at ``first``, and its last ok before.
 
-    That is the beginning of the run before it, or of the outage that is open then: at such a moment nothing hangs on
-    what was before, but the last ok.
+    That is the start of the run before ``first``, or of an outage that is open at that moment: there, only the last ok
+    connects it with the history before.
     """
     row = db.execute("SELECT max(first) FROM run WHERE probed = ? AND first <= ?", [check_id, first]).fetchone()
     since = first if row[0] is None else row[0]
@@ -37,7 +37,7 @@ def rebuild_start(db: Database, check_id: int, first: Millis) -> tuple[Millis, M
 
 
 def remove_runs(db: Database, check_id: int, since: Millis) -> list[Run]:
-    """Take away and give the runs of a check from a moment on, which is the beginning of one."""
+    """Delete and return the runs of a check from a moment on, which must be the start of a run."""
     rows = db.execute(
         "SELECT first, last, outcome, hold FROM run WHERE probed = ? AND first >= ? ORDER BY first", [check_id, since]
     )
@@ -47,25 +47,25 @@ def remove_runs(db: Database, check_id: int, since: Millis) -> list[Run]:
 
 
 def outcomes_since(db: Database, since_by_check: dict[int, Millis]) -> Iterator[tuple[int, Millis, Outcome, str]]:
-    """Stream the results of some checks, each from a moment on: its check's number, time, outcome, reason.
+    """Stream the results of some checks, each from a moment on: check number, time, outcome, reason.
 
-    Those of each check come in time order.
+    The results of each check are in time order.
     """
-    for probed, first in since_by_check.items():
-        for at, outcome, _, _, reason, _ in hours.rows_of_check(db, probed, first, 1 << 62):
-            yield probed, at, Outcome(outcome), reason
+    for check_id, first in since_by_check.items():
+        for at, outcome, _, _, reason, _ in hours.rows_of_check(db, check_id, first, 1 << 62):
+            yield check_id, at, Outcome(outcome), reason
     rows = db.execute(
         "SELECT r.probed, r.at, r.outcome, coalesce(t.text, '') FROM fresh r LEFT JOIN reason t ON t.id = r.reason"
         " WHERE r.at >= ? ORDER BY r.at",
         [min(since_by_check.values())],
     )
-    for probed, at, outcome, reason in rows:
-        if at >= since_by_check.get(probed, at + 1):
-            yield probed, at, Outcome(outcome), reason
+    for check_id, at, outcome, reason in rows:
+        if at >= since_by_check.get(check_id, at + 1):
+            yield check_id, at, Outcome(outcome), reason
 
 
 def update_outage(db: Database, outage: Outage) -> None:
-    """Write an outage down as it is now."""
+    """Update all fields of an outage."""
     db.execute(
         'UPDATE outage SET start = ?, last_fail = ?, "end" = ?, last_ok = ?, reason = ? WHERE id = ?',
         [outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason, outage.id],
@@ -73,7 +73,7 @@ def update_outage(db: Database, outage: Outage) -> None:
 
 
 def insert_past_outage(db: Database, check_id: int, outage: Outage) -> int:
-    """Write an outage down that was found in the past, and give its number."""
+    """Insert an outage found in the history, and return its number."""
     cursor = db.execute(
         'INSERT INTO outage (probed, start, last_fail, "end", last_ok, reason) VALUES (?, ?, ?, ?, ?, ?)',
         [check_id, outage.start, outage.last_fail, outage.end, outage.last_ok, outage.reason],
@@ -82,7 +82,7 @@ def insert_past_outage(db: Database, check_id: int, outage: Outage) -> int:
 
 
 def merge_outages(db: Database, merged: int, into: int) -> None:
-    """Delete an outage that is part of another now; its notifications move to that one."""
+    """Delete an outage that is now part of another one; its notifications move to that one."""
     db.execute("INSERT OR IGNORE INTO told (outage, mail) SELECT ?, mail FROM told WHERE outage = ?", [into, merged])
     db.execute("DELETE FROM told WHERE outage = ?", [merged])
     db.execute("DELETE FROM outage WHERE id = ?", [merged])
@@ -94,7 +94,7 @@ def imports_recorded_after(db: Database, at: Millis) -> frozenset[int]:
 
 
 def checks_in_batches(db: Database, batches: Iterable[int]) -> frozenset[int]:
-    """Return the numbers of the checks that have results in some batches that are closed."""
+    """Return the numbers of the checks that have results in some closed batches."""
     wanted = {int(batch) for batch in batches}
     marks = ",".join(map(str, wanted))
     found = {row[0] for row in db.execute(f"SELECT DISTINCT probed FROM fresh WHERE batch IN ({marks})")}
@@ -111,7 +111,7 @@ def checks_in_batches(db: Database, batches: Iterable[int]) -> frozenset[int]:
 
 
 def results_excluding(db: Database, key: CheckKey, until: Millis, batches: frozenset[int]) -> list[Result]:
-    """Read the results of a check until a moment, without those of some batches."""
+    """Return the results of a check until a moment, without those of some batches."""
     return [
         Result(key, at, Outcome(outcome), attempts, latency, reason)
         for at, outcome, attempts, latency, reason, batch in results.rows_of_check(db, key, 0, until + 1)

@@ -1,4 +1,4 @@
-"""Where an import waits until all of it is known to be good: on disk, so that it may be of any length."""
+"""Temporary tables that hold an import until all its rows are validated: on disk, so it may have any length."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class StagedRow(NamedTuple):
     """Microseconds."""
     attempts: int = 1
     reason: str | None = None
-    """None where the file does not say it."""
+    """None if the file has no reason."""
 
 
 class RowConflict(NamedTuple):
-    """A line that says of a moment something else than another line, or than the records."""
+    """A line that contradicts another line or a recorded result of the same moment."""
 
     line_number: int
     row_outcome: Outcome
     other_line: int | None
-    """The number of the other line; None: the records."""
+    """The number of the other line; None for a recorded result."""
     other_outcome: Outcome
-    """What the other says."""
+    """The outcome of the other line or of the recorded result."""
 
 
 def create_tables(db: Database) -> None:
-    """Make room; what an earlier import of this connection left is gone."""
+    """Create the tables; drop those of an earlier import of this connection."""
     db.execute("PRAGMA temp_store = FILE")
     db.execute("DROP TABLE IF EXISTS temp.staged")
     db.execute(
@@ -58,15 +58,15 @@ def create_tables(db: Database) -> None:
 
 
 def stage_rows(db: Database, rows: Iterable[StagedRow]) -> None:
-    """Put lines into the waiting room."""
+    """Insert lines."""
     db.conn.executemany("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def find_conflicts(db: Database, limit: int) -> tuple[list[RowConflict], int]:
-    """Find the lines that contradict an earlier line or the records: the first of them, and how many there are."""
+    """Return the first lines that contradict an earlier line or a recorded result, and the number of all of them."""
     db.execute("CREATE INDEX temp.staged_moment ON staged (server, name, at)")
     _load_known(db)
-    # of several that a line contradicts another line is named: min() leaves out what is null
+    # if a line contradicts both, the other line is named: min() ignores null
     found = """SELECT line, said, min(other), outcome FROM (
         SELECT s.line, s.outcome AS said, f.line AS other, f.outcome FROM (
             SELECT server, name, at, min(line) AS line FROM staged
@@ -79,11 +79,11 @@ def find_conflicts(db: Database, limit: int) -> tuple[list[RowConflict], int]:
     ) GROUP BY line"""
     count: int = db.execute(f"SELECT count(*) FROM ({found})").fetchone()[0]
     rows = db.execute(f"{found} ORDER BY 1 LIMIT ?", [limit]) if count else ()
-    return [RowConflict(line, Outcome(said), other, Outcome(outcome)) for line, said, other, outcome in rows], count
+    return [RowConflict(line, Outcome(own), other, Outcome(outcome)) for line, own, other, outcome in rows], count
 
 
 def _load_known(db: Database) -> None:
-    """Note what the records say of the moments that lines tell of, and of others of the same hours."""
+    """Load the recorded results of the lines' moments, and others of the same hours."""
     db.execute(
         "INSERT OR IGNORE INTO known SELECT r.at, r.probed, r.outcome FROM staged s"
         " JOIN probed p ON p.server = s.server AND p.name = s.name JOIN fresh r ON r.at = s.at AND r.probed = p.id"
@@ -93,19 +93,19 @@ def _load_known(db: Database) -> None:
         " WHERE s.at < (SELECT until FROM packing) ORDER BY hour, p.id",
         [HOUR_MS],
     )
-    for probed, hour in packed:
-        found = hours.rows_of_check(db, probed, hour * HOUR_MS, (hour + 1) * HOUR_MS)
-        db.conn.executemany("INSERT OR IGNORE INTO known VALUES (?, ?, ?)", ((at, probed, o) for at, o, *_ in found))
+    for check_id, hour in packed:
+        found = hours.rows_of_check(db, check_id, hour * HOUR_MS, (hour + 1) * HOUR_MS)
+        db.conn.executemany("INSERT OR IGNORE INTO known VALUES (?, ?, ?)", ((at, check_id, o) for at, o, *_ in found))
 
 
 def new_checks(db: Database) -> list[tuple[CheckKey, Millis]]:
-    """Return the checks of which something new waits, each with the time of the first of it."""
+    """Return the checks with new results, each with the time of its first one."""
     rows = db.execute(f"SELECT server, name, min(at) FROM ({_NEW_ROWS}) GROUP BY server, name ORDER BY server, name")
     return [(CheckKey(server, name), first) for server, name, first in rows]
 
 
 def time_spans(db: Database) -> dict[str, Span]:
-    """Return the first and the last time that lines tell of, by server, whether they are new or not."""
+    """Return the first and the last time of the lines of each server, new or not."""
     rows = db.execute("SELECT server, min(at), max(at) FROM staged GROUP BY server ORDER BY server")
     return {server: Span(first, last) for server, first, last in rows}
 
@@ -121,9 +121,9 @@ _NEW_ROWS = """
 
 
 def new_results(db: Database, reason: str) -> Iterator[Result]:
-    """Stream what is not in the records yet, in time order, each moment of a check once.
+    """Stream the results that are not recorded yet, in time order, each moment of a check once.
 
-    ``reason`` stands for whatever was not ok where the file does not say why.
+    ``reason`` is the reason of results that are not ok and have none in the file.
     """
     rows = db.execute(
         f"SELECT server, name, at, outcome, latency, attempts, coalesce(reason, ?) FROM ({_NEW_ROWS})"

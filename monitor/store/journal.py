@@ -1,4 +1,4 @@
-"""The journal: every fact that a figure hangs on, in an append-only chain.
+"""The journal: every fact that a figure depends on, in an append-only chain.
 
 An entry is a number (from 1, without a gap), the time it was recorded, a kind, a body, the hash of the entry before and
 its own hash. The hash is SHA-256 over the UTF-8 of the canonical JSON of the other five fields::
@@ -6,8 +6,8 @@ its own hash. The hash is SHA-256 over the UTF-8 of the canonical JSON of the ot
     {"at":1761944400000,"body":{...},"kind":"terms","number":1,"previous":"0000...0000"}
 
 Canonical: keys sorted, no white space, non-ASCII characters as themselves, and only strings, integers, true, false,
-null, lists and objects: no floats, whose text is not one. The first entry's ``previous`` is 64 zeros. So anybody can
-recompute the chain with a few lines of any language; docs/journal.md lists the kinds and shows how.
+null, lists and objects: no floats, because their text is not unique. The first entry's ``previous`` is 64 zeros. So
+anybody can recompute the chain with a few lines of any language; docs/journal.md lists the kinds and shows how.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 GENESIS_HASH = "0" * 64
 LONG_BODY = 100_000
-"""Characters from which on a body is read and written by its parts: the terms of thousands of servers.
+"""Characters from which a body is encoded and parsed in parts: the terms of thousands of servers.
 
-In one go it would hold the interpreter's lock, and with it the event loop, for a tenth of a second.
+In one call it would hold the interpreter lock, and so the event loop, for a tenth of a second.
 """
 _SPLIT_DEPTH = 2
-"""Levels of objects that are taken apart: the terms, and their servers, subscriptions and customers."""
+"""Levels of objects that are split: the terms, and their servers, subscriptions and customers."""
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _decode = json.JSONDecoder().raw_decode
 
 
 class JournalEntry(NamedTuple):
-    """One fact as it was recorded."""
+    """One recorded fact."""
 
     number: int
     at: Millis
@@ -45,14 +45,14 @@ class JournalEntry(NamedTuple):
 
 
 class ChainBreak(NamedTuple):
-    """The first entry at which the chain does not hold, and why."""
+    """The first entry at which the chain is broken, and the reason."""
 
     number: int
     reason: str
 
 
 def canonical_json(value: object) -> str:
-    """Return the one text of a JSON value. Raises TypeError for a float or anything that JSON does not know."""
+    """Return the canonical text of a JSON value. Raise TypeError for a float or anything that JSON does not know."""
     _reject_floats(value)
     return _encode_canonical(value, _SPLIT_DEPTH)
 
@@ -64,7 +64,7 @@ def _encode_canonical(value: object, depth: int) -> str:
 
 
 def _parse_body(text: str) -> dict[str, Any]:
-    """Read a body; a long one by its parts, unless somebody wrote it in another way than we do."""
+    """Parse a body; a long one in parts, unless its text is not canonical."""
     if len(text) >= LONG_BODY:
         try:
             return _parse_object(text, 0, _SPLIT_DEPTH)[0]
@@ -75,7 +75,7 @@ def _parse_body(text: str) -> dict[str, Any]:
 
 
 def _parse_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
-    """Read the object that begins at a place of a canonical text, and give where it ends."""
+    """Return the object that begins at a position of a canonical text, and the position of its end."""
     found: dict[str, Any] = {}
     if text[at : at + 2] == "{}":
         return found, at + 2
@@ -99,13 +99,13 @@ def _reject_floats(value: object) -> None:
 
 
 def entry_hash(number: int, at: Millis, kind: str, body: str, previous: str) -> str:
-    """Hash one entry, whose body is canonical JSON already."""
+    """Return the hash of an entry; its body is canonical JSON already."""
     text = f'{{"at":{at},"body":{body},"kind":{json.dumps(kind)},"number":{number},"previous":"{previous}"}}'
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
-    """Record a fact and give its number. To be called inside the transaction of what the fact tells of."""
+    """Record a fact and return its number. Call this inside the transaction of the recorded change."""
     last = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
     number, previous = (last[0] + 1, last[1]) if last else (1, GENESIS_HASH)
     text = canonical_json(body)
@@ -117,7 +117,7 @@ def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
 
 
 def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[JournalEntry]:
-    """Return the facts of some kinds in the order in which they were recorded, none recorded after ``until``."""
+    """Return the facts of some kinds, in the order of recording, without those recorded after ``until``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",
@@ -128,7 +128,7 @@ def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[
 
 
 def last_body_text(db: Database, kind: str) -> str | None:
-    """Return the body of the newest fact of a kind as it stands there: canonical, see ``canonical_json``."""
+    """Return the stored text of the newest fact of a kind: canonical, see ``canonical_json``."""
     row = db.execute("SELECT body FROM journal WHERE kind = ? ORDER BY number DESC LIMIT 1", [kind]).fetchone()
     return row[0] if row else None
 
@@ -144,18 +144,18 @@ def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
 
 
 def positions(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
-    """Return number and time of each fact of a kind, none recorded after ``until``, without reading what it says."""
+    """Return number and time of each fact of a kind recorded until ``until``, without reading the bodies."""
     return list(db.execute("SELECT number, at FROM journal WHERE kind = ? AND at <= ? ORDER BY number", [kind, until]))
 
 
 def get(db: Database, number: int) -> JournalEntry:
-    """Return the fact of a number, of which it is known that it is there."""
+    """Return the fact of an existing number."""
     row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3]))
 
 
 def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry | None:
-    """Return the newest fact of a kind, none recorded after ``until``."""
+    """Return the newest fact of a kind that was not recorded after ``until``."""
     row = db.execute(
         "SELECT number, at, kind, body FROM journal WHERE kind = ? AND at <= ? ORDER BY number DESC LIMIT 1",
         [kind, until if until is not None else 1 << 62],
@@ -166,7 +166,7 @@ def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry |
 def entries_of_month(
     db: Database, kind: Literal["month-closed", "month-corrected"], month: str
 ) -> Iterator[JournalEntry]:
-    """Return the facts about one month, ``YYYY-MM``, in the order in which they were recorded."""
+    """Return the facts about one month, ``YYYY-MM``, in the order of recording."""
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind = '{kind}' AND json_extract(body, '$.month') = ?"
         " ORDER BY number",
@@ -177,7 +177,7 @@ def entries_of_month(
 
 
 def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
-    """Return the oldest month, ``YYYY-MM``, of which there is a fact of a kind."""
+    """Return the oldest month, ``YYYY-MM``, that has a fact of a kind."""
     month: str | None = db.execute(
         f"SELECT min(json_extract(body, '$.month')) FROM journal WHERE kind = '{kind}'"
     ).fetchone()[0]
@@ -185,15 +185,15 @@ def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
 
 
 def first(db: Database) -> JournalEntry | None:
-    """Return the first fact of all: when the books were opened."""
+    """Return the first fact of the journal."""
     row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
 
 
 def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) -> bool:
-    """Whether a fact of some kinds after entry ``entries_after`` has a time that is not later than ``at``.
+    """Return whether a fact of some kinds after entry ``after`` has a time that is not later than ``at``.
 
-    So it is where the clock was set back; results that were imported say so by the same token.
+    This is the case if the clock was set back. Imported results count for all kinds.
     """
     marks = ",".join("?" * len(kinds))
     row = db.execute(
@@ -205,37 +205,37 @@ def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) ->
 
 
 def head(db: Database) -> tuple[int, str]:
-    """Return the number and the hash of the newest entry: kept elsewhere they prove later what came before."""
+    """Return the number and the hash of the newest entry; a copy kept elsewhere proves all entries up to it."""
     row = db.execute("SELECT number, hash FROM journal ORDER BY number DESC LIMIT 1").fetchone()
     return (row[0], row[1]) if row else (0, GENESIS_HASH)
 
 
 def length(db: Database) -> int:
-    """Count the entries."""
+    """Return the number of entries."""
     number: int | None = db.execute("SELECT max(number) FROM journal").fetchone()[0]
     return number or 0
 
 
 def verify_chain(db: Database) -> Iterator[JournalEntry | ChainBreak]:
-    """Walk the whole chain; after the first entry that does not hold nothing more is given."""
+    """Stream and verify all entries; stop with a ``ChainBreak`` at the first invalid one."""
     expected, previous = 1, GENESIS_HASH
     rows = db.execute("SELECT number, at, kind, body, previous, hash FROM journal ORDER BY number")
     for number, at, kind, body, before, own in rows:
         if number != expected:
-            yield ChainBreak(expected, f"is missing: the next that is there is {number}")
+            yield ChainBreak(expected, f"is missing: the next one found is {number}")
             return
         if before != previous:
             yield ChainBreak(number, "does not follow the entry before it: that entry or this one was changed")
             return
         if entry_hash(number, at, kind, body, before) != own:
-            yield ChainBreak(number, "was changed: its hash is not that of what it says")
+            yield ChainBreak(number, "was changed: its hash does not match its contents")
             return
         yield JournalEntry(number, at, kind, _parse_body(body))
         expected, previous = number + 1, own
 
 
 def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEntry]:
-    """Return the facts of some kinds that were recorded after entry number ``number``, in order."""
+    """Return the facts of some kinds after entry ``number``, in order."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE number > ? AND kind IN ({marks}) ORDER BY number",
@@ -246,7 +246,7 @@ def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEnt
 
 
 def recorded_at(db: Database, number: int, *kinds: str) -> list[Millis]:
-    """Return when the facts of some kinds were recorded that came after entry number ``number``."""
+    """Return the times of recording of the facts of some kinds after entry ``number``."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(f"SELECT at FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])
     return [row[0] for row in rows]

@@ -1,4 +1,4 @@
-"""What mails have told already, and whom: nothing is told twice, and an end goes into its beginning's thread."""
+"""Which mail reported what to whom, so that nothing is reported twice and mails continue their thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def notified_customers(db: Database, outage: int) -> list[str | None]:
 
 
 def reported_overdue_claims(db: Database) -> frozenset[int]:
-    """Return the claims of which the operators were told that the answer is overdue."""
+    """Return the claims whose overdue answer was reported to the operators."""
     rows = db.execute(
         "SELECT json_extract(body, '$.claim') FROM mail WHERE kind = 'monitor'"
         " AND json_extract(body, '$.news') = 'overdue'"
@@ -35,9 +35,9 @@ def reported_overdue_claims(db: Database) -> frozenset[int]:
 
 
 def sent_certificate_warnings(db: Database) -> dict[tuple[str | None, str, int], int]:
-    """Return the least days left of which a mail told a customer (None: the operators alone) of a certificate.
+    """Return the fewest days left that a mail reported, by customer (None: the operators alone) and certificate.
 
-    A certificate is its fingerprint and its expiry in Unix seconds.
+    A certificate is identified by its fingerprint and its expiry in Unix seconds.
     """
     rows = db.execute(
         "SELECT customer, json_extract(value, '$.fingerprint'), json_extract(value, '$.expiry'),"
@@ -48,9 +48,9 @@ def sent_certificate_warnings(db: Database) -> dict[tuple[str | None, str, int],
 
 
 def outage_thread(db: Database, outages: Iterable[int], customer: str | None) -> list[str]:
-    """Return the Message-IDs of the mails that told a customer of some outages, oldest first.
+    """Return the Message-IDs of a customer's mails about some outages, oldest first.
 
-    What still gathers has told nobody yet: the news of an end may be there before that of its beginning has left.
+    Open digests are left out: they are not rendered yet, and the news of an end may be in one with its beginning.
     """
     found: dict[str, None] = {}
     for outage in outages:
@@ -64,7 +64,7 @@ def outage_thread(db: Database, outages: Iterable[int], customer: str | None) ->
 
 
 def maintenance_thread(db: Database, window: int, customer: str | None) -> list[str]:
-    """Return the Message-IDs of the mails that told a customer of a maintenance window, oldest first."""
+    """Return the Message-IDs of a customer's mails about a maintenance window, oldest first."""
     rows = db.execute(
         "SELECT message_id FROM mail WHERE kind = 'maintenance' AND customer IS ?"
         " AND json_extract(body, '$.window') = ? ORDER BY id",

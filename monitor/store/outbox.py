@@ -1,7 +1,7 @@
-"""The outbox: every mail is written down in the transaction of what it tells of, and leaves at least once.
+"""The outbox: every mail is queued in the transaction of the event that it reports, and sent at least once.
 
-A mail about outages gathers: while ``sweep`` is set it waits for that sweep to end, and what falls until then joins it.
-A mail that has left keeps its Message-ID, so a repeat after a crash is recognised by its recipient.
+A mail about outages is a digest: while ``sweep`` is set it is open, and further news of that sweep are added to it.
+A mail keeps its Message-ID, so its recipient recognises one that is sent again after a crash.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class Mail:
     customer: str | None
     recipients: tuple[str, ...]
     copies: tuple[str, ...]
-    """Who gets a copy unseen (the operators)."""
+    """Recipients of a blind copy (the operators)."""
     remaining: tuple[str, ...]
-    """Who has not got it yet, of both."""
+    """Recipients and copies to which it has not been sent yet."""
     body: dict[str, Any]
-    """What it tells of, as data: it is worded when it leaves."""
+    """Its content as data; a digest is rendered when its sweep is over."""
     sweep: int | None
-    """The sweep it still gathers; None once it may leave."""
+    """The sweep until which the digest is open; None once the mail may be sent."""
     subject: str
     text: str
     html: str
     language: Language
     message_id: str
     refers: tuple[str, ...]
-    """Message-IDs of the mails that it continues."""
+    """Message-IDs of the earlier mails of its thread."""
     state: MailState
     queued_at: Millis
-    """It was written down; of a mail that gathers: it was worded, with the news and the figures of that moment."""
+    """When it was queued; for a digest, when it was rendered, with the news and the figures of that moment."""
     since: Millis
-    """From when its lifetime counts: it was queued, or revived."""
+    """The start of its lifetime: when it was queued or requeued."""
     next_try: Millis
     sent_at: Millis | None
     attempts: int
@@ -63,8 +63,8 @@ _FIELDS = (
 
 def _mail_from_row(row: tuple[Any, ...]) -> Mail:
     mail = list(row)
-    for place in (3, 4, 5, 13):
-        mail[place] = tuple(json.loads(mail[place]))
+    for column in (3, 4, 5, 13):
+        mail[column] = tuple(json.loads(mail[column]))
     mail[6] = json.loads(mail[6])
     return Mail(*mail)
 
@@ -86,7 +86,7 @@ def enqueue(
     html: str = "",
     refers: Iterable[str] = (),
 ) -> int:
-    """Queue a mail and give its number."""
+    """Queue a mail and return its number."""
     to, bcc = list(recipients), list(copies)
     remaining = list(dict.fromkeys([*to, *bcc]))
     cursor = db.execute(
@@ -104,9 +104,9 @@ def enqueue(
 
 
 def open_digest(db: Database, customer: str | None, sweep: int) -> Mail | None:
-    """Return the mail that gathers a customer's outages (None: the operators') of a sweep, if there is one.
+    """Return the open digest of a customer (None: the operators) for a sweep, if there is one.
 
-    Sweeps overlap: while a slow cycle still keeps the mail of one here, the next has begun one of its own.
+    Sweeps overlap: while a slow check run keeps the digest of one sweep open, the next sweep may begin its own.
     """
     row = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE sweep >= ? AND json_extract(body, '$.sweep') <= ? AND customer IS ?"
@@ -117,17 +117,17 @@ def open_digest(db: Database, customer: str | None, sweep: int) -> Mail | None:
 
 
 def update_digest(db: Database, number: int, body: dict[str, Any], sweep: int) -> None:
-    """Put more into a mail that still gathers."""
+    """Replace the content of an open digest."""
     db.execute(
         "UPDATE mail SET body = ?, sweep = ? WHERE id = ?", [json.dumps(body, ensure_ascii=False), sweep, number]
     )
 
 
 def due_digests(db: Database, sweep: int) -> list[Mail]:
-    """Return the mails whose sweep is over once ``sweep`` is, in the order of the sweeps in which they began.
+    """Return the digests that close with ``sweep``, in the order of the sweeps in which they began.
 
-    Where sweeps overlap that is not the order of their numbers: a quick result of one comes before a slow one of the
-    sweep before it.
+    If sweeps overlap this is not the order of the mails' numbers: a fast result of one sweep may be recorded before a
+    slow one of the previous sweep.
     """
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE sweep <= ? AND state = 'pending' ORDER BY json_extract(body, '$.sweep'), id",
@@ -139,7 +139,7 @@ def due_digests(db: Database, sweep: int) -> list[Mail]:
 def save_rendered(
     db: Database, number: int, *, subject: str, text: str, html: str, refers: Iterable[str], at: Millis
 ) -> None:
-    """Return a mail its words: from now on it may leave, and it is dated so."""
+    """Save the rendered text of a digest; from now on it may be sent, and it is dated so."""
     db.execute(
         "UPDATE mail SET subject = ?, text = ?, html = ?, refers = ?, sweep = NULL, queued_at = ?, since = ?,"
         " next_try = ? WHERE id = ?",
@@ -148,7 +148,7 @@ def save_rendered(
 
 
 def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
-    """Return the mails that should be tried now, the longest waiting first; of one moment those of earlier sweeps."""
+    """Return the mails to try now, the longest waiting first; of one moment, those of earlier sweeps first."""
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
         " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
@@ -158,7 +158,7 @@ def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
 
 
 def mark_sent(db: Database, number: int, at: Millis) -> None:
-    """Mark a mail as accepted for everybody who could get it."""
+    """Mark a mail as sent to all its recipients."""
     db.execute(
         "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, attempts = attempts + 1 WHERE id = ?",
         [at, number],
@@ -166,7 +166,7 @@ def mark_sent(db: Database, number: int, at: Millis) -> None:
 
 
 def schedule_retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Millis, error: str) -> None:
-    """Keep a mail for those who have not got it, until the next try."""
+    """Schedule the next attempt for the remaining recipients."""
     db.execute(
         "UPDATE mail SET remaining = ?, next_try = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
         [json.dumps(list(remaining)), next_try, error, number],
@@ -174,7 +174,7 @@ def schedule_retry(db: Database, number: int, *, remaining: Iterable[str], next_
 
 
 def dead_letter(db: Database, number: int, *, remaining: Iterable[str], error: str) -> None:
-    """Put a mail into the dead letters: trying again by itself would not help."""
+    """Mark a mail as dead: it is not tried again."""
     db.execute(
         "UPDATE mail SET state = 'dead', remaining = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
         [json.dumps(list(remaining)), error, number],
@@ -182,7 +182,7 @@ def dead_letter(db: Database, number: int, *, remaining: Iterable[str], error: s
 
 
 def requeue(db: Database, mail: Mail, at: Millis) -> None:
-    """Try a mail again now: a dead one for those who did not get it, one that was sent for everybody."""
+    """Queue a mail again: a dead one for its remaining recipients, a sent one for all."""
     remaining = mail.remaining or tuple(dict.fromkeys([*mail.recipients, *mail.copies]))
     db.execute(
         "UPDATE mail SET state = 'pending', remaining = ?, attempts = 0, next_try = ?, since = ?, error = ''"
@@ -207,6 +207,6 @@ def list_mails(db: Database, state: MailState | None = None, limit: int = 1 << 6
 
 
 def pending_summary(db: Database) -> tuple[int, Millis | None]:
-    """Count what has not left, and give the time at which the oldest of it was queued."""
+    """Return the number of pending mails, and when the oldest was queued."""
     count, oldest = db.execute("SELECT count(*), min(queued_at) FROM mail WHERE state = 'pending'").fetchone()
     return count, oldest

@@ -1,8 +1,7 @@
-"""Long questions to the database in a process of their own: they hold up neither the loop nor any thread.
+"""Long database queries in a separate process, so that they delay neither the event loop nor a thread.
 
-A thread that computes shares the interpreter's lock with the event loop, and whatever it does takes from the probes.
-Another process does not, stands back behind everything else that runs here, and can be ended at any moment: it only
-reads. One question is asked at a time.
+A thread that computes shares the interpreter lock with the event loop and delays probes. A process does not, has the
+lowest priority, and can be killed at any moment, because it only reads. It runs one query at a time.
 """
 
 from __future__ import annotations
@@ -28,28 +27,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NICENESS: Final = 19
-"""By so much it stands back behind everything else (``nice``), which is as far as it goes."""
+"""The priority of the process (``nice``): the lowest."""
 _LENGTH_BYTES: Final = 8
 _BOOTSTRAP: Final = (
     "import json, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
     "sys.path[:] = json.loads(sys.argv[1]); from monitor.store.reader_process import main; main(sys.argv[2])"
 )
-"""Its parent ends it, not a signal that a terminal sends to both."""
+"""The parent kills the process; it ignores the SIGINT that a terminal sends to both."""
 
 
 class ReaderProcess:
-    """Asks in another process what can be pickled: functions of a module, with what they are given."""
+    """Runs picklable work in another process: module functions with their arguments."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[Database], T]) -> T:
-        """Do the work on one state of the books; where this is cancelled, the process is ended at once.
+        """Do the work on one state of the database; cancellation kills the process at once.
 
-        Where the system starts no other process, a thread does it. Raises StoreError where the database refuses, or
-        where the process ends without an answer.
+        If the system cannot start another process, a thread does it. Raise StoreError for a database error, or if the
+        process ends without an answer.
         """
         async with self._lock:
             try:
@@ -61,12 +60,12 @@ class ReaderProcess:
             except OSError:
                 return await self._run_in_thread(work)
             try:
-                said, _ = await process.communicate(pickle.dumps(work))
+                output, _ = await process.communicate(pickle.dumps(work))
             finally:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        return cast("T", _decode_output(said, process.returncode))
+        return cast("T", _decode_output(output, process.returncode))
 
     async def _run_in_thread(self, work: Callable[[Database], T]) -> T:
         reader = await asyncio.to_thread(ReaderThread, self._path)
@@ -76,13 +75,13 @@ class ReaderProcess:
             await reader.close()
 
     async def close(self) -> None:
-        """Nothing stays open between two questions."""
+        """Do nothing: no process stays open between two queries."""
 
 
 def _decode_output(output: bytes, status: int | None) -> Any:
     length = int.from_bytes(output[:_LENGTH_BYTES])
     if len(output) < _LENGTH_BYTES or len(output) != _LENGTH_BYTES + length:
-        raise StoreError(f"the process that reads the books ended with {status}")
+        raise StoreError(f"the process that reads the database ended with {status}")
     answer = pickle.loads(output[_LENGTH_BYTES:])  # noqa: S301 - our own process wrote it
     if isinstance(answer, MonitorError):
         raise answer
@@ -90,7 +89,7 @@ def _decode_output(output: bytes, status: int | None) -> Any:
 
 
 def main(path: str) -> None:
-    """Read from standard input what to do, and write to standard output what came of it."""
+    """Read the work from standard input, and write its result to standard output."""
     with suppress(OSError):  # a sandbox may forbid it
         os.nice(NICENESS)
     work = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it

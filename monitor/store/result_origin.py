@@ -1,4 +1,4 @@
-"""Where a single result comes from: which batch brought it, and which entry of the journal vouches for it."""
+"""The origin of a single result: its batch, and the journal entry with its digest."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class ResultOrigin(NamedTuple):
     """``probe`` or ``import``."""
     batch: int
     batch_opened_at: Millis
-    """When its batch began: for an import, when it was recorded."""
+    """When its batch was opened; for an import, when it was recorded."""
     entry: int | None
-    """The journal's entry with its digest; None while its sweep is not over."""
+    """The journal entry with its digest; None while its sweep is running."""
 
 
 def origin_of(db: Database, key: CheckKey, at: Millis) -> ResultOrigin | None:
-    """Return the result of a check at exactly one moment."""
+    """Return the result of a check at exactly one moment, with its origin."""
     found = next(results.rows_of_check(db, key, at, at + 1), None)
     if found is None:
         return None
@@ -41,22 +41,22 @@ def origin_of(db: Database, key: CheckKey, at: Millis) -> ResultOrigin | None:
 
 
 def next_result_at(db: Database, key: CheckKey, after: Millis, until: Millis) -> Millis | None:
-    """Find the first result of a check later than ``after`` and earlier than ``until``."""
-    return next((moment[0] for moment in results.rows_of_check(db, key, after + 1, until)), None)
+    """Return the time of the first result of a check later than ``after`` and earlier than ``until``."""
+    return next((row[0] for row in results.rows_of_check(db, key, after + 1, until)), None)
 
 
 def has_results(db: Database, start: Millis, end: Millis) -> bool:
-    """Whether any check has a result in ``[start, end)``."""
+    """Return whether any check has a result in ``[start, end)``."""
     if db.execute("SELECT 1 FROM fresh WHERE at >= ? AND at < ? LIMIT 1", [start, end]).fetchone():
         return True
     return any(start <= at < end for hour in hours.hours_between(db, start, end) for at in hour.times())
 
 
 def surrounding_oks(db: Database, server: str, first: Millis, last: Millis) -> tuple[Millis, Millis | None]:
-    """Say between which ok results lies what results of a server from ``first`` to ``last`` may change.
+    """Return the interval that results of a server from ``first`` to ``last`` may change.
 
-    From the last ok before (the beginning of time where a check has none) to the first ok after (None where a check
-    has none), of whichever check reaches further.
+    It begins at the last ok before (0 if a check has none) and ends at the first ok after (None if a check has none),
+    whichever of the checks reaches further.
     """
     numbers = [row[0] for row in db.execute("SELECT id FROM probed WHERE server = ?", [server])]
     before = "SELECT min(last, ?) FROM run WHERE probed = ? AND outcome = 0 AND first <= ? ORDER BY first DESC LIMIT 1"
@@ -68,6 +68,6 @@ def surrounding_oks(db: Database, server: str, first: Millis, last: Millis) -> t
 
 
 def last_batch_id(db: Database) -> int:
-    """Return the number of the newest batch; 0 where there is none."""
+    """Return the number of the newest batch; 0 if there is none."""
     number: int | None = db.execute("SELECT max(id) FROM batch").fetchone()[0]
     return number or 0

@@ -1,6 +1,6 @@
-"""Results, as rows or packed by hours, and the batches by which the journal has their digests.
+"""Results, as rows or packed by hours, and the batches whose digests are in the journal.
 
-Checks go by number in these tables (``check_id``); everything that leaves this module goes by ``CheckKey``.
+These tables identify checks by number (``check_id``); the results that this module returns have a ``CheckKey``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from monitor.store.archive.codec import ResultRow
 
 
-# --- digests of results: what the journal says of them ----------------------------------------------------------------
+# --- digests of results, for the journal ------------------------------------------------------------------------------
 
 _OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What the journal says of one batch of results."""
+    """The digest of one batch of results, as in the journal."""
 
     batch: int
     count: int
@@ -41,9 +41,9 @@ class Digest:
 
 
 def digest_line(result: Result) -> str:
-    """Write one result as the digest reads it: tab-separated, one line.
+    """Return one result as a line of the digest, separated by tabs.
 
-    Server, check, time, outcome, attempts, latency in microseconds (empty where there is none), reason.
+    Server, check, time, outcome, attempts, latency in microseconds (empty if there is none), reason.
     """
     _, at, outcome, attempts, latency, reason = result
     return format_digest_line(*result.check, at, outcome, attempts, latency, reason)
@@ -52,13 +52,13 @@ def digest_line(result: Result) -> str:
 def format_digest_line(
     server: str, name: str, at: Millis, outcome: int, attempts: int, latency: int | None, reason: str
 ) -> str:
-    """Write the same from what a row has."""
-    took = "" if latency is None else latency
-    return f"{server}\t{name}\t{at}\t{_OUTCOMES[outcome]}\t{attempts}\t{took}\t{reason}\n"
+    """Return the same line from the values of a row."""
+    latency_text = "" if latency is None else latency
+    return f"{server}\t{name}\t{at}\t{_OUTCOMES[outcome]}\t{attempts}\t{latency_text}\t{reason}\n"
 
 
 class Digester:
-    """Makes a digest of results that come in the order of time, server and check."""
+    """Computes a digest of results that are added in the order of time, server and check."""
 
     def __init__(self, batch: int) -> None:
         self.count = 0
@@ -67,23 +67,23 @@ class Digester:
         self._first = self._last = 0
 
     def add(self, result: Result) -> None:
-        """Take the next one."""
+        """Add the next result."""
         self.add_line(result.at, digest_line(result))
 
     def add_line(self, at: Millis, text: str) -> None:
-        """Take the next one by its time and its line."""
+        """Add the next result by its time and its line."""
         self._sha.update(text.encode())
         self._first = self._first if self.count else at
         self._last = at
         self.count += 1
 
     def digest(self) -> Digest:
-        """Return the digest of what came."""
+        """Return the digest of the added results."""
         return Digest(self._batch, self.count, self._first, self._last, self._sha.hexdigest())
 
 
 def ensure_check_id(db: Database, key: CheckKey) -> int:
-    """Return the check's number, and give it one where it has none."""
+    """Return the number of a check; assign one if it has none."""
     row = db.execute("SELECT id FROM probed WHERE server = ? AND name = ?", key).fetchone()
     if row:
         return int(row[0])
@@ -91,21 +91,21 @@ def ensure_check_id(db: Database, key: CheckKey) -> int:
 
 
 def check_ids(db: Database) -> dict[CheckKey, int]:
-    """Return the numbers of all checks that ever had one."""
+    """Return the numbers of all checks that have one."""
     return {
         CheckKey(server, name): number for number, server, name in db.execute("SELECT id, server, name FROM probed")
     }
 
 
 def begin_batch(db: Database, source: Literal["probe", "import"], at: Millis) -> int:
-    """Begin a batch of results that one journal entry will have the digest of."""
+    """Open a batch of results, whose digest will be in one journal entry."""
     return int(db.execute("INSERT INTO batch (source, opened) VALUES (?, ?)", [source, at]).lastrowid or 0)
 
 
 def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None:
-    """Write results down, each with its check's number. Raises sqlite3.IntegrityError for a moment twice.
+    """Insert results, each with its check's number. Raise sqlite3.IntegrityError for a second result of one moment.
 
-    Those of hours that are packed already go where the others of their hour are.
+    Results of hours that are packed already are merged into those hours.
     """
     until = hours.packed_until(db)
     rows, late = list(results), list[tuple[int, Result]]()
@@ -118,8 +118,8 @@ def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None
     db.conn.executemany(
         "INSERT INTO result (at, probed, outcome, attempts, latency, reason, batch) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (at, probed, int(outcome), attempts, latency, reasons[reason], batch)
-            for probed, (_, at, outcome, attempts, latency, reason) in rows
+            (at, check_id, int(outcome), attempts, latency, reasons[reason], batch)
+            for check_id, (_, at, outcome, attempts, latency, reason) in rows
         ],
     )
     if late:
@@ -127,7 +127,7 @@ def add(db: Database, batch: int, results: Iterable[tuple[int, Result]]) -> None
 
 
 def _extend_batch(db: Database, batch: int, first: Millis, last: Millis) -> None:
-    """Keep the bounds of an open batch: results may be written days after they were measured."""
+    """Update the bounds of an open batch: results may be written days after they were measured."""
     db.execute(
         "UPDATE batch SET first = min(coalesce(first, ?), ?), last = max(coalesce(last, ?), ?) WHERE id = ?",
         [first, first, last, last, batch],
@@ -141,7 +141,7 @@ _SELECT_RESULTS = """
 
 
 def rows_of_check(db: Database, key: CheckKey, start: Millis, end: Millis) -> Iterator[ResultRow]:
-    """Stream the results of one check in ``[start, end)``, in time order, as plain values: the fast road."""
+    """Stream the results of one check in ``[start, end)``, in time order, as plain values, which is fastest."""
     row = db.execute("SELECT id FROM probed WHERE server = ? AND name = ?", key).fetchone()
     if row is None:
         return
@@ -170,7 +170,7 @@ def read_with_batches(db: Database, start: Millis = 0, end: Millis = 1 << 62) ->
 
 
 def last_result_at(db: Database, check_id: int, since: Millis, until: Millis) -> Millis | None:
-    """Find the newest result of a check in ``[since, packed_until]``."""
+    """Return the time of the newest result of a check in ``[since, until]``."""
     row = db.execute(
         "SELECT at FROM fresh WHERE at >= ? AND at <= ? AND probed = ? ORDER BY at DESC LIMIT 1",
         [since, until, check_id],
@@ -202,7 +202,7 @@ def batch_bounds(db: Database, batch: int) -> tuple[Millis, Millis] | None:
 
 
 def _search_batch(db: Database, batch: int) -> tuple[Millis, Millis] | None:
-    """Search all results for a batch: a version that kept no bounds has left it open, or it is empty."""
+    """Search all results for a batch: it is empty, or was opened by a version that stored no bounds."""
     first, last = db.execute("SELECT min(at), max(at) FROM fresh WHERE batch = ?", [batch]).fetchone()
     found = [] if first is None else [first, last]
     for hour in hours.hours_between(db, 0, hours.packed_until(db), batch):
@@ -211,9 +211,9 @@ def _search_batch(db: Database, batch: int) -> tuple[Millis, Millis] | None:
 
 
 def digest_batch(db: Database, batch: int, within: tuple[Millis, Millis]) -> Digest | None:
-    """Digest what is stored of a batch: SHA-256 over its lines, ordered by time, server and check.
+    """Return the digest of a stored batch: SHA-256 over its lines, ordered by time, server and check.
 
-    ``within`` (first and last time) spares a search of the whole table. None where nothing is stored.
+    ``within`` (first and last time) avoids a search of the whole table. None if no result is stored.
     """
     digester = Digester(batch)
     for at, server, name, outcome, attempts, latency, reason, _ in _batch_rows(db, batch, *within):
@@ -231,7 +231,7 @@ def _batch_rows(db: Database, batch: int, first: Millis, last: Millis) -> Iterat
 
 
 def _packed_batch_rows(db: Database, batch: int, first: Millis, last: Millis) -> list[hours.CheckResultRow]:
-    """Find what is packed of a batch, in order."""
+    """Return the packed results of a batch, in order."""
     keys = {number: key for key, number in check_ids(db).items()}
     found: list[hours.CheckResultRow] = [
         (at, *keys[hour.check_id], outcome, attempts, latency, reason, other)
@@ -243,12 +243,12 @@ def _packed_batch_rows(db: Database, batch: int, first: Millis, last: Millis) ->
 
 
 def close_batch(db: Database, batch: int, entry: int) -> None:
-    """Note which entry of the journal has the digest of a batch; its bounds are there too."""
+    """Set the journal entry with the digest of a batch; the entry has its bounds too."""
     db.execute("UPDATE batch SET entry = ?, first = NULL, last = NULL WHERE id = ?", [entry, batch])
 
 
 def drop_batch(db: Database, batch: int) -> None:
-    """Forget a batch in which nothing came; one that still has rows stays, and `monitor verify` reports it."""
+    """Delete an empty batch; one that still has rows stays, and `monitor verify` reports it."""
     db.execute("DELETE FROM batch WHERE id = ? AND NOT EXISTS (SELECT 1 FROM result WHERE batch = ?)", [batch, batch])
 
 
@@ -258,7 +258,7 @@ def open_batches(db: Database) -> list[tuple[int, str, Millis]]:
 
 
 def all_batches(db: Database) -> dict[int, tuple[str, Millis, int | None]]:
-    """Return every batch: where it came from, when it was opened, which entry of the journal has its digest."""
+    """Return every batch: its source, when it was opened, the journal entry with its digest."""
     return {
         number: (source, opened, entry)
         for number, *(source, opened, entry) in db.execute("SELECT id, source, opened, entry FROM batch")

@@ -1,4 +1,4 @@
-"""The tables, as migrations: a new one is added at the end, a published one is never edited."""
+"""The tables, as migrations: new ones are added at the end, published ones are never edited."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def _batch_bounds(db: Database) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    """Cut a script into statements; a trigger's body ends with ``END``.
+    """Return the statements of a script; a trigger's body ends with ``END``.
 
     ``executescript`` would commit the transaction that holds the migration.
     """

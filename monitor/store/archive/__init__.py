@@ -1,5 +1,5 @@
 """Results of past hours in packed form: about four bytes each.
 
-``hours.py`` reads and writes them, ``compaction.py`` packs rows, ``codec.py`` is the format, ``sql_views.py`` shows
-them to plain SQL.
+``hours.py`` reads and writes them, ``compaction.py`` packs rows, ``codec.py`` defines the format, ``sql_views.py``
+lets plain SQL read them.
 """

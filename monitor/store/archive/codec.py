@@ -1,9 +1,8 @@
-"""One check's results of one hour as a few columns of bytes, and back, without losing a bit.
+"""Packs one check's results of one hour into a few columns of bytes, and unpacks them without loss.
 
-Each column has a width of its own: as many hexadecimal digits for each value as its largest value needs, none at all
-where all values are alike. So a plain ``hex(column)`` shows them in their places, to people and to SQL (see
-``store/archive/sql_views.py``), and Python reads them without a loop over results. The
-same results give the same bytes.
+Each column has its own width: as many hexadecimal digits for each value as its largest value needs, none if all values
+are equal. So ``hex(column)`` shows the values at fixed positions, to people and to SQL (see
+``store/archive/sql_views.py``), and Python decodes them without a loop over results. Equal results have equal bytes.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ ResultRow: TypeAlias = tuple[int, int, int, int | None, str, int]
 
 
 class ResultKind(NamedTuple):
-    """What many results have in common."""
+    """The values that many results have in common."""
 
     outcome: int
     attempts: int
     reason: str
     measured: int
-    """1 where there is a latency, 0 where there is none."""
+    """1 if there is a latency, else 0."""
 
 
 class PackedColumns(NamedTuple):
     """The results of a check in one hour.
 
-    The ``i``-th came at ``start + i * step + late[i]`` milliseconds of the hour, had a latency of ``floor +
-    latency[i]`` microseconds if its kind has any, is of the kind ``kinds[codes[i]]``, and came in batch ``batch + i *
-    stride + batches[i]``. A column without bytes is all zeros.
+    The ``i``-th was measured at ``start + i * step + late[i]`` milliseconds of the hour, has a latency of ``floor +
+    latency[i]`` microseconds if its kind has one, is of kind ``kinds[codes[i]]``, and is in batch ``batch + i * stride
+    + batches[i]``. A column without bytes is all zeros.
     """
 
     size: int
@@ -58,7 +57,7 @@ class PackedColumns(NamedTuple):
 
 
 def pack(hour_start: Millis, rows: Sequence[ResultRow]) -> PackedColumns:
-    """Pack results of the hour that began then, in time order; at least one."""
+    """Pack the results of the hour from ``hour_start``, in time order; at least one."""
     times, outcomes, attempts, latencies, reasons, batches = zip(*rows, strict=True)
     kinds, codes = _encode_kinds(
         list(map(ResultKind, outcomes, attempts, reasons, (each is not None for each in latencies)))
@@ -76,13 +75,13 @@ def pack(hour_start: Millis, rows: Sequence[ResultRow]) -> PackedColumns:
 
 
 def _fit_line(values: Sequence[int]) -> tuple[int, int, bytes]:
-    """Return a straight line below values, as close as it gets, and how far above it each of them is."""
+    """Return start and step of the closest line below the values, and the packed distances from it."""
     if len(values) == 1:
         return values[0], 0, b""
     usual = sorted(map(sub, values[1:], values))[len(values) // 2 - 1]
     mean = _divide_rounded(values[-1] - values[0], len(values) - 1)
     found: list[tuple[int, int, int, Sequence[int]]] = []
-    for step in {usual: 0, mean: 0}:  # the one keeps straight over a gap, the other over what trembles
+    for step in {usual: 0, mean: 0}:  # the median fits around a gap, the mean fits jitter
         rest = list(map(sub, values, range(0, len(values) * step, step))) if step else values
         low, high = min(rest), max(rest)
         found.append((high - low, low, step, rest))
@@ -91,7 +90,7 @@ def _fit_line(values: Sequence[int]) -> tuple[int, int, bytes]:
 
 
 def _divide_rounded(amount: int, parts: int) -> int:
-    """Divide, rounded to the nearest whole number."""
+    """Return the quotient, rounded to the nearest whole number."""
     return (2 * amount + parts) // (2 * parts)
 
 
@@ -99,20 +98,20 @@ def _encode_kinds(each: list[ResultKind]) -> tuple[tuple[ResultKind, ...], bytes
     kinds = tuple(ResultKind(k.outcome, k.attempts, k.reason, int(k.measured)) for k in dict.fromkeys(each))
     if len(kinds) == 1:
         return kinds, b""
-    places = {kind: place for place, kind in enumerate(kinds)}
+    positions = {kind: position for position, kind in enumerate(kinds)}
     bits = bits_per_code(len(kinds))
-    text = "".join(f"{places[kind]:0{bits}b}" for kind in each)
+    text = "".join(f"{positions[kind]:0{bits}b}" for kind in each)
     length = -(-len(text) // 8)
     return kinds, int(text.ljust(8 * length, "0"), 2).to_bytes(length)
 
 
 def bits_per_code(kinds: int) -> int:
-    """Return how many bits the code of a kind has, where there are so many."""
+    """Return the number of bits in a code, for this number of kinds."""
     return next(bits for bits in (1, 2, 4, 8, 16, 32) if kinds <= 1 << bits)
 
 
 def encode_column(values: Sequence[int]) -> bytes:
-    """Write values, none below 0, with as many hexadecimal digits as the largest needs; nothing for zeros."""
+    """Encode values >= 0 with as many hexadecimal digits as the largest needs; zeros as no bytes."""
     most = max(values)
     width = (most.bit_length() + 3) // 4
     if width == 0:
@@ -131,7 +130,7 @@ def encode_column(values: Sequence[int]) -> bytes:
 
 
 def decode_column(column: bytes, count: int) -> Iterable[int]:
-    """Read what ``encode_column`` wrote. Raises ValueError where that cannot be."""
+    """Decode the output of ``encode_column``. Raise ValueError if the length is wrong."""
     if not column:
         return repeat(0, count)
     width = 2 * len(column) // count
@@ -151,14 +150,14 @@ def decode_column(column: bytes, count: int) -> Iterable[int]:
             found.byteswap()
         return found
     text = column.hex()
-    return [int(text[place : place + width], 16) for place in range(0, count * width, width)]
+    return [int(text[at : at + width], 16) for at in range(0, count * width, width)]
 
 
 _CODES_IN_BYTE = {
     bits: [bytes((byte >> shift) & ((1 << bits) - 1) for shift in range(8 - bits, -1, -bits)) for byte in range(256)]
     for bits in (1, 2, 4)
 }
-"""The codes in each byte, where there are several."""
+"""The codes in each byte, for codes of less than a byte."""
 
 
 def _decode_codes(packed: PackedColumns) -> Iterable[int]:
@@ -168,18 +167,18 @@ def _decode_codes(packed: PackedColumns) -> Iterable[int]:
     if bits < 8:  # noqa: PLR2004 - a byte
         return b"".join(map(_CODES_IN_BYTE[bits].__getitem__, packed.codes))[:count]
     size = bits // 8
-    return [int.from_bytes(packed.codes[place : place + size]) for place in range(0, size * count, size)]
+    return [int.from_bytes(packed.codes[at : at + size]) for at in range(0, size * count, size)]
 
 
 def times(hour_start: Millis, packed: PackedColumns) -> Iterator[Millis]:
-    """Return the time of each result. Raises ValueError where the bytes are not those of a packed hour."""
+    """Return the time of each result. Raise ValueError if the bytes are not a packed hour."""
     if packed.size < 1 or packed.size > HOUR_MS:
         raise ValueError("a packed hour has no results, or more than fit")
     return _decode_line(hour_start + packed.start, packed.step, packed.late, packed.size)
 
 
 def batches(packed: PackedColumns) -> Iterator[int]:
-    """Return the batch of each result. Raises ValueError likewise."""
+    """Return the batch of each result. Raise ValueError if the bytes are not a packed hour."""
     return _decode_line(packed.batch, packed.stride, packed.batches, packed.size)
 
 
@@ -189,15 +188,16 @@ def _decode_line(start: int, step: int, column: bytes, count: int) -> Iterator[i
 
 
 def unpack(hour_start: Millis, packed: PackedColumns) -> Iterator[ResultRow]:
-    """Return the results of the hour that began then, in time order. Raises ValueError or IndexError for garbage."""
+    """Return the results of the hour from ``hour_start``, in time order. Raise ValueError or IndexError for garbage."""
     count, floor, kinds = packed.size, packed.floor, packed.kinds
-    came, brought = times(hour_start, packed), batches(packed)
+    measured_at, in_batch = times(hour_start, packed), batches(packed)
     latencies = map(floor.__add__, decode_column(packed.latency, count))
     if len(kinds) == 1:
         kind = kinds[0]
         shown = latencies if kind.measured else repeat(None)
-        return zip(came, repeat(kind.outcome), repeat(kind.attempts), shown, repeat(kind.reason), brought, strict=False)
+        fixed = repeat(kind.outcome), repeat(kind.attempts)
+        return zip(measured_at, *fixed, shown, repeat(kind.reason), in_batch, strict=False)
     each = [kinds[code] for code in _decode_codes(packed)]
     outcomes, attempts, reasons, measured = zip(*each, strict=True)
     some = (latency if known else None for latency, known in zip(latencies, measured, strict=True))
-    return zip(came, outcomes, attempts, some, reasons, brought, strict=False)
+    return zip(measured_at, outcomes, attempts, some, reasons, in_batch, strict=False)

@@ -1,8 +1,8 @@
 """Packed hours in the database: one row for each check and hour, and how far packing has come.
 
-Everything before the moment ``packing.packed_until`` is packed, everything from it on is a row of ``result``. What
-stands on the wrong side of it is not there yet (hours that are being packed) or not there any more (rows that are being
-cleared away): the views ``fresh`` and ``settled`` leave it out, and every question is put to them.
+Results before the moment ``packing.until`` are packed, later ones are rows of ``result``. Data on the wrong side of it
+is either incomplete (hours that are being packed) or obsolete (rows that are being deleted). The views ``fresh`` and
+``settled`` leave it out; all queries use them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 HOUR_KEY_FACTOR = 1 << 28
 """An hour's number times this, plus a check's number, is the key of a packed hour."""
 LAST_HOUR = (1 << 62) // HOUR_KEY_FACTOR
-"""No hour is later."""
+"""The last possible hour."""
 MAX_UNPACKED_RESULTS = 200_000
-"""Results that are unpacked at once where those of all checks are wanted in time order."""
+"""Results that are unpacked at once when the results of all checks are read in time order."""
 _KIND_ID_BYTES = 3
 """Bytes of a kind's number."""
 
@@ -59,18 +59,18 @@ class PackedHour(NamedTuple):
 
 
 def hour_key(at: Millis, check_id: int) -> int:
-    """Return the key of the packed hour in which a result of a check lies."""
+    """Return the key of the packed hour that contains a result of a check at this time."""
     return max(0, min(at // HOUR_MS, LAST_HOUR)) * HOUR_KEY_FACTOR + check_id
 
 
 def packed_until(db: Database) -> Millis:
-    """Return the moment before which everything is packed."""
+    """Return the moment before which all results are packed."""
     at: Millis = db.execute("SELECT until FROM packing").fetchone()[0]
     return at
 
 
 def result_kinds(db: Database) -> dict[int, ResultKind]:
-    """Return the kinds of results that were ever packed, by number."""
+    """Return all kinds of packed results, by number."""
     rows = db.execute(
         "SELECT k.id, k.outcome, k.attempts, coalesce(t.text, ''), k.measured FROM kind k"
         " LEFT JOIN reason t ON t.id = k.reason"
@@ -79,7 +79,7 @@ def result_kinds(db: Database) -> dict[int, ResultKind]:
 
 
 def reason_ids(db: Database, texts: Iterable[str]) -> dict[str, int | None]:
-    """Return the numbers of reasons; one that is new gets one, none at all has none."""
+    """Return the numbers of reasons; insert new ones. The empty reason has no number."""
     found: dict[str, int | None] = {"": None}
     for text in texts:
         if text not in found:
@@ -94,15 +94,17 @@ def reason_ids(db: Database, texts: Iterable[str]) -> dict[str, int | None]:
 def decode_row(
     kinds: dict[int, ResultKind], row: tuple[int, int, int, int, bytes, int, bytes, bytes, bytes, int, int, bytes]
 ) -> PackedHour:
-    """Read a row of packed results. Raises ValueError where its kinds are not known."""
-    number, count, start, step, late, floor, latency, names, codes, batch, stride, brought = row
-    hour, probed = divmod(number, HOUR_KEY_FACTOR)
+    """Return a row of packed results as an hour. Raise ValueError if its kinds are not known."""
+    number, count, start, step, late, floor, latency, names, codes, batch, stride, batch_column = row
+    hour, check_id = divmod(number, HOUR_KEY_FACTOR)
     each = [int.from_bytes(names[at : at + _KIND_ID_BYTES]) for at in range(0, len(names), _KIND_ID_BYTES)]
     if not each or len(names) % _KIND_ID_BYTES or not kinds.keys() >= set(each):
-        raise ValueError(f"the packed results of check {probed} in the hour from {hour * HOUR_MS} are of no known kind")
+        raise ValueError(
+            f"the packed results of check {check_id} in the hour from {hour * HOUR_MS} are of no known kind"
+        )
     found = tuple(kinds[kind] for kind in each)
-    packed = PackedColumns(count, start, step, late, floor, latency, found, codes, batch, stride, brought)
-    return PackedHour(probed, hour * HOUR_MS, packed)
+    packed = PackedColumns(count, start, step, late, floor, latency, found, codes, batch, stride, batch_column)
+    return PackedHour(check_id, hour * HOUR_MS, packed)
 
 
 def hours_of_check(db: Database, check_id: int, start: Millis, end: Millis) -> Iterator[PackedHour]:
@@ -146,20 +148,20 @@ def rows_of_check(db: Database, check_id: int, start: Millis, end: Millis) -> It
         if start <= hour.start and hour.start + HOUR_MS <= end:
             yield from hour.rows()
         else:
-            yield from (moment for moment in hour.rows() if start <= moment[0] < end)
+            yield from (row for row in hour.rows() if start <= row[0] < end)
 
 
 def ordered_rows(db: Database, names: dict[int, CheckKey], start: Millis, end: Millis) -> Iterator[CheckResultRow]:
     """Stream the packed results of all checks in ``[start, end)``, ordered by time, server and check.
 
-    Raises ValueError, or LookupError, where something is not as this program packs it.
+    Raise ValueError or LookupError for data that this program would not pack.
     """
-    for began, group in groupby(hours_between(db, start, end), key=lambda hour: hour.start):
+    for hour_start, group in groupby(hours_between(db, start, end), key=lambda hour: hour.start):
         hours = [(names[hour.check_id], hour) for hour in group]
         pieces = 1 + sum(hour.columns.size for _, hour in hours) // MAX_UNPACKED_RESULTS
         for piece in range(pieces):
-            first = max(start, began + HOUR_MS * piece // pieces) if piece else start
-            last = min(end, began + HOUR_MS * (piece + 1) // pieces) if piece + 1 < pieces else end
+            first = max(start, hour_start + HOUR_MS * piece // pieces) if piece else start
+            last = min(end, hour_start + HOUR_MS * (piece + 1) // pieces) if piece + 1 < pieces else end
             yield from sorted(_rows_within(hours, first, last), key=itemgetter(0, 1, 2))
 
 
@@ -171,12 +173,12 @@ def _rows_within(hours: Sequence[tuple[CheckKey, PackedHour]], start: Millis, en
 
 
 def is_canonical(hour: PackedHour) -> bool:
-    """Whether an hour is, byte for byte, what its results are packed to, and holds no others."""
+    """Return whether packing the results of an hour yields the same bytes, and all of them are in the hour."""
     try:
         found = list(hour.rows())
-        came = [moment[0] for moment in found]
-        inside = hour.start <= came[0] and came[-1] < hour.start + HOUR_MS
-        return inside and all(map(int.__lt__, came, came[1:])) and pack(hour.start, found) == hour.columns
+        measured_at = [row[0] for row in found]
+        inside = hour.start <= measured_at[0] and measured_at[-1] < hour.start + HOUR_MS
+        return inside and all(map(int.__lt__, measured_at, measured_at[1:])) and pack(hour.start, found) == hour.columns
     except (ValueError, LookupError, OverflowError):
         return False
 
@@ -185,7 +187,7 @@ def is_canonical(hour: PackedHour) -> bool:
 
 
 def write_hours(db: Database, hours: Iterable[PackedHour]) -> None:
-    """Write hours down, each in the place of what was there of it."""
+    """Insert or replace packed hours."""
     hours = list(hours)
     numbers = _kind_ids(db, {kind for hour in hours for kind in hour.columns.kinds})
     db.conn.executemany(
@@ -216,29 +218,29 @@ def _kind_ids(db: Database, kinds: set[ResultKind]) -> dict[ResultKind, int]:
 
 
 def merge_results(db: Database, rows: Iterable[tuple[int, ResultRow]]) -> None:
-    """Put results, each with its check's number, into packed hours. Raises IntegrityError for a moment twice."""
+    """Merge results, each with its check's number, into packed hours. Raise IntegrityError for a moment twice."""
     kinds, made = result_kinds(db), []
     for number, group in groupby(sorted(rows, key=_by_hour), key=lambda each: hour_key(each[1][0], each[0])):
-        found = [moment for _, moment in group]
-        hour, probed = divmod(number, HOUR_KEY_FACTOR)
-        row = db.execute(f"SELECT {_COLUMNS} FROM settled WHERE id = ?", [number]).fetchone()
-        if row:
-            found = sorted([*decode_row(kinds, row).rows(), *found], key=itemgetter(0))
+        found = [row for _, row in group]
+        hour, check_id = divmod(number, HOUR_KEY_FACTOR)
+        stored = db.execute(f"SELECT {_COLUMNS} FROM settled WHERE id = ?", [number]).fetchone()
+        if stored:
+            found = sorted([*decode_row(kinds, stored).rows(), *found], key=itemgetter(0))
         if any(one[0] == other[0] for one, other in pairwise(found)):
             raise sqlite3.IntegrityError("UNIQUE constraint failed: a packed hour has a result of that moment already")
-        made.append(PackedHour(probed, hour * HOUR_MS, pack(hour * HOUR_MS, found)))
+        made.append(PackedHour(check_id, hour * HOUR_MS, pack(hour * HOUR_MS, found)))
     write_hours(db, made)
 
 
 def _by_hour(each: tuple[int, ResultRow]) -> tuple[int, Millis]:
-    probed, moment = each
-    return hour_key(moment[0], probed), moment[0]
+    check_id, row = each
+    return hour_key(row[0], check_id), row[0]
 
 
 def row_at(db: Database, check_id: int, at: Millis) -> ResultRow | None:
     """Return the packed result of a check at exactly one moment."""
     for hour in hours_of_check(db, check_id, at, at + 1):
-        place = bisect_left(hour.times(), at)
-        found = list(hour.rows())[place : place + 1]
+        position = bisect_left(hour.times(), at)
+        found = list(hour.rows())[position : position + 1]
         return found[0] if found and found[0][0] == at else None
     return None

@@ -1,13 +1,13 @@
-"""The packed hours as tables and views: plain ``sqlite3`` and Datasette read single results from them, without us.
+"""Tables and views of packed hours, from which plain ``sqlite3`` and Datasette read single results.
 
-``PACKED_SQL`` and ``READABLE_SQL`` went out as migrations and are never edited; see ``store/schema.py``.
+``PACKED_SQL`` and ``READABLE_SQL`` are published migrations and are never edited; see ``store/schema.py``.
 """
 
 from __future__ import annotations
 
 
 def _number_sql(column: str, place: str, width: str) -> str:
-    """Write in SQL which number stands at a place of a column, as ``store/archive/codec.py`` writes it."""
+    """Return SQL for the number at a position of a column that ``store/archive/codec.py`` encoded."""
     shown = f"substr('000000000000000' || substr(hex({column}), 1 + ({place}) * ({width}), {width}), -16)"
     each = (f"(instr('123456789ABCDEF', substr({shown}, {16 - at}, 1)) << {4 * at})" for at in range(16))
     return f"({' + '.join(each)})"
@@ -87,7 +87,7 @@ FROM unpacked u JOIN probed p ON p.id = u.probed
 
 
 def _fast_number_sql(column: str, place: str, width: str) -> str:
-    """Return faster SQL for the same number as ``_number_sql``: it reads only the bytes at that place."""
+    """Return faster SQL for the same number as ``_number_sql``: it reads only the bytes at that position."""
     bytes_of_it = f"substr({column}, 1 + ({place}) * ({width}) / 2, ({width}) / 2 + 1)"
     shown = (
         f"substr('000000000000000' || substr(hex({bytes_of_it}), 1 + ({place}) * ({width}) % 2, {width}), -{{most}})"
