@@ -1,8 +1,7 @@
-"""Keeps the figures of the page and the metrics up to date: what changed is read away from the loop, the rest advances.
+"""Keeps the figures of the page and the metrics up to date after each sweep.
 
-The figures of a subscription go on in straight lines until something happens to it (``ledger/live/set_figures.py``). So
-after a sweep only a few are read from the books, in the reader's thread, and all of them are advanced to the same
-moment here, a slice at a time. Once a day everything is computed again from the beginning, and has to come to the same.
+What changed is read in the reader's thread; the other subscriptions advance in straight lines (``LiveFigures``), here,
+a slice at a time. Once a day everything is computed from scratch and compared.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from monitor.engine.cooperative import chunked
 from monitor.engine.gc_control import gc_paused
 from monitor.errors import StoreError
 from monitor.formatting import pluralize
-from monitor.ledger.live.figures import LiveFigures
-from monitor.ledger.live.self_check import find_mismatches
+from monitor.ledger.live_figures.figures import LiveFigures
+from monitor.ledger.live_figures.self_check import find_mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.engine.live.state import LiveState
     from monitor.engine.live.telemetry import Telemetry
-    from monitor.ledger.live.self_check import FigureMismatch
+    from monitor.ledger.live_figures.self_check import FigureMismatch
     from monitor.model import CheckKey, Millis
     from monitor.sla.terms import Terms
     from monitor.store.database_thread import DatabaseThread

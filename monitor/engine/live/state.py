@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from monitor.engine.cooperative import free_in_steps
+from monitor.ledger.live_figures.window_figures import WindowFigures, WindowName
 from monitor.model import PING, CheckKey, State
-from monitor.sla.live.window_figures import WindowFigures, WindowName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

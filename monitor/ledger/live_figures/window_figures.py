@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from monitor.ledger.live_figures.classified_time import TimeClass
 from monitor.sla.availability import percent, remaining_budget
 from monitor.sla.credits import credit_percent
-from monitor.sla.live.classified_time import TimeClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.ledger.live_figures.classified_time import ClassSums, CumulativeTimeline
     from monitor.model import Millis, Rounding, Span
     from monitor.sla.availability import Percent
-    from monitor.sla.live.classified_time import ClassSums, CumulativeTimeline
     from monitor.sla.terms import ProductTerms, PromisePeriod
 
 

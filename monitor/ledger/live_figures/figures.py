@@ -1,8 +1,8 @@
-"""The figures of every subscription, kept: advanced by what is new in the books, not computed again.
+"""The figures of every subscription, advanced by what is new in the ledger instead of computed again.
 
-What each instant counts as is kept for every subscription (``sla/live/classified_time.py``), and how the figures of
-both windows go on (``sla/live/window_figures.py``). Only what a new run, a silent check or a recorded fact touches is
-read again, and of the results only those that came after what is settled.
+For every subscription this keeps what each instant counts as (``classified_time``) and how the figures of both windows
+go on (``window_figures``). It reads again only what a new run, a silent check or a recorded fact touches, and only the
+results after the time that is final.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.ledger import exclusions, maintenance_windows
 from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.live_figures.classified_time import END_OF_TIME, build_timeline, extend_timeline
+from monitor.ledger.live_figures.window_figures import project_month, project_rolling
 from monitor.model import CheckKey, Span
 from monitor.sla import maintenance as rules
 from monitor.sla.calendar import month_of, rolling_span
-from monitor.sla.live.classified_time import END_OF_TIME, build_timeline, extend_timeline
-from monitor.sla.live.window_figures import project_month, project_rolling
 from monitor.sla.terms import index_at, month_window, promise_periods, segments
 from monitor.store import history_rebuild, journal, results
 from monitor.store.history import runs_between
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from monitor.ledger.live_figures.classified_time import CumulativeTimeline, IncrementalTimeline
+    from monitor.ledger.live_figures.window_figures import WindowFigures, WindowName, WindowProjection
     from monitor.model import Millis, Run
     from monitor.sla.exclusions import Exclusion
-    from monitor.sla.live.classified_time import CumulativeTimeline, IncrementalTimeline
-    from monitor.sla.live.window_figures import WindowFigures, WindowName, WindowProjection
     from monitor.sla.terms import PromisePeriod, Segment, Terms
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from monitor.errors import InputError
 from monitor.ledger import exclusions, maintenance
 from monitor.ledger.exclusions import ExclusionRequest
-from monitor.ledger.live.figures import LiveFigures
-from monitor.ledger.live.self_check import find_mismatches
+from monitor.ledger.live_figures.figures import LiveFigures
+from monitor.ledger.live_figures.self_check import find_mismatches
 from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.results.importing import import_results
 from monitor.model import CheckKey, Span
@@ -37,8 +37,8 @@ from tests.ledger.ledger_fixture import LedgerFixture
 
 if TYPE_CHECKING:
     from monitor.ledger.context import LedgerContext
+    from monitor.ledger.live_figures.window_figures import WindowFigures
     from monitor.model import Millis, Outcome, Result
-    from monitor.sla.live.window_figures import WindowFigures
 
 KEYS = (PING, SITE, SHOP)
 

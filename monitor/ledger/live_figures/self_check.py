@@ -1,12 +1,12 @@
-"""The self-check of the kept figures: everything is computed again from the beginning, and has to come to the same."""
+"""Compares the kept figures with the accounts, computed from scratch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.ledger.accounts.accounts import LedgerView
+from monitor.ledger.live_figures.window_figures import WindowFigures
 from monitor.sla.calendar import month_of
-from monitor.sla.live.window_figures import WindowFigures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.ledger.accounts.accounts import Accounts
-    from monitor.ledger.live.figures import LiveFigures
-    from monitor.sla.live.window_figures import WindowName
+    from monitor.ledger.live_figures.figures import LiveFigures
+    from monitor.ledger.live_figures.window_figures import WindowName
 
 
 MAX_COMPUTED_SINGLY = 20

@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Outcome, Run, Span
-from monitor.sla.availability import compute_account
-from monitor.sla.credits import credit_percent
-from monitor.sla.live.classified_time import (
+from monitor.ledger.live_figures.classified_time import (
     END_OF_TIME,
     CumulativeTimeline,
     IncrementalTimeline,
@@ -21,7 +18,10 @@ from monitor.sla.live.classified_time import (
     build_timeline,
     extend_timeline,
 )
-from monitor.sla.live.window_figures import WindowFigures, WindowProjection, project_month, project_rolling
+from monitor.ledger.live_figures.window_figures import WindowFigures, WindowProjection, project_month, project_rolling
+from monitor.model import Outcome, Run, Span
+from monitor.sla.availability import compute_account
+from monitor.sla.credits import credit_percent
 from monitor.sla.terms import PRODUCTS, PromisePeriod, Segment
 from tests.sla.sla_fixtures import EXAMPLE, FAIL, OK, PING, THOROUGH, UNKNOWN, account_inputs, histories_of
 
