@@ -18,7 +18,20 @@ from bench.report import environment, environment_summary, table, write_json
 if TYPE_CHECKING:
     from bench.report import Row
 
-PARTS = ("icmp", "services", "checks", "daemon", "storage", "accounts", "figures", "scrape", "start", "day", "soak")
+PARTS = (
+    "icmp",
+    "services",
+    "checks",
+    "libraries",
+    "daemon",
+    "storage",
+    "accounts",
+    "figures",
+    "scrape",
+    "start",
+    "day",
+    "soak",
+)
 """The parts in the order in which ``all`` runs them."""
 LONG_PARTS = ("day", "soak")
 """Parts that last long and have no peer: ``all`` leaves them out unless told otherwise."""

@@ -25,6 +25,7 @@ TITLES = {
     "icmp": "Measured: pings",
     "services": "Measured: a page of http",
     "checks": "Measured: checks of all types",
+    "libraries": "Measured: own code beside libraries",
     "daemon": "Measured: the whole monitor",
     "storage": "Measured: results at rest",
     "accounts": "Measured: accounts of a month",
