@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from monitor.sla.timeline import Timeline
 
 
-# --- shares of a time in hundredths of a percent: integers, rounded once ----------------------------------------------
+# --- percentages in hundredths of a percent: integers, rounded once ---------------------------------------------------
 
 Percent: TypeAlias = int
 """Hundredths of a percent: 9973 is 99.73 %."""
 
 HUNDRED_PERCENT = 10_000
-"""All of it, in hundredths of a percent."""
+"""The whole, in hundredths of a percent."""
 
 
 def remaining_budget(counted: Millis, down: Millis, target: Percent, rounding: Rounding) -> Millis:
@@ -50,7 +50,7 @@ def percent(part: Millis, whole: Millis, rounding: Rounding) -> Percent | None:
 
 
 def percent_text(hundredths: Percent) -> str:
-    """Write ``9973`` as ``99.73``."""
+    """Return ``9973`` as ``99.73``."""
     return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
@@ -59,7 +59,7 @@ __all__ = ["Account", "ExcludedTime", "Exclusion", "compute_account", "excluded_
 
 @dataclass(frozen=True, slots=True)
 class ExcludedTime:
-    """The time that one record excludes, in milliseconds; no instant is charged twice."""
+    """The time charged to one record, in milliseconds; no instant is charged twice."""
 
     clause: str
     reference: str
@@ -87,20 +87,20 @@ class Account:
     coverage: Percent | None
     exclusions: tuple[ExcludedTime, ...]
     outages: tuple[int, ...]
-    """Ids of the outages of the measured checks that touch it."""
+    """Ids of the outages of the measured checks that overlap the window."""
     target: Percent
     rounding: Rounding
 
     @property
     def target_met(self) -> bool | None:
-        """Whether the rounded figure reaches the target; ``None`` where nothing was measured."""
+        """Whether the rounded figure reaches the target; ``None`` if nothing was measured."""
         return None if self.availability is None else self.availability >= self.target
 
     def budget_ms(self, nominal: Millis) -> Millis:
         """Return the downtime left before the target is missed, negative after, in milliseconds.
 
-        ``nominal`` is the length of the subscription's window to its end, past ``now``; what is not known to be down
-        is taken as up. Exact: the target is met as long as it is not negative.
+        ``nominal`` is the length of the subscription's whole window, including the time after ``now``; unknown time
+        and future time count as up. The target is met exactly while the budget is not negative.
         """
         return remaining_budget(nominal - self.excluded, self.down, self.target, self.rounding)
 
@@ -114,38 +114,38 @@ def compute_account(
     target: Percent,
     now: Millis,
 ) -> Account:
-    """Add up one subscription's segments, which are in order and do not overlap, to ``now``.
+    """Return the account of one subscription's segments until ``now``; they are in order and do not overlap.
 
-    A check without a history was never measured: its time is unknown. Of ``exclusions`` those count that apply to a
-    segment's time, server, check and subscription; the others may be given too.
+    A check without a history was never measured: its time is unknown. ``exclusions`` may contain records that do not
+    apply to a segment's time, server, check or subscription; they are ignored.
     """
     ordered = by_precedence(
         one
         for one in exclusions
         if segments and one.span.start < segments[-1].span.end and one.span.end > segments[0].span.start
     )
-    tally = _AccountTotals()
+    totals = _AccountTotals()
     touched: dict[int, Millis] = {}
     for segment in segments:
         span = Span(segment.span.start, min(segment.span.end, now))
         if span.start >= span.end:
             continue
         checks = [histories.get(CheckKey(segment.server, name), _NO_HISTORY) for name in segment.checks]
-        heeded = applicable_exclusions(ordered, segment, span)
-        if checks and not heeded.records and all(up_throughout(history, span) for history in checks):
-            tally.add_up(span)
+        applicable = applicable_exclusions(ordered, segment, span)
+        if checks and not applicable.records and all(up_throughout(history, span) for history in checks):
+            totals.add_up(span)
             continue
-        tally.add(span, _timelines_by_bound(checks, span, now), heeded)
+        totals.add(span, _timelines_by_bound(checks, span, now), applicable)
         for history in checks:
             touched.update((one.id, one.start) for one in history.outages if _touches(one, span))
     outages = tuple(sorted(touched, key=lambda one: (touched[one], one)))
-    return tally.to_account(outages, rounding, target)
+    return totals.to_account(outages, rounding, target)
 
 
 def excluded_downtime(outage: Outage, history: History, exclusions: Iterable[Exclusion], now: Millis) -> Millis:
     """Return how much of an outage's counted time exclusions cover, in milliseconds, each instant once.
 
-    One limited to a subscription is not counted: the outage is everybody's.
+    Exclusions limited to a subscription do not count here, because the outage concerns all subscriptions.
     """
     down = outage_downtime(outage, history, now)
     covering = IntervalSet(
@@ -160,7 +160,7 @@ _NO_HISTORY = History()
 
 
 class _AccountTotals:
-    """The sums so far."""
+    """The sums of an account."""
 
     def __init__(self) -> None:
         self.start: Millis | None = None
@@ -171,19 +171,19 @@ class _AccountTotals:
         self.excluded_by_record: dict[tuple[str, str], Millis] = {}
 
     def add_up(self, span: Span) -> None:
-        """Add one segment in which every check was up throughout, and nothing is excluded: as ``add``, for less."""
+        """Add a segment without exclusions in which every check was always up: the same as ``add``, but cheaper."""
         self.start = span.start if self.start is None else self.start
         self.end = span.end
         length = span.end - span.start
         self.window += length
         self.raw_up += length
-        for reading in Bound:
-            self.up[reading] += length
+        for bound in Bound:
+            self.up[bound] += length
 
     def add(
         self, span: Span, timelines_by_bound: Mapping[Bound, Sequence[Timeline]], applicable: ApplicableExclusions
     ) -> None:
-        """Add one segment: read each check, combine the checks, take out what is excluded."""
+        """Add one segment: combine its checks and subtract excluded time, for each bound."""
         self.start = span.start if self.start is None else self.start
         self.end = span.end
         self.window += span.end - span.start
@@ -198,24 +198,24 @@ class _AccountTotals:
             excluded |= time
         self.excluded += excluded.length
         up, down, before = 0, 0, None
-        for reading, timelines in timelines_by_bound.items():
-            if timelines is not before:  # where no outage comes near the three are one
+        for bound, timelines in timelines_by_bound.items():
+            if timelines is not before:  # without an outage nearby all three bounds are equal
                 same = timelines is counted and not applicable.excluded_by_check
                 whole = raw if same else combine(timelines, applicable.excluded_by_check)
                 up, down = (whole.up - excluded).length, (whole.down - excluded).length
                 before = timelines
-            self.up[reading] += up
-            self.down[reading] += down
+            self.up[bound] += up
+            self.down[bound] += down
 
     def to_account(self, outages: tuple[int, ...], rounding: Rounding, target: Percent) -> Account:
-        """Turn the sums into the account."""
+        """Return the account."""
         up, down = self.up[Bound.COUNTED], self.down[Bound.COUNTED]
         known = up + down
         unknown = self.window - self.excluded - known
         assert min(up, down, self.excluded, unknown) >= 0
 
-        def figure(reading: Bound) -> Percent | None:
-            return percent(self.up[reading], self.up[reading] + self.down[reading], rounding) if known else None
+        def figure(bound: Bound) -> Percent | None:
+            return percent(self.up[bound], self.up[bound] + self.down[bound], rounding) if known else None
 
         return Account(
             span=None if self.start is None else Span(self.start, self.end),
@@ -245,13 +245,13 @@ _NO_TIME = IntervalSet()
 
 
 def _timelines_by_bound(checks: Sequence[History], span: Span, now: Millis) -> dict[Bound, list[Timeline]]:
-    """Read each check thrice, or once where no outage comes near: then the three are one."""
+    """Return the timelines of the checks by each bound; without an outage nearby all three bounds are equal."""
     counted = [timeline_of(history, span, Bound.COUNTED, now) for history in checks]
-    readings = {Bound.COUNTED: counted, Bound.LOWEST: counted, Bound.HIGHEST: counted}
+    by_bound = {Bound.COUNTED: counted, Bound.LOWEST: counted, Bound.HIGHEST: counted}
     if any(_may_touch(outage, span) for history in checks for outage in history.outages):
-        for reading in (Bound.LOWEST, Bound.HIGHEST):
-            readings[reading] = [timeline_of(history, span, reading, now) for history in checks]
-    return readings
+        for bound in (Bound.LOWEST, Bound.HIGHEST):
+            by_bound[bound] = [timeline_of(history, span, bound, now) for history in checks]
+    return by_bound
 
 
 def _touches(outage: Outage, span: Span) -> bool:

@@ -1,6 +1,6 @@
-"""Months in a zone, business days and the deadlines that follow (6.2 to 6.4, docs/contract.md#the-month).
+"""Months in a zone, business days and deadlines (6.2 to 6.4, docs/contract.md#the-month).
 
-Time is subtracted in UTC and cut with the zone's own rules: months differ in length, and days of 23 and 25 hours exist.
+Durations are computed in UTC, days and months by the rules of the zone: there are days of 23 and 25 hours.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _MONTHS_PER_YEAR = 12
 
 FIRST_YEAR = 1970
 LAST_YEAR = 9998
-"""What lies outside of these years is no time of the books: a calendar ends, and so would what is added to it."""
+"""The ledger accepts times in these years only, so that additions stay within the calendar of Python."""
 
 
 @lru_cache(maxsize=8192)
 def midnight(day: dt.date, zone: str) -> Millis:
-    """Return the first instant of a local day; where a clock change removes 00:00, the instant of the change."""
+    """Return the first instant of a local day; if a clock change removes 00:00, the instant of the change."""
     local = dt.datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
     return (local - _EPOCH) // _MILLISECOND
 
 
 def day_span(first: dt.date, last: dt.date, zone: str) -> Span:
-    """Return 00:00 of the first day to 24:00 of the last (docs/contract.md#the-month)."""
+    """Return the span from 00:00 of the first day to 24:00 of the last (docs/contract.md#the-month)."""
     if last == dt.date.max:
         return Span(midnight(first, zone), midnight(last, zone) + _DAY_MS)
     return Span(midnight(first, zone), midnight(last + _ONE_DAY, zone))
@@ -66,12 +66,12 @@ def month_of(at: Millis, zone: str) -> tuple[int, int]:
 
 
 def month_after(year: int, month: int) -> tuple[int, int]:
-    """Return the following month, in which a credit is given (6.4)."""
+    """Return the following month, in which a credit is paid (6.4)."""
     return (year + 1, 1) if month == _MONTHS_PER_YEAR else (year, month + 1)
 
 
 def parse_month(text: str) -> tuple[int, int]:
-    """Read ``YYYY-MM``, 1970 to 9998; raises ``InputError`` for anything else."""
+    """Return the year and the month of ``YYYY-MM``, 1970 to 9998. Raise ``InputError`` for anything else."""
     found = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
     if not found or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise InputError(f"{text!r} is not a month: write YYYY-MM, such as 2026-10")
@@ -79,25 +79,25 @@ def parse_month(text: str) -> tuple[int, int]:
 
 
 def month_text(year: int, month: int) -> str:
-    """Write ``YYYY-MM``."""
+    """Return ``YYYY-MM``."""
     return f"{year:04d}-{month:02d}"
 
 
 def rolling_span(now: Millis, days: int) -> Span:
-    """Return the last ``days`` x 24 h, to now: what operators watch."""
+    """Return the last ``days`` x 24 h until now."""
     return Span(now - days * _DAY_MS, now)
 
 
 @lru_cache(maxsize=256)
 def _public_holidays(year: int) -> frozenset[dt.date]:
-    # Loading the library takes a tenth of a second, and most commands never ask.
+    # loading the library takes a tenth of a second, and most commands do not need it
     from holidays.countries.turkey import Turkey  # noqa: PLC0415
 
     return frozenset(Turkey(years=year))
 
 
 def is_business_day(day: dt.date) -> bool:
-    """Monday to Friday without Turkish public holidays; half-day holidays are business days.
+    """Return whether a day is one: Monday to Friday without Turkish public holidays; half-day holidays are.
 
     See docs/contract.md#claims-and-answers.
     """
@@ -119,5 +119,5 @@ def claim_deadline(outage_start: Millis, zone: str) -> Millis:
 
 
 def answer_deadline(claimed_at: Millis, zone: str) -> Millis:
-    """Return the last instant at which the provider's answer is in time, itself included (6.3)."""
+    """Return the last instant at which the provider's answer is in time, included (6.3)."""
     return end_of_business_day(claimed_at, ANSWER_DAYS, zone)

@@ -1,4 +1,4 @@
-"""Claims and their answers, folded from facts in order (6.1 to 6.3, docs/contract.md#claims-and-answers)."""
+"""Claims and their answers, computed from events (6.1 to 6.3, docs/contract.md#claims-and-answers)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ClaimState(StrEnum):
-    """What a claim is."""
+    """The state of a claim."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -21,17 +21,17 @@ class ClaimState(StrEnum):
 
 
 class ClaimRefusalReason(StrEnum):
-    """Why a claim is refused when it is made; what is due is not looked at any more."""
+    """Why a claim is refused when it is recorded; its credit is then not computed."""
 
     LATE = "late"
     """Made after the end of the second business day (6.2)."""
     NOT_MEASURED = "not-measured"
-    """For an outage of a check that the subscription's availability is not read on (4.4, 4.5, 4.8)."""
+    """For an outage of a check that does not measure the subscription (4.4, 4.5, 4.8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimOpened:
-    """A claim was recorded at ``at``; the customer's ticket came at ``opened_at``."""
+    """A claim was recorded at ``at``; the customer's ticket arrived at ``opened_at``."""
 
     id: int
     at: Millis
@@ -58,13 +58,13 @@ class ClaimRefused:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswered:
-    """A claim was answered; ``final`` says whether every month that it speaks of was over."""
+    """A claim was answered; ``final`` if every month of its outage was over."""
 
     id: int
     at: Millis
     final: bool
     entry: int
-    """The journal's number of the answer, with its figures."""
+    """The number of the journal entry with the answer's figures."""
     by: str
 
 
@@ -73,14 +73,14 @@ ClaimEvent: TypeAlias = ClaimOpened | ClaimRefused | ClaimAnswered
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim as its facts stand. Instants are ``Millis``; deadlines are the last instants that are in time."""
+    """A claim after its events. Deadlines are the last instants that are in time."""
 
     id: int
     subscription: str
     outage: int
     check: CheckKey
     outage_start: Millis
-    """The outage's first fail as it was known when the claim was recorded: the deadline hangs on it."""
+    """The outage's first fail as known when the claim was recorded: the deadline is counted from it."""
     opened_at: Millis
     recorded_at: Millis
     recorded_by: str
@@ -97,41 +97,41 @@ class Claim:
 
     @property
     def state(self) -> ClaimState:
-        """What it is."""
+        """The state of the claim."""
         if self.refused is not None:
             return ClaimState.REFUSED
         return ClaimState.ANSWERED if self.answers else ClaimState.OPEN
 
     @property
     def final(self) -> bool:
-        """Whether nothing more is to be said: it was refused, or answered for good."""
+        """Whether it was refused or has its final answer."""
         return self.refused is not None or any(answer.final for answer in self.answers)
 
     def overdue(self, now: Millis) -> bool:
-        """Whether its answer should have been given by now (6.3); at 24:00 itself it is still in time."""
+        """Return whether its answer is overdue (6.3); at 24:00 itself it is still in time."""
         return self.state is ClaimState.OPEN and now > self.answer_due
 
 
 def claims_from(events: Iterable[ClaimEvent]) -> tuple[Claim, ...]:
-    """Fold facts into claims by id, in any order; a fact of a claim that was never opened changes nothing."""
+    """Return the claims, by id, after events in any order; events of a claim that was never opened are ignored."""
     found: dict[int, Claim] = {}
-    for fact in sorted(events, key=lambda fact: (not isinstance(fact, ClaimOpened), fact.at)):
-        if isinstance(fact, ClaimOpened):
-            found[fact.id] = Claim(
-                id=fact.id,
-                subscription=fact.subscription,
-                outage=fact.outage,
-                check=fact.check,
-                outage_start=fact.outage_start,
-                opened_at=fact.opened_at,
-                recorded_at=fact.at,
-                recorded_by=fact.by,
-                deadline=fact.deadline,
-                answer_due=fact.answer_due,
+    for event in sorted(events, key=lambda event: (not isinstance(event, ClaimOpened), event.at)):
+        if isinstance(event, ClaimOpened):
+            found[event.id] = Claim(
+                id=event.id,
+                subscription=event.subscription,
+                outage=event.outage,
+                check=event.check,
+                outage_start=event.outage_start,
+                opened_at=event.opened_at,
+                recorded_at=event.at,
+                recorded_by=event.by,
+                deadline=event.deadline,
+                answer_due=event.answer_due,
             )
-        elif (claim := found.get(fact.id)) is not None:
-            if isinstance(fact, ClaimRefused):
-                found[fact.id] = replace(claim, refused=fact)
+        elif (claim := found.get(event.id)) is not None:
+            if isinstance(event, ClaimRefused):
+                found[event.id] = replace(claim, refused=event)
             else:
-                found[fact.id] = replace(claim, answers=(*claim.answers, fact))
+                found[event.id] = replace(claim, answers=(*claim.answers, event))
     return tuple(found[key] for key in sorted(found))

@@ -1,4 +1,4 @@
-"""What does not count, and which record each excluded instant is attributed to (4.1 to 4.10).
+"""What does not count, and the record to which each excluded instant is charged (4.1 to 4.10).
 
 See docs/contract.md#what-does-not-count.
 """
@@ -25,62 +25,62 @@ class Exclusion:
     clause: str
     span: Span
     reference: str
-    """The record that it comes from: ``maintenance 12``, ``exclusion 3``."""
+    """Its record: ``maintenance 12``, ``exclusion 3``."""
     recorded_at: Millis
     servers: frozenset[str] | None = None
-    """Where it applies; ``None`` is everywhere."""
+    """The servers to which it applies; ``None`` is all."""
     check: str | None = None
-    """The one check that it excuses; ``None`` is the whole server."""
+    """The only check that it excuses; ``None`` is the whole server."""
     subscription: str | None = None
-    """The one subscription that it is limited to; ``None`` is all."""
+    """The only subscription to which it applies; ``None`` is all."""
 
     def applies_to(self, server: str) -> bool:
-        """Whether it applies to a server."""
+        """Return whether it applies to a server."""
         return self.servers is None or server in self.servers
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicableExclusions:
-    """The records that apply to one segment, in the order in which they are charged, each with its time there."""
+    """The records that apply to one segment, in order of precedence, each with its time in the segment."""
 
     records: tuple[tuple[Exclusion, IntervalSet], ...]
     excluded_by_check: tuple[IntervalSet, ...]
-    """What excuses each of several measured checks alone; empty where no record names one of several."""
+    """The excused time of each of several measured checks; empty if no record names one of several checks."""
 
     def attribute(self, downtimes: Sequence[IntervalSet]) -> Iterator[tuple[Exclusion, IntervalSet]]:
-        """Yield each record with the instants that no record before it excludes.
+        """Yield each record with the instants that no record of higher precedence excludes.
 
-        ``downtimes`` is when each check counts as down. A record that names one of several checks excuses that
-        check only: while another, not excused, is down, the instant stays down [decision].
+        ``downtimes`` is the downtime of each check. A record that names one of several checks excuses that check
+        only: while another check is down and not excused, the instant stays down [decision].
         """
         still_down = IntervalSet()
         for down, excuse in zip(downtimes, self.excluded_by_check, strict=False):
             still_down |= down - excuse
-        taken = IntervalSet()
+        charged = IntervalSet()
         for record, time in self.records:
-            alone = bool(self.excluded_by_check) and record.check is not None
-            mine = (time - still_down if alone else time) - taken
-            if mine:
-                taken |= mine
-                yield record, mine
+            for_one_check = bool(self.excluded_by_check) and record.check is not None
+            charge = (time - still_down if for_one_check else time) - charged
+            if charge:
+                charged |= charge
+                yield record, charge
 
 
 def by_precedence(exclusions: Iterable[Exclusion]) -> list[Exclusion]:
-    """Order as instants are charged: the clause first in the agreement, then the record first made.
+    """Return exclusions by precedence: first by the order of clauses, then by the time of recording.
 
-    Of two records made in one millisecond, the one with the lower number.
+    Of two records made in the same millisecond, the lower number takes precedence.
     """
     return sorted(exclusions, key=lambda one: (clause_order(one.clause), one.recorded_at, reference_key(one.reference)))
 
 
 def reference_key(reference: str) -> tuple[str, int]:
-    """Order references by their numbers: ``maintenance 9`` before ``maintenance 12``."""
+    """Return a sort key that orders references by number: ``maintenance 9`` before ``maintenance 12``."""
     kind, _, digits = reference.rpartition(" ")
     return (kind, int(digits)) if digits.isdecimal() else (reference, 0)
 
 
 def applicable_exclusions(ordered: Iterable[Exclusion], segment: Segment, span: Span) -> ApplicableExclusions:
-    """Pick what applies to ``span`` of a segment: to its server, its subscription, and a check that is measured."""
+    """Return the exclusions that apply to ``span`` of a segment: to its server, subscription and measured checks."""
     records = tuple(
         (one, IntervalSet.of(max(one.span.start, span.start), min(one.span.end, span.end)))
         for one in ordered

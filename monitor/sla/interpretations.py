@@ -1,4 +1,4 @@
-"""Where the agreement is silent: what was decided, by name, so that a report can say which reading was used."""
+"""The interpretations of the agreement where it is silent, by name, so that reports can list them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """One reading of a silent place: the setting's name, the value used, and the clause that leaves it open."""
+    """One interpretation: the name of its setting, its value, and the clause that leaves it open."""
 
     setting: str
     value: str
@@ -28,11 +28,11 @@ FIXED_INTERPRETATIONS = (
         "changed_product", "product, fee and target of the last day in the window apply to it whole", "5.2.1"
     ),
 )
-"""Those that no configuration changes."""
+"""The interpretations that cannot be configured."""
 
 
 def interpretations_of(terms: Terms) -> tuple[Interpretation, ...]:
-    """Return every decision that a month read with these terms hangs on."""
+    """Return every interpretation that affects a month with these terms."""
     return (
         Interpretation("rounding", terms.rounding, "5.1.2"),
         Interpretation("timezone", terms.timezone, "5.2.1"),

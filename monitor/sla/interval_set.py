@@ -1,4 +1,4 @@
-"""Sets of time: immutable, made of half-open spans in milliseconds, with the three operations that the books need."""
+"""Immutable sets of time, made of half-open spans in milliseconds, with union, intersection and difference."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class IntervalSet:
-    """A set of instants, kept as the fewest half-open spans ``[start, end)``, in order, none touching another.
+    """A set of instants, stored as the fewest half-open spans ``[start, end)``, in order, without contact.
 
-    Every operation costs in proportion to the number of spans, never to the length of time.
+    The cost of an operation depends on the number of spans, not on the length of time.
     """
 
     __slots__ = ("_spans",)
@@ -23,12 +23,12 @@ class IntervalSet:
     _spans: tuple[Span, ...]
 
     def __init__(self, spans: Iterable[tuple[Millis, Millis]] = ()) -> None:
-        """Take spans in any order, overlapping or not; one that ends at or before its start holds no instant."""
+        """Create a set from spans in any order, overlapping or not; one that ends at or before its start is empty."""
         self._spans = _merge_overlapping(sorted(spans))
 
     @classmethod
     def of(cls, start: Millis, end: Millis) -> IntervalSet:
-        """One span, or nothing when it ends at or before its start."""
+        """Return the set of one span, empty if it ends at or before its start."""
         return cls._from_normalized((Span(start, end),) if start < end else ())
 
     @classmethod
@@ -39,11 +39,11 @@ class IntervalSet:
 
     @property
     def length(self) -> Millis:
-        """How much time it holds, in milliseconds."""
+        """The total length in milliseconds."""
         return sum(end - start for start, end in self._spans)
 
     def clip(self, start: Millis, end: Millis) -> IntervalSet:
-        """What of it lies in ``[start, end)``."""
+        """Return the part in ``[start, end)``."""
         if self._spans and (self._spans[0].start < start or self._spans[-1].end > end):
             return self & IntervalSet.of(start, end)
         return self
@@ -109,7 +109,7 @@ class IntervalSet:
 
 
 def _merge_overlapping(spans: Iterable[tuple[Millis, Millis]]) -> tuple[Span, ...]:
-    """Join spans that are ordered by start where they overlap or touch; leave out the empty."""
+    """Return spans, which are ordered by start, with those joined that overlap or touch, without empty ones."""
     joined: list[Span] = []
     for start, end in spans:
         if start >= end:

@@ -1,4 +1,4 @@
-"""Maintenance windows and what they exclude, folded from facts in order (4.1, 4.9).
+"""Maintenance windows, computed from events, and what they exclude (4.1, 4.9).
 
 See docs/contract.md#what-does-not-count.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 MaintenanceKind: TypeAlias = Literal["planned", "emergency"]
 
 MIN_NOTICE_MS: Final = 96 * 3_600_000
-"""Milliseconds between the announcement and the start of planned maintenance, at least: 4 days (4.9)."""
+"""The least notice of planned maintenance, in milliseconds: 4 days (4.9)."""
 CLAUSE: Final[dict[MaintenanceKind, str]] = {"planned": "4.1", "emergency": "4.9"}
 
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceAnnounced:
-    """A window was announced. ``at`` is when that was recorded, ``announced_at`` when the customers were told."""
+    """A window was announced. ``at`` is the time of recording, ``announced_at`` that of the announcement."""
 
     id: int
     at: Millis
@@ -40,7 +40,7 @@ class MaintenanceAnnounced:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceExtended:
-    """A window was given another end, recorded at ``at``: later is a new announcement, earlier takes effect at once."""
+    """A window got another end, recorded at ``at``: a later end is a new announcement, an earlier one holds at once."""
 
     id: int
     at: Millis
@@ -50,7 +50,7 @@ class MaintenanceExtended:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceCancelled:
-    """A window was called off at ``at``."""
+    """A window was cancelled at ``at``."""
 
     id: int
     at: Millis
@@ -61,7 +61,7 @@ MaintenanceEvent: TypeAlias = MaintenanceAnnounced | MaintenanceExtended | Maint
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedPart:
-    """A stretch of a window with an announcement of its own."""
+    """A part of a window with its own announcement."""
 
     start: Millis
     end: Millis
@@ -70,7 +70,7 @@ class AnnouncedPart:
 
 
 class MaintenanceState(StrEnum):
-    """What a window is at a moment."""
+    """The state of a window at a moment."""
 
     UPCOMING = "upcoming"
     ACTIVE = "active"
@@ -80,7 +80,7 @@ class MaintenanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """A maintenance window as its facts stand: consecutive parts, the first from the first announcement."""
+    """A maintenance window after its events: consecutive parts, the first from the first announcement."""
 
     id: int
     servers: tuple[str, ...]
@@ -88,38 +88,38 @@ class MaintenanceWindow:
     reason: str
     parts: tuple[AnnouncedPart, ...]
     cancelled_at: Millis | None
-    """When it was called off. At or before its start it excludes nothing and ``parts`` show what was announced;
-    later the parts end there."""
+    """When it was cancelled. If that is at or before its start, it excludes nothing and ``parts`` show what was
+    announced; otherwise the parts end there."""
     recorded_at: Millis
 
     @property
     def start(self) -> Millis:
-        """Where its first part starts."""
+        """The start of its first part."""
         return self.parts[0].start
 
     @property
     def end(self) -> Millis:
-        """Where its last part ends."""
+        """The end of its last part."""
         return self.parts[-1].end
 
     @property
     def announced_at(self) -> Millis:
-        """The first announcement's time."""
+        """The time of the first announcement."""
         return self.parts[0].announced_at
 
     @property
     def reference(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
         return f"maintenance {self.id}"
 
     @property
     def cancelled_before_start(self) -> bool:
-        """Cancelled before it began: there was no maintenance."""
+        """Whether it was cancelled at or before its start: there was no maintenance."""
         return self.cancelled_at is not None and self.cancelled_at <= self.start
 
     @property
     def notice_shortfall(self) -> Millis:
-        """The most that one of its parts was announced too late by, in milliseconds; 0 where all qualify."""
+        """The largest lack of notice of its parts, in milliseconds; 0 if all qualify."""
         return max(notice_shortfall(part, self.kind) for part in self.parts)
 
     @property
@@ -129,23 +129,25 @@ class MaintenanceWindow:
 
     @property
     def recorded_late_by(self) -> Millis:
-        """How long after its start it was recorded, in milliseconds; 0 where it was before."""
+        """The time from its start to its recording, in milliseconds; 0 if it was recorded before."""
         return max(0, self.recorded_at - self.start)
 
 
 def windows_from(events: Iterable[MaintenanceEvent]) -> tuple[MaintenanceWindow, ...]:
-    """Fold facts into windows by id; they may come in any order, but two of one moment in that of their recording.
+    """Return the windows, by id, after events in any order; those of one moment are in the order of recording.
 
-    Each window has one announcement, which comes first whatever the clock said. A change of a window that was called
-    off, or of one that was never announced, changes nothing.
+    The announcement of a window comes first, whatever its time. Changes of a cancelled window, or of one that was
+    never announced, are ignored.
     """
     found: dict[int, MaintenanceWindow] = {}
-    for fact in sorted(events, key=lambda fact: (not isinstance(fact, MaintenanceAnnounced), fact.at)):
-        if isinstance(fact, MaintenanceAnnounced):
-            part = AnnouncedPart(fact.start, fact.end, fact.announced_at, fact.at)
-            found[fact.id] = MaintenanceWindow(fact.id, fact.servers, fact.kind, fact.reason, (part,), None, fact.at)
-        elif fact.id in found and found[fact.id].cancelled_at is None:
-            found[fact.id] = _apply_change(found[fact.id], fact)
+    for event in sorted(events, key=lambda event: (not isinstance(event, MaintenanceAnnounced), event.at)):
+        if isinstance(event, MaintenanceAnnounced):
+            part = AnnouncedPart(event.start, event.end, event.announced_at, event.at)
+            found[event.id] = MaintenanceWindow(
+                event.id, event.servers, event.kind, event.reason, (part,), None, event.at
+            )
+        elif event.id in found and found[event.id].cancelled_at is None:
+            found[event.id] = _apply_change(found[event.id], event)
     return tuple(found[key] for key in sorted(found))
 
 
@@ -163,17 +165,17 @@ def _apply_change(window: MaintenanceWindow, event: MaintenanceExtended | Mainte
 
 
 def notice_shortfall(part: AnnouncedPart, kind: MaintenanceKind = "planned") -> Millis:
-    """Return how many milliseconds of notice a part lacked; an emergency needs none."""
+    """Return the notice that a part lacks, in milliseconds; an emergency needs none."""
     return max(0, MIN_NOTICE_MS - (part.start - part.announced_at)) if kind == "planned" else 0
 
 
 def qualifies(part: AnnouncedPart, kind: MaintenanceKind = "planned") -> bool:
-    """Whether a part excludes: announced at least 96 h before its own start, or an emergency."""
+    """Return whether a part excludes: it was announced at least 96 h before its start, or is an emergency."""
     return notice_shortfall(part, kind) == 0
 
 
 def state_at(window: MaintenanceWindow, now: Millis) -> MaintenanceState:
-    """Return what the window is at ``now``."""
+    """Return the state of the window at ``now``."""
     if window.cancelled_at is not None:
         return MaintenanceState.CANCELLED
     if now < window.start:
@@ -182,12 +184,12 @@ def state_at(window: MaintenanceWindow, now: Millis) -> MaintenanceState:
 
 
 def is_active(window: MaintenanceWindow, server: str, at: Millis) -> bool:
-    """Whether the server is under maintenance at ``at``: alerts are silent then, whether or not it excludes."""
+    """Return whether the server is in maintenance at ``at``: then alerts are silent, whether or not it excludes."""
     return server in window.servers and not window.cancelled_before_start and window.start <= at < window.end
 
 
 def exclusions_of(window: MaintenanceWindow) -> tuple[Exclusion, ...]:
-    """Return what the window excludes: an emergency whole (4.9), of planned work the parts announced in time (4.1)."""
+    """Return the window's exclusions: the whole emergency (4.9), or the parts announced in time (4.1)."""
     if window.cancelled_before_start:
         return ()
     return tuple(

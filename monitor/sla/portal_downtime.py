@@ -1,7 +1,7 @@
-"""Where tickets are opened, and when it was away: that time does not count for first responses (5.4.3).
+"""The downtime of the ticket area, which does not count for first responses (5.4.3).
 
-The area is one of the watched servers. It was away while it was down, and in time that is excluded for it as
-maintenance (4.1) or for force majeure and emergencies (4.9). What is unknown of it counts: the monitor must not excuse.
+The ticket area is one of the monitored servers. It is unavailable while it is down, and while its time is excluded by
+4.1 (maintenance) or 4.9 (emergencies, force majeure). Its unknown time counts for first responses.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from monitor.sla.terms import ServerTerms, Terms
 
 PAUSING_CLAUSES: Final = frozenset({"4.1", "4.9"})
-"""Exclusions of the area's server by these pause the clock; a window announced too late excludes nothing."""
+"""The clauses whose exclusions stop the response time; a window announced too late excludes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortalPeriod:
-    """Time in which the area was one server, read on the same checks."""
+    """A time in which the ticket area was one server with the same checks."""
 
     span: Span
     server: str
@@ -35,17 +35,17 @@ class PortalPeriod:
 
 
 def portal_checks(server: ServerTerms) -> tuple[str, ...]:
-    """Return the checks that tell whether the area can be reached: its web checks, or ping where it has none."""
+    """Return the checks that measure the ticket area: its web checks, or ping if it has none."""
     web = tuple(check.name for check in server.checks if check.name != PING and check.type in WEB_TYPES)
     return web or tuple(check.name for check in server.checks if check.name == PING)
 
 
 def portal_periods(versions: Sequence[Terms], window: Span) -> tuple[PortalPeriod, ...]:
-    """Return where the area was in a window, by the terms in force; the first of them extend back without limit."""
+    """Return the periods of the ticket area in a window, by the terms in force; the first terms extend back."""
     found = []
-    for place, terms in enumerate(versions):
-        start = window.start if place == 0 else max(window.start, terms.in_force)
-        end = min(window.end, versions[place + 1].in_force) if place + 1 < len(versions) else window.end
+    for index, terms in enumerate(versions):
+        start = window.start if index == 0 else max(window.start, terms.in_force)
+        end = min(window.end, versions[index + 1].in_force) if index + 1 < len(versions) else window.end
         server = terms.servers.get(terms.ticket_area) if terms.ticket_area is not None else None
         if server is not None and terms.ticket_area is not None and start < end:
             found.append(PortalPeriod(Span(start, end), terms.ticket_area, portal_checks(server)))
@@ -58,13 +58,15 @@ def portal_downtime(
     exclusions: Iterable[Exclusion],
     now: Millis,
 ) -> IntervalSet:
-    """Return when the area was away, until ``now``: down by any of its checks, or excluded by 4.1 or 4.9."""
-    excusing = [each for each in exclusions if each.clause in PAUSING_CLAUSES and each.subscription is None]
+    """Return the downtime of the ticket area until ``now``: a check is down, or the time is excluded by 4.1 or 4.9."""
+    pausing = [each for each in exclusions if each.clause in PAUSING_CLAUSES and each.subscription is None]
     found = IntervalSet()
-    for part in periods:
-        for name in part.checks:
-            history = histories[CheckKey(part.server, name), part.span]
-            found |= timeline_of(history, part.span, Bound.COUNTED, now).down
-        mine = (each for each in excusing if each.applies_to(part.server) and each.check in (None, *part.checks))
-        found |= IntervalSet(each.span for each in mine).clip(part.span.start, min(part.span.end, now))
+    for period in periods:
+        for name in period.checks:
+            history = histories[CheckKey(period.server, name), period.span]
+            found |= timeline_of(history, period.span, Bound.COUNTED, now).down
+        applicable = (
+            each for each in pausing if each.applies_to(period.server) and each.check in (None, *period.checks)
+        )
+        found |= IntervalSet(each.span for each in applicable).clip(period.span.start, min(period.span.end, now))
     return found

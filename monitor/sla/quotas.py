@@ -1,4 +1,4 @@
-"""What a support level includes by quota (8.1): reinstallations in a calendar year, hours of KVM in a calendar month.
+"""The quotas of a support level (8.1): reinstallations in a calendar year, hours of KVM in a calendar month.
 
 Amounts are whole numbers of the quota's smallest unit: reinstallations, and minutes of KVM.
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 QuotaKind: TypeAlias = Literal["reinstall", "kvm"]
 QUOTA_KINDS: Final[tuple[QuotaKind, ...]] = get_args(QuotaKind)
 QUOTA_UNITS: Final[dict[QuotaKind, str]] = {"reinstall": "reinstallations", "kvm": "hours"}
-"""What people count in."""
+"""The unit of each quota in output."""
 
 _MINUTES_PER_HOUR: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """Something of a quota was used at ``at``; ``recorded_at`` is when that was written down."""
+    """A use of a quota at ``at``, recorded at ``recorded_at``."""
 
     id: int
     subscription: str
@@ -38,19 +38,19 @@ class QuotaUse:
     at: Millis
     reference: str | None
     forced: str | None
-    """Why it was recorded although it was more than what was left."""
+    """The reason for recording more than what was left; None if it was within the quota."""
     recorded_at: Millis
     recorded_by: str
 
 
 def included_amount(level: int, kind: QuotaKind) -> int:
-    """Return what a level includes in one period: reinstallations, or minutes of KVM (8.1)."""
+    """Return the amount that a level includes in one period: reinstallations, or minutes of KVM (8.1)."""
     terms = SUPPORT_LEVELS[level]
     return terms.reinstalls_per_year if kind == "reinstall" else terms.kvm_hours_per_month * _MINUTES_PER_HOUR
 
 
 def quota_period(kind: QuotaKind, at: Millis, zone: str) -> Span:
-    """Return the calendar year (reinstallations) or month (KVM) that holds an instant, in the contract's zone."""
+    """Return the calendar year (reinstallations) or month (KVM) of an instant, in the contract's zone."""
     day = date_of(at, zone)
     if kind == "kvm":
         return month_span(day.year, day.month, zone)
@@ -58,13 +58,13 @@ def quota_period(kind: QuotaKind, at: Millis, zone: str) -> Span:
 
 
 def period_text(kind: QuotaKind, at: Millis, zone: str) -> str:
-    """Write that period: ``2026`` or ``2026-10``."""
+    """Return the period of an instant as text: ``2026`` or ``2026-10``."""
     day = date_of(at, zone)
     return f"{day.year:04d}" if kind == "reinstall" else f"{day.year:04d}-{day.month:02d}"
 
 
 def used_amount(uses: Iterable[QuotaUse], subscription: str, kind: QuotaKind, within: Span) -> int:
-    """Return how much of a subscription's quota was used within a period, at whatever time it was recorded."""
+    """Return the amount of a subscription's quota that was used within a period, whenever it was recorded."""
     return sum(
         use.amount
         for use in uses
@@ -73,9 +73,9 @@ def used_amount(uses: Iterable[QuotaUse], subscription: str, kind: QuotaKind, wi
 
 
 def amount_text(kind: QuotaKind, amount: int) -> str:
-    """Write an amount in what people count in, exactly: ``2``; minutes of KVM as hours, ``1.5``.
+    """Return an amount in the unit of its quota, exactly: ``2``; minutes of KVM as hours, ``1.5``.
 
-    Raises ValueError for minutes that no decimal number of hours is: those that 3 does not divide.
+    Raise ValueError for minutes that are not a multiple of 3: they are no finite decimal number of hours.
     """
     if kind == "reinstall":
         return str(amount)
@@ -86,9 +86,9 @@ def amount_text(kind: QuotaKind, amount: int) -> str:
 
 
 def parse_amount(kind: QuotaKind, text: str) -> int:
-    """Read an amount above 0: a whole number of reinstallations, or hours of KVM in steps of 3 minutes (0.05).
+    """Return an amount above 0: a whole number of reinstallations, or hours of KVM in steps of 3 minutes (0.05).
 
-    Raises ValueError with what is allowed.
+    Raise ValueError with the allowed values.
     """
     allowed = (
         "a whole number of reinstallations, from 1"

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 Monitoring: TypeAlias = Literal["none", "ping", "ping + 2 services"]
 PhoneHours: TypeAlias = Literal["09-18", "24/7"]
 SupportValue: TypeAlias = str | int | Decimal | bool | None
-"""True and False are the agreement's yes and dash; ``None`` is a dash where others have a value."""
+"""True and False are the agreement's yes and dash; ``None`` is a dash in a row of values."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupportRow:
-    """One row of the table: its key here, the agreement's words, what it means, its unit, and levels 1 to 4."""
+    """One row of the table: its key, its Turkish text in the agreement, its English text, its unit, levels 1 to 4."""
 
     key: str
     tr: str
@@ -86,25 +86,25 @@ SUPPORT_TABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SupportLevel:
-    """What the program needs of one column of the table; the rest is in ``SUPPORT_TABLE``."""
+    """The values of one column of the table that the program uses; ``SUPPORT_TABLE`` has all."""
 
     level: int
     monitoring: Monitoring
     services: int
-    """How many services are monitored beside ping, at most."""
+    """The largest number of monitored services, besides ping."""
     ticket_hours: int
-    """First response to a ticket, at most."""
+    """The limit of the first response to a ticket."""
     email_hours: int
-    """First response to an e-mail, at most."""
+    """The limit of the first response to an e-mail."""
     phone: PhoneHours | None
     fee_usd: Decimal
-    """A month."""
+    """The fee of a month."""
     reinstalls_per_year: int
     kvm_hours_per_month: int
 
     @property
     def monitored(self) -> bool:
-        """Whether servers of this level are probed at all."""
+        """Whether servers of this level are probed."""
         return self.monitoring != "none"
 
 
@@ -131,4 +131,4 @@ def _as_int(cell: SupportValue) -> int:
 
 
 SUPPORT_LEVELS: Final[Mapping[int, SupportLevel]] = {number: _support_level(number) for number in (1, 2, 3, 4)}
-"""The columns of the catalogue: there is one table, and this is read out of it."""
+"""The columns of ``SUPPORT_TABLE``, by level."""

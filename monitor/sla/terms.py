@@ -1,7 +1,7 @@
 """The terms: products, targets and credit tables (5.1 to 5.3), clauses of exclusion (4), and one configuration's terms.
 
-A month is read with the terms that were in force in it (docs/contract.md#the-month), so terms are written down as
-facts: ``terms_body`` and ``terms_from_body`` turn them into plain JSON values and back, exactly.
+A month is computed with the terms that were in force in it (docs/contract.md#the-month), so terms are recorded facts.
+``terms_body`` and ``terms_from_body`` convert them to plain JSON values and back, without loss.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CreditBand:
-    """A row of a credit table: figures up to and with ``upper`` hundredths of a percent pay ``percent``."""
+    """A row of a credit table: figures up to ``upper`` hundredths of a percent, included, pay ``percent``."""
 
     upper: int
     percent: int
@@ -40,17 +40,17 @@ class ProductTerms:
 
     clause: str
     credit_clause: str
-    """The clause that an availability credit is paid by."""
+    """The clause of its availability credit."""
     measured: Literal["web", "ping"]
-    """Read on the http/https checks, or on network reachability."""
+    """Measured on the http and https checks, or on ping."""
     target: int
     """Hundredths of a percent, a month."""
     bands: tuple[CreditBand, ...]
-    """The lowest first; above the last, nothing is paid."""
+    """The lowest first; above the last there is no credit."""
     hardware_hours: int | None = None
-    """Failed hardware is replaced in so many hours (5.2.1), where the provider owns it."""
+    """The hours in which failed hardware of the provider is replaced (5.2.1)."""
     hardware_percent: int = 0
-    """The credit for a replacement that took longer (5.2.2)."""
+    """The credit for a late replacement, in percent (5.2.2)."""
 
 
 PRODUCTS: Final[Mapping[Product, ProductTerms]] = {
@@ -60,25 +60,25 @@ PRODUCTS: Final[Mapping[Product, ProductTerms]] = {
 }
 
 EXCLUSION_CLAUSES: Final = ("4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9", "4.10")
-"""What does not count, in the agreement's order."""
+"""The clauses of what does not count, in the agreement's order."""
 RECORDED_CLAUSES: Final = tuple(clause for clause in EXCLUSION_CLAUSES if clause not in ("4.1", "4.5"))
-"""Those that an operator can record: 4.1 comes from maintenance, 4.5 is never measured."""
+"""The clauses that an operator can record: 4.1 comes from maintenance, 4.5 is never measured."""
 CUSTOMER_CLAUSES: Final = ("4.3", "4.4", "4.6", "4.8", "4.10")
-"""Those that concern one customer alone, and so can be limited to a subscription."""
+"""The clauses that concern one customer only, and so can be limited to a subscription."""
 WEB_TYPES: Final = frozenset({"http", "https"})
-"""The check types that the availability of web hosting is read on (5.1)."""
+"""The check types that measure the availability of web hosting (5.1)."""
 
 _CLAUSE_ORDER: Final = {clause: order for order, clause in enumerate(EXCLUSION_CLAUSES)}
 
 
 def clause_order(clause: str) -> int:
-    """Return the place of a clause in the agreement: 4.9 before 4.10. Raises ``KeyError`` for one that is none."""
+    """Return the position of a clause in the agreement: 4.9 before 4.10. Raise ``KeyError`` for an unknown one."""
     return _CLAUSE_ORDER[clause]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckTerms:
-    """A check as far as the accounts hang on it: ``ping`` (any type) or a service."""
+    """The part of a check on which accounts depend: ``ping`` (any type) or a service."""
 
     name: str
     type: str
@@ -86,7 +86,7 @@ class CheckTerms:
 
 @dataclass(frozen=True, slots=True)
 class ServerTerms:
-    """A server as far as the accounts hang on it; on level 1 nothing is monitored (8.1)."""
+    """The part of a server on which accounts depend; on level 1 nothing is monitored (8.1)."""
 
     level: int
     checks: tuple[CheckTerms, ...] = ()
@@ -94,7 +94,7 @@ class ServerTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One configuration as far as figures hang on it, from ``in_force`` until the next comes into force."""
+    """The part of a configuration on which figures depend, valid from ``in_force`` until the next one."""
 
     in_force: Millis
     timezone: str
@@ -107,21 +107,21 @@ class Terms:
     """Names by id."""
     credit: CreditPolicy = "on-claim"
     support_credit: int | None = None
-    """Percent of the monthly fee for each first response that came too late (5.4.5); None pays nothing."""
+    """Percent of the monthly fee for each late first response (5.4.5); None: no credit."""
     ticket_area: str | None = None
     """The server on which tickets are opened (5.4.3)."""
 
     @property
     def hold(self) -> Millis:
-        """How long a result holds at most: two intervals (docs/contract.md#from-results-to-time)."""
+        """The longest time for which a result holds: two intervals (docs/contract.md#from-results-to-time)."""
         return 2 * self.interval
 
 
 def measured_checks(terms: Terms, subscription: Subscription) -> tuple[str, ...]:
-    """Return the names of the checks that a subscription's availability is read on.
+    """Return the names of the checks that measure a subscription's availability.
 
-    Web hosting is read on the web checks alone (5.1, 4.5), server and colocation on reachability alone (5.2, 5.3).
-    Nothing is monitored on level 1 (8.1), so nothing is measured.
+    Only web checks measure web hosting (5.1, 4.5), only ping measures server and colocation (5.2, 5.3). On level 1
+    nothing is monitored (8.1), so nothing is measured.
     """
     server = terms.servers.get(subscription.server)
     if server is None:
@@ -132,7 +132,7 @@ def measured_checks(terms: Terms, subscription: Subscription) -> tuple[str, ...]
 
 
 def terms_body(terms: Terms) -> dict[str, Any]:
-    """Return the terms as JSON values, without ``in_force``: the same terms always give the same body."""
+    """Return the terms as JSON values, without ``in_force``: equal terms have equal bodies."""
     return {
         "timezone": terms.timezone,
         "rounding": terms.rounding,
@@ -151,25 +151,25 @@ def terms_body(terms: Terms) -> dict[str, Any]:
 
 
 def terms_from_body(in_force: Millis, body: Mapping[str, Any]) -> Terms:
-    """Return the terms that ``terms_body`` wrote down."""
+    """Return the terms of a body that ``terms_body`` wrote."""
     return TermsReader().read(in_force, body)
 
 
 class TermsReader:
-    """Reads versions of the terms that were written down; what several of them say alike is read and kept once."""
+    """Reads recorded versions of the terms; equal parts of several versions are read and stored once."""
 
     def __init__(self) -> None:
         self._servers: dict[str, tuple[Mapping[str, Any], ServerTerms]] = {}
         self._subscriptions: dict[str, tuple[Mapping[str, Any], Subscription]] = {}
 
     def clear(self) -> None:
-        """Free what was kept, piece by piece, so that other threads get their turn."""
-        for kept in (self._servers, self._subscriptions):
-            while kept:
-                kept.popitem()
+        """Free the cache object by object, so that other threads can run in between."""
+        for cache in (self._servers, self._subscriptions):
+            while cache:
+                cache.popitem()
 
     def read(self, in_force: Millis, body: Mapping[str, Any]) -> Terms:
-        """Return the terms that ``terms_body`` wrote down."""
+        """Return the terms of a body that ``terms_body`` wrote."""
         return Terms(
             in_force=in_force,
             timezone=body["timezone"],
@@ -192,10 +192,10 @@ def _read_cached(
 ) -> dict[str, T]:
     found = {}
     for name, body in bodies.items():
-        before = cache.get(name)
-        if before is None or before[0] != body:
-            before = cache[name] = body, read(body)
-        found[name] = before[1]
+        cached = cache.get(name)
+        if cached is None or cached[0] != body:
+            cached = cache[name] = body, read(body)
+        found[name] = cached[1]
     return found
 
 
@@ -223,27 +223,27 @@ def _subscription_from_body(body: Mapping[str, Any]) -> Subscription:
     )
 
 
-# --- versions of the terms, decoded on first use: most questions need the newest few of many years --------------------
+# --- versions of the terms, decoded on first use: most reads need only the newest few ---------------------------------
 
 _IN_FORCE = attrgetter("in_force")
 
 
 class TermsVersions(Sequence["Terms"]):
-    """All versions, oldest first; ``in_force`` says of each since when, without reading it."""
+    """All versions, oldest first; ``in_force`` has the start of each, without decoding it."""
 
     def __init__(
         self, in_force: Sequence[Millis], read: Callable[[int], Terms], release: Callable[[], None] = lambda: None
     ) -> None:
-        """``read`` gives a version by its place, and is asked once for each; ``release`` frees what it reads from."""
+        """``read`` returns a version by its index, and is called once for each; ``release`` frees its source."""
         self.in_force = in_force
         self._release = release
         self._read = read
         self._cache: dict[int, Terms] = {}
 
     def close(self) -> None:
-        """Free what was read, piece by piece: at once it would keep other threads from the interpreter for 0.1 s.
+        """Free the decoded versions object by object: in one step it would hold the interpreter lock for 0.1 s.
 
-        Nothing can be read any more. Only what nobody else refers to is freed; ``Terms`` in others' hands stay whole.
+        Afterwards no version can be read. ``Terms`` that other objects refer to remain valid.
         """
         pieces = [
             piece
@@ -263,16 +263,16 @@ class TermsVersions(Sequence["Terms"]):
     @overload
     def __getitem__(self, index: slice) -> tuple[Terms, ...]: ...
     def __getitem__(self, index: int | slice) -> Terms | tuple[Terms, ...]:
-        places = range(len(self.in_force))[index]
-        if isinstance(places, range):
-            return tuple(self[place] for place in places)
-        if places not in self._cache:
-            self._cache[places] = self._read(places)
-        return self._cache[places]
+        wanted = range(len(self.in_force))[index]
+        if isinstance(wanted, range):
+            return tuple(self[one] for one in wanted)
+        if wanted not in self._cache:
+            self._cache[wanted] = self._read(wanted)
+        return self._cache[wanted]
 
 
 def index_at(versions: Sequence[Terms], at: Millis) -> int:
-    """Return the place of the version in force at an instant; the first extends back."""
+    """Return the index of the version in force at an instant; the first extends back."""
     if isinstance(versions, TermsVersions):
         return max(bisect_right(versions.in_force, at) - 1, 0)
     return max(bisect_right(versions, at, key=_IN_FORCE) - 1, 0)
@@ -283,7 +283,7 @@ def index_at(versions: Sequence[Terms], at: Millis) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one subscription in which the same checks of the same server are measured."""
+    """A period of one subscription in which the same checks of the same server are measured."""
 
     span: Span
     server: str
@@ -293,7 +293,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class PromisePeriod:
-    """A stretch of one subscription in which the same is promised, and read by the same rounding."""
+    """A period of one subscription with the same product terms and the same rounding."""
 
     span: Span
     product: ProductTerms
@@ -301,19 +301,19 @@ class PromisePeriod:
 
 
 def terms_at(versions: Sequence[Terms], at: Millis) -> Terms:
-    """Return the terms in force at an instant, of versions ordered by ``in_force``; the first extends back."""
+    """Return the terms in force at an instant; ``versions`` are ordered by ``in_force``, the first extends back."""
     return versions[index_at(versions, at)]
 
 
 def terms_of_window(versions: Sequence[Terms], window: Span, now: Millis) -> Terms:
-    """Return the terms whose zone and rounding a window is read with: those in force when it ends, or now."""
+    """Return the terms whose zone and rounding apply to a window: those in force when it ends, or now."""
     return terms_at(versions, window.end - 1 if window.end <= now else now)
 
 
 def month_window(versions: Sequence[Terms], year: int, month: int) -> Span:
     """Return the calendar month in the zone of the last terms that came into force before its end."""
-    for place in range(len(versions) - 1, 0, -1):
-        terms = versions[place]
+    for index in range(len(versions) - 1, 0, -1):
+        terms = versions[index]
         span = month_span(year, month, terms.timezone)
         if terms.in_force < span.end:
             return span
@@ -321,11 +321,11 @@ def month_window(versions: Sequence[Terms], year: int, month: int) -> Span:
 
 
 def segments(versions: Sequence[Terms], subscription: str, window: Span, now: Millis) -> tuple[Segment, ...]:
-    """Return what a subscription is read on in ``window`` cut at ``now``; nothing where it has no day in it.
+    """Return the segments of a subscription in ``window`` until ``now``; none if it has no day in it.
 
-    ``versions`` are ordered by ``in_force``. The earliest in which the subscription appears extends back without limit,
-    each holds until the next, and one without it ends it. Within each, it counts from 00:00 of its first day to 24:00
-    of its last in that version's zone. Neighbours that measure the same are one segment.
+    ``versions`` are ordered by ``in_force``. The earliest one with the subscription extends back without limit, each
+    holds until the next, and one without the subscription ends it. Within each, it counts from 00:00 of its first day
+    to 24:00 of its last in that version's zone. Neighbours with the same checks are joined.
     """
     return _merge_segments(_periods_in_force(versions, subscription, Span(window.start, min(window.end, now))))
 
@@ -345,9 +345,9 @@ def _merge_segments(periods: Iterable[tuple[Terms, Subscription, Span]]) -> tupl
 def terms_at_end(
     versions: Sequence[Terms], subscription: str, window: Span, now: Millis
 ) -> tuple[Terms, Subscription] | None:
-    """Return the terms of the subscription's last segment in the window: its product, fee and target apply to it whole.
+    """Return the terms of a subscription's last segment in a window: their product, fee and target apply to all of it.
 
-    ``None`` where it has no segment, and so is not in the window's accounts.
+    ``None`` if it has no segment, and so is not in the window's accounts.
     """
     last = None
     for terms, one, _ in _periods_in_force(versions, subscription, Span(window.start, min(window.end, now))):
@@ -358,24 +358,24 @@ def terms_at_end(
 def terms_and_segments(
     versions: Sequence[Terms], subscription: str, window: Span, now: Millis
 ) -> tuple[Terms, Subscription, tuple[Segment, ...]] | None:
-    """Return ``terms_at_end`` and ``segments`` together, for one look at the versions."""
-    stretches = list(_periods_in_force(versions, subscription, Span(window.start, min(window.end, now))))
-    if not stretches:
+    """Return ``terms_at_end`` and ``segments`` in one pass over the versions."""
+    periods = list(_periods_in_force(versions, subscription, Span(window.start, min(window.end, now))))
+    if not periods:
         return None
-    terms, one, _ = stretches[-1]
-    return terms, one, _merge_segments(stretches)
+    terms, one, _ = periods[-1]
+    return terms, one, _merge_segments(periods)
 
 
 def promise_periods(versions: Sequence[Terms], subscription: str, window: Span) -> tuple[PromisePeriod, ...]:
-    """Return what a subscription was promised in ``window``; neighbours that promise the same are one."""
+    """Return the promise periods of a subscription in ``window``; equal neighbours are joined."""
     found: list[PromisePeriod] = []
     for terms, one, span in _periods_in_force(versions, subscription, window):
-        made = PromisePeriod(span, PRODUCTS[one.product], terms.rounding)
+        period = PromisePeriod(span, PRODUCTS[one.product], terms.rounding)
         last = found[-1] if found else None
-        if last and last.span.end == span.start and replace(last, span=span) == made:
+        if last and last.span.end == span.start and replace(last, span=span) == period:
             found[-1] = replace(last, span=Span(last.span.start, span.end))
         else:
-            found.append(made)
+            found.append(period)
     return tuple(found)
 
 
@@ -384,7 +384,7 @@ def _periods_in_force(
 ) -> Iterator[tuple[Terms, Subscription, Span]]:
     index = index_at(versions, window.start)
     if index < len(versions) and subscription in versions[index].subscriptions:
-        first = index  # or earlier: what was before says nothing of the window
+        first = index  # or earlier, which makes no difference in the window
     else:
         first = next((at for at, terms in enumerate(versions) if subscription in terms.subscriptions), len(versions))
         index = max(index, first)

@@ -1,4 +1,4 @@
-"""The first response to a ticket: a clock that runs at all hours (5.4.3, 5.4.4, docs/contract.md#first-response)."""
+"""The first response to a ticket; time counts at all hours (5.4.3, 5.4.4, docs/contract.md#first-response)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 Channel: TypeAlias = Literal["ticket", "email", "phone"]
 CLAUSE: Final = "5.4.4"
-"""What a late answer breaks."""
+"""The clause that a late response breaches."""
 CREDIT_CLAUSE: Final = "5.4.5"
-"""What a credit for it would be paid by."""
+"""The clause of the credit for a late response."""
 
 _HOUR_MS = 3_600_000
 
 
 def response_limit(level: int, channel: Channel) -> Millis | None:
-    """Return how soon the first answer comes at the latest, by the level (8.1); None by phone: it promises hours."""
+    """Return the limit of the first response for a level (8.1), in milliseconds; None by phone, which has hours."""
     hours = {"ticket": SUPPORT_LEVELS[level].ticket_hours, "email": SUPPORT_LEVELS[level].email_hours}.get(channel)
     return None if hours is None else hours * _HOUR_MS
 
 
 def channel_available(level: int, channel: Channel, at: Millis, zone: str) -> bool:
-    """Whether the level takes a request by this channel at that moment: calls from 9:00 to before 18:00, or never.
+    """Return whether a level accepts requests by a channel at a moment: calls from 9:00 to before 18:00, or never.
 
-    The agreement names no days, so those of the phone are all [decision].
+    The agreement names no days, so calls are accepted on all days [decision].
     """
     phone = SUPPORT_LEVELS[level].phone
     if channel != "phone" or phone == "24/7":
@@ -45,15 +45,15 @@ def channel_available(level: int, channel: Channel, at: Millis, zone: str) -> bo
 
 
 def response_time(opened: Millis, responded: Millis, downtime: IntervalSet) -> Millis:
-    """Return the time from the opening to the first human answer (else to now), in milliseconds.
+    """Return the counted time from the opening to the first answer by a person, in milliseconds.
 
-    ``downtime`` is when the ticket area itself was down or in maintenance: that time does not count (5.4.3).
+    ``downtime`` is when the ticket area was down or in maintenance: that time does not count (5.4.3).
     """
     return (IntervalSet.of(opened, responded) - downtime).length
 
 
 def due_after(opened: Millis, limit: Millis, downtime: IntervalSet) -> Millis:
-    """Return the last instant up to which no more than ``promise`` milliseconds count since the opening."""
+    """Return the last instant until which at most ``limit`` milliseconds count since the opening."""
     left, at = limit, opened
     for start, end in downtime:
         if end <= at:
@@ -66,7 +66,7 @@ def due_after(opened: Millis, limit: Millis, downtime: IntervalSet) -> Millis:
 
 
 class TicketState(StrEnum):
-    """What a ticket is, as far as its first response goes."""
+    """The state of a ticket with regard to its first response."""
 
     OPEN = "open"
     RESPONDED = "responded"
@@ -74,7 +74,7 @@ class TicketState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TicketOpened:
-    """That a ticket was opened was recorded at ``at``."""
+    """The opening of a ticket, recorded at ``at``."""
 
     id: int
     at: Millis
@@ -89,7 +89,7 @@ class TicketOpened:
 
 @dataclass(frozen=True, slots=True)
 class TicketResponded:
-    """That a human answered first at ``responded_at`` was recorded at ``at``."""
+    """The first answer by a person at ``responded_at``, recorded at ``at``."""
 
     id: int
     at: Millis
@@ -102,114 +102,114 @@ TicketEvent: TypeAlias = TicketOpened | TicketResponded
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A request for support, as the facts of it stand."""
+    """A request for support after its events."""
 
     id: int
     subscription: str
     channel: Channel
     level: int
-    """Of the subscription's server when it was opened."""
+    """The level of the subscription's server at the opening."""
     opened_at: Millis
     responded_at: Millis | None
     reference: str | None
-    """What the ticket system calls it."""
+    """Its name in the ticket system."""
     imported: bool
     recorded_at: Millis
     recorded_by: str
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
         return f"ticket {self.id}"
 
     @property
     def state(self) -> TicketState:
-        """Open until somebody answers."""
+        """Open until the first answer."""
         return TicketState.OPEN if self.responded_at is None else TicketState.RESPONDED
 
     @property
     def response_limit(self) -> Millis | None:
-        """How soon the first answer comes at the latest, in milliseconds; None where nothing is promised."""
+        """The limit of the first response in milliseconds; None if there is none."""
         return response_limit(self.level, self.channel)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseClock:
-    """A ticket's clock at a moment: what counted of its time, and how long it may still run."""
+    """The response time of a ticket at a moment, and its deadline."""
 
     ticket: Ticket
     now: Millis
     downtime: IntervalSet
-    """When the ticket area was away, as far as is known now."""
+    """The downtime of the ticket area, as known now."""
 
     @property
     def until(self) -> Millis:
-        """Where the clock stopped, or now."""
+        """The time of the first answer, or now."""
         return self.now if self.ticket.responded_at is None else self.ticket.responded_at
 
     @property
     def elapsed(self) -> Millis:
-        """What counts of the time to the first answer, or to now."""
+        """The counted time to the first answer, or to now, in milliseconds."""
         return response_time(self.ticket.opened_at, self.until, self.downtime)
 
     @property
     def paused(self) -> Millis:
-        """What does not count of it (5.4.3)."""
+        """The time that does not count (5.4.3), in milliseconds."""
         return self.until - self.ticket.opened_at - self.elapsed
 
     @property
     def due(self) -> Millis | None:
-        """The last instant at which the answer is in time, itself included; it moves while the area is away."""
-        promise = self.ticket.response_limit
-        return None if promise is None else due_after(self.ticket.opened_at, promise, self.downtime)
+        """The last instant at which the answer is in time, included; downtime of the ticket area postpones it."""
+        limit = self.ticket.response_limit
+        return None if limit is None else due_after(self.ticket.opened_at, limit, self.downtime)
 
     @property
     def breached(self) -> bool:
-        """Whether the promise is broken, answered by now or not (5.4.4); exactly at the limit is in time."""
-        promise = self.ticket.response_limit
-        return promise is not None and self.elapsed > promise
+        """Whether the limit is exceeded, answered or not (5.4.4); exactly at the limit is in time."""
+        limit = self.ticket.response_limit
+        return limit is not None and self.elapsed > limit
 
     @property
     def in_time(self) -> bool | None:
-        """Whether the promise was kept; None while that is open, and where nothing is promised."""
+        """Whether the answer was in time; None while this is undecided, and if there is no limit."""
         if self.breached:
             return False
         return None if self.ticket.response_limit is None or self.ticket.responded_at is None else True
 
     @property
     def overdue(self) -> bool:
-        """Whether it waits still, beyond the promise."""
+        """Whether it is open and the limit is exceeded."""
         return self.ticket.responded_at is None and self.breached
 
     @property
     def due_soon(self) -> bool:
-        """Whether it waits in the last third of its time."""
-        promise = self.ticket.response_limit
+        """Whether it is open and in the last third of its limit."""
+        limit = self.ticket.response_limit
         return (
             self.ticket.responded_at is None
-            and promise is not None
+            and limit is not None
             and not self.breached
-            and 3 * self.elapsed > 2 * promise
+            and 3 * self.elapsed > 2 * limit
         )
 
 
 def tickets_from(events: Iterable[TicketEvent]) -> tuple[Ticket, ...]:
-    """Fold facts into tickets, by number. Only the first answer of a ticket is one."""
+    """Return the tickets, by id, after events. Only the first answer of a ticket counts."""
     found: dict[int, Ticket] = {}
-    for fact in sorted(events, key=lambda fact: not isinstance(fact, TicketOpened)):
-        if isinstance(fact, TicketOpened):
-            found[fact.id] = Ticket(
-                id=fact.id,
-                subscription=fact.subscription,
-                channel=fact.channel,
-                level=fact.level,
-                opened_at=fact.opened_at,
+    for event in sorted(events, key=lambda event: not isinstance(event, TicketOpened)):
+        if isinstance(event, TicketOpened):
+            found[event.id] = Ticket(
+                id=event.id,
+                subscription=event.subscription,
+                channel=event.channel,
+                level=event.level,
+                opened_at=event.opened_at,
                 responded_at=None,
-                reference=fact.reference,
-                imported=fact.imported,
-                recorded_at=fact.at,
-                recorded_by=fact.by,
+                reference=event.reference,
+                imported=event.imported,
+                recorded_at=event.at,
+                recorded_by=event.by,
             )
-        elif fact.id in found and found[fact.id].responded_at is None:
-            found[fact.id] = replace(found[fact.id], responded_at=fact.responded_at)
+        elif event.id in found and found[event.id].responded_at is None:
+            found[event.id] = replace(found[event.id], responded_at=event.responded_at)
     return tuple(found[number] for number in sorted(found))

@@ -1,8 +1,8 @@
 """From results to time that is up, down or unknown, by three bounds (docs/contract.md#from-results-to-time).
 
-A **run** is what consecutive results with one outcome say together. A result holds from its time to the next result of
-its check, at most two intervals (``hold``), so a result that comes exactly when its predecessor's hold ends continues
-the run: spans are half-open, and no instant between the two is uncovered. One that comes later begins a new run.
+A **run** is a series of consecutive results with the same outcome. A result holds from its time to the next result of
+its check, and at most two intervals (``hold``). A result exactly at the end of its predecessor's hold continues the
+run: spans are half-open, and no instant between the two is uncovered. A later one begins a new run.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _AT = attrgetter("at")
 class History:
     """One check's record: its runs by ``first``, its outages by ``start``.
 
-    Both are as of the moment the books are read at (``now``): a run or an outage that a later result lengthened or
-    ended is given as it stood. ``runs`` reach back at least to the one that covers the start of what is read;
-    ``outages`` hold every one whose stretch from its last ok to its end touches what is read.
+    Both are as of the moment of reading (``now``): later results have not extended or ended them. ``runs`` begin with
+    the one that covers the start of the window or earlier; ``outages`` contain every one whose time from its last ok to
+    its end overlaps the window.
     """
 
     runs: tuple[Run, ...] = ()
@@ -39,19 +39,19 @@ class History:
 
 
 class Bound(StrEnum):
-    """How an outage is read (docs/contract.md#outages-and-their-bounds)."""
+    """How much downtime an outage has (docs/contract.md#outages-and-their-bounds)."""
 
     COUNTED = "counted"
-    """Down is the time that its fail results hold."""
+    """The time for which its fail results hold."""
     LOWEST = "lowest"
-    """Down is all that is possible: from the last ok before it to the first ok after it."""
+    """All possible downtime: from the last ok before it to the first ok after it."""
     HIGHEST = "highest"
-    """Down is all that is certain: its last fail proves nothing after its own instant."""
+    """Only certain downtime: its last fail proves nothing after its own instant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What a window of one check, or of several together, was; the rest of the window is unknown."""
+    """The up and down time of one or several checks in a window; the rest of the window is unknown."""
 
     up: IntervalSet
     down: IntervalSet
@@ -59,21 +59,21 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class OutageDurations:
-    """How long an outage was, in milliseconds, before exclusions and not cut to any window."""
+    """The durations of an outage in milliseconds, before exclusions and not cut to a window."""
 
     counted: Millis
-    """The time that its fail results hold."""
+    """The time for which its fail results hold."""
     least: Millis
-    """What is certain: without the time that its last fail holds."""
+    """The certain time: without the time for which its last fail holds."""
     most: Millis
-    """What is possible: from the last ok before it (else its first fail) to the first ok after it (else now)."""
+    """The possible time: from the last ok before it (else its first fail) to the first ok after it (else now)."""
 
 
 def extend_run(run: Run | None, result: Result, hold: Millis) -> Run:
-    """Return the run of a check after its next result: ``run`` made longer, or a new one (its ``first`` tells).
+    """Return the run of a check after its next result: ``run`` extended, or a new one (its ``first`` differs).
 
-    ``hold`` is two intervals, in milliseconds, as the result was measured. Raises ``ValueError`` for a result that is
-    not later than the run: results out of order need their runs made anew by ``runs_of``.
+    ``hold`` is two intervals, in milliseconds, of the time of the measurement. Raise ``ValueError`` for a result that
+    is not later than the run: results out of order require a rebuild by ``runs_of``.
     """
     if run is not None:
         if result.at <= run.last:
@@ -84,7 +84,7 @@ def extend_run(run: Run | None, result: Result, hold: Millis) -> Run:
 
 
 def runs_of(results: Iterable[Result], hold: Millis) -> tuple[Run, ...]:
-    """Return the runs of one check's results, given in any order; no two may have the same time (``ValueError``)."""
+    """Return the runs of one check's results in any order. Raise ``ValueError`` if two have the same time."""
     runs: list[Run] = []
     for result in sorted(results, key=_AT):
         run = extend_run(runs[-1] if runs else None, result, hold)
@@ -96,7 +96,7 @@ def runs_of(results: Iterable[Result], hold: Millis) -> tuple[Run, ...]:
 
 
 def timeline_of(history: History, window: Span, bound: Bound, now: Millis) -> Timeline:
-    """Read one check in ``window``; a window still running ends at ``now`` (docs/contract.md#from-results-to-time)."""
+    """Return one check's timeline in ``window``, cut at ``now`` (docs/contract.md#from-results-to-time)."""
     start, end = window.start, min(window.end, now)
     last_fails = {outage.last_fail for outage in history.outages} if bound is Bound.HIGHEST else frozenset()
     up: list[Span] = []
@@ -117,9 +117,9 @@ def timeline_of(history: History, window: Span, bound: Bound, now: Millis) -> Ti
 
 
 def up_throughout(history: History, span: Span) -> bool:
-    """Whether a single run is all there is to say of ``span``, and it was up, by every reading; most checks, mostly.
+    """Return whether a single ok run covers ``span`` and no outage is near: then it was up by every bound.
 
-    False may also be said of a span that was up all the same.
+    This is the usual case. False does not mean that it was not up.
     """
     if history.outages or not history.runs:
         return False
@@ -129,15 +129,14 @@ def up_throughout(history: History, span: Span) -> bool:
 
 
 def run_at(history: History, at: Millis) -> Run | None:
-    """Return the run that covers an instant; ``None`` where no result holds (docs/contract.md#from-results-to-time)."""
+    """Return the run that covers an instant; ``None`` if no result holds (docs/contract.md#from-results-to-time)."""
     return next((run for run, _ in _covered_spans(history.runs, at, at + 1)), None)
 
 
 def combine(timelines: Sequence[Timeline], excluded_by_check: Sequence[IntervalSet] = ()) -> Timeline:
-    """Combine several checks: down if any is down, else unknown if any is unknown, else up.
+    """Return the combination of several checks: down if any is down, else unknown if any is unknown, else up.
 
-    ``excluded_by_check``, if given, holds for each check the time in which it is left out; where all are, nothing
-    is known.
+    ``excluded_by_check``, if given, is the time in which each check is left out. While all are, the time is unknown.
     """
     if not timelines:
         return Timeline(IntervalSet(), IntervalSet())
@@ -154,12 +153,12 @@ def combine(timelines: Sequence[Timeline], excluded_by_check: Sequence[IntervalS
 
 
 def outage_span(outage: Outage, now: Millis) -> Span:
-    """Return the outage from its first fail to its end, to ``now`` while it is open: what an exclusion of it covers."""
+    """Return the span of an outage from its first fail to its end, or to ``now``: the time of its exclusion."""
     return Span(outage.start, max(outage.start, now if outage.end is None else min(outage.end, now)))
 
 
 def outage_downtime(outage: Outage, history: History, now: Millis) -> IntervalSet:
-    """Return the time that the outage's fail results hold, whatever window is looked at."""
+    """Return the time for which the outage's fail results hold, not cut to a window."""
     within = outage_span(outage, now)
     return IntervalSet(
         cover for run, cover in _covered_spans(history.runs, within.start, within.end) if run.outcome is Outcome.FAIL
@@ -167,7 +166,7 @@ def outage_downtime(outage: Outage, history: History, now: Millis) -> IntervalSe
 
 
 def outage_durations(outage: Outage, history: History, now: Millis) -> OutageDurations:
-    """Measure an outage with its bounds; ``history`` holds its runs and the one after it.
+    """Return the durations of an outage; ``history`` contains its runs and the one after it.
 
     See docs/contract.md#outages-and-their-bounds.
     """
@@ -182,7 +181,7 @@ def outage_durations(outage: Outage, history: History, now: Millis) -> OutageDur
 
 
 def _covered_spans(runs: tuple[Run, ...], start: Millis, end: Millis) -> Iterator[tuple[Run, Span]]:
-    """Yield each run with the part of ``[start, end)`` that it covers: to the next run's first, or its hold's end."""
+    """Yield each run with the part of ``[start, end)`` that it covers, until the next run or the end of its hold."""
     index = max(bisect_right(runs, start, key=_FIRST) - 1, 0)
     count = len(runs)
     while index < count and runs[index].first < end:

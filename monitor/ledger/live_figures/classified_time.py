@@ -1,8 +1,8 @@
-"""The class of every instant of a subscription, kept so that the sums of any window are two look-ups.
+"""The class of every instant of a subscription, stored so that the sums of any window take two look-ups.
 
-An account asks what a window came to. But what an instant counts as does not hang on the window that is asked about: so
-it is written down once, change by change, with the sums up to each change; what a window came to is the difference of
-two sums. A result that repeats what is known changes nothing of it: it only makes sure for longer what was presumed.
+The class of an instant does not depend on the window. So it is stored once, change by change, with the cumulative sums
+up to each change; the sums of a window are the difference of two of them. A result that repeats the last outcome
+changes no class: it only confirms the presumed continuation of its run.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from monitor.sla.terms import Segment
 
 END_OF_TIME: Final[Millis] = 1 << 60
-"""Later than anything: until then goes what is presumed to go on."""
+"""Later than any instant; the presumed end of open runs."""
 
 
 class TimeClass(IntEnum):
-    """What an instant counts as."""
+    """The class of an instant."""
 
     OUTSIDE = 0
-    """The subscription is not in force: no account has it."""
+    """The subscription is not in force; no account includes the instant."""
     EXCLUDED = 1
     UP = 2
     DOWN = 3
@@ -40,51 +40,51 @@ class TimeClass(IntEnum):
 
 
 ClassSums: TypeAlias = tuple["Millis", "Millis", "Millis", "Millis", "Millis"]
-"""Milliseconds of each ``TimeClass``, in their order."""
+"""Milliseconds of each ``TimeClass``, in the order of the enumeration."""
 ZERO_SUMS: Final[ClassSums] = (0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class CumulativeTimeline:
-    """What every instant counts as, from ``starts[0]`` on and without an end; neighbours differ."""
+    """The class of every instant from ``starts[0]`` on, without an end; neighbours differ."""
 
     starts: tuple[Millis, ...]
     classes: tuple[TimeClass, ...]
-    """What counts from each of the starts to the next; the last one for ever."""
+    """The class from each start to the next; the last one has no end."""
     sums: tuple[ClassSums, ...]
-    """What there was before each of the starts."""
+    """The sums before each start."""
 
     @classmethod
     def from_changes(cls, changes: Iterable[tuple[Millis, TimeClass]]) -> CumulativeTimeline:
-        """Take pieces in order, each to the start of the next; there must be one."""
+        """Create a timeline from changes in order, each valid until the next; at least one."""
         starts: list[Millis] = []
-        shares: list[TimeClass] = []
+        classes: list[TimeClass] = []
         sums: list[ClassSums] = []
-        for start, share in changes:
+        for start, time_class in changes:
             if not starts:
                 sums.append(ZERO_SUMS)
-            elif share is shares[-1]:
+            elif time_class is classes[-1]:
                 continue
             else:
-                sums.append(_add_time(sums[-1], shares[-1], start - starts[-1]))
+                sums.append(_add_time(sums[-1], classes[-1], start - starts[-1]))
             starts.append(start)
-            shares.append(share)
-        return cls(tuple(starts), tuple(shares), tuple(sums))
+            classes.append(time_class)
+        return cls(tuple(starts), tuple(classes), tuple(sums))
 
     def sums_between(self, start: Millis, end: Millis) -> ClassSums:
-        """Return what ``[start, end)`` came to; ``start`` must not be before the course's own."""
+        """Return the sums of ``[start, end)``. Raise ValueError if ``start`` is before the start of the timeline."""
         i = bisect_right(self.starts, start) - 1
         if i < 0:
-            raise ValueError(f"{start} is before {self.starts[0]}, where the course begins")
+            raise ValueError(f"{start} is before {self.starts[0]}, where the timeline begins")
         j = bisect_right(self.starts, end, i) - 1
         first, last = self.sums[i], self.sums[j]
-        came = [after - before for before, after in zip(first, last, strict=True)]
-        came[self.classes[j]] += end - self.starts[j]
-        came[self.classes[i]] -= start - self.starts[i]
-        return came[0], came[1], came[2], came[3], came[4]
+        sums = [after - before for before, after in zip(first, last, strict=True)]
+        sums[self.classes[j]] += end - self.starts[j]
+        sums[self.classes[i]] -= start - self.starts[i]
+        return sums[0], sums[1], sums[2], sums[3], sums[4]
 
     def class_at(self, at: Millis) -> TimeClass:
-        """Return what an instant counts as."""
+        """Return the class of an instant."""
         return self.classes[bisect_right(self.starts, at) - 1]
 
     def next_change(self, at: Millis) -> Millis:
@@ -93,14 +93,14 @@ class CumulativeTimeline:
         return self.starts[i] if i < len(self.starts) else END_OF_TIME
 
     def followed_by(self, later: CumulativeTimeline, since: Millis) -> CumulativeTimeline:
-        """Go by ``later`` from its start on, and by this before; what was before ``since`` may be forgotten."""
+        """Return this timeline continued by ``later`` from its start on; time before ``since`` may be dropped."""
         cut = later.starts[0]
         head = max(bisect_right(self.starts, since) - 1, 0)
         kept = bisect_right(self.starts, cut - 1)
         if kept <= head:
             return later
         sums = _add_time(self.sums[kept - 1], self.classes[kept - 1], cut - self.starts[kept - 1])
-        # what goes on as before is no change
+        # an equal class continues and is no change
         same = later.classes[0] is self.classes[kept - 1]
         added = tuple(
             (own[0] + sums[0], own[1] + sums[1], own[2] + sums[2], own[3] + sums[3], own[4] + sums[4])
@@ -119,34 +119,34 @@ def _add_time(sums: ClassSums, time_class: TimeClass, length: Millis) -> ClassSu
     return grown[0], grown[1], grown[2], grown[3], grown[4]
 
 
-# --- the timeline of a subscription, kept from sweep to sweep and extended by what is new -----------------------------
+# --- the timeline of a subscription, extended from sweep to sweep -----------------------------------------------------
 
 
 class OpenRun(NamedTuple):
-    """One check whose newest run is presumed to go on."""
+    """A check whose newest run is presumed to continue."""
 
     check: CheckKey
     last: Millis
-    """Its newest result that is known."""
+    """The time of its newest known result."""
     hold: Millis
 
 
 @dataclass(frozen=True, slots=True)
 class IncrementalTimeline:
-    """A subscription's course, presuming that each check goes on giving what it gave last."""
+    """A subscription's timeline, on the presumption that each check repeats its last outcome."""
 
     cumulative: CumulativeTimeline
     open_runs: tuple[OpenRun, ...]
     stale_checks: tuple[tuple[CheckKey, Millis], ...]
-    """The checks whose newest result that is known holds no more, with its time."""
+    """The checks whose newest known result no longer holds, with its time."""
     final_until: Millis
-    """No result to come changes anything before this instant."""
+    """No future result changes anything before this instant."""
 
     def valid_until(self, newest_result: Callable[[CheckKey], Millis | None]) -> Millis:
-        """Return until when it is true whatever comes; ``END_OF_TIME`` where no check is waited for.
+        """Return until when it is valid without further results; ``END_OF_TIME`` if no run is open.
 
-        ``newest_result`` gives the time of each check's newest result, None where nobody knows; every result
-        since the course was kept has repeated what is presumed.
+        ``newest_result`` returns the time of each check's newest result, None if it is unknown; every result since
+        the timeline was built has repeated the presumed outcome.
         """
         until = END_OF_TIME
         for check, last, hold in self.open_runs:
@@ -156,7 +156,7 @@ class IncrementalTimeline:
         return until
 
     def has_new_results(self, newest_result: Callable[[CheckKey], Millis | None]) -> bool:
-        """Whether a check that was taken for silent has spoken: what it said may be older than its silence."""
+        """Return whether a check without recent results has a new one, which may be older than the gap."""
         return any((newest_result(check) or last) > last for check, last in self.stale_checks)
 
 
@@ -167,31 +167,31 @@ def build_timeline(
     start: Millis,
     now: Millis,
 ) -> IncrementalTimeline:
-    """Write down what every instant from ``start`` on counts as.
+    """Return the timeline from ``start`` on.
 
-    ``segments`` are in order, do not overlap and go on past ``now``, to ``END_OF_TIME`` where the subscription has
-    no end. ``records`` are the runs of each measured check that say anything of the time after ``start``;
-    exclusions that have no end yet go to ``END_OF_TIME``.
+    ``segments`` are in order, do not overlap and continue after ``now``, to ``END_OF_TIME`` if the subscription has no
+    end. ``records`` are the runs of each measured check that cover any time after ``start``; exclusions without an end
+    extend to ``END_OF_TIME``.
     """
-    presumed: list[OpenRun] = []
-    silent: list[tuple[CheckKey, Millis]] = []
+    open_runs: list[OpenRun] = []
+    stale: list[tuple[CheckKey, Millis]] = []
     histories: dict[CheckKey, History] = {}
-    settled = END_OF_TIME
+    final_until = END_OF_TIME
     for key, end in _measured_checks(segments, start).items():
         runs = records.get(key, ())
         last = runs[-1] if runs else None
         if last is None:
-            settled = start
+            final_until = start
         elif last.last < end:
-            settled = min(settled, last.last)
+            final_until = min(final_until, last.last)
             if last.last + last.hold >= now:
-                presumed.append(OpenRun(key, last.last, last.hold))
+                open_runs.append(OpenRun(key, last.last, last.hold))
                 runs = (*runs[:-1], replace(last, last=END_OF_TIME))
             else:
-                silent.append((key, last.last))
+                stale.append((key, last.last))
         histories[key] = History(tuple(runs))
-    course = CumulativeTimeline.from_changes(_class_changes(segments, histories, [*exclusions], start))
-    return IncrementalTimeline(course, tuple(presumed), tuple(silent), max(settled, start))
+    cumulative = CumulativeTimeline.from_changes(_class_changes(segments, histories, [*exclusions], start))
+    return IncrementalTimeline(cumulative, tuple(open_runs), tuple(stale), max(final_until, start))
 
 
 def extend_timeline(
@@ -202,19 +202,19 @@ def extend_timeline(
     now: Millis,
     since: Millis,
 ) -> IncrementalTimeline:
-    """Extend a timeline by what is newer than ``previous.final_until``: the same as ``build_timeline``, at less cost.
+    """Return a timeline rebuilt after ``previous.final_until``: equal to that of ``build_timeline``, but cheaper.
 
-    ``records`` need to say only what is of the time after ``previous.final_until``; segments and exclusions are as
-    before. What was before ``since`` may be forgotten.
+    ``records`` need to cover only the time after ``previous.final_until``; segments and exclusions are unchanged. Time
+    before ``since`` may be dropped.
     """
     if previous.final_until >= END_OF_TIME:
         return previous
-    news = build_timeline(segments, records, exclusions, previous.final_until, now)
-    return replace(news, cumulative=previous.cumulative.followed_by(news.cumulative, since))
+    later = build_timeline(segments, records, exclusions, previous.final_until, now)
+    return replace(later, cumulative=previous.cumulative.followed_by(later.cumulative, since))
 
 
 def _measured_checks(segments: Iterable[Segment], start: Millis) -> dict[CheckKey, Millis]:
-    """Return every check that is measured after ``start``, with the end of that."""
+    """Return every check that is measured after ``start``, with the end of its measurement."""
     return {
         CheckKey(segment.server, name): segment.span.end
         for segment in segments
@@ -242,24 +242,24 @@ def _class_changes(
 def _classify_segment(
     segment: Segment, span: Span, histories: Mapping[CheckKey, History], exclusions: Sequence[Exclusion]
 ) -> Iterable[tuple[Millis, TimeClass]]:
-    """Classify the instants of one segment as ``availability`` does: excluded wins."""
+    """Yield the class changes of one segment, by the rules of ``availability``: excluded takes precedence."""
     counted = [
         timeline_of(histories[CheckKey(segment.server, name)], span, Bound.COUNTED, END_OF_TIME)
         for name in segment.checks
     ]
-    heeded = applicable_exclusions(by_precedence(exclusions) if exclusions else (), segment, span)
+    applicable = applicable_exclusions(by_precedence(exclusions) if exclusions else (), segment, span)
     excluded = IntervalSet()
-    for _, time in heeded.attribute([timeline.down for timeline in counted]):
+    for _, time in applicable.attribute([timeline.down for timeline in counted]):
         excluded |= time
-    whole = combine(counted, heeded.excluded_by_check)
+    whole = combine(counted, applicable.excluded_by_check)
     parts = [(*one, TimeClass.EXCLUDED) for one in excluded]
     parts += [(*one, TimeClass.UP) for one in whole.up - excluded]
     parts += [(*one, TimeClass.DOWN) for one in whole.down - excluded]
     at = span.start
-    for start, end, share in sorted(parts):
+    for start, end, time_class in sorted(parts):
         if at < start:
             yield at, TimeClass.UNKNOWN
-        yield start, share
+        yield start, time_class
         at = end
     if at < span.end:
         yield at, TimeClass.UNKNOWN

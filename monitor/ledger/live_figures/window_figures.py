@@ -1,7 +1,7 @@
-"""The figures of a window as of one moment, and how they go on from there.
+"""The figures of a window as of one moment, and their exact projection to later moments.
 
-While nothing happens a window's sums are straight lines: what the newest instant counts as grows, and in a window that
-moves with now, what the oldest counts as shrinks. So a figure is brought up to date by what passed since, exactly.
+While no class changes, a window's sums are linear: the class of its newest instant grows, and in a rolling window the
+class of its oldest instant shrinks. So figures are updated by the elapsed time, exactly.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ if TYPE_CHECKING:
 
 
 WindowName: TypeAlias = Literal["rolling", "month"]
-"""The two windows that are kept up to date: the rolling month of operations, the calendar month of credits."""
+"""The two windows that are updated: the rolling month for operators, the calendar month for credits."""
 
 
 class WindowFigures(NamedTuple):
-    """The accounts of one subscription over one window, so far. Lengths are milliseconds, exclusions taken out."""
+    """The account of one subscription over one window, so far. Lengths are milliseconds, without excluded time."""
 
     up: Millis
     down: Millis
     unknown: Millis
     availability: Percent | None
-    """Hundredths of a percent, rounded as the contract is read; None where nothing was measured."""
+    """Hundredths of a percent, rounded by the terms; None if nothing was measured."""
     budget: Millis
-    """Downtime left over the whole window before the target is missed; negative after."""
+    """Downtime left in the whole window before the target is missed; negative after that."""
     credit: int | None = None
-    """The percent of the fee that would be owed if the window ended now; None for a window without credits."""
+    """The credit, in percent of the fee, if the window ended now; None for a window without credits."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowProjection:
-    """What a window came to at ``at``, and how that goes on for moments in ``[at, until)``."""
+    """The sums of a window at ``at``, and their linear projection for moments in ``[at, until)``."""
 
     at: Millis
     until: Millis
     sums: ClassSums
     growing_class: TimeClass
     shrinking_class: TimeClass | None
-    """None for a window whose beginning stays where it is."""
+    """None for a window with a fixed start."""
     nominal_length: Millis | None
-    """The length to the window's end of what the subscription is in force for; None for a window that ends now."""
+    """The time for which the subscription is in force in the whole window; None for a window that ends now."""
     product: ProductTerms | None
-    """What was promised last in it; None where the subscription is not in it, and so has no figures."""
+    """The last product terms in the window; None if the subscription is not in it, and so has no figures."""
     rounding: Rounding
     constant: bool
-    """Whether the figures stay as they are while it holds: what grows at one end shrinks at the other."""
+    """Whether the figures do not change during the projection: the growing class is the shrinking one."""
     all_up: WindowFigures | None = None
-    """The figures at ``at`` where only ``up`` grows and nothing was down: then nothing else of them changes."""
+    """The figures at ``at`` if only ``up`` grows and nothing was down: then only ``up`` changes."""
 
     def figures_at(self, now: Millis) -> WindowFigures | None:
-        """Return the figures at a moment for which it holds."""
-        if self.all_up is not None:  # most of all, most of the time
-            up, down, unknown, came_to, left, owed = self.all_up
-            return WindowFigures(up + now - self.at, down, unknown, came_to, left, owed)
+        """Return the figures at a moment in ``[at, until)``."""
+        if self.all_up is not None:  # the usual case
+            up, down, unknown, availability, budget, rate = self.all_up
+            return WindowFigures(up + now - self.at, down, unknown, availability, budget, rate)
         if self.product is None:
             return None
         sums = [*self.sums]
@@ -73,16 +73,16 @@ class WindowProjection:
             sums[self.shrinking_class] -= now - self.at
         _, excluded, up, down, unknown = sums
         nominal = excluded + up + down + unknown if self.nominal_length is None else self.nominal_length
-        came_to = percent(up, up + down, self.rounding)
-        left = remaining_budget(nominal - excluded, down, self.product.target, self.rounding)
-        owed = None if self.nominal_length is None else credit_percent(self.product, came_to)
-        return WindowFigures(up, down, unknown, came_to, left, owed)
+        availability = percent(up, up + down, self.rounding)
+        budget = remaining_budget(nominal - excluded, down, self.product.target, self.rounding)
+        rate = None if self.nominal_length is None else credit_percent(self.product, availability)
+        return WindowFigures(up, down, unknown, availability, budget, rate)
 
 
 def project_month(
     timeline: CumulativeTimeline, periods: Sequence[PromisePeriod], window: Span, now: Millis
 ) -> WindowProjection:
-    """Look at a calendar month, in which ``now`` lies: it ends where it ends, and pays credits (6.4)."""
+    """Return the projection of the calendar month of ``now``, which has credits (6.4)."""
     outside = timeline.sums_between(*window)[TimeClass.OUTSIDE]
     nominal = window.end - window.start - outside
     return _project(timeline, periods, window.start, now, min(window.end, timeline.next_change(now)), nominal)
@@ -91,7 +91,7 @@ def project_month(
 def project_rolling(
     timeline: CumulativeTimeline, periods: Sequence[PromisePeriod], start: Millis, now: Millis
 ) -> WindowProjection:
-    """Look at a window that is ``now - start`` long and ends now, whenever that is."""
+    """Return the projection of a rolling window: it keeps the length ``now - start`` and always ends now."""
     until = min(timeline.next_change(now), timeline.next_change(start) + now - start)
     return _project(timeline, periods, start, now, until, None)
 
@@ -110,20 +110,20 @@ def _project(
         if first < min(one.span.end, now):
             last = one
         if first >= now:
-            until = min(until, first + 1)  # from when on it is the last one in the window
-    sums, grows, shrinks = timeline.sums_between(start, now), timeline.class_at(now), None
+            until = min(until, first + 1)  # from then on it is the last period in the window
+    sums, growing, shrinking = timeline.sums_between(start, now), timeline.class_at(now), None
     if nominal_length is None:
-        shrinks = timeline.class_at(start)
-    made = WindowProjection(
+        shrinking = timeline.class_at(start)
+    projection = WindowProjection(
         at=now,
         until=until,
         sums=sums,
-        growing_class=grows,
-        shrinking_class=shrinks,
+        growing_class=growing,
+        shrinking_class=shrinking,
         nominal_length=nominal_length,
         product=last.product if last else None,
         rounding=last.rounding if last else "down",
-        constant=last is None or grows is shrinks,
+        constant=last is None or growing is shrinking,
     )
-    only_up = grows is TimeClass.UP and shrinks is None and sums[TimeClass.UP] > 0 and sums[TimeClass.DOWN] == 0
-    return replace(made, all_up=made.figures_at(now)) if only_up else made
+    only_up = growing is TimeClass.UP and shrinking is None and sums[TimeClass.UP] > 0 and sums[TimeClass.DOWN] == 0
+    return replace(projection, all_up=projection.figures_at(now)) if only_up else projection

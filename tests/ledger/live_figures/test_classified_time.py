@@ -188,5 +188,5 @@ def test_a_subscription_that_is_over_is_settled_for_ever() -> None:
 def test_what_no_window_reaches_any_more_is_forgotten() -> None:
     before = kept_of((3, 5, OK), (6, 9, FAIL), (10, 11, UNKNOWN), now=12)
     assert extend_timeline(before, [a_segment()], {}, (), 12, 8).cumulative.starts[0] == 6
-    with pytest.raises(ValueError, match="before 6, where the course begins"):
+    with pytest.raises(ValueError, match="before 6, where the timeline begins"):
         extend_timeline(before, [a_segment()], {}, (), 12, 8).cumulative.sums_between(5, 12)
