@@ -1,10 +1,10 @@
 # make run     the daemon on the shipped config.toml
-# make test    every test that this machine can run (8 minutes on two cores); what it cannot is skipped, a line a reason
+# make test    all tests that this machine can run (8 minutes on two cores); the others are skipped, with the reasons
 # make test-quick   the tests that need no servers, networks or months of fake time (two to three minutes)
 # make lint    ruff, mypy, the import rules and the subjects of new commits
-# make bench   measure, beside fping and blackbox_exporter where they are installed; takes half an hour
-# make docs    write the command line's --help into docs/cli.md again
-# make clean   remove what the targets above built; ./data stays
+# make bench   measurements, compared with fping and blackbox_exporter if installed; takes half an hour
+# make docs    write the output of --help into docs/cli.md
+# make clean   remove everything that the targets above built; ./data stays
 #
 # Nothing here needs root or asks a question. Variables: PYTHON (3.11 or later) and PYTEST_ARGS.
 

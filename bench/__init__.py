@@ -1,7 +1,7 @@
-"""Measurements, ours beside others' in the same run: ``python -m bench``. Nothing here is asserted.
+"""Measurements, compared with other programs in the same run: ``python -m bench``. It asserts nothing.
 
 A part is a module of this folder with a click command ``main`` that returns a list of ``bench.report.Row``; its
-docstring says what it measures. Its options have defaults with which ``python -m bench all`` runs it; an option
-``seconds`` is how long each of its measurements lasts. A part says itself which of its peers is missing, by a row's
-note. Loads stay on 127.0.0.0/8, and ports within ``bench.isolation.PORTS``. A row without a goal is for information.
+docstring describes the measurement. ``python -m bench all`` runs it with the defaults of its options; an option
+``seconds`` is the duration of each of its measurements. The note of a row names a missing peer. All traffic stays on
+127.0.0.0/8, and on the ports in ``bench.isolation.PORTS``. A row without a goal is for information.
 """

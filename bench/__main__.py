@@ -34,26 +34,26 @@ PARTS = (
 )
 """The parts in the order in which ``all`` runs them."""
 LONG_PARTS = ("day", "soak")
-"""Parts that last long and have no peer: ``all`` leaves them out unless told otherwise."""
+"""Parts that last long and have no peer: ``all`` omits them without ``--long``."""
 RESULTS_FILE = Path("bench-results.json")
 
 
 def load_part(name: str) -> click.Command:
-    """Load the command of a part."""
+    """Return the command of a part."""
     main: click.Command = import_module(f"bench.{name}").main
     return main
 
 
 class _Parts(click.Group):
-    """The parts, loaded when they are asked for."""
+    """The parts, imported on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return every part that is there."""
+        """Return the names of all parts."""
         own = super().list_commands(ctx)
         return [*own, *(name for name in PARTS if find_spec(f"bench.{name}"))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find one."""
+        """Return the command of a part."""
         if cmd_name in PARTS and find_spec(f"bench.{cmd_name}"):
             return load_part(cmd_name)
         return super().get_command(ctx, cmd_name)
@@ -61,31 +61,34 @@ class _Parts(click.Group):
 
 @click.group(cls=_Parts, no_args_is_help=True)
 @click.option(
-    "--json", "file", type=click.Path(path_type=Path), help=f"Write the rows there; of `all`: {RESULTS_FILE}."
+    "--json",
+    "file",
+    type=click.Path(path_type=Path),
+    help=f"Write the rows to this file; default of `all`: {RESULTS_FILE}.",
 )
 @click.pass_context
 def main(ctx: click.Context, file: Path | None) -> None:
-    """Measure the monitor, beside what else there is; every load stays on 127.0.0.0/8.
+    """Measure the monitor and compare it with other programs; all traffic stays on 127.0.0.0/8.
 
     `python -m bench all` runs every part and prints one table; `python -m bench NAME` runs one, and
-    `python -m bench NAME --help` says what it measures. fping and blackbox_exporter are compared with where they are
-    installed; fping has to be run by root.
+    `python -m bench NAME --help` describes it. fping and blackbox_exporter take part if they are installed; fping
+    requires root.
 
-    Run by root, all of it happens in a network of its own; otherwise nobody else may listen on the ports that it uses.
+    Run by root, it uses its own network; otherwise no other program may listen on its ports.
     """
     if not enter_own_network() and (ports := occupied_ports()):
         raise click.ClickException(
-            f"port {ports[0]} is taken: is another bench running? As root each has a network of its own"
+            f"port {ports[0]} is in use: is another bench running? As root each has its own network"
         )
-    # what was started ends with us, also where somebody ends us
+    # SIGTERM ends the started processes too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ctx.obj = {"file": file, "where": environment(), "failed": []}
 
 
 @main.command("all")
-@click.option("--seconds", type=click.IntRange(1), help="How long each measurement lasts; each part has its default.")
-@click.option("--skip", multiple=True, type=click.Choice(PARTS), help="Leave a part out; may be repeated.")
-@click.option("--long", "lasting", is_flag=True, help="The parts that last long too: the day, the half hour's soak.")
+@click.option("--seconds", type=click.IntRange(1), help="Duration of each measurement; each part has its default.")
+@click.option("--skip", multiple=True, type=click.Choice(PARTS), help="Omit a part; may be repeated.")
+@click.option("--long", "lasting", is_flag=True, help="Run `day` and `soak` too.")
 @click.pass_context
 def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, lasting: bool) -> dict[str, list[Row]]:
     """Run every part, without `--long` all but `day` and `soak`: they take 35 minutes more and have no peer."""
@@ -99,7 +102,7 @@ def run_all(ctx: click.Context, seconds: int | None, skip: tuple[str, ...], *, l
         options: dict[str, Any] = {"seconds": seconds} if seconds and "seconds" in takes else {}
         try:
             found[name] = ctx.invoke(command, **options)
-        except Exception:  # noqa: BLE001 - one part must not cost what the others measured
+        except Exception:  # noqa: BLE001 - the rows of the other parts must not be lost
             click.echo(traceback.format_exc(), err=True)
             ctx.obj["failed"].append(name)
     return found

@@ -1,8 +1,7 @@
-"""Accounts of a month: by the command line, start and all, while the books grow over years; and from open books.
+"""Accounts of a month: by the command line, with growing years of history; and from an open database.
 
-What is in the books is said in ``bench/synthetic_ledger.py``. The command line is measured as whole processes that
-print to nowhere: the median of what passed, beside the processor time, which says more on a machine that has other
-things to do.
+``bench/synthetic_ledger.py`` describes the history. The command line is measured as whole processes without output: the
+median of the elapsed time, and the processor time, which is more reliable on a busy machine.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ GOALS = {"all": 2.0, "one": 0.3, "status": 1.0, "many": 1.0, "drift": 1.0}
 
 
 def time_median(work: Callable[[], object], times: int) -> tuple[float, float]:
-    """Do something several times; gives medians: seconds that passed, and of processor time."""
+    """Run work several times; return the medians of elapsed and of processor seconds."""
     passed, spent = [], []
     for _ in range(times):
         before, began = os.times(), time.perf_counter()
@@ -49,25 +48,25 @@ def time_median(work: Callable[[], object], times: int) -> tuple[float, float]:
 
 
 def measure_row(label: str, work: Callable[[], object], times: int, goal: str = "") -> Row:
-    """Measure one thing."""
+    """Return the row of one measurement."""
     passed, spent = time_median(work, times)
     return Row(label, passed, "s", at_most=GOALS.get(goal), note=f"{spent:.2f} s CPU", more={"cpu_seconds": spent})
 
 
 def cli_call(synthetic: SyntheticLedger, *arguments: str) -> Callable[[], object]:
-    """Ask the command line, as a process of its own."""
+    """Return a function that runs a command in its own process."""
     command = [sys.executable, "-m", "monitor", "--config", str(synthetic.config), *arguments]
     return lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603 - our own program
 
 
 def measure_command_line(subscriptions: int, years: Sequence[int], times: int) -> list[Row]:
-    """Let books grow, and ask them the same after so many years each; at the end ask everything else too."""
+    """Run the same commands after so many years of history each; at the end run the other commands too."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         end = time.gmtime().tm_year
         ledger = SyntheticLedger(Path(folder), subscriptions, end - max(years) + 1)
         first = f"{end - max(years) + 1}-02"
-        whose = f"{subscriptions:,} subscriptions"
+        label = f"{subscriptions:,} subscriptions"
         for year in range(1, max(years) + 1):
             ledger.add_year()
             if year not in years:
@@ -76,7 +75,7 @@ def measure_command_line(subscriptions: int, years: Sequence[int], times: int) -
             stored = f"{year} {'year' if year == 1 else 'years'} stored ({size} MiB)"
             month = ("availability", "--month", ledger.last_finished_month, "--json")
             rows += [
-                measure_row(f"availability of a month, {whose}, {stored}", cli_call(ledger, *month), times, "all"),
+                measure_row(f"availability of a month, {label}, {stored}", cli_call(ledger, *month), times, "all"),
                 measure_row(
                     f"the same, one of them, {stored}", cli_call(ledger, *month, "--subscription", "s7"), times, "one"
                 ),
@@ -85,8 +84,8 @@ def measure_command_line(subscriptions: int, years: Sequence[int], times: int) -
             measure_row(
                 f"availability of the first month, {stored}", cli_call(ledger, "availability", "--month", first), times
             ),
-            *_other_commands(ledger, whose, times),
-            *_closing(ledger, whose, times),
+            *_other_commands(ledger, label, times),
+            *_closing(ledger, label, times),
         ]
     return rows
 
@@ -104,7 +103,7 @@ def _other_commands(ledger: SyntheticLedger, subscription: str, times: int) -> l
 
 
 def _closing(ledger: SyntheticLedger, subscription: str, times: int) -> list[Row]:
-    """Close a month, and look whether it drifted, as the daemon does every hour."""
+    """Close a month, and check whether it differs from its closing, as the daemon does every hour."""
     at = ledger.now - 1
     terms, when = ledger.terms(at), parse_month(ledger.last_finished_month)
     db = database.open_read_write(ledger.file)
@@ -125,7 +124,7 @@ def _closing(ledger: SyntheticLedger, subscription: str, times: int) -> list[Row
 
 
 def measure_store(subscriptions: int, times: int) -> list[Row]:
-    """Read a month out of open books."""
+    """Read a month from an open database."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = SyntheticLedger(Path(folder), subscriptions, time.gmtime().tm_year)
         ledger.add_year()
@@ -133,7 +132,7 @@ def measure_store(subscriptions: int, times: int) -> list[Row]:
         db = database.open_read_only(ledger.file)
 
         def read(db: Database = db) -> None:
-            gc.disable()  # as the command line does, and the daemon in its own way
+            gc.disable()  # as the command line and the daemon do
             try:
                 LedgerView(db, ledger.now, terms).month(*when)
             finally:
@@ -148,11 +147,13 @@ def measure_store(subscriptions: int, times: int) -> list[Row]:
 
 @click.command()
 @click.option("--subscriptions", default=1_000, show_default=True, type=click.IntRange(10))
-@click.option("--years", default="1,2,4", show_default=True, help="Ask after so many years each.")
-@click.option("--many", default=10_000, show_default=True, type=click.IntRange(10), help="Read from open books.")
-@click.option("--times", default=3, show_default=True, type=click.IntRange(1), help="Ask so often; medians count.")
+@click.option("--years", default="1,2,4", show_default=True, help="Measure after so many years each.")
+@click.option(
+    "--many", default=10_000, show_default=True, type=click.IntRange(10), help="Subscriptions in the open database."
+)
+@click.option("--times", default=3, show_default=True, type=click.IntRange(1), help="Repetitions; medians count.")
 def main(subscriptions: int, years: str, many: int, times: int) -> list[Row]:
-    """Ask for the accounts of a month, with one year of books and with several."""
+    """Measure the accounts of a month, with one and with several years of history."""
     return [
         *measure_command_line(subscriptions, [int(year) for year in years.split(",")], times),
         *measure_store(many, times),

@@ -1,4 +1,4 @@
-"""prometheus-blackbox-exporter as a peer: started here, asked at a pace, its processor time read."""
+"""prometheus-blackbox-exporter as a peer: it probes at a given rate, and its processor time is measured."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 PORT = 19_872
 CONNECTIONS = 64
-"""Connections that Prometheus would hold; enough that none waits for another."""
+"""Connections, as of Prometheus; enough that no request waits for another."""
 SUCCESS_LINE = "probe_success 1"
-"""What it says of a probe that went well; it answers with status 200 of the others too."""
+"""The line of a successful probe; failed probes have status 200 too."""
 MODULES = """\
 modules:
   icmp: {prober: icmp, timeout: 1s, icmp: {preferred_ip_protocol: ip4}}
@@ -35,7 +35,7 @@ modules:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What probes cost."""
+    """The cost of probes."""
 
     probes: int
     answered: int
@@ -46,7 +46,7 @@ class Cost:
 
     @property
     def microseconds(self) -> float:
-        """Return what one probe cost."""
+        """Return the cost of one probe."""
         return 1e6 * self.cpu / max(1, self.probes)
 
     @property
@@ -62,7 +62,7 @@ class Blackbox:
         self._pid = pid
 
     def run_paced(self, probes: Sequence[tuple[str, str]], rate: float, seconds: float) -> Cost:
-        """Ask for probes (module and target) in turn, so many a second."""
+        """Run probes (module and target) in turn, at ``rate`` a second."""
         paths = [f"/probe?{urlencode({'module': module, 'target': target})}" for module, target in probes]
         cpu, began = cpu_seconds(self._pid), time.monotonic()
         asked = LoadGenerator(PORT, paths, rate, seconds, CONNECTIONS, holding=SUCCESS_LINE).result()
@@ -72,7 +72,7 @@ class Blackbox:
 
 @contextmanager
 def blackbox(configuration: str = MODULES) -> Iterator[Blackbox | None]:
-    """Run the exporter on loopback, with these modules; None where it is not installed."""
+    """Run the exporter on loopback, with these modules; None if it is not installed."""
     program = shutil.which("prometheus-blackbox-exporter") or shutil.which("blackbox_exporter")
     if program is None:
         yield None

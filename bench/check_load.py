@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 TARGETS = 2_000
 RETRY_POLICY = RetryPolicy(timeout=5.0, retries=0)
 ANSWER_WAIT = 0.3
-"""Seconds after a run in which its last answers come."""
+"""Seconds to wait for the last answers of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckLoad:
-    """What to check, and how fast."""
+    """The checks to run and their rate."""
 
     type: str
     keys: dict[str, Any]
-    """Of the check; ``ADDRESS`` in a text stands for that of the server."""
+    """The keys of the check; ``ADDRESS`` in a text is replaced by the server's address."""
     rate: int
     """Checks a second."""
     seconds: float
@@ -55,7 +55,7 @@ class CheckLoad:
 
 @dataclass(frozen=True, slots=True)
 class CheckCost:
-    """What a run took."""
+    """The cost of a run."""
 
     checks: int
     answered: int
@@ -64,25 +64,25 @@ class CheckCost:
 
     @property
     def microseconds(self) -> float:
-        """Return what one check cost."""
+        """Return the cost of one check."""
         return 1e6 * self.cpu / max(1, self.checks)
 
 
 def measure_checks(load: CheckLoad) -> list[CheckCost]:
-    """Let another process check."""
+    """Run the checks in another process."""
     command = [sys.executable, "-m", "bench.check_load"]
-    asked = json.dumps(asdict(load), default=str)
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked)  # noqa: S603 - our own program
+    task = json.dumps(asdict(load), default=str)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=task)  # noqa: S603 - our own program
     return [CheckCost(**each) for each in json.loads(done.stdout)]
 
 
-def _probes(load: CheckLoad, instruments: ProbeResources) -> list[tuple[Probe, Begin | None, Target]]:
-    """Make the probes of so many servers."""
+def _probes(load: CheckLoad, resources: ProbeResources) -> list[tuple[Probe, Begin | None, Target]]:
+    """Return the probes of all servers."""
     kind = CHECK_TYPES[load.type]
     made: list[tuple[Probe, Begin | None, Target]] = []
     for address in addresses(TARGETS):
         keys = {name: _fill_in(name, value, address) for name, value in load.keys.items()}
-        probe = kind.build(kind.settings(**keys), instruments)
+        probe = kind.build(kind.settings(**keys), resources)
         made.append((probe, probe.start if isinstance(probe, CallbackProbe) else None, Target(address)))
     return made
 
@@ -96,19 +96,19 @@ def _fill_in(name: str, value: Any, address: str) -> Any:
 
 
 async def _run_paced(load: CheckLoad) -> list[CheckCost]:
-    """Begin checks in batches of a tick, as the schedule does."""
+    """Start checks in batches of a tick, as the scheduler does."""
     tasks: set[asyncio.Task[None]] = set()
     clock, found = SystemClock(), []
     outcomes = dict.fromkeys(Outcome, 0)
 
-    def landed(attempt: Attempt) -> None:
+    def on_finished(attempt: Attempt) -> None:
         outcomes[attempt.outcome] += 1
 
     async def whole(probe: Probe, target: Target) -> None:
-        landed((await run_check(probe, target, RETRY_POLICY, clock)).attempts[-1])
+        on_finished((await run_check(probe, target, RETRY_POLICY, clock)).attempts[-1])
 
-    async with open_resources(clock) as instruments:
-        targets = _probes(load, instruments)
+    async with open_resources(clock) as resources:
+        targets = _probes(load, resources)
         await asyncio.sleep(ANSWER_WAIT)
         for _ in range(load.runs):
             before = outcomes[Outcome.OK]
@@ -116,7 +116,7 @@ async def _run_paced(load: CheckLoad) -> list[CheckCost]:
             while (passed := time.monotonic() - start) < load.seconds:
                 for number in range(begun, int(passed * load.rate)):
                     probe, begin, target = targets[number % TARGETS]
-                    if begin is None or not begin(target, RETRY_POLICY.timeout, landed):
+                    if begin is None or not begin(target, RETRY_POLICY.timeout, on_finished):
                         task = asyncio.create_task(whole(probe, target))
                         tasks.add(task)
                         task.add_done_callback(tasks.discard)
@@ -129,7 +129,7 @@ async def _run_paced(load: CheckLoad) -> list[CheckCost]:
 
 
 def main(load: CheckLoad) -> None:
-    """Measure, and say it as JSON."""
+    """Measure, and print the costs as JSON."""
     factory = import_module(load.loop).new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         sys.stdout.write(json.dumps([asdict(each) for each in runner.run(_run_paced(load))]))

@@ -1,10 +1,9 @@
 """``python -m bench checks``: 2,000 service checks a minute of all types, a tenth of the servers hanging.
 
-Each server is pinged and has two services, the types in turn; what they meet are stand-ins that speak each protocol as
-far as a check goes (``bench/run_standins.py``). Those that hang take every connection, and say nothing. The whole
-daemon runs over this, and every slot counts from its start on. Then each type is measured by itself: the probe as the
-daemon begins it in a process that does nothing else, short runs of which the median counts, and blackbox_exporter
-likewise where it has a prober for the same.
+Each server has a ping and two services of alternating types, on stand-ins that speak as much of each protocol as a
+check needs (``bench/standins.py``). Those that hang accept every connection and send nothing. The whole daemon runs on
+this, and every slot from its start on counts. Then each type is measured alone: the probe as the daemon starts it, in a
+process that does nothing else, in short runs whose median counts; and blackbox_exporter, if it has such a prober.
 """
 
 from __future__ import annotations
@@ -41,32 +40,32 @@ HANGING_EVERY = 10
 TIMEOUT = 5
 RUNS = 3
 SETTLE_SECONDS = 5.0
-"""Seconds beyond the longest cycle, in which what it gave is written down."""
+"""Seconds after the longest check run, until its result is recorded."""
 MAX_LAG_MS = 50
 """Milliseconds."""
 TARGETS = 500
-"""Addresses that blackbox_exporter is given in turn."""
+"""Addresses that blackbox_exporter probes in turn."""
 _SERVICES = [kind for kind in KINDS if kind.type != "icmp"]
 _LAST = re.compile(r'^probe_success\{server="server-(\d+)",check="service-(\d)"\} ([01])$', re.MULTILINE)
 
 
 def is_hanging(number: int) -> bool:
-    """Whether a server of that number hangs."""
+    """Return whether the server of that number hangs."""
     return number % HANGING_EVERY == 0
 
 
 def kind_of(number: int, index: int) -> BenchKind:
-    """Return what a service is: two types a server, so that those that hang have every type among them."""
+    """Return the type of a service: two types a server, such that the hanging ones have all types."""
     return _SERVICES[(SERVICES * number + index + number // HANGING_EVERY) % len(_SERVICES)]
 
 
 def is_expected_ok(number: int, index: int) -> bool:
-    """Whether a service is to be found well: a port that takes connections is all that the type tcp asks for."""
+    """Return whether a service must be ok: for type tcp, a port that accepts connections is enough."""
     return not is_hanging(number) or kind_of(number, index).type == "tcp"
 
 
 def services_toml(number: int, address: str, folder: Path) -> str:
-    """Write the services of a server."""
+    """Return the services of a server as TOML."""
     kinds = [kind_of(number, place) for place in range(SERVICES)]
     port = SILENT_PORT if is_hanging(number) else None
     tables = (
@@ -76,7 +75,7 @@ def services_toml(number: int, address: str, folder: Path) -> str:
 
 
 def measure_daemon(folder: Path, interval: int, seconds: int) -> list[Row]:
-    """Run the daemon over all types at once."""
+    """Measure the daemon on all types at once."""
     servers = PER_MINUTE * interval // 60 // SERVICES
     with run_daemon(
         servers,
@@ -84,7 +83,7 @@ def measure_daemon(folder: Path, interval: int, seconds: int) -> list[Row]:
         timeout=TIMEOUT,
         services_toml=lambda number, address: services_toml(number, address, folder),
     ) as daemon:
-        longest = 3 * TIMEOUT + 2  # three attempts, and the second before each of the retries
+        longest = 3 * TIMEOUT + 2  # three attempts, and a second before each retry
         time.sleep(interval + longest + SETTLE_SECONDS)
         before = daemon.snapshot()
         time.sleep(seconds)
@@ -129,7 +128,7 @@ def _service_results(seen: Snapshot) -> float:
 
 
 def measure_kind(kind: BenchKind, folder: Path, rate: int, seconds: float, exporter: Blackbox | None) -> Row:
-    """Measure one type by itself, ours and theirs."""
+    """Measure one type alone, ours and the peer's."""
     runs = measure_checks(CheckLoad(kind.type, kind.settings("ADDRESS", folder), rate, seconds, runs=RUNS))
     note = f"{sum(run.answered for run in runs)} of {sum(run.checks for run in runs)} answered"
     peer = None
@@ -163,7 +162,7 @@ def measure_kind(kind: BenchKind, folder: Path, rate: int, seconds: float, expor
 @click.option("--each", default=1.0, show_default=True, help=f"Seconds of each of the {RUNS} runs of a type.")
 @click.option("--kind", "names", multiple=True, type=click.Choice([kind.name for kind in KINDS]), help="Only these.")
 def main(interval: int, stretch: int, rate: int, each: float, names: Sequence[str]) -> list[Row]:
-    """Measure checks of all types: the whole daemon with a tenth of the servers hanging, and each type by itself."""
+    """Measure checks of all types: the whole daemon with a tenth of the servers hanging, and each type alone."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with run_standins(folder):

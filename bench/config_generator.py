@@ -1,4 +1,4 @@
-"""A configuration of any size on loopback, as a hosting company would write it: files by the thousand servers."""
+"""A configuration of any size on loopback, in files of a thousand servers each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def write_config(
     timeout: int = 1,
     services_toml: Callable[[int, str], str] | None = None,
 ) -> Path:
-    """Write a configuration: each server with a subscription and its own customer; gives the main file.
+    """Write a configuration, each server with a subscription and its own customer; return the main file.
 
-    Every server is pinged, and has the services that ``services_toml`` gives of its number and address; without it,
-    it is asked for ``services`` pages of http on ``port``.
+    Every server has a ping, and the services that ``services_toml`` returns for its number and address; by default
+    ``services`` http checks on ``port``.
     """
     services_toml = services_toml or partial(_page_services, services, port)
     main = folder / "config.toml"
@@ -48,7 +48,7 @@ def write_config(
 
 
 def service_toml(name: str, kind: str, keys: Mapping[str, Any]) -> str:
-    """Write one service; what JSON writes of text, numbers and lists is TOML too."""
+    """Return one service as TOML; texts, numbers and lists in JSON are valid TOML."""
     lines = [f"{key} = {json.dumps(value, default=str)}\n" for key, value in keys.items()]
     return f'[[server.service]]\nname = "{name}"\ntype = "{kind}"\n{"".join(lines)}'
 

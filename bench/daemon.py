@@ -1,8 +1,8 @@
-"""``python -m bench daemon``: all of it at once, at growing sizes, beside blackbox_exporter making the probes alone.
+"""``python -m bench daemon``: the whole daemon at growing sizes, compared with the probes of blackbox_exporter alone.
 
-Every server is pinged and asked for two pages of http each interval; everything is stored, accounted for and served: a
-scrape as Prometheus makes it and the operators' page every 15 s. For a while ``/healthz`` is asked every 5 ms: an
-answer comes as late as the event loop was held up. Then what the processor gave is read over one whole interval.
+Each server has a ping and two http checks each interval; everything is stored, accounted for and served, with a scrape
+and the operators' page every 15 s. For a while ``/healthz`` is requested every 5 ms: its response time shows the delay
+of the event loop. Then processor time is measured over one whole interval.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from bench.http_load import LoadResult
 
 SCRAPE_INTERVAL = 15.0
-"""Seconds between two scrapes, and between two looks at the page."""
+"""Seconds between two scrapes, and between two requests of the page."""
 HEALTH_RATE = 200
-"""Looks at ``/healthz`` a second."""
+"""Requests of ``/healthz`` a second."""
 CONNECTIONS = 20
-"""Connections for the looks: none waits for the one before."""
+"""Connections for these requests, so that none waits for another."""
 SERVICES = 2
 GOAL_SERVERS = 10_000
-"""The size that the goals are for."""
+"""The number of servers of the goals."""
 MAX_MEMORY_MB = 250
 """MB, of a million bytes."""
 MAX_LAG_MS = MAX_BLOCKED_MS = 50
@@ -48,24 +48,24 @@ MAX_SHARE_OF_PEER = 0.25
 
 @dataclass(frozen=True, slots=True)
 class SizeResult:
-    """What was seen at one size."""
+    """The measurement of one size."""
 
     servers: int
     before: Snapshot
     after: Snapshot
     health: LoadResult
     rss_kib: int
-    """At the end of all."""
+    """At the end of the measurement."""
 
     @property
     def checks(self) -> float:
-        """Return the checks that were made meanwhile."""
+        """Return the number of checks during the measurement."""
         name = "monitor_results_total"
         return self.after.total(name) - self.before.total(name)
 
     @property
     def microseconds(self) -> float:
-        """Return what one check cost, all told."""
+        """Return the cost of one check, everything included."""
         return 1e6 * (self.after.cpu - self.before.cpu) / max(1.0, self.checks)
 
     @property
@@ -75,19 +75,19 @@ class SizeResult:
 
 
 def measure(servers: int, seconds: int, interval: int) -> SizeResult:
-    """Run the daemon on so many servers."""
+    """Measure the daemon on so many servers."""
     with run_daemon(servers, services=SERVICES, interval=interval) as daemon:
         daemon.wait_for_sweeps(interval, settle_seconds=0)
         health = LoadGenerator(PAGE_PORT, ["/healthz"], HEALTH_RATE, seconds, CONNECTIONS)
         _scrape_for(daemon, seconds)
-        looks = health.result()
+        responses = health.result()
         before = daemon.snapshot()
-        _scrape_for(daemon, interval)  # a whole one: much is done once in it, when the sweep is over
-        return SizeResult(servers, before, daemon.snapshot(), looks, resident_kib(daemon.pid))
+        _scrape_for(daemon, interval)  # a whole interval: some work is done once, at the end of its sweep
+        return SizeResult(servers, before, daemon.snapshot(), responses, resident_kib(daemon.pid))
 
 
 def _scrape_for(daemon: RunningDaemon, seconds: float) -> None:
-    """Let time pass, and scrape and look at the page meanwhile."""
+    """Wait, and request metrics and page meanwhile."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(SCRAPE_INTERVAL, left))
@@ -97,7 +97,7 @@ def _scrape_for(daemon: RunningDaemon, seconds: float) -> None:
 
 
 def measure_peer(servers: int, seconds: int, interval: int) -> Cost | None:
-    """Let blackbox_exporter make the same probes at the same pace."""
+    """Measure blackbox_exporter with the same probes at the same rate."""
     probes: list[tuple[str, str]] = []
     for address in addresses(servers):
         probes.append(("icmp", address))
@@ -107,9 +107,9 @@ def measure_peer(servers: int, seconds: int, interval: int) -> Cost | None:
 
 
 def rows(size: SizeResult, cost: Cost | None, interval: int) -> list[Row]:
-    """Put one size against the goals, which are for 10,000 servers a minute."""
+    """Return the rows of one size; the goals are for 10,000 servers a minute."""
     load = f"{size.servers:,} x (ping + {SERVICES} http), {interval} s"
-    promised = size.servers == GOAL_SERVERS
+    has_goal = size.servers == GOAL_SERVERS
     missed = size.after.total("monitor_slots_missed_total") - size.before.total("monitor_slots_missed_total")
     answered = f"peer: {cost.answered} of {cost.probes} answered" if cost else ""
     return [
@@ -119,9 +119,9 @@ def rows(size: SizeResult, cost: Cost | None, interval: int) -> list[Row]:
             "% of a core",
             cost.share if cost else None,
             "blackbox_exporter, probes alone",
-            MAX_SHARE_OF_PEER if promised else None,
+            MAX_SHARE_OF_PEER if has_goal else None,
             of_peer=True,
-            note=answered or ("blackbox_exporter is not installed" if promised else ""),
+            note=answered or ("blackbox_exporter is not installed" if has_goal else ""),
             more={"checks": size.checks},
         ),
         Row(
@@ -132,27 +132,27 @@ def rows(size: SizeResult, cost: Cost | None, interval: int) -> list[Row]:
             "blackbox_exporter, probes alone",
             more={"servers": size.servers},
         ),
-        Row(f"{load}: memory", size.rss_kib * 1024 / 1e6, "MB", at_most=MAX_MEMORY_MB if promised else None),
+        Row(f"{load}: memory", size.rss_kib * 1024 / 1e6, "MB", at_most=MAX_MEMORY_MB if has_goal else None),
         Row(
             f"{load}: lag p99",
             lag_quantile(size.before, size.after, 0.99),
             "ms",
-            at_most=MAX_LAG_MS if promised else None,
+            at_most=MAX_LAG_MS if has_goal else None,
             note=f"p50 {lag_quantile(size.before, size.after, 0.5):.0f} ms",
         ),
-        Row(f"{load}: slots missed", missed, "slots", at_most=0 if promised else None),
+        Row(f"{load}: slots missed", missed, "slots", at_most=0 if has_goal else None),
         Row(
             f"{load}: longest that the loop was held up",
             size.health.longest,
             "ms",
-            at_most=MAX_BLOCKED_MS if promised else None,
+            at_most=MAX_BLOCKED_MS if has_goal else None,
             note=f"p99 {size.health.p99:.1f} ms of {size.health.asked} looks",
         ),
     ]
 
 
 def growth_rows(sizes: Sequence[SizeResult]) -> list[Row]:
-    """Put what a check costs at each size beside the size before: it may not grow."""
+    """Return rows that compare the cost of a check at each size with the previous size: it must not grow."""
     return [
         Row(
             f"growth: a check at {large.servers:,} servers beside one at {small.servers:,}",
@@ -181,7 +181,7 @@ def growth_rows(sizes: Sequence[SizeResult]) -> list[Row]:
 def main(sizes: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
     """Measure the whole daemon, probing, storing, accounting and serving, at growing sizes.
 
-    Each size takes two intervals, and the seconds in which the loop is watched.
+    Each size takes two intervals, and the seconds in which the delay of the loop is measured.
     """
     found: list[Row] = []
     seen: list[SizeResult] = []

@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, on a world of loopback servers: what it costs, how late it is, what it says."""
+"""The daemon as a process, on loopback servers: its processor time, lag, memory and metrics."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 PAGE_PORT = 19_875
 WEBSITE_PORT = 19_876
 LOG_FILE = "log"
-"""The name of the file with what a daemon says."""
+"""The name of the daemon's log file."""
 WAIT_TIMEOUT = 300.0
-"""Seconds for anything that is waited for."""
+"""The longest wait, in seconds."""
 SETTLE_SECONDS = 10.0
-"""Seconds after the first turn of every server, in which it looks through its journal and its months too."""
+"""Seconds after the first sweep, in which the daemon verifies its journal and its months."""
 ACCEPT = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 _SAMPLE = re.compile(r'^(monitor_[a-z_]+(?:\{(?:prober="\w+"|le="[^"]+")\})?) (\S+)$', re.MULTILINE)
 _LAG_BUCKETS = "monitor_probe_lag_seconds_bucket"
@@ -47,12 +47,12 @@ class Snapshot:
     metrics: dict[str, float]
 
     def total(self, name: str) -> float:
-        """Add a counter up over its labels."""
+        """Return the sum of a counter over its labels."""
         return sum(value for series, value in self.metrics.items() if series.split("{")[0] == name)
 
 
 class RunningDaemon:
-    """A daemon that runs."""
+    """A running daemon."""
 
     def __init__(self, pid: int, folder: Path, page: int) -> None:
         self.pid = pid
@@ -60,7 +60,7 @@ class RunningDaemon:
         self._page = page
 
     def get(self, path: str) -> bytes:
-        """Get a page as Prometheus or a browser would."""
+        """Return a page, requested as by Prometheus or a browser."""
         headers = {"Accept": ACCEPT if path == "/metrics" else "text/html", "Accept-Encoding": "gzip"}
         request = urllib.request.Request(f"http://127.0.0.1:{self._page}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT) as answer:  # noqa: S310 - the same
@@ -68,13 +68,13 @@ class RunningDaemon:
             return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
 
     def snapshot(self) -> Snapshot:
-        """Look at it now."""
+        """Return its current state."""
         text = self.get("/metrics").decode()
         metrics = {name: float(value) for name, value in _SAMPLE.findall(text)}
         return Snapshot(time.monotonic(), cpu_seconds(self.pid), resident_kib(self.pid), metrics)
 
     def wait_for_sweeps(self, interval: float, settle_seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until every server was probed, and a sweep is written down; a while longer, for the daemon to settle."""
+        """Wait until every server was probed and a sweep is recorded, and for the work at the start."""
         began = time.monotonic()
         time.sleep(interval + settle_seconds)
         while time.monotonic() - began < WAIT_TIMEOUT + interval:
@@ -94,7 +94,7 @@ class RunningDaemon:
 
 
 def lag_quantile(before: Snapshot, after: Snapshot, share: float) -> float:
-    """Return how late the earliest ``share`` of the probes were at most, in milliseconds, linear within a bucket."""
+    """Return the lag of the ``share`` quantile in milliseconds, linear within a bucket."""
     bounds = sorted((float(name.split('"')[1]), name) for name in after.metrics if name.startswith(_LAG_BUCKETS))
     counts = [(bound, after.metrics[name] - before.metrics.get(name, 0)) for bound, name in bounds]
     wanted = share * counts[-1][1]
@@ -116,7 +116,7 @@ def run_daemon(
     timeout: int = 1,
     services_toml: Callable[[int, str], str] | None = None,
 ) -> Iterator[RunningDaemon]:
-    """Run the daemon on so many servers, see ``write_config``, until the context is left."""
+    """Run the daemon on so many servers, see ``write_config``, within the context."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         main = write_config(
@@ -137,7 +137,7 @@ def run_daemon(
 
 @contextmanager
 def start_process(main: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the daemon on a configuration; it ends with the context."""
+    """Run the daemon with a configuration, within the context."""
     command = [sys.executable, "-m", "monitor", "--config", str(main), "run"]
     with (main.parent / LOG_FILE).open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:  # noqa: S603 - our own program
         try:
@@ -147,7 +147,7 @@ def start_process(main: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for_page(main: Path, page: int, process: subprocess.Popen[bytes]) -> float:
-    """Wait until the page answers; gives the monotonic time."""
+    """Wait until the page answers; return the monotonic time."""
     until = time.monotonic() + WAIT_TIMEOUT
     while time.monotonic() < until:
         if process.poll() is not None:

@@ -1,4 +1,4 @@
-"""A day's run, compressed: 100 servers on loopback at a 1 s interval, each pinged, each with a TCP port.
+"""A day, compressed: 100 servers on loopback at an interval of 1 s, each with a ping and a TCP check.
 
 Reports slots missed, memory at the start and at the end, and the processor time of the daemon.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PORT = 19_870
 PAGE_PORT = 19_871
 WARMUP = 10
-"""Seconds until the memory at the start is read: everything is loaded and the first sweeps are written."""
+"""Seconds until the memory at the start is read: the first sweeps are recorded by then."""
 
 
 def configuration(servers: int) -> str:

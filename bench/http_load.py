@@ -1,8 +1,8 @@
 """HTTP requests at a rate, or in sequence, from a separate process: ``python -m bench.http_load`` reads the task.
 
-On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines``
-(connections that are kept), ``headers`` and ``holding``. On standard output: how many were asked, how many answers had
-status 200 and the text ``holding`` in them, and how long they took.
+On standard input: a JSON document with ``port``, ``paths``, ``rate`` (a second), ``seconds``, ``lines`` (persistent
+connections), ``headers`` and ``holding``. On standard output: the number of requests, the number of responses with
+status 200 and the text ``holding``, and the response times.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What came of the requests; times are milliseconds."""
+    """The result of the requests; times are milliseconds."""
 
     asked: int
     answered: int
@@ -34,13 +34,13 @@ class LoadResult:
 async def send_requests(
     port: int, paths: Sequence[str], rate: float, seconds: float, lines: int, headers: Mapping[str, str], holding: str
 ) -> dict[str, Any]:
-    """Ask; a request whose connection is not free yet waits, and counts from when it should have left."""
+    """Send the requests; one that waits for a free connection counts from when it was due."""
     due: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
-    took: list[float] = []
+    response_times: list[float] = []
     good = 0
     head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **headers}.items())
 
-    async def line() -> None:
+    async def run_connection() -> None:
         nonlocal good
         reader = writer = None
         while (next_one := await due.get()) is not None:
@@ -50,15 +50,17 @@ async def send_requests(
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 assert reader is not None
                 writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
-                was_good = await _read_response(reader, holding.encode())  # other lines count while this one waits
+                was_good = await _read_response(
+                    reader, holding.encode()
+                )  # other connections count while this one waits
                 good += was_good
             except (OSError, asyncio.IncompleteReadError):
                 writer = None
-            took.append(1000 * (time.monotonic() - at))
+            response_times.append(1000 * (time.monotonic() - at))
         if writer is not None:
             writer.close()
 
-    workers = [asyncio.create_task(line()) for _ in range(lines)]
+    workers = [asyncio.create_task(run_connection()) for _ in range(lines)]
     began, number = time.monotonic(), 0
     for path in cycle(paths):
         at = began + number / rate
@@ -71,18 +73,18 @@ async def send_requests(
     for _ in workers:
         due.put_nowait(None)
     await asyncio.gather(*workers)
-    took.sort()
+    response_times.sort()
     return {
         "asked": number,
         "answered": good,
-        "p50": took[len(took) // 2],
-        "p99": took[len(took) * 99 // 100],
-        "longest": took[-1],
+        "p50": response_times[len(response_times) // 2],
+        "p99": response_times[len(response_times) * 99 // 100],
+        "longest": response_times[-1],
     }
 
 
 async def _read_response(reader: asyncio.StreamReader, holding: bytes) -> bool:
-    """Read one answer; gives whether it was 200, and held that."""
+    """Read one response; return whether it has status 200 and contains a text."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0]) if b"content-length:" in head else None
     body = b""
@@ -96,7 +98,7 @@ async def _read_response(reader: asyncio.StreamReader, holding: bytes) -> bool:
 
 
 class LoadGenerator:
-    """Requests that are under way in another process."""
+    """Requests that run in another process."""
 
     def __init__(
         self,
@@ -108,20 +110,20 @@ class LoadGenerator:
         headers: Mapping[str, str] | None = None,
         holding: str = "",
     ) -> None:
-        wish: dict[str, Any] = {"port": port, "paths": list(paths), "rate": rate, "seconds": seconds, "lines": lines}
-        wish |= {"headers": dict(headers or {}), "holding": holding}
+        task: dict[str, Any] = {"port": port, "paths": list(paths), "rate": rate, "seconds": seconds, "lines": lines}
+        task |= {"headers": dict(headers or {}), "holding": holding}
         command = [sys.executable, "-m", "bench.http_load"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(wish))
+        self._process.stdin.write(json.dumps(task))
         self._process.stdin.close()
 
     def result(self) -> LoadResult:
-        """Wait until all is asked."""
+        """Wait for all responses; return the result."""
         assert self._process.stdout is not None
-        said = self._process.stdout.read()
+        output = self._process.stdout.read()
         self._process.wait()
-        return LoadResult(**json.loads(said))
+        return LoadResult(**json.loads(output))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""``python -m bench icmp``: what a ping costs, of the pinger alone, of the whole daemon that records, and of others.
+"""``python -m bench icmp``: the cost of a ping, by the pinger alone, by the whole daemon, and by other programs.
 
-Each road pings the same loopback addresses at the same pace, one after the other in one run. The cost is user and
-system time of the process that pings, by the kernel's account of it, over the pings that it sent meanwhile.
+All of them ping the same loopback addresses at the same rate, one after the other in one run. The cost is user and
+system time of the pinging process, measured by the kernel, divided by its pings.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 
 PAGE_PORT = 19_873
 GOAL_RATE = 833
-"""Pings a second that the goals are for: 50,000 a minute."""
+"""The pings a second of the goals: 50,000 a minute."""
 ROUNDS = 3
-"""How often the roads are taken in turn at that pace: on a machine that sleeps in between, one round says little."""
+"""Rounds at that rate: on a machine that sleeps in between, a single round is not reliable."""
 MAX_SHARE_OF_FPING = {"pinger alone": 0.5, "whole daemon": 1.0}
-"""What our roads may take, of what fping takes."""
+"""The goals, as a ratio to fping."""
 FIRST_SWEEP_TIMEOUT = 120.0
-"""Seconds until the daemon must have swept once."""
+"""The longest wait for the first sweep, in seconds."""
 MAX_STALLED_SECONDS = 8
-"""Seconds, at most, of round trips while the loop stands still half of the time: 4,000 pings."""
+"""The longest measurement with a stalled loop, in seconds: 4,000 pings."""
 FIRST_VERIFICATION = 5.0
-"""Seconds after its start at which the daemon looks through its journal and its months for the first time."""
+"""Seconds after its start at which the daemon verifies its journal and its months for the first time."""
 MONTH_CHECK_DELAY = 2.0
-"""Seconds from the journal's being verified until the months are looked through too."""
+"""Seconds from the verification of the journal to the end of that of the months."""
 
 
 def configuration(servers: int, interval: int) -> str:
-    """Return the configuration of the daemon: one customer, every server pinged."""
+    """Return the configuration of the daemon: one customer, a ping for each server."""
     parts = [
         f"[monitor]\ninterval = {interval}\ntimeout = 0.5\nretries = 2\nretry_wait = 0.1\n",
         f'[web]\nlisten = "127.0.0.1:{PAGE_PORT}"\n',
@@ -67,7 +67,7 @@ def configuration(servers: int, interval: int) -> str:
 
 
 def read_metrics() -> dict[str, float]:
-    """Read the daemon's metrics that are not of single servers."""
+    """Return the daemon's metrics that have no server label."""
     with urllib.request.urlopen(f"http://127.0.0.1:{PAGE_PORT}/metrics", timeout=30) as page:
         text = page.read().decode()
     wanted = r'^(monitor_[a-z_]+(?:\{(?:prober="icmp"|le="[^"]+")\})?) (\S+)$'
@@ -75,7 +75,7 @@ def read_metrics() -> dict[str, float]:
 
 
 def measure_daemon(rate: int, seconds: int, interval: int) -> PingCost:
-    """Run the daemon on ``rate * interval`` servers: storing, journal, accounts and page included."""
+    """Measure the daemon on ``rate * interval`` servers: storage, journal, accounts and page included."""
     servers = rate * interval
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.toml")
@@ -105,9 +105,9 @@ def measure_daemon(rate: int, seconds: int, interval: int) -> PingCost:
 
 
 def _wait_until_settled(servers: int) -> dict[str, float]:
-    """Wait until what the daemon does once at its start, or once a day, is over: that is not what a ping costs.
+    """Wait until the daily work and that of the start is done, which is not part of the cost of a ping.
 
-    The first sweeps, and the first look through the journal and the months that are over.
+    This is the first sweeps, and the first verification of the journal and of closed months.
     """
     until = time.monotonic() + FIRST_SWEEP_TIMEOUT
     time.sleep(FIRST_VERIFICATION)
@@ -125,7 +125,7 @@ def _wait_until_settled(servers: int) -> dict[str, float]:
 
 
 def _format_lags(before: dict[str, float], after: dict[str, float]) -> str:
-    """Word how late probes left meanwhile: the smallest bound that 99 of 100 kept, and slots missed since the start."""
+    """Return a note with the lag: the bucket bound of its 99th percentile, and slots missed since the start."""
     seen = {name: value - before.get(name, 0) for name, value in after.items()}
     count = seen["monitor_probe_lag_seconds_count"]
     bounds = {
@@ -138,11 +138,11 @@ def _format_lags(before: dict[str, float], after: dict[str, float]) -> str:
 
 
 def measure(rates: tuple[int, ...], seconds: int, interval: int) -> list[PingCost]:
-    """Take every road at every pace, in turn."""
+    """Measure all programs at every rate, in turn."""
     costs: list[PingCost | None] = []
     for rate in rates:
         rounds = [_round(rate, seconds, interval) for _ in range(ROUNDS if rate == GOAL_RATE else 1)]
-        costs += [_median_cost(turns) for turns in zip(*rounds, strict=True)]
+        costs += [_median_cost(repeated) for repeated in zip(*rounds, strict=True)]
     return [cost for cost in costs if cost is not None]
 
 
@@ -152,7 +152,7 @@ def _round(rate: int, seconds: int, interval: int) -> tuple[PingCost | None, ...
 
 
 def _median_cost(costs: Iterable[PingCost | None]) -> PingCost | None:
-    """Return the median of what one road cost, noting the lowest and the highest."""
+    """Return the median cost of one program, with the lowest and the highest in its note."""
     found = sorted(filter(None, costs), key=lambda cost: cost.microseconds_per_ping)
     if len(found) <= 1:
         return found[0] if found else None
@@ -162,7 +162,7 @@ def _median_cost(costs: Iterable[PingCost | None]) -> PingCost | None:
 
 
 def rows(costs: list[PingCost]) -> list[Row]:
-    """Put every road beside the peers at the same pace; the goals are those beside fping, at 833 a second."""
+    """Return rows that compare ours with the peers at the same rate; the goals are against fping at 833 a second."""
     ours = [cost for cost in costs if cost.road in MAX_SHARE_OF_FPING]
     found = [
         _row_beside_peer(cost, costs, "fping", MAX_SHARE_OF_FPING[cost.road] if cost.rate == GOAL_RATE else None)
@@ -173,15 +173,15 @@ def rows(costs: list[PingCost]) -> list[Row]:
 
 
 def _row_beside_peer(cost: PingCost, costs: list[PingCost], name: str, goal: float | None) -> Row:
-    """Put one road beside a peer; the note tells why there is none."""
+    """Return the row of ours and a peer; its note says why a peer is missing."""
     peer = next((other for other in costs if (other.road, other.rate) == (name, cost.rate)), None)
     if peer is None:
         missing = f"{name} is not installed"
     elif not peer.answered:
-        missing = f"{name} may not ping here"
+        missing = f"{name} has no permission to ping"
     else:
         missing = ""
-    said = f"peer: {peer.note}" if peer is not None and peer.note else ""
+    peer_note = f"peer: {peer.note}" if peer is not None and peer.note else ""
     return Row(
         f"ICMP, {cost.road}, {cost.rate}/s",
         cost.microseconds_per_ping,
@@ -190,17 +190,19 @@ def _row_beside_peer(cost: PingCost, costs: list[PingCost], name: str, goal: flo
         name,
         goal,
         of_peer=True,
-        note="; ".join(filter(None, (missing, cost.note, said, "" if cost.answered else "nor may we"))),
+        note="; ".join(
+            filter(None, (missing, cost.note, peer_note, "" if cost.answered else "no permission for us either"))
+        ),
         more=asdict(cost),
     )
 
 
 def measure_stalled(seconds: int) -> Row:
-    """Measure round trips while the loop stands still half of the time, see ``bench.stalled_loop``."""
+    """Measure round trips while the loop is blocked half of the time, see ``bench.stalled_loop``."""
     command = [sys.executable, "-m", "bench.stalled_loop", str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
-    note = f"the loop came to it {seen['p99_by_the_loop_ms']} ms later"
+    note = f"the loop read the reply {seen['p99_by_the_loop_ms']} ms later"
     what = "ICMP, round trip p99 on loopback, loop stalled half of the time"
     return Row(what, seen["p99_ms"], "ms", at_most=1.0, note=note, more=seen)
 
@@ -212,5 +214,5 @@ def measure_stalled(seconds: int) -> Row:
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=3, show_default=True, type=click.IntRange(1), help="Seconds between sweeps.")
 def main(rates: tuple[int, ...], seconds: int, interval: int) -> list[Row]:
-    """Measure what a ping costs: of the pinger alone, of the whole daemon, of fping and blackbox_exporter."""
+    """Measure the cost of a ping by the pinger alone, the whole daemon, fping and blackbox_exporter."""
     return [*rows(measure(rates, seconds, interval)), measure_stalled(min(seconds, MAX_STALLED_SECONDS))]

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 async def send_pings(rate: int, seconds: float) -> dict[str, float]:
-    """Send in batches of a tick, as the schedule does."""
+    """Send in batches of a tick, as the scheduler does."""
     pinger = Pinger(SystemClock())
     pinger.warm_up()
     await asyncio.sleep(0.1)
     targets = [parse_ip(address) for address in addresses(10_000)]
     outcomes = dict.fromkeys(Outcome, 0)
 
-    def landed(attempt: Attempt) -> None:
+    def on_finished(attempt: Attempt) -> None:
         outcomes[attempt.outcome] += 1
 
     sent, start, cpu = 0, time.monotonic(), time.process_time()
@@ -35,7 +35,7 @@ async def send_pings(rate: int, seconds: float) -> dict[str, float]:
         for number in range(sent, int(passed * rate)):
             address = targets[number % len(targets)]
             assert address is not None
-            pinger.ping(address, 0.5, landed)
+            pinger.ping(address, 0.5, on_finished)
         sent = int(passed * rate)
         await asyncio.sleep(TICK_MS / 1000)
     await asyncio.sleep(1)

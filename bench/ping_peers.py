@@ -1,4 +1,4 @@
-"""Who pings beside the whole daemon: our pinger alone, fping, and blackbox_exporter."""
+"""The programs to compare with the daemon: our pinger alone, fping, and blackbox_exporter."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bench.blackbox import blackbox
 from bench.loopback import addresses
 
 MAX_BLACKBOX_RATE = 1_000
-"""Pings a second: of more than these blackbox_exporter, at a millisecond each, does not keep the pace."""
+"""The highest rate of blackbox_exporter in pings a second; a ping takes it a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class PingCost:
-    """What one road cost at one pace."""
+    """The cost of a ping by one program at one rate."""
 
     road: str
     rate: int
-    """Pings a second that were asked for."""
+    """The requested pings a second."""
     pings: int
     answered: int
     seconds: float
@@ -34,7 +34,7 @@ class PingCost:
 
 
 def measure_pinger(rate: int, seconds: int) -> PingCost:
-    """Ping from a process that does nothing else, see ``bench.ping_load``."""
+    """Measure the pinger in a process that does nothing else, see ``bench.ping_load``."""
     command = [sys.executable, "-m", "bench.ping_load", str(rate), str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
     seen = json.loads(done.stdout)
@@ -49,12 +49,12 @@ def measure_pinger(rate: int, seconds: int) -> PingCost:
 
 
 def microseconds_per_ping(cpu: float, pings: int) -> float:
-    """Return the microseconds of a ping."""
+    """Return the cost of a ping in microseconds."""
     return round(1e6 * cpu / max(1, pings), 1)
 
 
 def measure_fping(rate: int, seconds: int) -> PingCost | None:
-    """Ping by fping, which must run as root; None where it is not there."""
+    """Measure fping, which requires root; None if it is not installed."""
     program = shutil.which("fping")
     if program is None:
         return None
@@ -66,7 +66,7 @@ def measure_fping(rate: int, seconds: int) -> PingCost | None:
         done = subprocess.run(  # noqa: S603 - the program that was found
             command, input="\n".join(addresses(targets)), check=False, capture_output=True, text=True
         )
-    except PermissionError:  # it has a capability that we may not give
+    except PermissionError:  # its file capability is not permitted here
         return PingCost("fping", rate, 0, 0, 0, 0)
     passed, ended = time.monotonic() - start, getrusage(RUSAGE_CHILDREN)
     cpu = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
@@ -76,12 +76,12 @@ def measure_fping(rate: int, seconds: int) -> PingCost | None:
 
 
 def measure_blackbox(rate: int, seconds: int) -> PingCost | None:
-    """Ping by blackbox_exporter, which needs root or CAP_NET_RAW; None where it is not there, or not so fast."""
+    """Measure blackbox_exporter, which needs root or CAP_NET_RAW; None if it is not installed or too slow."""
     if rate > MAX_BLACKBOX_RATE:
         return None
     with blackbox() as exporter:
         if exporter is None:
             return None
         seen = exporter.run_paced([("icmp", address) for address in addresses(rate * 3)], rate, seconds)
-    took = round(seen.microseconds, 1)
-    return PingCost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), took)
+    cost = round(seen.microseconds, 1)
+    return PingCost("blackbox_exporter", rate, seen.probes, seen.answered, round(seen.seconds, 1), cost)

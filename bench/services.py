@@ -1,7 +1,7 @@
-"""``python -m bench services``: what a check of a page costs, beside blackbox_exporter at the same pace.
+"""``python -m bench services``: the cost of an http check, compared with blackbox_exporter at the same rate.
 
-Each road asks the same pages of the same loopback addresses, every time over a new connection, one road after the other
-in one run. The cost is user and system time of the process that probes, over the probes that it made meanwhile.
+Both request the same pages from the same loopback addresses, each time over a new connection, one after the other in
+one run. The cost is user and system time of the probing process, divided by its probes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ PORTS_BY_KIND = {"http": WEBSITE_PORT, "https": HTTPS_PORT, "tcp": WEBSITE_PORT}
 LOOPS = ("uvloop", "asyncio")
 SERVICES = 2
 MAX_SHARE_OF_PEER = 0.25
-"""Of what blackbox_exporter takes for the probes alone, the most that the whole daemon may take."""
+"""The goal for the whole daemon, as a ratio to the probes of blackbox_exporter alone."""
 RESULTS_METRIC = "monitor_results_total"
 
 
 def peer_target(kind: str, address: str) -> str:
-    """Return what blackbox_exporter is to probe."""
+    """Return the target for blackbox_exporter."""
     if kind == "icmp":
         return address
     port = PORTS_BY_KIND[kind]
@@ -45,23 +45,23 @@ def peer_target(kind: str, address: str) -> str:
 
 
 def measure_peer(kinds: Sequence[str], rate: float, seconds: int) -> Cost | None:
-    """Let blackbox_exporter do the same, each kind in turn at every address."""
+    """Measure blackbox_exporter, each kind in turn at every address."""
     with blackbox() as exporter:
         probes = [(kind, peer_target(kind, address)) for address in addresses(2_000) for kind in kinds]
         return exporter.run_paced(probes, rate, seconds) if exporter else None
 
 
 def measure_probe(kind: str, loop: str, rate: int, seconds: int) -> CheckCost:
-    """Probe from a process that does nothing else, see ``bench.check_load``."""
+    """Measure the probe in a process that does nothing else, see ``bench.check_load``."""
     keys: dict[str, Any] = {"port": PORTS_BY_KIND[kind]} if kind == "tcp" else {"url": peer_target(kind, "ADDRESS")}
     if kind == "https":
         keys["verify_certificate"] = False
-    (took,) = measure_checks(CheckLoad(kind, keys, rate, seconds, loop))
-    return took
+    (cost,) = measure_checks(CheckLoad(kind, keys, rate, seconds, loop))
+    return cost
 
 
 def measure_daemon(rate: int, seconds: int, interval: int) -> tuple[Snapshot, Snapshot]:
-    """Run the daemon on so many servers that it makes ``rate`` checks of http a second, and a ping for every two."""
+    """Run the daemon with ``rate`` http checks a second, and a ping for every two; return two snapshots."""
     with run_daemon(rate * interval // SERVICES, services=SERVICES, interval=interval) as daemon:
         daemon.wait_for_sweeps(interval)
         before = daemon.snapshot()
@@ -76,7 +76,7 @@ def _scrape_for(daemon: RunningDaemon, seconds: int) -> None:
 
 
 def rows(kind: str, rate: int, seconds: int) -> list[Row]:
-    """Take every road of a kind."""
+    """Return the rows of a kind."""
     cost = measure_peer([kind], rate, seconds)
     beside = cost.microseconds if cost else None
     missing = "" if cost else "blackbox_exporter is not installed"
@@ -91,7 +91,7 @@ def rows(kind: str, rate: int, seconds: int) -> list[Row]:
 
 
 def measure_whole(rate: int, seconds: int, interval: int) -> Row:
-    """Let the daemon and blackbox_exporter make the same checks: two of http and a ping for each server."""
+    """Compare the daemon with blackbox_exporter on the same checks: two of http and a ping for each server."""
     all_told = rate * (SERVICES + 1) / SERVICES
     cost = measure_peer(["icmp", *["http"] * SERVICES], all_told, seconds)
     before, after = measure_daemon(rate, seconds, interval)
@@ -117,9 +117,9 @@ def measure_whole(rate: int, seconds: int, interval: int) -> Row:
     "--kind", "kinds", multiple=True, default=("http",), show_default=True, type=click.Choice([*PORTS_BY_KIND])
 )
 def main(rate: int, seconds: int, interval: int, kinds: tuple[str, ...]) -> list[Row]:
-    """Measure what a check of http costs: the probe alone on each loop, the whole daemon, blackbox_exporter.
+    """Measure the cost of an http check: the probe alone on each loop, the whole daemon, blackbox_exporter.
 
-    The other types, https and tcp among them, are measured by `python -m bench checks`; here they differ by the loop.
+    `python -m bench checks` measures the other types; https and tcp are here to compare the loops.
     """
     with run_website(WEBSITE_PORT), run_website(HTTPS_PORT, secure=True):
         found = [row for kind in kinds for row in rows(kind, rate, seconds)]

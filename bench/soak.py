@@ -1,7 +1,7 @@
-"""``python -m bench soak``: 10,000 servers for half an hour: memory, the size of the database, how late probes leave.
+"""``python -m bench soak``: 10,000 servers for half an hour: memory, size of the database, lag.
 
-Every minute the daemon is looked at, by a scrape. Memory is held against what it was when a third of the time was
-over: until then it grows to its size.
+The daemon is scraped every minute. Its memory at the end is compared with that after a third of the time, until when it
+grows to its normal size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAMPLE_INTERVAL = 60.0
 SERVICES = 2
 MIB = 1024
 MAX_GROWTH_MIB = 5
-"""MiB by which memory may tremble and is still flat: a fiftieth of what is promised."""
+"""MiB of variation that count as flat: a fiftieth of the goal."""
 
 
 @click.command()
@@ -30,28 +30,28 @@ MAX_GROWTH_MIB = 5
 @click.option("--minutes", default=30, show_default=True, type=click.IntRange(3))
 @click.option("--interval", default=60, show_default=True, type=click.IntRange(4), help="Seconds between sweeps.")
 def main(servers: int, minutes: int, interval: int) -> list[Row]:
-    """Let the whole daemon run for a long time, and look whether it grows."""
-    looks: list[tuple[Snapshot, int]] = []
+    """Run the whole daemon for a long time, and measure whether it grows."""
+    samples: list[tuple[Snapshot, int]] = []
     with run_website(WEBSITE_PORT), run_daemon(servers, services=SERVICES, interval=interval) as daemon:
         daemon.wait_for_sweeps(interval)
         for minute in range(minutes + 1):
-            looks.append((daemon.snapshot(), daemon.database_bytes))
-            seen, size = looks[-1]
+            samples.append((daemon.snapshot(), daemon.database_bytes))
+            seen, size = samples[-1]
             click.echo(f"{minute:>4} min  {seen.rss_kib / MIB:7.1f} MiB  {size / MIB / MIB:9.1f} MiB on disk", err=True)
             if minute < minutes:
                 time.sleep(SAMPLE_INTERVAL)
-    return rows(looks, f"{servers:,} x (ping + {SERVICES} http), {minutes} min")
+    return rows(samples, f"{servers:,} x (ping + {SERVICES} http), {minutes} min")
 
 
 def rows(samples: list[tuple[Snapshot, int]], load: str) -> list[Row]:
-    """Sum up what was seen."""
+    """Return the rows of all samples."""
     (first, size), (last, at_end) = samples[0], samples[-1]
     settled, _ = samples[len(samples) // 3]
     results = last.total("monitor_results_total") - first.total("monitor_results_total")
-    course = [{"rss_kib": seen.rss_kib, "database_bytes": size} for seen, size in samples]
+    history = [{"rss_kib": seen.rss_kib, "database_bytes": size} for seen, size in samples]
     missed = last.total("monitor_slots_missed_total") - first.total("monitor_slots_missed_total")
     return [
-        Row(f"{load}: memory at the end", last.rss_kib * 1024 / 1e6, "MB", at_most=250, more={"course": course}),
+        Row(f"{load}: memory at the end", last.rss_kib * 1024 / 1e6, "MB", at_most=250, more={"course": history}),
         Row(
             f"{load}: memory grown in the last two thirds",
             (last.rss_kib - settled.rss_kib) / MIB,

@@ -1,7 +1,7 @@
 """Round trips while the loop stalls half of the time: ``python -m bench.stalled_loop SECONDS`` prints the result.
 
-The way is loopback, some 50 us long: what is measured beyond that is the monitor's own doing. Stamps taken when the
-loop comes to it would read up to 50 ms.
+A round trip on loopback takes some 50 us; the rest is an error of the monitor. Timestamps taken by the loop would be
+up to 50 ms late.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Attempt
 
 STALL_SECONDS = 0.05
-"""Seconds for which the loop stands still, and then runs."""
+"""Seconds for which the loop is blocked, and then runs."""
 
 
 async def measure_round_trips(seconds: float) -> dict[str, float]:
-    """Send just before each stall, and give the 50th and the 99th of a hundred round trips, in milliseconds."""
+    """Send pings just before each stall; return the median and the 99th percentile of round trips in milliseconds."""
     clock = SystemClock()
     pinger = Pinger(clock)
     pinger.warm_up()
@@ -34,16 +34,16 @@ async def measure_round_trips(seconds: float) -> dict[str, float]:
     waits: list[float] = []
     targets = [address for host in addresses(50) if (address := parse_ip(host))]
 
-    def landed(attempt: Attempt) -> None:
+    def on_finished(attempt: Attempt) -> None:
         trips.append((attempt.latency_us or 1_000_000) / 1000)
         waits.append((clock.monotonic() - attempt.at) * 1000)
 
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for address in targets:
-            pinger.ping(address, 1.0, landed)
-        await asyncio.sleep(0)  # they leave when the loop turns
-        time.sleep(STALL_SECONDS)  # noqa: ASYNC251 - the loop is made to stand still
+            pinger.ping(address, 1.0, on_finished)
+        await asyncio.sleep(0)  # the loop sends them
+        time.sleep(STALL_SECONDS)  # noqa: ASYNC251 - blocks the loop on purpose
         await asyncio.sleep(STALL_SECONDS)
     await asyncio.sleep(0.2)
     pinger.close()

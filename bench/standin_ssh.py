@@ -1,4 +1,4 @@
-"""An SSH server as far as a check gets to know it: identification, offer, and a key exchange by curve25519."""
+"""The part of an SSH server that a check needs: identification, offer, and a key exchange by curve25519."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ _LISTS = (
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one connection, as long as the client goes on."""
+    """Serve one connection until the client closes it."""
     offer = bytes([_KEXINIT]) + os.urandom(16) + b"".join(map(encode_string, _LISTS)) + bytes(5)
     writer.write(IDENTIFICATION + b"\r\n")
     version = (await reader.readuntil(b"\n")).rstrip(b"\r\n")
     writer.write(_packet(offer))
     theirs = await _read(reader)
-    asked = await _read(reader)
-    point, _ = read_string(asked, 1)
+    request = await _read(reader)
+    point, _ = read_string(request, 1)
     secret = X25519PrivateKey.generate()
     own = secret.public_key().public_bytes_raw()
     shared = secret.exchange(X25519PublicKey.from_public_bytes(point)).lstrip(b"\0")
     number = b"\0" + shared if shared[0] & 0x80 else shared
-    said = (version, IDENTIFICATION, theirs, offer, _PUBLIC, point, own, number)
-    signature = _KEY.sign(hashlib.sha256(b"".join(map(encode_string, said))).digest())
+    exchanged = (version, IDENTIFICATION, theirs, offer, _PUBLIC, point, own, number)
+    signature = _KEY.sign(hashlib.sha256(b"".join(map(encode_string, exchanged))).digest())
     proof = encode_string(encode_string(b"ssh-ed25519") + encode_string(signature))
     writer.write(_packet(bytes([_ECDH_REPLY]) + encode_string(_PUBLIC) + encode_string(own) + proof))
     await reader.read()
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
-    """Read a packet; give its payload."""
+    """Return the payload of the next packet."""
     length, padding = struct.unpack("!IB", await reader.readexactly(5))
     return (await reader.readexactly(length - 1))[: length - 1 - padding]
 
 
 def _packet(payload: bytes) -> bytes:
     padding = 8 - (len(payload) + 5) % 8
-    padding += 8 if padding < 4 else 0  # noqa: PLR2004 - the least that there must be
+    padding += 8 if padding < 4 else 0  # noqa: PLR2004 - the least padding
     return struct.pack("!IB", len(payload) + padding + 1, padding) + payload + bytes(padding)

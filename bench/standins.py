@@ -1,7 +1,7 @@
-"""``python -m bench.run_standins FOLDER``: a server for each check type on every loopback address, and one that hangs.
+"""``python -m bench.standins FOLDER``: a server for each check type on every loopback address, and one that hangs.
 
-Each speaks its protocol as far as a check goes, and as cheaply as can be: it shares the machine with what is measured.
-The certificate's authority is written into the folder. On SIGTERM it ends.
+Each speaks as much of its protocol as a check needs, as cheaply as possible, because it shares the machine with the
+measured program. The certificate's authority is written into the folder. SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ IMPLICIT_TLS = ("https", "tls", "smtps", "imaps", "pop3s")
 
 @dataclass(frozen=True, slots=True)
 class BannerScript:
-    """A protocol of lines: how it greets, and what it answers to the word that a line begins with or holds."""
+    """A line protocol: its greeting, and its answer to each command word."""
 
     greeting: bytes
     answers: Mapping[bytes, bytes]
     tagged: bool = False
-    """Whether lines begin with a tag, which the answer repeats where it says ``TAG``."""
+    """Whether commands begin with a tag, which replaces ``TAG`` in the answer."""
 
 
 _SMTP = BannerScript(
@@ -73,7 +73,7 @@ _REDIS = BannerScript(b"", {b"PING": b"+PONG\r\n", b"QUIT": b"+OK\r\n"})
 async def serve_banner(
     banner: BannerScript, tls: ssl.SSLContext, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Hold one conversation of lines."""
+    """Serve one connection of a line protocol."""
     writer.write(banner.greeting)
     while line := await reader.readline():
         words = line.upper().split()
@@ -86,13 +86,13 @@ async def serve_banner(
 
 
 async def serve_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer a request of HTTP."""
+    """Answer one HTTP request."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(ANSWER)
 
 
 async def serve_silence(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Wait until the other side has gone."""
+    """Wait until the client closes the connection."""
     await reader.read()
 
 
@@ -104,7 +104,7 @@ _PRE_LOGIN = bytes.fromhex("0401002b0000010000001a000601002000010200210001030022
 
 
 async def serve_mysql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Greet, and deny the login."""
+    """Send a greeting and deny the login."""
     writer.write(len(_GREETING).to_bytes(3, "little") + b"\0" + _GREETING)
     head = await reader.readexactly(4)
     await reader.readexactly(int.from_bytes(head[:3], "little"))
@@ -131,7 +131,7 @@ _PACKET_INFO = 8  # IP_PKTINFO
 
 
 class NameServer:
-    """Answers every question with the same record, from the address that was asked."""
+    """Answers every query with the same record, from the address of the query."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -143,11 +143,11 @@ class NameServer:
     def _answer(self) -> None:
         with suppress(BlockingIOError):
             while True:
-                asked, notes, _, whom = self._socket.recvmsg(4096, 256)
-                number, question = asked[:2], asked[2:]
+                query, ancillary, _, client = self._socket.recvmsg(4096, 256)
+                number, question = query[:2], query[2:]
                 if question not in self._answers:
-                    self._answers[question] = self._make_answer(asked)[2:]
-                self._socket.sendmsg([number + self._answers[question]], notes, 0, whom)
+                    self._answers[question] = self._make_answer(query)[2:]
+                self._socket.sendmsg([number + self._answers[question]], ancillary, 0, client)
 
     @staticmethod
     def _make_answer(query: bytes) -> bytes:
@@ -161,21 +161,21 @@ class NameServer:
 
 @dataclass(slots=True)
 class StandInServers:
-    """All of them, in one loop."""
+    """All servers, in one event loop."""
 
     tls: ssl.SSLContext
     _references: list[object] = field(default_factory=list)
 
     async def listen(self) -> None:
-        """Begin to serve."""
-        talks = {
+        """Start all servers."""
+        banners = {
             **dict.fromkeys(("smtp", "submission", "smtps"), _SMTP),
             **dict.fromkeys(("imap", "imaps"), _IMAP),
             **dict.fromkeys(("pop3", "pop3s"), _POP3),
             "ftp": _FTP,
             "redis": _REDIS,
         }
-        serves: dict[str, Serve] = {name: partial(serve_banner, banner, self.tls) for name, banner in talks.items()}
+        serves: dict[str, Serve] = {name: partial(serve_banner, banner, self.tls) for name, banner in banners.items()}
         serves |= {
             "http": serve_page,
             "https": serve_page,
@@ -190,9 +190,9 @@ class StandInServers:
             elif kind.type == "dns":
                 self._references.append(NameServer(kind.port))
         await self._serve(SILENT_PORT, serve_silence)
-        deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        deaf.bind((ANY_ADDRESS, SILENT_PORT))
-        self._references.append(deaf)
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        silent.bind((ANY_ADDRESS, SILENT_PORT))
+        self._references.append(silent)
 
     async def _serve(self, port: int, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -219,13 +219,13 @@ async def run(folder: Path) -> None:
 
 @contextmanager
 def run_standins(folder: Path) -> Iterator[None]:
-    """Let the servers be there, in a process of their own."""
+    """Run the servers in another process, within the context."""
     command = [sys.executable, "-m", "bench.standins", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         try:
             assert process.stdout is not None
             if process.stdout.readline() != "ready\n":
-                raise RuntimeError("the stand-ins do not begin; is one of their ports taken?")
+                raise RuntimeError("the stand-ins do not start; is one of their ports in use?")
             yield
         finally:
             process.terminate()

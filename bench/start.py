@@ -1,8 +1,8 @@
-"""``python -m bench measure_start``: from exec to the first probe, and what a reload holds up, at 10,000 servers.
+"""``python -m bench start``: the time from exec to the first probe, and the delay of a reload, at 10,000 servers.
 
-The first probe is the first connection that a page of ours takes: every server is pinged and asked for a page each
-interval, so with thousands of servers it comes within milliseconds of the first slot. The second start finds the
-database of the first, and restores what it knew.
+The first probe is the first connection to our page: each server has an http check each interval, so with thousands of
+servers it follows the first slot within milliseconds. The second start restores the state from the database of the
+first.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ MAX_START_SECONDS = 5
 """Seconds."""
 HEALTH_RATE = 200
 CONNECTIONS = 20
-"""Connections for the looks: none waits for the one before."""
+"""Connections for these requests, so that none waits for another."""
 RELOAD_WATCH = 20
-"""Seconds for which the loop is watched at a reload."""
+"""Seconds for which the delay of the loop is measured at a reload."""
 
 
 class FirstRequestServer:
-    """A page of http on every loopback address that notes when it was first asked."""
+    """An http page on every loopback address that stores the time of its first request."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("0.0.0.0", PORT), backlog=4096)  # noqa: S104 - 127.0.0.0/8
@@ -73,7 +73,7 @@ class FirstRequestServer:
                     continue
 
     def reset(self) -> None:
-        """Forget that anybody asked."""
+        """Clear the time of the first request."""
         self._asked.clear()
 
     def first_request_at(self) -> float:
@@ -83,7 +83,7 @@ class FirstRequestServer:
         return self._first
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Close the socket."""
         self._socket.close()
 
 
@@ -98,7 +98,7 @@ class StartTimes:
 
 @contextmanager
 def measure_start(main: Path, server: FirstRequestServer) -> Iterator[tuple[StartTimes, subprocess.Popen[bytes]]]:
-    """Start the daemon, and give how long it took."""
+    """Run the daemon within the context; return its start times."""
     server.reset()
     began = time.monotonic()
     with start_process(main) as process:

@@ -1,11 +1,10 @@
-"""Books that grew over years, made on disk: the configuration, the terms, what was measured, and what was recorded.
+"""A ledger with years of history on disk: the configuration, terms, measurements and records.
 
-What is in them, for each month, besides one ping a minute of every server and one page a minute of each that hosts
-pages: every third check has one outage, of 3 to 40 minutes, one check in a hundred has a gap in which nothing was
-measured; two maintenance windows of ten servers each, announced five days before; six exclusions of a server's
-quarter of an hour; one change of fees, by which new terms come into force. Every sweep has its batch, every hour its
-entry with a digest in the journal. Single results are there for the last hours only (``RESULT_HOURS``): accounts do not
-read them, and a year of them would take longer to make than all that is measured.
+Each server has one ping a minute, and one http check if it hosts pages. Each month has: one outage of 3 to 40 minutes
+on every third check; a gap without results on one check in a hundred; two maintenance windows of ten servers each,
+announced five days before; six exclusions of a quarter of an hour of a server; one change of fees, which brings new
+terms into force. Every sweep has its batch, every hour a journal entry with a digest. Single results exist for the last
+hours only (``RESULT_HOURS``): accounts do not read them, and generating a year of them would take too long.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ ZONE = "Europe/Istanbul"
 MONTHS = 12
 PRODUCTS = ("server", "server", "colocation", "web-hosting", "server")
 OUTAGE_EVERY = 3
-"""One in so many checks has an outage in a month."""
+"""One of this many checks has an outage in a month."""
 GAP_EVERY = 100
-"""One in so many checks has a gap in a month."""
+"""One of this many checks has a gap in a month."""
 
 
 def configuration(subscriptions: int) -> str:
-    """Return the configuration: one server for each subscription, one customer for ten of them."""
+    """Return the configuration: one server for each subscription, one customer for ten subscriptions."""
     parts = ['[email]\ntransport = "file"\nfrom = "sla@example.com"\n']
     parts += [
         f'[[customer]]\nid = "c{number}"\nname = "Customer {number}"\nemails = ["c{number}@example.com"]\n'
@@ -68,7 +67,7 @@ def configuration(subscriptions: int) -> str:
 
 @dataclass
 class _CheckProgress:
-    """One check on its way through time: since when its last run lasts."""
+    """A check and the start of its current run."""
 
     number: int
     key: CheckKey
@@ -76,7 +75,7 @@ class _CheckProgress:
 
 
 class SyntheticLedger:
-    """Books under way; ``add_year`` adds a year to their end."""
+    """A growing ledger; ``add_year`` appends a year."""
 
     def __init__(self, folder: Path, subscriptions: int, first_year: int) -> None:
         self.config = folder / "config.toml"
@@ -84,7 +83,7 @@ class SyntheticLedger:
         self._settings = load(self.config)
         self.file = self._settings.data_dir / database.DATABASE_FILE
         self._year = first_year
-        self._random = random.Random(first_year)  # noqa: S311 - the same books every time
+        self._random = random.Random(first_year)  # noqa: S311 - the same history every time
         self._ids = count(1)
         begin = month_span(first_year, 1, ZONE).start
         db = database.open_read_write(self.file)
@@ -98,20 +97,20 @@ class SyntheticLedger:
 
     @property
     def now(self) -> Millis:
-        """The moment until which the books are filled."""
+        """The moment until which the ledger has history."""
         return month_span(self._year, 1, ZONE).start
 
     @property
     def last_finished_month(self) -> str:
-        """The last month that is over: the books end a minute before their last month does."""
+        """The last month that is over: the history ends a minute before its last month does."""
         return f"{self._year - 1}-11"
 
     def terms(self, at: Millis) -> Terms:
-        """Return the terms as they are configured."""
+        """Return the configured terms."""
         return self._settings.terms(at)
 
     def add_year(self) -> None:
-        """Add a year, and a few hours of single results at its end."""
+        """Append a year, with some hours of single results at its end."""
         db = database.open_read_write(self.file)
         db.execute("PRAGMA synchronous = OFF")
         for month in range(1, MONTHS + 1):
@@ -126,7 +125,7 @@ class SyntheticLedger:
 
     def _month(self, db: Database, span: Span, *, last: bool) -> None:
         terms = self._settings.terms(span.start)
-        if not last:  # the newest terms are those of the configuration
+        if not last:  # the newest terms must be those of the configuration
             fee = Decimal(50) + (span.start // DAY) % 97
             terms = replace(
                 terms, subscriptions={name: replace(one, fee=fee) for name, one in terms.subscriptions.items()}
@@ -134,18 +133,18 @@ class SyntheticLedger:
         record_terms(db, terms, span.start)
         for at in range(span.start, span.end, HOUR):
             self._hour(db, at)
-        for course in self._progress:
+        for progress in self._progress:
             if self._random.randrange(OUTAGE_EVERY) == 0:
-                self._outage(db, course, span)
+                self._outage(db, progress, span)
             elif self._random.randrange(GAP_EVERY) == 0:
-                self._gap(db, course, span)
+                self._gap(db, progress, span)
         for place in range(2):
             self._window(db, span.start + (9 + 10 * place) * DAY)
         for _ in range(6):
             self._exclusion(db, span)
 
     def _hour(self, db: Database, at: Millis) -> None:
-        """Sixty sweeps, in one batch each; their digests in the journal, one for the hour."""
+        """Add the batches of sixty sweeps, and one journal entry for the hour."""
         digest = {"count": 60 * len(self._progress), "first": at, "last": at + HOUR, "sha256": "0" * 64}
         entry = journal.append(db, at + HOUR, "results", {"batch": 0, "source": "probe", **digest})
         for minute in range(60):
@@ -155,17 +154,17 @@ class SyntheticLedger:
         return span.start + self._random.randrange(2 * DAY, span.end - span.start - 2 * DAY) // MINUTE * MINUTE
 
     def _outage(self, db: Database, progress: _CheckProgress, span: Span) -> None:
-        fell = self._random_time(span)
-        back = fell + self._random.randint(3, 40) * MINUTE
+        first_fail = self._random_time(span)
+        end = first_fail + self._random.randint(3, 40) * MINUTE
         runs = [
-            Run(progress.first, fell - MINUTE, Outcome.OK, HOLD),
-            Run(fell, back - MINUTE, Outcome.FAIL, HOLD),
-            Run(back, back, Outcome.OK, HOLD),
+            Run(progress.first, first_fail - MINUTE, Outcome.OK, HOLD),
+            Run(first_fail, end - MINUTE, Outcome.FAIL, HOLD),
+            Run(end, end, Outcome.OK, HOLD),
         ]
         save_runs(db, ((progress.number, run) for run in runs))
-        found = OpenOutage(fell, back - MINUTE, fell - MINUTE, "timeout")
-        history.close_outage(db, history.insert_outage(db, progress.number, found), back)
-        progress.first = back
+        found = OpenOutage(first_fail, end - MINUTE, first_fail - MINUTE, "timeout")
+        history.close_outage(db, history.insert_outage(db, progress.number, found), end)
+        progress.first = end
 
     def _gap(self, db: Database, progress: _CheckProgress, span: Span) -> None:
         ended = self._random_time(span)
@@ -204,7 +203,7 @@ class SyntheticLedger:
         journal.append(db, start + DAY, "exclusion-added", body)
 
     def _finish_current(self, db: Database) -> None:
-        """Bring every check to the present: its last run, and the single results of the last hours."""
+        """Write the last run of every check, and the single results of the last hours."""
         db.conn.executemany(
             "DELETE FROM run WHERE probed = ? AND first = ?", [(c.number, c.first) for c in self._progress]
         )

@@ -1,7 +1,7 @@
-"""``python -m bench.run_website PORT [secure]``: pages for the checks to find, on every loopback address.
+"""``python -m bench.website PORT [secure]``: an http page on every loopback address.
 
-It answers a request as soon as its head has come, and closes: as little as can be, for it shares the machine with what
-is measured. On SIGTERM it ends.
+It answers a request after its head, and closes the connection: it does as little as possible, because it shares the
+machine with the measured program. SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Page(asyncio.Protocol):
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take it."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
@@ -45,7 +45,7 @@ class _Page(asyncio.Protocol):
 
 
 def self_signed_context() -> ssl.SSLContext:
-    """Make TLS settings with a certificate that nobody trusts."""
+    """Return TLS settings with an untrusted certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
     return context
@@ -60,7 +60,7 @@ async def serve(port: int, tls: ssl.SSLContext | None) -> None:
 
 @contextmanager
 def run_website(port: int, *, secure: bool = False) -> Iterator[None]:
-    """Let the pages be there, over TLS where ``secure``."""
+    """Serve the page within the context, over TLS if ``secure``."""
     command = [sys.executable, "-m", "bench.website", str(port), *(["secure"] if secure else [])]
     with subprocess.Popen(command) as process:  # noqa: S603 - our own program
         try:
@@ -73,7 +73,7 @@ def run_website(port: int, *, secure: bool = False) -> Iterator[None]:
 def _wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(200):
         if process.poll() is not None:
-            raise RuntimeError(f"port {port} is taken")
+            raise RuntimeError(f"port {port} is in use")
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:

@@ -1,5 +1,5 @@
-"""What a browser and Prometheus get, from memory and never from the database.
+"""The web pages and the metrics, served from memory and never from the database.
 
-``server.py`` has the routes, ``page.py`` the operators' page, ``metrics/`` Prometheus' page, ``health.py`` ``/healthz``
-and ``/readyz``; ``access.py`` decides who may ask.
+``server.py`` has the routes, ``page.py`` the operators' page, ``metrics/`` the page for Prometheus, ``health.py`` the
+problems behind ``/readyz``; ``access.py`` decides who may see the operators' page.
 """

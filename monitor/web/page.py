@@ -1,7 +1,7 @@
-"""``/``: the operators' page, made on the server out of the live picture.
+"""``/``: the operators' page, rendered on the server from the live state.
 
-It needs no script and nothing from elsewhere, and says so to the browser, so that even a name that somebody managed to
-smuggle through the escaping could do no harm. Servers with trouble come first.
+It uses no script and nothing from elsewhere, and its headers tell the browser so: even a name that passed the escaping
+unescaped would do no harm. Servers with problems come first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_OUTAGES_SHOWN = 50
 
 
 class OperatorsPage:
-    """Renders the page; everything it shows is in memory."""
+    """Renders the page from memory."""
 
     def __init__(self, live_state: LiveState, telemetry: Telemetry, health: Health, clock: Clock) -> None:
         self._live_state = live_state
@@ -52,10 +52,10 @@ class OperatorsPage:
         self._style = environment.get_template("page.css.j2").render()
         self._template = environment.get_template("page.html")
         self.content_security_policy = _content_security_policy(self._style)
-        """The ``Content-Security-Policy`` to serve it under."""
+        """The ``Content-Security-Policy`` of the page."""
 
     def render(self, query: ServerQuery) -> Iterator[str]:
-        """Return the page piece by piece, some of them empty, so that the event loop can turn in between."""
+        """Yield the page in pieces, some of them empty, so that the event loop can run in between."""
         live_state = self._live_state
         selection = ServerList(live_state, query)
         for _ in selection.load_in_steps():
@@ -85,7 +85,7 @@ class OperatorsPage:
 
 
 def _content_security_policy(style: str) -> str:
-    """Allow the page's own style, by its digest, and its icon; no script, no frame, nothing from elsewhere."""
+    """Return a policy that allows the page's own style, by its digest, and its icon, and nothing else."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; base-uri 'none'; "

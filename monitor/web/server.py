@@ -1,4 +1,4 @@
-"""The web server: its routes, the headers of every answer, and where it listens."""
+"""The web server: its routes, the headers of every response, and its listening socket."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""What every answer carries, unless it says otherwise itself."""
+"""The headers of every response, unless it sets its own."""
 GZIP_WBITS = 31
-"""zlib's name for the largest window with gzip's framing."""
+"""zlib's value for the largest window with gzip framing."""
 THREADED_COMPRESSION_BYTES = 50_000
-"""Bytes from which on a piece is compressed in a thread, which meanwhile needs nothing of the interpreter."""
+"""Bytes from which a piece is compressed in a thread, which then releases the interpreter lock."""
 SHUTDOWN_TIMEOUT = 1.0
-"""Seconds that answers under way are given when the daemon stops."""
+"""Seconds that running responses have when the daemon stops."""
 _LISTEN_ERRORS = {
-    errno.EADDRINUSE: "the address is in use, perhaps by another monitor: stop that program, or take another port",
+    errno.EADDRINUSE: "the address is in use, perhaps by another monitor: stop that program, or use another port",
     errno.EADDRNOTAVAIL: "this machine has no such address",
-    errno.EACCES: "not permitted: take a port from 1024 up",
+    errno.EACCES: "not permitted: use a port from 1024 on",
 }
 
 
 class WebState:
-    """What is served, out of memory. ``clock`` is the one that the engine runs by."""
+    """The content of all routes, from memory. ``clock`` is that of the engine."""
 
     def __init__(self, live_state: LiveState, telemetry: Telemetry, clock: Clock) -> None:
         registry = CollectorRegistry()
@@ -67,7 +67,7 @@ class WebState:
 
 
 def make_app(state: WebState, listen_host: str, public_url: str) -> web.Application:
-    """Lay out the routes; GET and HEAD only."""
+    """Return the application with its routes; GET and HEAD only."""
     handlers = _Handlers(state, AccessPolicy(listen_host, public_url))
     app = web.Application()
     app.on_response_prepare.append(_add_headers)
@@ -96,7 +96,7 @@ class _Handlers:
         self._access_policy = access_policy
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """Show the operators' page to those who may see it."""
+        """Serve the operators' page, if the client may see it."""
         peer, own = (_socket_address(request, end) for end in ("peername", "sockname"))
         if refusal := self._access_policy.denial_for(peer, own, request.headers):
             return web.Response(status=refusal.status, text=refusal.text)
@@ -105,18 +105,18 @@ class _Handlers:
         return await _stream_response(request, page.render(ServerQuery.parse(request.query)), headers)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Show the metrics in the format that is asked for."""
-        form = ExpositionFormat.negotiate(request.headers.getall("Accept", ()))
+        """Serve the metrics in the requested format."""
+        fmt = ExpositionFormat.negotiate(request.headers.getall("Accept", ()))
         return await _stream_response(
-            request, self._state.metrics.render(form), {"Content-Type": form.value, "Vary": "Accept"}
+            request, self._state.metrics.render(fmt), {"Content-Type": fmt.value, "Vary": "Accept"}
         )
 
     async def healthz(self, _: web.Request) -> web.Response:
-        """Say that the loop turns: nothing could say so if it did not."""
+        """Answer, which shows that the event loop runs."""
         return web.Response(text="alive\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """Say whether the monitor does its duty, and if not, why not."""
+        """Answer whether the monitor is ready, with the problems if it is not."""
         ready, text = self._state.health.readiness()
         return web.Response(status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, text=text)
 
@@ -128,7 +128,7 @@ def _socket_address(request: web.Request, end: str) -> str | None:
 
 
 async def _stream_response(request: web.Request, chunks: Iterator[str], headers: dict[str, str]) -> web.StreamResponse:
-    """Send pieces as they are made, compressed where that is understood; other work goes on between two of them."""
+    """Send pieces as they are rendered, compressed if the client accepts it; other tasks run in between."""
     response = web.StreamResponse(headers=headers)
     response.headers.add("Vary", "Accept-Encoding")
     packer = zlib.compressobj(1, zlib.DEFLATED, GZIP_WBITS) if _accepts_gzip(request) else None
@@ -151,27 +151,27 @@ async def _stream_response(request: web.Request, chunks: Iterator[str], headers:
 
 
 def _accepts_gzip(request: web.Request) -> bool:
-    """Whether gzip is wished for, and no less than that nothing is packed."""
-    wishes = AcceptHeader(request.headers.getall("Accept-Encoding", ()))
-    packed = wishes.weight("gzip", "x-gzip", "*") or 0.0
-    return packed > 0 and packed >= (wishes.weight("identity", "*") or 0.0)
+    """Return whether the client accepts gzip, with at least the weight of no compression."""
+    accepted = AcceptHeader(request.headers.getall("Accept-Encoding", ()))
+    gzip = accepted.weight("gzip", "x-gzip", "*") or 0.0
+    return gzip > 0 and gzip >= (accepted.weight("identity", "*") or 0.0)
 
 
 @asynccontextmanager
 async def serve(state: WebState, listen: tuple[str, int], public_url: str) -> AsyncIterator[str]:
-    """Serve until the context is left; gives the address of the page.
+    """Serve within the context, whose value is the address of the page.
 
-    ``listen`` is host and port (0: any free one), ``public_url`` the address that people outside know. Raises
-    InputError where that place cannot be listened at.
+    ``listen`` is host and port (0: any free one), ``public_url`` the address for clients elsewhere. Raise InputError
+    if it is impossible to listen there.
     """
     host, port = listen
     app = make_app(state, host, public_url)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     try:
-        place = await _listen(runner, host, port)
-        log.debug("serving %s", place)
-        yield place
+        address = await _listen(runner, host, port)
+        log.debug("serving %s", address)
+        yield address
     finally:
         await runner.cleanup()
 
@@ -180,7 +180,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     named = f"[{host}]" if ":" in host else host
     try:
         if host == "::" and socket.has_dualstack_ipv6():
-            # asyncio's own would take IPv6 alone
+            # asyncio's own socket would accept IPv6 only
             both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
             await web.SockSite(runner, both).start()
         else:
@@ -188,7 +188,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     except socket.gaierror:
         raise InputError(f'[web] listen = "{named}:{port}": the name is not known') from None
     except OSError as error:
-        # asyncio of Python 3.13 leaves an address that is not this machine's out, and then has no errno to name
+        # asyncio of Python 3.13 skips addresses of other machines, and its error then has no errno
         why = _LISTEN_ERRORS.get(error.errno or errno.EADDRNOTAVAIL, error.strerror)
         raise InputError(f'[web] listen = "{named}:{port}": {why}') from None
     return f"http://{named}:{runner.addresses[0][1]}/"

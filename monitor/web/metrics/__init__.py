@@ -1,4 +1,4 @@
 """``/metrics``, rendered from the live state.
 
-``page.py`` lists the metrics, ``sources.py`` reads their values, ``exposition.py`` writes Prometheus' text formats.
+``page.py`` lists the metrics, ``sources.py`` renders their lines, ``exposition.py`` has the text formats of Prometheus.
 """

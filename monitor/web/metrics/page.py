@@ -1,9 +1,9 @@
-"""``/metrics``: every metric in one table, each with where its lines come from.
+"""``/metrics``: every metric in one table, each with the source of its lines.
 
-Labels are ids, and few; names and kinds come by ``*_info`` series to join on. What leaves the configuration leaves the
-page. What is many (lines of checks and subscriptions) is kept and written again where it changed; at each scrape the
-live picture is asked, so a page is never older than its scrape. Looking to add a metric? Write where its lines
-come from in ``series.py``, add it to ``METRICS``, and give it a heading in docs/metrics.md.
+Labels are ids, and few; names and kinds are in ``*_info`` series, to join with. The series of removed servers,
+checks and subscriptions disappear. Lines of checks and subscriptions are cached and rendered again when their values
+change; each scrape reads the live state, so a page is never outdated. To add a metric: write its source in
+``sources.py``, add it to ``METRICS``, and add a heading to docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def _telemetry_source(name: str, value: Callable[[Telemetry], float | None]) -> MetricSource:
-    return lambda scene: format_sample(name, value(scene.telemetry))
+    return lambda context: format_sample(name, value(context.telemetry))
 
 
 def _to_seconds(at: Millis | None) -> float | None:
@@ -51,14 +51,14 @@ def _prober_counter(name: str, text: str, value: Callable[[ProberCounts], int]) 
 def _telemetry_metric(
     name: str, text: str, value: Callable[[Telemetry], float | None]
 ) -> tuple[MetricFamily, MetricSource]:
-    """Describe a metric of one sample without labels, a counter where its name says so."""
+    """Return a metric of one sample without labels; it is a counter if its name ends in ``_total``."""
     return MetricFamily(name, "counter" if name.endswith("_total") else "gauge", text), _telemetry_source(name, value)
 
 
 def _deadline_metrics(
     name: str, description: str, select: Callable[[SupportDeadlines], PendingDeadlines]
 ) -> tuple[tuple[MetricFamily, MetricSource], ...]:
-    """Describe what waits of one kind: all of it, what is due soon, what is overdue, and when the next is due."""
+    """Return the metrics of pending cases of one kind: open, due soon, overdue, and the next deadline."""
 
     def count(value: Callable[[PendingDeadlines], float | None]) -> Callable[[Telemetry], float | None]:
         return lambda telemetry: (
@@ -68,14 +68,16 @@ def _deadline_metrics(
     return (
         _telemetry_metric(f"{name}_open", f"{description}.", count(lambda each: len(each.open))),
         _telemetry_metric(
-            f"{name}_due_soon", f"{description}, in the last third of the time.", count(lambda each: len(each.due_soon))
+            f"{name}_due_soon",
+            f"{description}, in the last third of their time.",
+            count(lambda each: len(each.due_soon)),
         ),
         _telemetry_metric(
-            f"{name}_overdue", f"{description}, longer than was promised.", count(lambda each: len(each.overdue))
+            f"{name}_overdue", f"{description}, past their deadline.", count(lambda each: len(each.overdue))
         ),
         _telemetry_metric(
             f"{name}_next_due_timestamp_seconds",
-            "When the next is due.",
+            "The next deadline.",
             count(lambda each: _to_seconds(each.next_due)),
         ),
     )
@@ -83,45 +85,49 @@ def _deadline_metrics(
 
 METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
     _cached_gauge("probe_success", "Whether the last result was ok; absent while unknown."),
-    _cached_gauge("probe_duration_seconds", "Latency of the last result; absent unless that was ok."),
-    _cached_gauge("probe_ssl_earliest_cert_expiry", "When the first of the certificates that are presented expires."),
-    _cached_gauge(
-        "probe_ssl_last_chain_expiry_timestamp_seconds", "When the chain expires by which the certificate is trusted."
-    ),
+    _cached_gauge("probe_duration_seconds", "Latency of the last result; absent unless it was ok."),
+    _cached_gauge("probe_ssl_earliest_cert_expiry", "The first expiry of the presented certificates."),
+    _cached_gauge("probe_ssl_last_chain_expiry_timestamp_seconds", "The expiry of the verified chain."),
     _cached_gauge(
         "monitor_probe_phase_seconds",
-        "Where the time of a service's last attempt went: connect, handshake, first_byte.",
+        "Phases of a service's last attempt: connect, handshake, first_byte.",
     ),
-    _gauge("monitor_check_info", "What is watched, and how.", lambda scene: scene.series.check_info),
-    _gauge("monitor_subscription_info", "Whose contract it is.", lambda scene: scene.series.subscription_info),
-    _cached_gauge("sla_availability_ratio", "Up time over measured time, exclusions taken out."),
+    _gauge("monitor_check_info", "The check's type and address.", lambda context: context.series.check_info),
+    _gauge(
+        "monitor_subscription_info",
+        "The subscription's customer, server, product and level.",
+        lambda context: context.series.subscription_info,
+    ),
+    _cached_gauge("sla_availability_ratio", "Up time over measured time, without excluded time."),
     _cached_gauge("sla_coverage_ratio", "Measured time over the time that counts."),
-    _cached_gauge("sla_down_seconds", "Down time that counts."),
-    _cached_gauge("sla_error_budget_remaining_seconds", "Down time left before the target is missed, negative after."),
-    _gauge("sla_target_ratio", "The availability that is promised.", lambda scene: scene.series.target),
-    _cached_gauge("sla_credit_ratio", "Share of the fee that would be owed if this month ended now."),
+    _cached_gauge("sla_down_seconds", "Downtime that counts."),
+    _cached_gauge("sla_error_budget_remaining_seconds", "Downtime left before the target is missed, negative after."),
+    _gauge("sla_target_ratio", "The promised availability.", lambda context: context.series.target),
+    _cached_gauge("sla_credit_ratio", "The credit, as a share of the fee, if this month ended now."),
     _prober_counter("monitor_results_total", "Results of all outcomes.", lambda counts: counts.results),
-    _prober_counter("monitor_results_failed_total", "Results that were failures.", lambda counts: counts.failed),
+    _prober_counter("monitor_results_failed_total", "Failed results.", lambda counts: counts.failed),
     _prober_counter(
         "monitor_results_unknown_total", "Results that say nothing about the server.", lambda counts: counts.unknown
     ),
     (
-        MetricFamily("monitor_probe_latency_seconds", "histogram", "How long successful probes took."),
+        MetricFamily("monitor_probe_latency_seconds", "histogram", "Latency of ok results."),
         sources.latency_histograms,
     ),
     (
-        MetricFamily("monitor_probe_lag_seconds", "histogram", "How late probes left their slot."),
-        lambda scene: format_histogram("monitor_probe_lag_seconds", scene.telemetry.lag),
+        MetricFamily("monitor_probe_lag_seconds", "histogram", "Delay between a slot and its probe."),
+        lambda context: format_histogram("monitor_probe_lag_seconds", context.telemetry.lag),
     ),
-    _telemetry_metric("monitor_slots_missed_total", "Slots in which a probe never left.", lambda t: t.slots_missed),
+    _telemetry_metric("monitor_slots_missed_total", "Slots without a probe.", lambda t: t.slots_missed),
     _telemetry_metric(
-        "monitor_icmp_late_replies_total", "Answers to pings that had been given up.", lambda t: t.pings.late
-    ),
-    _telemetry_metric(
-        "monitor_icmp_duplicate_replies_total", "Answers to pings that came again.", lambda t: t.pings.duplicate
+        "monitor_icmp_late_replies_total", "Replies to pings after their timeout.", lambda t: t.pings.late
     ),
     _telemetry_metric(
-        "monitor_icmp_dropped_total", "ICMP packets that this machine had no room for.", lambda t: t.pings.dropped
+        "monitor_icmp_duplicate_replies_total", "Duplicate replies to pings.", lambda t: t.pings.duplicate
+    ),
+    _telemetry_metric(
+        "monitor_icmp_dropped_total",
+        "ICMP packets dropped because the receive buffer was full.",
+        lambda t: t.pings.dropped,
     ),
     _telemetry_metric(
         "monitor_last_sweep_timestamp_seconds", "When a sweep was last complete.", lambda t: _to_seconds(t.last_sweep)
@@ -130,41 +136,43 @@ METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
     _gauge(
         "monitor_maintenance_active", "A maintenance window is active; absent otherwise.", sources.active_maintenance
     ),
-    _gauge("monitor_canary_success", "Whether the monitor can see out.", sources.canary_success),
-    _telemetry_metric("monitor_emails_sent_total", "Mails that the transport took.", lambda t: t.emails_sent),
+    _gauge("monitor_canary_success", "Whether the canary answered the last request.", sources.canary_success),
+    _telemetry_metric("monitor_emails_sent_total", "Mails that the transport accepted.", lambda t: t.emails_sent),
     _telemetry_metric("monitor_emails_failed_total", "Attempts to send a mail that failed.", lambda t: t.emails_failed),
     _gauge(
         "monitor_emails_pending",
         "Mails that wait in the outbox.",
-        lambda scene: format_sample("monitor_emails_pending", scene.live_state.mails_pending),
+        lambda context: format_sample("monitor_emails_pending", context.live_state.mails_pending),
     ),
     _gauge(
         "monitor_email_oldest_pending_timestamp_seconds",
-        "Since when the oldest of them waits.",
-        lambda scene: format_sample(
-            "monitor_email_oldest_pending_timestamp_seconds", _to_seconds(scene.live_state.oldest_pending)
+        "When the oldest pending mail was queued.",
+        lambda context: format_sample(
+            "monitor_email_oldest_pending_timestamp_seconds", _to_seconds(context.live_state.oldest_pending)
         ),
     ),
     _telemetry_metric("monitor_claims_open", "Claims that wait for their answer.", lambda t: t.claims_open),
-    _telemetry_metric(
-        "monitor_claims_overdue", "Claims that should have been answered by now.", lambda t: t.claims_overdue
-    ),
-    *_deadline_metrics("monitor_hardware", "Parts that wait for their replacement", lambda promises: promises.hardware),
+    _telemetry_metric("monitor_claims_overdue", "Claims whose answer is overdue.", lambda t: t.claims_overdue),
     *_deadline_metrics(
-        "monitor_tickets", "Tickets that wait for their first answer", lambda promises: promises.tickets
+        "monitor_hardware", "Parts that wait for their replacement", lambda deadlines: deadlines.hardware
+    ),
+    *_deadline_metrics(
+        "monitor_tickets", "Tickets that wait for their first answer", lambda deadlines: deadlines.tickets
     ),
     _telemetry_metric("monitor_journal_entries", "Entries of the journal.", lambda t: t.journal_entries),
     _telemetry_metric(
         "monitor_journal_verified_timestamp_seconds",
-        "When the journal was last recomputed and found whole.",
+        "The last successful verification of the journal.",
         lambda t: _to_seconds(t.journal_verified),
     ),
     _telemetry_metric(
-        "monitor_figures_drift_total", "Kept figures that had drifted from the books.", lambda t: t.figures_drift
+        "monitor_figures_drift_total",
+        "Figures that differed from the accounts and were corrected.",
+        lambda t: t.figures_drift,
     ),
     _telemetry_metric(
         "monitor_config_last_reload_successful",
-        "Whether the configuration that was read last came into force.",
+        "Whether the last configuration that was read came into force.",
         lambda t: None if t.reload_succeeded is None else int(t.reload_succeeded),
     ),
     _telemetry_metric(
@@ -173,20 +181,22 @@ METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
         lambda t: _to_seconds(t.reloaded_at),
     ),
     _telemetry_metric(
-        "monitor_database_size_bytes", "The database on disk, its log included.", lambda t: t.database_size
+        "monitor_database_size_bytes", "The database on disk with its write-ahead log.", lambda t: t.database_size
     ),
     (
-        MetricFamily("monitor_database_write_seconds", "histogram", "How long write transactions took."),
-        lambda scene: format_histogram("monitor_database_write_seconds", scene.telemetry.writes),
+        MetricFamily("monitor_database_write_seconds", "histogram", "Duration of write transactions."),
+        lambda context: format_histogram("monitor_database_write_seconds", context.telemetry.writes),
     ),
-    _telemetry_metric("monitor_database_errors_total", "Write transactions that failed.", lambda t: t.database_errors),
-    _gauge("monitor_build_info", "What runs here.", lambda scene: scene.series.build_info),
+    _telemetry_metric("monitor_database_errors_total", "Failed write transactions.", lambda t: t.database_errors),
+    _gauge(
+        "monitor_build_info", "The version of the monitor and of Python.", lambda context: context.series.build_info
+    ),
 )
-"""Every metric of the page, in its order; the process's own (``process_*``) come from the registry."""
+"""Every metric of the page, in its order; ``process_*`` metrics come from the registry."""
 
 
 class MetricsPage:
-    """The page, as of each scrape; ``registry`` holds whatever else is to stand on it."""
+    """Renders the page at each scrape; ``registry`` has further metrics for it."""
 
     def __init__(self, live_state: LiveState, telemetry: Telemetry, registry: CollectorRegistry) -> None:
         self._live_state = live_state
@@ -196,21 +206,21 @@ class MetricsPage:
         self._preparation = self._series_cache.prepare_in_steps()
 
     def render(self, fmt: ExpositionFormat) -> Iterator[str]:
-        """Return the text piece by piece, some of them empty; nothing of one is computed before it is asked for.
+        """Yield the text in pieces, lazily, some of them empty.
 
-        A configuration that changes in between leaves the page whole: it goes on with what it began with.
+        If the configuration changes in between, the page continues with the configuration of its start.
         """
         if self._series_cache.generation != self._live_state.generation:
             self._series_cache = SeriesCache(self._live_state)
             self._preparation = self._series_cache.prepare_in_steps()
-        labelled, preparing = self._series_cache, self._preparation
-        for _ in preparing:  # a concurrent scrape helps to prepare the same
+        series_cache, preparation = self._series_cache, self._preparation
+        for _ in preparation:  # concurrent scrapes share the preparation
             yield ""
-        scene = ScrapeContext(self._live_state, self._telemetry, labelled)
-        blocks = (family.render(source(scene), fmt) for family, source in METRICS)
+        context = ScrapeContext(self._live_state, self._telemetry, series_cache)
+        blocks = (family.render(source(context), fmt) for family, source in METRICS)
         yield from join_chunks(chain(chain.from_iterable(blocks), self._render_registry(fmt)))
 
     def _render_registry(self, fmt: ExpositionFormat) -> Iterator[str]:
-        # the registry comes last, since it ends the page where OpenMetrics wants an end
+        # the registry comes last, because it writes the end mark of OpenMetrics
         render = openmetrics.generate_latest if fmt is ExpositionFormat.OPENMETRICS else generate_latest
         yield render(self._registry).decode()

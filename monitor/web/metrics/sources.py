@@ -1,6 +1,6 @@
-"""Where the lines of ``/metrics`` come from: the live picture, and what the daemon counts about itself.
+"""The sources of the lines of ``/metrics``: the live state, and the daemon's telemetry.
 
-A source gives the lines of one metric, lazily. None asks anything but memory.
+A source returns the lines of one metric, lazily, and reads memory only.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from monitor.model import Certificate
 
 
-# --- lines that are kept from one scrape to the next ------------------------------------------------------------------
+# --- lines that are cached between scrapes ----------------------------------------------------------------------------
 
 Observed = TypeVar("Observed")
 
 
 class CachedSeries(Generic[Observed]):
-    """A few hundred lines of one metric, kept as text, and written again only where what they are made of changed."""
+    """Some hundred lines of one metric, cached as text and rendered again only if their values change."""
 
     __slots__ = ("_label_texts", "_last_values", "_name", "_read_values", "_text", "_to_number")
 
@@ -48,15 +48,15 @@ class CachedSeries(Generic[Observed]):
 
     def render(self) -> str:
         """Return the lines as of now."""
-        seen = self._read_values()
-        if seen != self._last_values:
-            self._last_values = seen
-            name, value = self._name, self._to_number
+        values = self._read_values()
+        if values != self._last_values:
+            self._last_values = values
+            name, to_number = self._name, self._to_number
             self._text = "".join(
                 [
                     f"{name}{labelled} {number!r}\n"
-                    for labelled, each in zip(self._label_texts, seen, strict=True)
-                    if (number := value(each)) is not None
+                    for labelled, each in zip(self._label_texts, values, strict=True)
+                    if (number := to_number(each)) is not None
                 ]
             )
         return self._text
@@ -65,7 +65,7 @@ class CachedSeries(Generic[Observed]):
 DISTRIBUTION_NAME = "sla-monitor"
 WINDOWS: tuple[WindowName, ...] = ("rolling", "month")
 CACHED_SERIES_SIZE = 500
-"""Checks or subscriptions of one shelf: what is written again in one go takes half a millisecond."""
+"""Checks or subscriptions in one cached series: rendering it takes half a millisecond."""
 T = TypeVar("T")
 
 
@@ -74,14 +74,14 @@ _NO_PHASES = (None, None, None)
 
 
 class SeriesCache:
-    """What hangs on the configuration: labels, the series that never change, and those that seldom do, on shelves."""
+    """What depends on the configuration: labels, constant series, and cached series."""
 
     def __init__(self, live_state: LiveState) -> None:
-        """Begin; see ``prepare_in_steps``."""
+        """Create an empty cache; ``prepare_in_steps`` fills it."""
         self.generation = live_state.generation
         self._checks, self._subscriptions = list(live_state.checks.values()), list(live_state.subscriptions.values())
         self.cached_by_metric: dict[str, list[CachedSeries[Any]]] = {}
-        """By metric."""
+        """The cached series by metric."""
         self.check_info: list[str] = []
         self.subscription_info: list[str] = []
         self.target: list[str] = []
@@ -90,7 +90,7 @@ class SeriesCache:
         self.build_info = [f"monitor_build_info{build} 1\n"]
 
     def prepare_in_steps(self) -> Iterator[None]:
-        """Write it all, by slices, so that the event loop can turn in between."""
+        """Fill the cache in steps, between which the event loop can run."""
         for first in range(0, len(self._checks), CACHED_SERIES_SIZE):
             self._prepare_checks(self._checks[first : first + CACHED_SERIES_SIZE])
             yield
@@ -118,7 +118,7 @@ class SeriesCache:
         self._add_cached(
             "monitor_probe_phase_seconds",
             phased,
-            lambda: [took for view in services for took in view.phases or _NO_PHASES],
+            lambda: [duration for view in services for duration in view.phases or _NO_PHASES],
             _latency_seconds,
         )
         self._add_cached(
@@ -156,7 +156,7 @@ class SeriesCache:
 
 
 def _success_value(outcome: Outcome | None) -> int | None:
-    """Return 1 or 0 for a result that says anything."""
+    """Return 1 for ok, 0 for fail, None for unknown."""
     return None if outcome is None or outcome is Outcome.UNKNOWN else int(outcome is Outcome.OK)
 
 
@@ -173,13 +173,13 @@ def _chain_expiry(certificate: Certificate | None) -> int | None:
 
 
 def _availability_ratio(figures: WindowFigures | None) -> float | None:
-    """Divide whole numbers once: the ratio compares with the target as the exact fraction would."""
+    """Return the ratio by one division of integers, so that it compares with the target as the exact fraction does."""
     known = figures.up + figures.down if figures is not None else 0
     return figures.up / known if figures is not None and known else None
 
 
 def _coverage_ratio(figures: WindowFigures | None) -> float | None:
-    """Return how much of the time that counts was measured; None where none counts."""
+    """Return the measured share of the time that counts; None if no time counts."""
     if figures is None or not (counted := figures.up + figures.down + figures.unknown):
         return None
     return (figures.up + figures.down) / counted
@@ -220,7 +220,7 @@ def _subscription_info_line(view: SubscriptionView) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeContext:
-    """All that a page is made of."""
+    """The data of one page."""
 
     live_state: LiveState
     telemetry: Telemetry
@@ -231,16 +231,16 @@ MetricSource: TypeAlias = "Callable[[ScrapeContext], Iterable[str]]"
 
 
 def cached_source(name: str) -> MetricSource:
-    """Make a source of what stands on shelves."""
-    return lambda scene: (shelf.render() for shelf in scene.series.cached_by_metric.get(name, ()))
+    """Return the source of a cached metric."""
+    return lambda context: (series.render() for series in context.series.cached_by_metric.get(name, ()))
 
 
 def prober_counter(name: str, value: Callable[[ProberCounts], int]) -> MetricSource:
-    """Make a source of one count for each type of check, from 0 on."""
+    """Return the source of a counter for each type of check, from 0 on."""
 
-    def lines(scene: ScrapeContext) -> Iterator[str]:
-        for prober in scene.series.probers:
-            counts = scene.telemetry.probers.get(prober)
+    def lines(context: ScrapeContext) -> Iterator[str]:
+        for prober in context.series.probers:
+            counts = context.telemetry.probers.get(prober)
             yield from format_sample(name, value(counts) if counts else 0, format_labels(prober=prober))
 
     return lines
@@ -254,12 +254,12 @@ def latency_histograms(context: ScrapeContext) -> Iterator[str]:
 
 
 def open_outages(context: ScrapeContext) -> Iterator[str]:
-    """Count the open outages for each type of check."""
-    board = context.live_state
+    """Return the number of open outages for each type of check."""
+    live_state = context.live_state
     open_now = dict.fromkeys(context.series.probers, 0)
-    for outage in board.outages.values():
-        view = board.checks.get(outage.check)
-        # a type that came with a new configuration while this page is made is not on it yet
+    for outage in live_state.outages.values():
+        view = live_state.checks.get(outage.check)
+        # a type of a newer configuration is not on this page yet
         if view is not None and view.entry.prober in open_now:
             open_now[view.entry.prober] += 1
     return (f"monitor_outages_open{format_labels(prober=prober)} {count}\n" for prober, count in open_now.items())
@@ -274,7 +274,7 @@ def active_maintenance(context: ScrapeContext) -> Iterator[str]:
 
 
 def canary_success(context: ScrapeContext) -> Iterator[str]:
-    """Return the canaries that were asked."""
+    """Return the canaries that were probed."""
     return (
         f"monitor_canary_success{format_labels(canary=address)} {int(ok)}\n"
         for address, ok in context.telemetry.canaries.items()
