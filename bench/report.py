@@ -21,7 +21,7 @@ from tabulate import tabulate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PACKAGES = ("aiohttp", "httptools", "uvloop", "prometheus-client", "sqlite-utils", "icmplib")
+PACKAGES = ("aiohttp", "uvloop", "prometheus-client", "sqlite-utils", "icmplib")
 PEERS = {"fping": ("fping", "-v"), "blackbox_exporter": ("prometheus-blackbox-exporter", "--version")}
 """Programs that we are measured beside, and how each tells its version."""
 

@@ -10,7 +10,7 @@ from monitor.engine.cooperative import chunked
 from monitor.engine.live.state import CheckEntry
 from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.probes.check_types import CHECK_TYPES
-from monitor.probes.http.messages import build_request
+from monitor.probes.http.request import build_request
 from monitor.probes.probe import Target
 
 if TYPE_CHECKING:

@@ -64,8 +64,8 @@ class AttemptTrace:
         self._text = text
         self._since = self._clock.monotonic()
 
-    def end(self, text: str | Handshake | None = None, took_us: int | None = None) -> None:
-        """End the step under way, with what was met; without one, nothing happens.
+    def end(self, text: object = None, took_us: int | None = None) -> None:
+        """End the step under way, with what was met, see ``Step.detail``; without one, nothing happens.
 
         ``took_us`` is the kernel's measure of it, where it has one.
         """

@@ -21,7 +21,8 @@ from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.dns.message import MAX_MESSAGE_SIZE, MAX_RECORDS, DnsMessage
 from monitor.probes.dns.records import parse_records
 from monitor.probes.failures import ProbeError
-from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
+from monitor.probes.http.request import build_request
+from monitor.probes.http.response import MAX_BODY_SIZE
 from monitor.probes.net.tls import TLS_VERSIONS, TlsContexts
 from monitor.probes.probe import Target
 from monitor.probes.regex_search import INLINE_TIMEOUT, Pattern, RegexWorkers
@@ -65,27 +66,40 @@ def _packed() -> bytes:
     return packer.compress(b"x") + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
+TOO_LONG = "protocol: too long"
+PACKED = CHUNKED + b"Content-Encoding: gzip\r\n\r\n"
 FLOODS = {
-    "a chunk's extension": (CHUNKED + b"\r\n5;", b"a" * 65536),
-    "trailers": (CHUNKED + b"\r\n1\r\nx\r\n0\r\n", b"X-More: more\r\n" * 4096),
-    "one trailer": (CHUNKED + b"\r\n1\r\nx\r\n0\r\nX-More: ", b"a" * 65536),
+    "a chunk's extension": (CHUNKED + b"\r\n5;", b"a" * 65536, TOO_LONG),
+    "a chunk's size": (CHUNKED + b"\r\n", b"0" * 65536, TOO_LONG),
+    "line ends between chunks": (CHUNKED + b"\r\n1\r\nx\r\n", b"\r\n" * 32768, TOO_LONG),
     "chunks of a byte, packed and empty": (
-        CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + chunk(_packed()),
+        PACKED + chunk(_packed()),
         b"".join(chunk(bytes([each])) for each in b"\0\0\0\xff\xff") * 1000,
+        TOO_LONG,
     ),
-    "empty blocks": (CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + chunk(_packed()), chunk(b"\0\0\0\xff\xff" * 13000)),
-    "empty files": (CHUNKED + b"Content-Encoding: gzip\r\n\r\n", chunk(gzip.compress(b"") * 3000)),
-    "headers": (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n" * 200),
-    "words in between": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+    "empty blocks": (PACKED + chunk(_packed()), chunk(b"\0\0\0\xff\xff" * 13000), "content: encoding"),
+    "empty files": (PACKED, chunk(gzip.compress(b"") * 3000), "content: encoding"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n" * 200, TOO_LONG),
+    "words in between": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, TOO_LONG),
 }
 
 
 @pytest.mark.parametrize("what", FLOODS)
 async def test_an_answer_without_an_end_is_read_for_a_while_only(attempt: AttemptFunction, what: str) -> None:
-    flood = Flood(*FLOODS[what])
+    begin, more, reason = FLOODS[what]
+    flood = Flood(begin, more)
     async with ScriptedServer(flood) as server:
         seen = await attempt("http", 60.0, url=server.url(), expect="never")
-    assert (seen.outcome, seen.reason) == (Outcome.FAIL, "protocol: too long")
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL, reason)
+    assert flood.sent < ROOM
+
+
+@pytest.mark.parametrize("more", [b"X-More: more\r\n" * 4096, b"X-More: " + b"a" * 65536])
+async def test_what_follows_the_last_chunk_is_not_waited_for(attempt: AttemptFunction, more: bytes) -> None:
+    flood = Flood(CHUNKED + b"\r\n1\r\nx\r\n0\r\n", more)
+    async with ScriptedServer(flood) as server:
+        seen = await attempt("http", 60.0, url=server.url(), expect="x")
+    assert (seen.outcome, seen.reason) == (Outcome.OK, "")
     assert flood.sent < ROOM
 
 
@@ -138,13 +152,13 @@ async def test_a_redirect_to_what_can_be_no_server_is_the_servers_fault(attempt:
     "to", ["http://192.0.2.1/", "https://ğ.example/x?y", "//[2001:db8::1]:8080", "http://127.0.0.2:81/"]
 )
 def test_a_redirect_to_another_server_leads_on(to: str) -> None:
-    assert build_request("http://127.0.0.1/").redirect_to(to, 302).host != "127.0.0.1"
+    assert build_request("http://127.0.0.1/").redirect_to(to.encode(), 302).host != "127.0.0.1"
 
 
 async def test_a_redirect_within_a_server_on_the_link_keeps_its_interface() -> None:
-    assert build_request("http://[fe80::1%25eth0]/").redirect_to("/there", 302).host == "fe80::1%eth0"
+    assert build_request("http://[fe80::1%25eth0]/").redirect_to(b"/there", 302).host == "fe80::1%eth0"
     with pytest.raises(ProbeError, match="to nowhere"):
-        build_request("http://[fe80::1%25eth0]/").redirect_to("http://[fe80::2%25eth0]/", 302)
+        build_request("http://[fe80::1%25eth0]/").redirect_to(b"http://[fe80::2%25eth0]/", 302)
 
 
 async def test_a_document_of_json_is_read_up_to_its_bound(attempt: AttemptFunction) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError, connection_failure, server_failure
-from monitor.probes.http.messages import REDIRECT_STATUSES, HttpResponse
+from monitor.probes.http.response import REDIRECT_STATUSES, HttpResponse
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
 from monitor.probes.net.tls import Handshake
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.clock import Clock
-    from monitor.probes.http.messages import Request
+    from monitor.probes.http.request import Request
     from monitor.probes.net.address import Address
     from monitor.probes.net.resolver import Resolver
     from monitor.probes.probe import Attempt
@@ -301,7 +301,7 @@ class HttpExchange:
         else:
             answer.on_connection_closed()
         if answer.complete:
-            self._trace.end(f"{answer.body_size} bytes")
+            self._trace.end(answer.body_summary)
             self._trace.answer_complete()
             self._close_connection()
             self._check.judge_body(answer)
@@ -326,8 +326,6 @@ class HttpExchange:
         if self._connection is not None:
             self._connection.close()
             self._connection = None  # they know each other: apart, they are freed without a search for cycles
-        if self._response is not None:
-            self._response.detach_parser()
 
     def _release(self) -> None:
         if self._timer is not None:

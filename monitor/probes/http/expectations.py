@@ -12,7 +12,7 @@ from monitor.probes.http.settings import JsonExpectation, parse_header, parse_js
 from monitor.probes.regex_search import Pattern
 
 if TYPE_CHECKING:
-    from monitor.probes.http.messages import HttpResponse
+    from monitor.probes.http.response import HttpResponse
     from monitor.probes.http.settings import HttpSettings
 
 TURKISH_CODEC = "cp1254"
@@ -70,13 +70,16 @@ class Expectations:
                 raise server_failure(Reason.CONTENT, "header not found")
 
     def judge_body(self, answer: HttpResponse) -> None:
-        """Judge the body, but for the pattern; raises ``ProbeError``."""
-        if self._expect is not None and not _contains(answer.body, self._expect, answer.charset):
+        """Judge the body, but for the pattern; raises ``ProbeError``. It is decoded only if something is expected."""
+        if not self.need_body:
+            return
+        body = answer.body
+        if self._expect is not None and not _contains(body, self._expect, answer.charset):
             raise server_failure(Reason.CONTENT, "text not found")
-        if self._forbid is not None and _contains(answer.body, self._forbid, answer.charset):
+        if self._forbid is not None and _contains(body, self._forbid, answer.charset):
             raise server_failure(Reason.CONTENT, "forbidden text")
         if self._json_values:
-            document = _parse_json(answer.body)
+            document = _parse_json(body)
             for each in self._json_values:
                 if not _matches_json(document, each):
                     raise server_failure(Reason.CONTENT, "JSON differs")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError
 from monitor.probes.http.expectations import expectations_of
-from monitor.probes.http.messages import MAX_BODY_SIZE, build_request
+from monitor.probes.http.request import build_request
+from monitor.probes.http.response import MAX_BODY_SIZE
 from monitor.probes.http.settings import HttpsSettings
 from monitor.probes.probe import Attempt
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from monitor.probes.http.messages import HttpResponse
+    from monitor.probes.http.response import HttpResponse
     from monitor.probes.http.settings import HttpSettings
     from monitor.probes.probe import Target
     from monitor.probes.resources import ProbeResources

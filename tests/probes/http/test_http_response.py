@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.probes.failures import ProbeError
-from monitor.probes.http.messages import MAX_BODY_SIZE, MAX_HEAD_SIZE, HttpResponse, build_request
+from monitor.probes.http.request import build_request
+from monitor.probes.http.response import MAX_BODY_SIZE, MAX_HEAD_SIZE, HttpResponse
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -45,7 +46,7 @@ def test_an_answer_is_read_however_it_is_written_and_cut(said: bytes, *, at_once
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(1, 400), min_size=1, max_size=8))
-def test_a_packed_body_is_unpacked_wherever_it_is_cut(body: bytes, sizes: list[int]) -> None:
+def test_a_compressed_is_decoded_wherever_it_is_cut(body: bytes, sizes: list[int]) -> None:
     packed = gzip.compress(body)
     said = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
     pieces: list[bytes] = []
@@ -69,12 +70,11 @@ def test_without_a_length_the_body_ends_where_the_server_hangs_up() -> None:
     [
         (HEAD + b"Content-Length: 6\r\n\r\nhello", "protocol: incomplete body"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "protocol: incomplete body"),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hello", mtime=0)[:-4], "protocol: incomplete body"),
         (HEAD + b"Content-Le", "closed"),
         (b"HTTP/1.1 100 Continue\r\n\r\n", "closed"),
         (b"", "closed"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "protocol: incomplete body"),
-        (HEAD + b"Content-Length: -1\r\n\r\n", "protocol"),
+        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "protocol: two lengths"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "protocol"),
         (HEAD + b"X: " + b"a" * (MAX_HEAD_SIZE + 1), "protocol"),
     ],
@@ -84,7 +84,7 @@ def test_what_is_no_whole_answer_is_said_to_be_none(said: bytes, reason: str) ->
         answer(said, hangs_up=True)
 
 
-def test_a_packed_body_cannot_fill_the_memory() -> None:
+def test_a_compressed_cannot_fill_the_memory() -> None:
     bomb = gzip.compress(bytes(50 * MAX_BODY_SIZE))
     made = answer(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
     assert (made.complete, len(made.body)) == (True, MAX_BODY_SIZE)
@@ -92,7 +92,7 @@ def test_a_packed_body_cannot_fill_the_memory() -> None:
 
 def test_headers_are_found_by_their_names_in_small_letters() -> None:
     made = answer(HEAD + b'LOCATION: /x\r\nContent-Type: text/html; Charset="ISO-8859-9"\r\nContent-Length: 0\r\n\r\n')
-    assert (made.location, made.charset) == ("/x", "iso8859_9")
+    assert (made.location, made.charset) == (b"/x", "iso8859_9")
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_a_request_goes_to_the_host_of_its_url_and_names_it(url: str, host: str,
     ],
 )
 def test_a_redirect_leads_where_a_browser_would_go(location: str, leads_to: str) -> None:
-    assert build_request("http://a.example/x/y").redirect_to(location, 302).url == leads_to
+    assert build_request("http://a.example/x/y").redirect_to(location.encode(), 302).url == leads_to
 
 
 @pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///path", "ftp://a.example/"])
 def test_a_redirect_that_no_request_can_be_made_of_leads_nowhere(location: str) -> None:
     with pytest.raises(ProbeError, match="redirect: to nowhere"):
-        build_request("http://a.example/").redirect_to(location, 302)
+        build_request("http://a.example/").redirect_to(location.encode(), 302)

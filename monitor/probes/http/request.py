@@ -1,0 +1,155 @@
+"""One request to a web server: where the connection goes, and the bytes that are sent."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+import sys
+from importlib.metadata import version
+from typing import NamedTuple
+
+from yarl import URL
+
+from monitor.model import Reason
+from monitor.probes.failures import server_failure
+from monitor.probes.settings import is_host
+
+# --- where a redirect may lead: the kernel's refusal to connect would look like the monitor's own fault ---------------
+
+_UNREACHABLE_NETWORKS = tuple(
+    map(ipaddress.ip_network, ("0.0.0.0/8", "240.0.0.0/4", "::/128", "fe80::/10", "100::/64"))
+)
+
+
+def is_public_target(host: str) -> bool:
+    """Whether ``host``, in ASCII, is a name that could be looked up, or an address that is one machine's.
+
+    A broadcast address of one of the monitor's own networks is none, nor one that means something on one link only.
+    """
+    if "%" in host or not is_host(host):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped
+        if inner is None:
+            return _is_unicast_target(address)
+        address = inner
+    return _is_unicast_target(address) and not address.is_multicast and not _is_broadcast(str(address))
+
+
+def _is_unicast_target(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return not any(address in network for network in _UNREACHABLE_NETWORKS)
+
+
+def _is_broadcast(host: str) -> bool:
+    """Ask the kernel, which alone knows the networks; nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            if sock.connect_ex((host, 9)) != errno.EACCES:
+                return False
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            return sock.connect_ex((host, 9)) == 0
+    except OSError:  # no socket: connecting fails alike, and is judged there
+        return False
+
+
+USER_AGENT_PRODUCT = "sla-monitor"
+_SCHEMES = ("http", "https")
+_HEADERS = (
+    f"User-Agent: {USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}\r\n"
+    "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
+).encode("ascii")
+_MAX_LOCATION_LENGTH = 8 * 1024
+"""Characters of what a redirect says."""
+_LONG_HOST = re.compile(r"[^/?#]*//[^/?#]{400}")
+"""What would take tens of milliseconds to be found no name."""
+_SEE_OTHER = 303
+_POST = "POST"
+
+
+class Request(NamedTuple):
+    """One request, ready to be sent; made once for all attempts of a check.
+
+    There is one for each page that is watched, so it keeps text and no parsed URL, which takes a kilobyte.
+    """
+
+    url: str
+    host: str
+    """Whose page it is: an address, with its scope where it has one, or a name in ASCII."""
+    port: int
+    tls: bool
+    start_lines: bytes
+    """What is asked, and whom; the headers that follow are those of every request."""
+    method: str = "GET"
+    connect_to: str | None = None
+    """Where the connection goes instead of the host."""
+    login: str = ""
+    """The header that logs in, with its line end; never shown."""
+
+    @property
+    def head(self) -> bytes:
+        """All that is said to everybody: no login, and no end."""
+        return self.start_lines + _HEADERS
+
+    @property
+    def server_name(self) -> str:
+        """What the certificate must be made out to."""
+        return self.host.rstrip(".").partition("%")[0]
+
+    @property
+    def displayed(self) -> str:
+        """What a person sees of it: without the login."""
+        return self.head.decode("ascii").replace("\r\n", "\n").rstrip("\n")
+
+    @property
+    def encoded(self) -> bytes:
+        """All that is sent."""
+        more = self.login + ("Content-Length: 0\r\n" if self.method == _POST else "")
+        return self.head + more.encode() + b"\r\n"
+
+    def with_login(self, login: str) -> Request:
+        """Return the same request with a header that logs in."""
+        return self._replace(login=login)
+
+    def redirect_to(self, to: bytes, status: int) -> Request:
+        """Return the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
+
+        On another host it is made without the login, and its own address is connected to.
+        """
+        location = to.decode("utf-8", "replace")
+        try:
+            if len(location) > _MAX_LOCATION_LENGTH or _LONG_HOST.match(location):
+                raise ValueError(_MAX_LOCATION_LENGTH)  # noqa: TRY301 - the one way out for all that leads nowhere
+            own = URL(self.url)
+            url = own.join(URL(location))
+            method = "GET" if self.method == _POST and status <= _SEE_OTHER else self.method
+            further = build_request(str(url), method, connect_to=self.connect_to if url.host == own.host else None)
+        except ValueError:
+            raise server_failure(Reason.REDIRECT, "to nowhere") from None
+        if (
+            url.scheme not in _SCHEMES
+            or not url.port
+            or (further.host != self.host and not is_public_target(further.host))
+        ):
+            raise server_failure(Reason.REDIRECT, "to nowhere")
+        return further.with_login(self.login) if url.origin() == own.origin() else further
+
+
+def build_request(address: str, method: str = "GET", *, connect_to: str | None = None) -> Request:
+    """Ask for a page, on a connection that is to be closed; its URL is absolute. Raises ``ValueError`` where not."""
+    url = URL(address)
+    host = (url.raw_host or "").replace("%25", "%", 1)
+    if not host or url.port is None:
+        raise ValueError(url)
+    bare, scope, _ = host.partition("%")
+    # a scope means something on this machine only
+    name = f"[{bare}]" if scope else (url.host_subcomponent or bare).rstrip(".")
+    asked_at = name if url.is_default_port() else f"{name}:{url.port}"
+    line = f"{method} {url.raw_path_qs} HTTP/1.1\r\nHost: {asked_at}\r\n".encode("ascii")
+    # many pages have one host
+    return Request(address, sys.intern(host), url.port, url.scheme == "https", line, method, connect_to)
