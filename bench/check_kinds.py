@@ -1,8 +1,7 @@
-"""Every check type, with the stand-in that it looks at and the module by which blackbox_exporter looks at the same.
+"""Every check type, with its stand-in and the module of blackbox_exporter for the same check.
 
-A kind is a check type with the keys that decide what it does. blackbox_exporter has a prober of its own for icmp, http,
-tcp and dns; mail, files, Redis and SSH it can question by the script of its tcp prober, of SSH the identification only.
-It cannot speak to the databases.
+A kind is a check type with its keys. blackbox_exporter has probers for icmp, http, tcp and dns; it checks mail, FTP,
+Redis and SSH by a script of its tcp prober, for SSH the identification only. It has no prober for databases.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 19_900
 SILENT_PORT = 19_950
-"""The port that takes connections and datagrams and says nothing."""
+"""A port that accepts connections and datagrams and sends nothing."""
 NAME = "stand-in.bench.example"
-"""What the certificate of all stand-ins is made out to."""
+"""The name in the certificate of all stand-ins."""
 CA_FILE = "authorities.pem"
 
 Step: TypeAlias = Mapping[str, Any]
@@ -29,22 +28,22 @@ Step: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BenchKind:
-    """A check type, and what is special about it."""
+    """A check type with its keys, and the prober of the peer."""
 
     name: str
     type: str
     keys: Mapping[str, Any] = field(default_factory=dict)
     tls: bool = False
-    """Whether the certificate is judged."""
+    """Whether the certificate is verified."""
     script: tuple[Step, ...] | None = None
-    """What blackbox_exporter's tcp prober says and expects; None where it has another prober, or none."""
+    """The script of blackbox_exporter's tcp prober; None if it uses another prober, or none."""
     prober: str | None = "tcp"
-    """The prober of blackbox_exporter; None where it has none for this."""
+    """The prober of blackbox_exporter; None if it has none for this type."""
     note: str = ""
 
     @property
     def port(self) -> int:
-        """Where its stand-in listens."""
+        """The port of its stand-in."""
         return FIRST_PORT + KINDS.index(self)
 
     def settings(self, address: str, folder: Path, port: int | None = None) -> dict[str, Any]:
@@ -64,7 +63,7 @@ class BenchKind:
         return keys
 
     def module(self, folder: Path) -> dict[str, Any] | None:
-        """Return the module of blackbox_exporter; None where it has no prober for this."""
+        """Return the module of blackbox_exporter; None if it has no prober for this type."""
         if self.prober is None:
             return None
         options: dict[str, Any] = {"preferred_ip_protocol": "ip4"}
@@ -79,14 +78,14 @@ class BenchKind:
         return {"prober": self.prober, "timeout": "5s", self.prober: options}
 
     def target(self, address: str) -> str:
-        """Return what blackbox_exporter is to look at."""
+        """Return the target for blackbox_exporter."""
         if self.prober == "icmp":
             return address
         return f"{self.type}://{address}:{self.port}/" if self.prober == "http" else f"{address}:{self.port}"
 
 
 def _script(*lines: str) -> tuple[Step, ...]:
-    """Make a script of what is expected and what is sent, by turns; it begins with what is expected."""
+    """Return a script from lines to expect and to send, alternately; the first one is expected."""
     made: list[Step] = []
     for number, line in enumerate(lines):
         if line == "starttls":
@@ -135,6 +134,6 @@ KINDS: tuple[BenchKind, ...] = (
 
 
 def modules(folder: Path) -> str:
-    """Write the configuration of blackbox_exporter; JSON is YAML."""
+    """Return the configuration of blackbox_exporter; JSON is valid YAML."""
     found = {kind.name: module for kind in KINDS if (module := kind.module(folder)) is not None}
     return json.dumps({"modules": found})

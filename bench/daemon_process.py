@@ -89,7 +89,7 @@ class RunningDaemon:
 
     @property
     def database_bytes(self) -> int:
-        """Return the bytes of the database on disk, its log included."""
+        """The size of the database on disk in bytes, with its log."""
         return sum(file.stat().st_size for file in (self.folder / "data").glob("*.db*"))
 
 

@@ -48,19 +48,19 @@ def configuration(servers: int) -> str:
 
 
 def read_metrics() -> dict[str, float]:
-    """Read the metrics without labels."""
+    """Return the metrics without labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{PAGE_PORT}/metrics", timeout=10) as page:
         text = page.read().decode()
     return {name: float(value) for name, value in re.findall(r"^([a-z_]+) (\S+)$", text, re.MULTILINE)}
 
 
 class _AcceptOnly(socketserver.BaseRequestHandler):
-    """Takes a connection, and that is all."""
+    """Accepts a connection and does nothing."""
 
 
 @contextmanager
 def accept_connections() -> Iterator[None]:
-    """Take connections on every loopback address."""
+    """Accept connections on every loopback address."""
     with socketserver.ThreadingTCPServer(("0.0.0.0", PORT), _AcceptOnly) as server:  # noqa: S104 - 127.0.1.x are probed
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield
@@ -68,7 +68,7 @@ def accept_connections() -> Iterator[None]:
 
 
 def measure(servers: int, seconds: int) -> dict[str, float]:
-    """Run the daemon for so long, and give what was seen."""
+    """Run the daemon for some seconds; return the measured values."""
     with accept_connections(), tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.toml")
         config.write_text(configuration(servers))
@@ -103,7 +103,7 @@ def measure(servers: int, seconds: int) -> dict[str, float]:
 @click.option("--servers", default=100, show_default=True, type=click.IntRange(1, 250))
 @click.option("--seconds", default=300, show_default=True, type=click.IntRange(1))
 def main(servers: int, seconds: int) -> list[Row]:
-    """Measure a day's run, compressed: every server each second, by a ping and a port."""
+    """Measure a compressed day: a ping and a TCP check of every server each second."""
     seen = measure(servers, seconds)
     load = f"{servers} servers each second for {seconds} s"
     grown = seen["memory_at_end_kib"] - seen["memory_at_start_kib"]

@@ -1,8 +1,8 @@
-"""The figures of all subscriptions, kept from sweep to sweep, beside computing all of them again.
+"""Updating the figures of all subscriptions after each sweep, compared with computing all of them anew.
 
-A database is filled with a month of runs and outages, one server and one ping for each subscription. Then sweeps are
-written, in each of which some of the checks fail, and recover in the next; measured is the processor time of bringing
-both windows of every subscription to now, as the daemon does it: reading thread and event loop together.
+A database is filled with a month of runs and outages, one server and one ping for each subscription. In every other
+sweep some of the checks fail, and recover in the next one. The measurement is the processor time of updating both
+windows of every subscription as the daemon does: reader thread and event loop together.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 INTERVAL = 60_000
 DAY = 86_400_000
 START: Millis = 1_794_787_200_000
-"""2026-11-16 00:00 UTC: half a month is over, and there is a rolling month before."""
+"""2026-11-16 00:00 UTC: in the middle of a month, after a rolling month of history."""
 GOAL_SUBSCRIPTIONS = 10_000
-"""Subscriptions that the goal is for."""
+"""The number of subscriptions of the goal."""
 OUTAGE_EVERY = 10
-"""One in so many servers had outages in the past."""
+"""One of this many servers had outages in the past."""
 OUTAGES_PER_MONTH = 2
-"""So many of them in the month."""
+"""Outages of such a server in the month."""
 
 
 def make_terms(count: int) -> Terms:
@@ -70,7 +70,7 @@ def make_terms(count: int) -> Terms:
 
 
 class SyntheticHistory:
-    """A month that is in the books already, and the sweeps that follow."""
+    """A recorded month, and the sweeps after it."""
 
     def __init__(self, file: Path, terms: Terms) -> None:
         self.terms = terms
@@ -83,22 +83,22 @@ class SyntheticHistory:
         self.now = START
 
     def _month(self, index: int) -> Run:
-        """Write one check's past down: ok since a month, but for some outages of five minutes; gives the last run."""
+        """Write the history of a check: ok for a month, with some outages of five minutes; return the last run."""
         number, first, hold = self.numbers[index], START - 35 * DAY, 2 * INTERVAL
         runs: list[Run] = []
-        for place in range(OUTAGES_PER_MONTH if index % OUTAGE_EVERY == 0 else 0):
-            fell = START - (25 - 10 * place) * DAY + index * INTERVAL
-            last_ok, back = fell - INTERVAL, fell + 5 * INTERVAL
-            runs += [Run(first, last_ok, Outcome.OK, hold), Run(fell, back - INTERVAL, Outcome.FAIL, hold)]
-            made = outages.insert_outage(self.db, number, OpenOutage(fell, back - INTERVAL, last_ok, "timeout"))
-            outages.close_outage(self.db, made, back)
-            first = back
+        for repeat in range(OUTAGES_PER_MONTH if index % OUTAGE_EVERY == 0 else 0):
+            start = START - (25 - 10 * repeat) * DAY + index * INTERVAL
+            last_ok, end = start - INTERVAL, start + 5 * INTERVAL
+            runs += [Run(first, last_ok, Outcome.OK, hold), Run(start, end - INTERVAL, Outcome.FAIL, hold)]
+            outage = outages.insert_outage(self.db, number, OpenOutage(start, end - INTERVAL, last_ok, "timeout"))
+            outages.close_outage(self.db, outage, end)
+            first = end
         runs.append(Run(first, START, Outcome.OK, hold))
         save_runs(self.db, ((number, run) for run in runs))
         return runs[-1]
 
     def record_sweep(self, down: set[int]) -> list[CheckKey]:
-        """Write the runs of the next sweep; gives the checks of which one began."""
+        """Write the runs of the next sweep; return the checks with a new run."""
         self.now += INTERVAL
         began = []
         for index, run in enumerate(self.runs):
@@ -114,7 +114,7 @@ class SyntheticHistory:
 
 
 class FigureUpdaterFixture:
-    """A daemon's keeper of figures, and its board."""
+    """The daemon's updater of figures, and its live state."""
 
     def __init__(self, file: Path, history: SyntheticHistory) -> None:
         self.history = history
@@ -142,14 +142,14 @@ class FigureUpdaterFixture:
         )
 
     async def update(self) -> float:
-        """Bring everything to now; gives the seconds of processor time that it took."""
+        """Update all figures; return the processor time in seconds."""
         gc.collect()
         began = time.process_time()
         await self.updater.update()
         return time.process_time() - began
 
     async def record_and_update(self, down: set[int]) -> float:
-        """Write a sweep, and read."""
+        """Write a sweep and update; return the processor time in seconds."""
         began = self.history.record_sweep(down)
         for view in self.state.checks.values():
             view.at = self.history.now
@@ -158,38 +158,40 @@ class FigureUpdaterFixture:
 
 
 def compute_from_scratch(db: Database, now: Millis, terms: Terms) -> float:
-    """Compute both windows from the beginning; gives the seconds of processor time that it took."""
+    """Compute both windows anew; return the processor time in seconds."""
     began = time.process_time()
-    books = LedgerView(db, now, terms)
-    books.month(*month_of(now, terms.timezone))
-    books.rolling(terms.rolling_days)
+    ledger = LedgerView(db, now, terms)
+    ledger.month(*month_of(now, terms.timezone))
+    ledger.rolling(terms.rolling_days)
     return time.process_time() - began
 
 
 async def measure(count: int, sweeps: int, shares: Sequence[float]) -> dict[str, float]:
-    """Measure the start, sweeps in which so many per cent of the checks change, and computing again; in seconds."""
+    """Measure the start, sweeps in which ``shares`` percent of the checks change, and a new computation; in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, database.DATABASE_FILE)
-        past = SyntheticHistory(file, make_terms(count))
-        office = FigureUpdaterFixture(file, past)
-        found = {"start": await office.update()}
+        history = SyntheticHistory(file, make_terms(count))
+        fixture = FigureUpdaterFixture(file, history)
+        found = {"start": await fixture.update()}
         for share in shares:
             changing = set(range(0, count, max(1, round(100 / share)))) if share else set()
-            taken = [await office.record_and_update(changing if number % 2 == 0 else set()) for number in range(sweeps)]
-            found[f"{share:g} %"] = median(taken)
-            await office.record_and_update(set())
-        found["again"] = await office.reader.run(lambda db: compute_from_scratch(db, past.now, past.terms))
-        await office.reader.close()
+            costs = [
+                await fixture.record_and_update(changing if number % 2 == 0 else set()) for number in range(sweeps)
+            ]
+            found[f"{share:g} %"] = median(costs)
+            await fixture.record_and_update(set())
+        found["again"] = await fixture.reader.run(lambda db: compute_from_scratch(db, history.now, history.terms))
+        await fixture.reader.close()
     return found
 
 
 @click.command()
 @click.option("--subscriptions", default=GOAL_SUBSCRIPTIONS, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--sweeps", default=6, show_default=True, type=click.IntRange(2), help="Of each kind; their median counts."
+    "--sweeps", default=6, show_default=True, type=click.IntRange(2), help="Sweeps of each share; their median counts."
 )
 def main(subscriptions: int, sweeps: int) -> list[Row]:
-    """Keep the figures of all subscriptions over sweeps, and compute them again."""
+    """Measure the update of the figures of all subscriptions after a sweep, and their new computation."""
     found = asyncio.run(measure(subscriptions, sweeps, (0.1, 1, 10)))
     again = 1_000 * found["again"]
     rows = [

@@ -1,7 +1,7 @@
-"""``python -m bench.performance_page``: bench-results.json into docs/performance.md, with a plot of cost against size.
+"""``python -m bench.performance_page``: writes bench-results.json into docs/performance.md, with a plot of the cost.
 
-First every row that has a goal, then all rows part by part. Parts that were run by themselves (``python -m bench --json
-soak.json soak``) can be named after it: their tables are told with their date.
+First come the rows with a goal, then all rows part by part. Further files, of parts that were run alone (``python -m
+bench --json soak.json soak``), may follow as arguments: their tables have their own date.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ COST = ": processor a check"
 
 
 def row_of(record: Mapping[str, Any]) -> Row:
-    """Read one row back."""
+    """Return the row of a JSON record."""
     return Row(**{name: value for name, value in record.items() if name not in ("ratio", "goal", "met")})
 
 
 def costs(rows: Sequence[Row]) -> tuple[list[tuple[int, float]], float | None]:
-    """Return what a check cost by the number of servers, and what it cost the peer."""
+    """Return the cost of a check by the number of servers, and the peer's cost."""
     found = [row for row in rows if row.what.endswith(COST)]
     ours = sorted((int(row.more["servers"]), row.ours) for row in found)
     return ours, next((row.peer for row in found if row.peer is not None), None)
 
 
 def plot_costs(ours: Sequence[tuple[int, float]], peer: float | None, caption: str) -> str:
-    """Draw the cost of a check against the number of servers, both axes from their natural beginning."""
+    """Return an SVG plot of the cost of a check by the number of servers."""
     top = _ceiling(max([cost for _, cost in ours] + ([peer] if peer is not None else [])))
     low, high = math.log10(ours[0][0]) - 0.2, math.log10(ours[-1][0]) + 0.2
 
@@ -90,8 +90,8 @@ def plot_costs(ours: Sequence[tuple[int, float]], peer: float | None, caption: s
             ),
             _text(WIDTH - RIGHT, y(peer) - 6, f"blackbox_exporter, the probes alone: {peer:,.0f}", "end", colour=PEER),
         ]
-    way = " ".join(f"{x(servers):.1f},{y(cost):.1f}" for servers, cost in ours)
-    parts.append(f'<polyline points="{way}" fill="none" stroke="{OURS}" stroke-width="2"/>')
+    points = " ".join(f"{x(servers):.1f},{y(cost):.1f}" for servers, cost in ours)
+    parts.append(f'<polyline points="{points}" fill="none" stroke="{OURS}" stroke-width="2"/>')
     for servers, cost in ours:
         parts += [
             f'<circle cx="{x(servers):.1f}" cy="{y(cost):.1f}" r="4" fill="{OURS}"/>',
@@ -102,47 +102,47 @@ def plot_costs(ours: Sequence[tuple[int, float]], peer: float | None, caption: s
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", *, size: int = 13, colour: str = INK) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text {place} font-size="{size}" fill="{colour}">{escape(text)}</text>'
+    attributes = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {attributes} font-size="{size}" fill="{colour}">{escape(text)}</text>'
 
 
 def _ceiling(number: float) -> float:
-    """Return the next round number above."""
+    """Return the next larger round number."""
     size: float = 10 ** math.floor(math.log10(number))
     return next(size * step for step in (1, 2, 4, 6, 8, 10) if size * step >= number)
 
 
 def goals_table(rows: Sequence[Row]) -> str:
-    """Write the rows that have a goal, and how many were reached."""
+    """Return the rows that have a goal, and how many were met."""
     bound = [row for row in rows if row.at_most is not None]
     missed = sum(row.met is False for row in bound)
     unknown = sum(row.met is None for row in bound)
-    said = f"{len(bound) - missed - unknown} of {len(bound)} are reached"
-    said += f", {missed} missed" if missed else ""
-    said += f", {unknown} could not be judged: a peer was missing" if unknown else ""
-    return f"### Goals\n\n{said}.\n\n{table(bound)}\n"
+    summary = f"{len(bound) - missed - unknown} of {len(bound)} are met"
+    summary += f", {missed} missed" if missed else ""
+    summary += f", {unknown} not judged: a peer was missing" if unknown else ""
+    return f"### Goals\n\n{summary}.\n\n{table(bound)}\n"
 
 
 def section(name: str, rows: Sequence[Row], date: str = "") -> str:
-    """Write all rows of a part."""
-    told = f"`python -m bench {name}`{date}:"
-    return f"### {TITLES.get(name, name)}\n\n{told}\n\n{table(rows)}\n"
+    """Return all rows of a part."""
+    source = f"`python -m bench {name}`{date}:"
+    return f"### {TITLES.get(name, name)}\n\n{source}\n\n{table(rows)}\n"
 
 
 @click.command()
 @click.argument("results", default=["bench-results.json"], nargs=-1, type=click.Path(path_type=Path, exists=True))
 def main(results: tuple[Path, ...]) -> None:
-    """Write what was measured into the page and draw the plot; run it from the top of the repository."""
+    """Write the measurements into the page and draw the plot; run it in the root of the repository."""
     documents = [json.loads(file.read_text()) for file in results]
     first = documents[0]
-    told, dates = {}, {}
+    parts, dates = {}, {}
     for document in documents:
         for name, records in document["parts"].items():
-            told[name] = [row_of(record) for record in records]
+            parts[name] = [row_of(record) for record in records]
             dates[name] = "" if document is first else f", {document['date']}"
-    text = f"\n{environment_summary(first)}.\n\n{goals_table([row for rows in told.values() for row in rows])}\n"
-    text += "\n".join(section(name, rows, dates[name]) for name, rows in told.items())
-    ours, peer = costs(told.get("daemon", []))
+    text = f"\n{environment_summary(first)}.\n\n{goals_table([row for rows in parts.values() for row in rows])}\n"
+    text += "\n".join(section(name, rows, dates[name]) for name, rows in parts.items())
+    ours, peer = costs(parts.get("daemon", []))
     if ours:
         about = f"{first['date'][:10]}, {first['machine']['cores']} cores of {first['machine']['cpu']}"
         PLOT.write_text(plot_costs(ours, peer, about))

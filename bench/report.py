@@ -1,4 +1,4 @@
-"""What measurements gave, beside whom, against which goals: a table, and JSON with the machine and the versions."""
+"""The rows of measurements with peers and goals: as a table, and as JSON with the machine and the versions."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ if TYPE_CHECKING:
 
 PACKAGES = ("aiohttp", "uvloop", "prometheus-client", "sqlite-utils", "icmplib")
 PEERS = {"fping": ("fping", "-v"), "blackbox_exporter": ("prometheus-blackbox-exporter", "--version")}
-"""Programs that we are measured beside, and how each tells its version."""
+"""The peers, and the command that prints the version of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that was measured."""
+    """One measurement."""
 
     what: str
-    """What, and under which load."""
+    """The subject and the load."""
     ours: float
     unit: str
     peer: float | None = None
-    """What the peer took for the same, in the same unit; None where there is none, or it is not installed."""
+    """The peer's value in the same unit; None if there is no peer, or it is not installed."""
     against: str = ""
-    """Who the peer is."""
+    """The name of the peer."""
     at_most: float | None = None
-    """The goal: for ``ours``, or for ``ours`` over ``peer`` where ``of_peer``. None where there is no goal."""
+    """The goal for ``ours``, or with ``of_peer`` for ``ours`` divided by ``peer``; None if there is no goal."""
     of_peer: bool = False
     note: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else was seen, for the JSON."""
+    """Further values, for the JSON."""
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the peer's."""
+        """Ours divided by the peer's."""
         return self.ours / self.peer if self.peer else None
 
     @property
     def goal(self) -> str:
-        """Write the goal."""
+        """The goal as text."""
         if self.at_most is None:
             return ""
         return f"<= {self.at_most:g} x" if self.of_peer else f"<= {self.at_most:g} {self.unit}"
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal was reached; None where there is none, or where its peer is missing."""
+        """Whether the goal was met; None if there is none, or its peer is missing."""
         reached = self.ratio if self.of_peer else self.ours
         return None if self.at_most is None or reached is None else reached <= self.at_most
 
     def record(self) -> dict[str, Any]:
-        """Return everything for the JSON."""
+        """Return all values for the JSON."""
         return {**asdict(self), "ratio": self.ratio, "goal": self.goal, "met": self.met}
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Write rows as a table that is also Markdown."""
+    """Return rows as a Markdown table."""
     met = {None: "", True: "yes", False: "**no**"}
     lines = [
         (
@@ -88,14 +88,14 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _three_digits(number: float) -> str:
-    """Write three digits that matter."""
+    """Return a number with three significant digits."""
     if number == 0 or abs(number) >= 100:  # noqa: PLR2004 - three digits
         return f"{number:,.0f}"
     return f"{number:.3g}"
 
 
 def environment() -> dict[str, Any]:
-    """Say on what machine this is, when, and of which versions."""
+    """Return the machine, the date and the versions."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
     return {
@@ -129,15 +129,15 @@ def _program(command: tuple[str, ...]) -> str | None:
     if program is None:
         return None
     try:
-        said = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - found
+        done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - found
     except PermissionError:
         return "not permitted"
-    found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
+    found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
     return found[0] if found else "installed"
 
 
 def environment_summary(environment: Mapping[str, Any]) -> str:
-    """Say the same on two lines."""
+    """Return the same as two lines."""
     machine, versions = environment["machine"], environment["versions"]
     return (
         f"{environment['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, "
@@ -147,6 +147,6 @@ def environment_summary(environment: Mapping[str, Any]) -> str:
 
 
 def write_json(file: Path, environment: Mapping[str, Any], parts: Mapping[str, Iterable[Row]]) -> None:
-    """Write everything as one JSON document."""
+    """Write all rows as one JSON document."""
     document = {**environment, "parts": {name: [row.record() for row in rows] for name, rows in parts.items()}}
     file.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,8 +1,8 @@
-"""``python -m bench scrape``: what a scrape of 10,000 servers costs, beside gauges of prometheus_client.
+"""``python -m bench scrape``: the cost of a scrape of 10,000 servers, compared with gauges of prometheus_client.
 
-Ours is the page as the daemon serves it, through its web server, while results keep coming at their pace between the
-scrapes: a quarter of them new at each, as for a scrape every 15 s of checks each minute. Theirs is ``generate_latest``
-over the same samples in gauges that are up to date already: setting them is not counted.
+Ours is the page as the daemon serves it, through its web server; a quarter of the results is new at each scrape, as for
+a scrape every 15 s of checks each minute. The peer is ``generate_latest`` with the same samples in gauges; setting them
+is not counted.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Scrape:
 
     cpu: float
     blocked: float
-    """The longest that the event loop did not turn."""
+    """The longest delay of the event loop."""
 
 
 def make_state(servers: int) -> LiveState:
-    """Make a live picture: a check and a subscription on each server."""
-    board = LiveState()
+    """Return a live state with a check and a subscription on each server."""
+    state = LiveState()
     names = [f"server-{number:05d}" for number in range(servers)]
-    steps = board.replace_config_steps(
+    steps = state.replace_config_steps(
         [CheckEntry(name, "ping", "icmp", f"127.0.0.{number % 250}") for number, name in enumerate(names)],
         [SubscriptionEntry(f"contract-{name}", f"customer-{name}", name, "server", 4, 9975) for name in names],
         interval=60_000,
@@ -68,19 +68,19 @@ def make_state(servers: int) -> LiveState:
         released=[],
     )
     deque(steps, maxlen=0)
-    add_results(board, list(board.checks), random.Random(1))  # noqa: S311 - no secret
-    update_figures(board, 0)
-    return board
+    add_results(state, list(state.checks), random.Random(1))  # noqa: S311 - no secret
+    update_figures(state, 0)
+    return state
 
 
 def add_results(state: LiveState, keys: Iterable[CheckKey], random_source: random.Random) -> None:
-    """Let results come."""
+    """Add results to the live state."""
     for key in keys:
         state.set_check_result(Result(key, 0, Outcome.OK, 1, random_source.randrange(100, 90_000), ""))
 
 
 def update_figures(state: LiveState, number: int) -> None:
-    """Bring every subscription's figures up to date."""
+    """Update the figures of every subscription."""
     for name in state.subscriptions:
         up = 2_592_000_000 - 60_000 * number
         state.set_figures(name, "rolling", WindowFigures(up, 0, 60_000 * number, 10_000, 6_480_000))
@@ -88,12 +88,12 @@ def update_figures(state: LiveState, number: int) -> None:
 
 
 async def measure_ours(state: LiveState, scrapes: int) -> dict[str, Scrape]:
-    """Scrape in each way by turns, a quarter of the results new each time and every figure each fourth time."""
+    """Scrape in all formats in turn; each time a quarter of the results is new, each fourth time every figure."""
     chance = random.Random(2)  # noqa: S311 - no secret
     keys = list(state.checks)
     found: dict[str, list[Scrape]] = {way: [] for way in ACCEPT_VARIANTS}
-    site = WebState(state, Telemetry(), SystemClock())
-    async with serve(site, ("127.0.0.1", PORT), f"http://127.0.0.1:{PORT}/"):
+    web_state = WebState(state, Telemetry(), SystemClock())
+    async with serve(web_state, ("127.0.0.1", PORT), f"http://127.0.0.1:{PORT}/"):
         for number in range(scrapes):
             for way, headers in ACCEPT_VARIANTS.items():
                 add_results(state, chance.sample(keys, len(keys) // 4), chance)
@@ -107,10 +107,10 @@ async def measure_ours(state: LiveState, scrapes: int) -> dict[str, Scrape]:
 
 
 async def _scrape(headers: dict[str, str]) -> Scrape:
-    """Let another process scrape: once for what it costs here, once more for how long the loop stands still."""
-    asking = LoadGenerator(PORT, ["/metrics"], 1, 1, headers=headers)
+    """Scrape from another process: once for the processor time, once for the longest delay of the loop."""
+    scraper = LoadGenerator(PORT, ["/metrics"], 1, 1, headers=headers)
     cpu = time.process_time()
-    await asyncio.to_thread(asking.result)
+    await asyncio.to_thread(scraper.result)
     cpu = time.process_time() - cpu
     asked = asyncio.create_task(asyncio.to_thread(LoadGenerator(PORT, ["/metrics"], 1, 1, headers=headers).result))
     longest, last = 0.0, time.perf_counter()
@@ -121,7 +121,7 @@ async def _scrape(headers: dict[str, str]) -> Scrape:
 
 
 def measure_peer(state: LiveState) -> float:
-    """Return the milliseconds that ``generate_latest`` takes for the same samples in gauges."""
+    """Return the cost of ``generate_latest`` for the same samples in gauges, in milliseconds."""
     text = "".join(MetricsPage(state, Telemetry(), CollectorRegistry()).render(ExpositionFormat.TEXT))
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
@@ -132,21 +132,21 @@ def measure_peer(state: LiveState) -> float:
         if name not in gauges:
             gauges[name] = Gauge(name, "A gauge.", list(pairs), registry=registry)
         gauges[name].labels(**pairs).set(float(value))
-    took = []
+    costs = []
     for _ in range(3):
         cpu = time.process_time()
         generate_latest(registry)
-        took.append(1000 * (time.process_time() - cpu))
-    return median(took)
+        costs.append(1000 * (time.process_time() - cpu))
+    return median(costs)
 
 
 @click.command()
 @click.option("--servers", default=10_000, show_default=True, type=click.IntRange(1))
 @click.option("--scrapes", default=8, show_default=True, type=click.IntRange(1), help="Of each format.")
 def main(servers: int, scrapes: int) -> list[Row]:
-    """Measure what a scrape costs, and how long it holds the loop up, beside generate_latest with gauges."""
-    board = make_state(servers)
-    found, peer = asyncio.run(measure_ours(board, scrapes)), measure_peer(board)
+    """Measure the cost of a scrape and the delay of the loop, compared with generate_latest and gauges."""
+    state = make_state(servers)
+    found, peer = asyncio.run(measure_ours(state, scrapes)), measure_peer(state)
     rows: list[Row] = []
     for way, scrape in found.items():
         what = f"scrape of {servers:,} servers, {way}"

@@ -107,7 +107,7 @@ def measure_start(main: Path, server: FirstRequestServer) -> Iterator[tuple[Star
 
 
 def measure_reload(main: Path, daemon: RunningDaemon) -> tuple[LoadResult, float]:
-    """Change a fee, and with it the terms; gives how ``/healthz`` answered meanwhile, and the seconds it took."""
+    """Change a fee, and so the terms, and reload; return the responses of ``/healthz`` and the seconds it took."""
     first = min((main.parent / "servers").glob("*.toml"))
     first.write_text(first.read_text().replace("120.00", "130.00", 1))
     before = _reload_count(main)
@@ -117,32 +117,32 @@ def measure_reload(main: Path, daemon: RunningDaemon) -> tuple[LoadResult, float
     daemon.signal(signal.SIGHUP)
     while _reload_count(main) == before:
         time.sleep(0.01)
-    took = time.monotonic() - began
-    return health.result(), took
+    duration = time.monotonic() - began
+    return health.result(), duration
 
 
 def _reload_count(main: Path) -> int:
-    said = (main.parent / LOG_FILE).read_text()
-    if "refused" in said:
-        raise RuntimeError(said)
-    return said.count("reload:")
+    text = (main.parent / LOG_FILE).read_text()
+    if "refused" in text:
+        raise RuntimeError(text)
+    return text.count("reload:")
 
 
 @click.command()
 @click.option("--servers", default=10_000, show_default=True, type=click.IntRange(100))
 def main(servers: int) -> list[Row]:
-    """Measure the time from exec to the first probe, with and without a past, and a reload."""
+    """Measure the time from exec to the first probe, with and without history, and a reload."""
     with tempfile.TemporaryDirectory() as folder:
         config = write_config(Path(folder), servers, PAGE_PORT, services=1, port=PORT, interval=INTERVAL)
-        door = FirstRequestServer()
+        server = FirstRequestServer()
         try:
-            with measure_start(config, door) as (fresh, _):
+            with measure_start(config, server) as (fresh, _):
                 time.sleep(INTERVAL + 5)
-            with measure_start(config, door) as (again, process):
+            with measure_start(config, server) as (again, process):
                 time.sleep(10)
-                health, took = measure_reload(config, RunningDaemon(process.pid, Path(folder), PAGE_PORT))
+                health, duration = measure_reload(config, RunningDaemon(process.pid, Path(folder), PAGE_PORT))
         finally:
-            door.close()
+            server.close()
     load = f"{servers:,} servers"
     return [
         Row(
@@ -153,7 +153,7 @@ def main(servers: int) -> list[Row]:
             more={"page": fresh.first_answer},
         ),
         Row(f"{load}: exec to first probe, state restored", again.first_probe, "s", at_most=MAX_START_SECONDS),
-        Row(f"{load}: reload until in force", took, "s"),
+        Row(f"{load}: reload until in force", duration, "s"),
         Row(
             f"{load}: reload, longest that the loop was held up",
             health.longest,

@@ -1,11 +1,11 @@
-"""``python -m bench storage``: what a result takes at rest, what packing it costs, and how soon a month is read back.
+"""``python -m bench storage``: the size of a stored result, the cost of packing it, and the time to read a month.
 
-The road is the daemon's own: sweeps are recorded as rows, then hours are packed. Times tremble by some milliseconds;
-latencies are log-normal, around a middle of each check's own between 0.3 and 30 ms, to the microsecond; one result in a
-hundred fails, with a reason and three attempts. Bytes are what the whole file, checkpointed, grows by from the second
-hour on: in the first it takes the room that rows pass through. Of a whole month, of fewer checks, it is what the packed
-hours take with their index. The journal and the batches, whose cost is that of
-sweeps and not of results, are told besides. Runs and outages, whose cost is that of outages, are not made here.
+Sweeps are recorded as rows and then packed by hours, as in the daemon. Times vary by some milliseconds; latencies are
+log-normal with a median of each check between 0.3 and 30 ms, to the microsecond; one result in a hundred fails, with a
+reason and three attempts. The size is the growth of the whole file, checkpointed, from the second hour on: the first
+hour allocates the space for rows. For a whole month of fewer checks it is the size of the packed hours with their
+index. The journal and the batches depend on the number of sweeps and have their own row. Runs and outages depend on the
+number of outages and are not generated here.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 START = 1_790_935_200_000 // HOUR_MS * HOUR_MS
 MINUTE = 60_000
 PACK_STEP = 50_000
-"""Results that are packed in one step, as the daemon does it."""
+"""Results packed in one step, as in the daemon."""
 REASONS = ("timeout", "status 500", "connection refused")
 READ_REPEATS = 7
 MONTH_CHECKS = 10
-"""Checks whose month comes to rest; an hour of a check takes the same among many."""
+"""Checks with a whole month; the size of an hour of a check does not depend on their number."""
 CONFIG = '[[server]]\nid = "s0"\naddress = "127.0.0.1"\nlevel = 2\n'
 
 
 class ResultGenerator:
-    """Checks, each with a phase in the minute and a middle of its latencies."""
+    """Generates results; each check has a phase in the minute and a median latency."""
 
     def __init__(self, checks: int) -> None:
         self._random = random.Random(7)  # noqa: S311 - the same in every run
@@ -77,7 +77,7 @@ def record_sweeps(db: Database, generator: ResultGenerator, sweeps: range) -> No
 
 
 def pack_hours(db: Database, until: int) -> list[float]:
-    """Pack every hour as the daemon does, and give the seconds that each write took."""
+    """Pack every hour as the daemon does; return the duration of each write in seconds."""
     steps = []
 
     def write(work: object) -> bool:
@@ -99,19 +99,19 @@ def pack_hours(db: Database, until: int) -> list[float]:
 
 
 def table_sizes(db: Database) -> dict[str, int]:
-    """Return the bytes of each table and index, and of the pages that are free."""
+    """Return the bytes of each table and index, and of the free pages."""
     found = dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
     page, free = (db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_size", "freelist_count"))
     return {**found, "free pages": page * free}
 
 
 def measure_storage(folder: Path, checks: int, many: int) -> list[Row]:
-    """Record and pack so many hours, and measure the file."""
+    """Record and pack hours, and measure the file."""
     path = folder / "rest.db"
     db = database.open_read_write(path)
-    world, cpu, steps, files = ResultGenerator(checks), 0.0, [], []
+    generator, cpu, steps, files = ResultGenerator(checks), 0.0, [], []
     for hour in range(many):
-        record_sweeps(db, world, range(60 * hour, 60 * hour + 60))
+        record_sweeps(db, generator, range(60 * hour, 60 * hour + 60))
         began = time.process_time()
         steps += pack_hours(db, START + (hour + 1) * HOUR_MS)
         cpu += time.process_time() - began
@@ -121,7 +121,7 @@ def measure_storage(folder: Path, checks: int, many: int) -> list[Row]:
     db.close()
     grown = files[-1][0] - files[0][0] - (files[-1][1] - files[0][1])
     load = f"{checks} checks, {many} hours"
-    passing = found["free pages"]
+    free = found["free pages"]
     return [
         Row(
             f"a result at rest, {load}: what the file grows by",
@@ -131,7 +131,7 @@ def measure_storage(folder: Path, checks: int, many: int) -> list[Row]:
             more=found,
         ),
         Row(f"its packed hour alone, {load}", found["packed"] / count, "bytes"),
-        Row(f"room for the rows of an hour, {load}", (found["result"] + passing) / (60 * checks), "bytes/result"),
+        Row(f"room for the rows of an hour, {load}", (found["result"] + free) / (60 * checks), "bytes/result"),
         Row(f"journal and batches, {load}", _sweep_bytes(found) / (60 * many), "bytes/sweep"),
         Row(f"packing, {load}", 1e6 * cpu / count, "us/result", note=f"longest write {1000 * max(steps):.0f} ms"),
     ]
@@ -142,19 +142,19 @@ def _sweep_bytes(found: dict[str, int]) -> int:
 
 
 def measure_month(folder: Path) -> list[Row]:
-    """Let a month of some checks come to rest, and read that of one of them back."""
+    """Record and pack a month of some checks, and read that of one of them."""
     db = database.open_read_write(folder / database.DATABASE_FILE)
-    world, count = ResultGenerator(MONTH_CHECKS), 720 * 60
+    generator, count = ResultGenerator(MONTH_CHECKS), 720 * 60
     for hour in range(720):
         with database.transaction(db):
-            record_sweeps(db, world, range(60 * hour, 60 * hour + 60))
+            record_sweeps(db, generator, range(60 * hour, 60 * hour + 60))
         pack_hours(db, START + (hour + 1) * HOUR_MS)
     at_rest = sum(size for name, size in table_sizes(db).items() if name.startswith("packed"))
-    key, took, walls, again = world.keys[0], [], [], []
+    key, costs, walls, again = generator.keys[0], [], [], []
     for _ in range(READ_REPEATS):
         began, spent = time.perf_counter(), time.process_time()
         found = len(list(results.rows_of_check(db, key, START, START + 720 * HOUR_MS)))
-        took.append(time.process_time() - spent)
+        costs.append(time.process_time() - spent)
         walls.append(time.perf_counter() - began)
         spent = time.process_time()
         assert found == len(list(results.read(db, key, START, START + 720 * HOUR_MS))) == count
@@ -171,14 +171,14 @@ def measure_month(folder: Path) -> list[Row]:
             at_most=4,
             note="its packed hour with the index; journal and batches are told by the sweep",
         ),
-        Row(f"{what}: to tuples", 1000 * median(took), "ms", at_most=50, note=note),
+        Row(f"{what}: to tuples", 1000 * median(costs), "ms", at_most=50, note=note),
         Row(f"{what}: to results", 1000 * median(again), "ms", note="processor time"),
         Row(f"{what}: monitor results, CSV", 1000 * median(shown), "ms", note="the start of the program included"),
     ]
 
 
 def command_line(folder: Path, count: int) -> float:
-    """Print the month as CSV, and give the seconds that it took from start to end."""
+    """Print the month as CSV by the command line; return the elapsed seconds."""
     config = folder / "config.toml"
     config.write_text(f'[monitor]\ndata_dir = "{folder}"\n{CONFIG}')
     words = ["results", "s0", "--start", "2026-10-01T00:00Z", "--end", "2026-12-01T00:00Z"]
@@ -195,7 +195,7 @@ def command_line(folder: Path, count: int) -> float:
 @click.option("--checks", default=1_000, show_default=True, type=click.IntRange(1, 50_000))
 @click.option("--hours", "many", default=5, show_default=True, type=click.IntRange(2))
 def main(checks: int, many: int) -> list[Row]:
-    """Measure what results take at rest, what packing them costs, and how soon they are read back."""
+    """Measure the size of stored results, the cost of packing them, and the time to read them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         return [*measure_storage(folder, checks, many), *measure_month(folder)]

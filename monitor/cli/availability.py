@@ -157,7 +157,7 @@ def _print_details(app: App, accounts: Accounts, outages: list[tuple[Outage, Out
     for moment in sorted(terms_starts):
         names = [each.subscription.id for each in accounts.subscriptions if each.terms_from == moment]
         click.echo(
-            f"\ntime before {app.format_time(moment)} is read with the terms in force since then: {', '.join(names)}"
+            f"\nthe terms in force since {app.format_time(moment)} apply to the time before as well: {', '.join(names)}"
         )
     if outages:
         click.echo()
@@ -169,12 +169,12 @@ def _print_details(app: App, accounts: Accounts, outages: list[tuple[Outage, Out
                     outage.check.name,
                     app.format_time(outage.start),
                     app.format_time(outage.end) if outage.end is not None else "open",
-                    format_duration(long.counted),
-                    f"{format_duration(long.least)} - {format_duration(long.most)}",
+                    format_duration(durations.counted),
+                    f"{format_duration(durations.least)} - {format_duration(durations.most)}",
                     format_duration(excluded),
                     outage.reason,
                 ]
-                for outage, long, excluded in outages
+                for outage, durations, excluded in outages
             ),
             empty="",
         )

@@ -16,7 +16,7 @@ _HINTS_BY_REASON: Final[Mapping[Reason, str]] = MappingProxyType(
         " The last step shows how far the attempt got",
         Reason.REFUSED: "nothing listens there: does the service run, on that address and port?",
         Reason.UNREACHABLE: "the network reports that the server cannot be reached: check routes and packet filters",
-        Reason.RESET: "the connection was reset: check the server's log and the packet filters on the way",
+        Reason.RESET: "the connection was reset: check the server's log and the packet filters on the path",
         Reason.CLOSED: "the server closed the connection: check its log; it may block this address or be full",
         Reason.TLS: "no TLS connection: does the port speak TLS, from the first byte or by STARTTLS, in that version?",
         Reason.TLS_NAME: "the certificate is for other names, see above: correct the certificate or the name"

@@ -93,7 +93,7 @@ def show(app: App, *, number: int, as_json: bool) -> None:
 
 
 def _outage_json(ledger: LedgerView, outage: Outage) -> dict[str, Any]:
-    long, excluded = measure_outage(ledger, outage)
+    durations, excluded = measure_outage(ledger, outage)
     return {
         "id": outage.id,
         "server": outage.check.server,
@@ -103,9 +103,9 @@ def _outage_json(ledger: LedgerView, outage: Outage) -> dict[str, Any]:
         "reason": outage.reason,
         "last_ok": format_utc(outage.last_ok),
         "last_fail": format_utc(outage.last_fail),
-        "counted_seconds": to_seconds(long.counted),
-        "least_seconds": to_seconds(long.least),
-        "most_seconds": to_seconds(long.most),
+        "counted_seconds": to_seconds(durations.counted),
+        "least_seconds": to_seconds(durations.least),
+        "most_seconds": to_seconds(durations.most),
         "excluded_seconds": to_seconds(excluded),
     }
 

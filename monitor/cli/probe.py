@@ -106,8 +106,8 @@ def _latency_seconds(attempt: Attempt) -> float | None:
 def _print_check(server: Server, check: Check, run: CheckRun) -> None:
     click.echo(f"{check.key} ({check.type}) {_endpoint(server, check)}: {run.outcome.name.lower()}")
     for number, attempt in enumerate(run.attempts, 1):
-        took = sum(step.microseconds for step in attempt.steps)
-        passed = f"after {took / 1000:.3f}" if attempt.latency_us is None else f"in {attempt.latency_us / 1000:.3f}"
+        total = sum(step.microseconds for step in attempt.steps)
+        passed = f"after {total / 1000:.3f}" if attempt.latency_us is None else f"in {attempt.latency_us / 1000:.3f}"
         click.echo(f"  attempt {number}: {attempt.reason or 'ok'} {passed} ms")
         for step in attempt.steps:
             first, *more = step.text.splitlines() or [""]

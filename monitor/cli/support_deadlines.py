@@ -41,12 +41,12 @@ def _counts_json(pending: PendingDeadlines) -> dict[str, Any]:
 
 def print_deadlines(app: App, deadlines: SupportDeadlines) -> None:
     """Print a line for what is overdue and one for what is due soon, if there is any."""
-    for kind, waits in zip(_WORDINGS, (deadlines.hardware, deadlines.tickets), strict=True):
+    for kind, pending in zip(_WORDINGS, (deadlines.hardware, deadlines.tickets), strict=True):
         name, one, several, for_one, for_several, limit = kind
         see = f"see `monitor {name} list`"
         for numbers, colour, when in (
-            (waits.overdue, "red", f"longer than {limit}"),
-            (waits.due_soon, "yellow", f"and is due soon, the next at {app.format_time(waits.next_due)}"),
+            (pending.overdue, "red", f"longer than {limit}"),
+            (pending.due_soon, "yellow", f"and is due soon, the next at {app.format_time(pending.next_due)}"),
         ):
             if numbers:
                 who = pluralize(len(numbers), f"{one} {for_one}", f"{several} {for_several}")

@@ -47,7 +47,7 @@ def test_accounts_of_history_from_before_the_records_say_that_later_terms_read_i
     answer = site.run("availability", "--month", "2026-10", "--json").json
     assert [each["terms_from"] for each in answer["subscriptions"]] == [None, began["batch_opened_at"]]
     table = site.run("availability", "--month", "2026-10").out
-    assert "is read with the terms in force since then: acme-web-01\n" in table
+    assert "apply to the time before as well: acme-web-01\n" in table
 
 
 def test_the_same_file_twice_is_nothing_new(site: Installation) -> None:
