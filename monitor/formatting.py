@@ -10,110 +10,27 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from monitor.model import Language, Millis
+    from monitor.model import Millis
 
 MAX_SUBJECT_LENGTH: Final = 60
 """Characters of a subject that a phone shows, about."""
-_DATE_FORMATS: Final[Mapping[Language, str]] = {"en": "%Y-%m-%d", "tr": "%d.%m.%Y"}
-_UNIT_NAMES: Final[Mapping[Language, tuple[str, str, str, str]]] = {
-    "en": ("d", "h", "min", "s"),
-    "tr": ("gün", "sa", "dk", "sn"),
-}
-_MONTH_NAMES: Final[Mapping[Language, tuple[str, ...]]] = {
-    "en": (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
-    "tr": (
-        "Ocak",
-        "Şubat",
-        "Mart",
-        "Nisan",
-        "Mayıs",
-        "Haziran",
-        "Temmuz",
-        "Ağustos",
-        "Eylül",
-        "Ekim",
-        "Kasım",
-        "Aralık",
-    ),
-}
 _SECOND: Final = 1000
-_MINUTE: Final = 60 * _SECOND
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
 
 
-def format_instant(at: Millis, timezone: str, language: Language) -> str:
+def format_instant(at: Millis, timezone: str) -> str:
     """Return the local time with its offset: ``2026-10-02 13:15:07 +03:00``; parts of a second are left out."""
     local = _local_datetime(at, timezone)
-    return f"{local.strftime(_DATE_FORMATS[language])} {local:%H:%M:%S} {_format_utc_offset(local)}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {_format_utc_offset(local)}"
 
 
-def format_minute(at: Millis, timezone: str, language: Language) -> str:
-    """Return the local time to the minute, without offset: ``2026-10-02 13:15``."""
-    local = _local_datetime(at, timezone)
-    return f"{local.strftime(_DATE_FORMATS[language])} {local:%H:%M}"
-
-
-def format_deadline(at: Millis, timezone: str, language: Language) -> str:
+def format_deadline(at: Millis, timezone: str) -> str:
     """Return a deadline to the minute; midnight is 24:00 of the day before."""
     local = _local_datetime(at, timezone)
     if (local.hour, local.minute, local.second) != (0, 0, 0):
-        return format_minute(at, timezone, language)
-    return f"{(local.date() - dt.timedelta(days=1)).strftime(_DATE_FORMATS[language])} 24:00"
-
-
-def format_duration(length: Millis, language: Language, *, days: bool = True) -> str:
-    """Return an exact duration: ``7 min 30 s``, ``2 d 3 h``, ``0.25 s``; without ``days`` hours come first."""
-    d, h, m, s = _UNIT_NAMES[language]
-    count, rest = divmod(length, _DAY) if days else (0, length)
-    parts = [f"{count} {d}"] if count else []
-    for unit, size in ((h, _HOUR), (m, _MINUTE)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    seconds, thousandths = divmod(rest, _SECOND)
-    if thousandths:
-        parts.append(format_decimal(f"{seconds}.{thousandths:03d}".rstrip("0"), language) + f" {s}")
-    elif seconds or not parts:
-        parts.append(f"{seconds} {s}")
-    return " ".join(parts)
-
-
-def format_rounded_duration(length: Millis, language: Language) -> str:
-    """Return the duration in at most its two largest units, rounded half up: ``7 min``, ``2 h 5 min``."""
-    step = _SECOND if length < _MINUTE else _MINUTE if length < _DAY else _HOUR
-    return format_duration((length + step // 2) // step * step, language)
-
-
-def format_percent(text: str, language: Language) -> str:
-    """Return a percentage as the language writes it: ``99.73 %``, ``%99,73``."""
-    return f"%{format_decimal(text, language)}" if language == "tr" else f"{text} %"
-
-
-def format_decimal(text: str, language: Language) -> str:
-    """Return a figure with the language's decimal sign."""
-    return text.replace(".", ",") if language == "tr" else text
-
-
-def format_month(label: str, language: Language) -> str:
-    """Return ``2026-10`` in words: ``October 2026``, ``Ekim 2026``."""
-    year, _, number = label.partition("-")
-    return f"{_MONTH_NAMES[language][int(number) - 1]} {year}"
+        return f"{local:%Y-%m-%d %H:%M}"
+    return f"{local.date() - dt.timedelta(days=1)} 24:00"
 
 
 def join_truncated(names: Sequence[str], max_length: int) -> str:

@@ -156,7 +156,7 @@ def _print_claim(app: App, found: Claim, now: Millis, *, as_json: bool) -> None:
 
 
 def _format_deadline(app: App, at: Millis) -> str:
-    return format_deadline(at, app.timezone, "en")
+    return format_deadline(at, app.timezone)
 
 
 def _format_state(each: Claim, now: Millis) -> str:

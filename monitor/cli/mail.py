@@ -101,10 +101,10 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     # only this command needs these modules, and they cost start-up time
     from monitor.clock import SystemClock  # noqa: PLC0415
     from monitor.config.mail_transport import make_transport  # noqa: PLC0415
+    from monitor.mail.compose import compose  # noqa: PLC0415
     from monitor.mail.content import TestMail  # noqa: PLC0415
     from monitor.mail.delivery.transport import TransportError  # noqa: PLC0415
     from monitor.mail.message import Message, new_message_id, normalize_address, sender_domain  # noqa: PLC0415
-    from monitor.mail.rendering.compose import compose  # noqa: PLC0415
 
     to, now, email = normalize_address(address), SystemClock().now(), app.config.email
     by_smtp = email.transport == "smtp"

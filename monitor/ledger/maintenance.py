@@ -16,8 +16,8 @@ from monitor.ledger.maintenance_windows import known_windows
 from monitor.ledger.notifications.mail_queue import queue_mail
 from monitor.ledger.outage_history import next_number
 from monitor.ledger.recorded_by import recorded_by
+from monitor.mail.compose import compose
 from monitor.mail.content import MaintenanceMail
-from monitor.mail.rendering.compose import compose
 from monitor.sla import maintenance as rules
 from monitor.store import journal, notification_log
 

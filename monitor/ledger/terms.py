@@ -129,4 +129,4 @@ def absence_reason(versions: Sequence[Terms], subscription: str, at: Millis) -> 
     """Say why nothing was agreed: nobody knows the subscription, or it was not in force."""
     if not any(subscription in terms.subscriptions for terms in versions):
         return "no such subscription in the configuration or the records"
-    return f"was not in force at {format_instant(at, versions[-1].timezone, 'en')}"
+    return f"was not in force at {format_instant(at, versions[-1].timezone)}"

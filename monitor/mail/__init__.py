@@ -1,5 +1,7 @@
-"""What the monitor mails, in Turkish and English, and how it is delivered.
+"""What mails say, and how they leave.
 
-``content.py`` has one class for each mail: the facts in it. ``rendering/compose.py`` turns one into text and HTML,
-``message.py`` into a MIME message, ``delivery/`` sends it. ``languages/`` holds the sentences.
+Call ``compose.compose`` with one of the contents of ``content.py`` or ``claim_content.py``: it renders the template of
+that mail in the recipient's language, ``templates/<language>/<mail>.j2``, as subject, text and HTML. ``message.py``
+makes a message of it, and ``delivery/`` sends it. A first reader may skip ``environment.py`` (the filters of the
+templates) and ``reasons.py``.
 """

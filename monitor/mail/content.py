@@ -1,26 +1,30 @@
-"""What there is to tell: one frozen context for each kind of letter.
+"""The content of each kind of mail, as frozen dataclasses.
 
-The engine fills these from facts; :func:`monitor.mail.rendering.compose.compose` turns one into words. Nothing here
-reads a clock or the store. Instants are ``Millis``, lengths whole milliseconds; percentages are text as the accounts
-print them (``99.73``), so no figure is rounded twice.
+The ledger and the engine fill them with facts; :func:`monitor.mail.compose.compose` renders them. Nothing here reads a
+clock or the store. Instants are ``Millis``, lengths whole milliseconds; percentages and amounts are text as the
+accounts print them (``99.73``), so no figure is rounded twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from monitor.model import Language, Millis, State
+    from collections.abc import Iterable, Iterator
+
+    from monitor.model import CheckKey, Language, Millis, State
 
 MaintenanceChange: TypeAlias = Literal["announced", "extended", "shortened", "cancelled"]
 MaintenanceKind: TypeAlias = Literal["planned", "emergency"]
+MAX_CERTIFICATES_LISTED: Final = 50
+"""Certificates that a mail describes: the first to expire."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A composed letter; a Message adds whom it goes to."""
+    """A rendered mail; a Message adds its sender and recipients."""
 
     subject: str
     text: str
@@ -29,7 +33,7 @@ class RenderedMail:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who reads the letter: the name, the language, the zone of every time in it, and where to look further."""
+    """Who reads the mail: the name, the language, the zone of every time in it, and the page with more information."""
 
     name: str
     """The customer's name; empty for the operators."""
@@ -37,12 +41,14 @@ class Recipient:
     timezone: str
     """A zone's name: ``Europe/Istanbul``."""
     url: str
-    """Where to look: the public address, or the customer's own page; empty where there is none."""
+    """The public address of the monitor, or the customer's own page; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutageStarted:
     """A check's outage was confirmed."""
+
+    kind: ClassVar[str] = "started"
 
     check: str
     since: Millis
@@ -54,6 +60,8 @@ class OutageStarted:
 @dataclass(frozen=True, slots=True)
 class OutageEnded:
     """A check's outage ended; lengths are before exclusions."""
+
+    kind: ClassVar[str] = "ended"
 
     check: str
     start: Millis
@@ -71,7 +79,9 @@ class OutageEnded:
 
 @dataclass(frozen=True, slots=True)
 class FlappingStarted:
-    """A check changes its state too often; told once, then nothing until it settles."""
+    """A check changes its state too often; one mail reports it, the next its end."""
+
+    kind: ClassVar[str] = "flapping-started"
 
     check: str
     since: Millis
@@ -81,7 +91,9 @@ class FlappingStarted:
 
 @dataclass(frozen=True, slots=True)
 class FlappingEnded:
-    """A check that flapped keeps its state again."""
+    """The state of a check that flapped is stable again."""
+
+    kind: ClassVar[str] = "flapping-ended"
 
     check: str
     state: State
@@ -95,7 +107,7 @@ OutageEvent: TypeAlias = OutageStarted | OutageEnded | FlappingStarted | Flappin
 
 @dataclass(frozen=True, slots=True)
 class MonthToDate:
-    """How a subscription stands in the month so far."""
+    """A subscription's availability in the month so far."""
 
     subscription: str
     month: str
@@ -115,17 +127,64 @@ class ServerEvents:
     events: tuple[OutageEvent, ...]
     """In the order of its checks; empty where it is named for its children only."""
     months_to_date: tuple[MonthToDate, ...] = ()
-    """Of this reader's subscriptions on it; told where a check rose."""
+    """Of this recipient's subscriptions on it; shown where an outage ended."""
     children: tuple[ServerEvents, ...] = ()
     """Servers whose parent this is, in any depth."""
+
+    def checks(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the checks with an event of this kind."""
+        return tuple(event.check for event in self.events if event.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class EventGroup:
+    """All servers of a mail with one kind of event, for the subject; at least one."""
+
+    kind: str
+    servers: tuple[ServerEvents, ...]
+    root: ServerEvents | None
+    """The server whose outage took down all the others, if there is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the servers."""
+        return tuple(each.server for each in self.servers)
+
+    @property
+    def longest(self) -> Millis:
+        """The longest outage that ended on the first server."""
+        return max(event.counted for event in self.servers[0].events if isinstance(event, OutageEnded))
+
+    @property
+    def state(self) -> State:
+        """The state of the first check that stopped flapping, on the first server."""
+        return next(event.state for event in self.servers[0].events if isinstance(event, FlappingEnded))
 
 
 @dataclass(frozen=True, slots=True)
 class OutageMail:
-    """One sweep's falls and rises for one reader."""
+    """The events of one sweep, for one recipient."""
 
     recipient: Recipient
     servers: tuple[ServerEvents, ...]
+
+    @property
+    def groups(self) -> tuple[EventGroup, ...]:
+        """The servers by kind of event, the most important kind first."""
+        found = []
+        for kind in (OutageStarted.kind, OutageEnded.kind, FlappingStarted.kind, FlappingEnded.kind):
+            if servers := tuple(each for each in _with_children(self.servers) if each.checks(kind)):
+                top = self.servers[0]
+                whole = kind == OutageStarted.kind and len(self.servers) == 1 and top is servers[0]
+                found.append(EventGroup(kind, servers, top if whole and len(servers) > 1 else None))
+        return tuple(found)
+
+
+def _with_children(servers: Iterable[ServerEvents]) -> Iterator[ServerEvents]:
+    """Yield every server, a parent before its children."""
+    for each in servers:
+        yield each
+        yield from _with_children(each.children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +210,21 @@ class MaintenanceMail:
 
 
 class OperatorNews(StrEnum):
-    """What concerns the monitor itself."""
+    """Problems of the monitor itself."""
 
     NO_CONNECTIVITY = "blind"
-    """All canaries fail: failures are recorded as unknown, no customer is told."""
+    """All canaries fail: failures are recorded as unknown, no customer gets a mail."""
     ICMP = "icmp"
-    """The system does not let the monitor send ICMP."""
+    """The operating system does not permit the monitor to send ICMP."""
     DEAD_LETTER = "dead-letter"
     STORE = "store"
-    """The database refused for a while; told when it takes what is written again."""
+    """Writes to the database failed for a while; reported when they succeed again."""
     RELOAD = "reload"
-    """A reload had faults; the running configuration stays."""
+    """The configuration of a reload had faults; the running one stays in force."""
     JOURNAL = "journal"
-    """The journal's chain does not hold."""
+    """The journal's hash chain is broken."""
     FIGURES_DRIFT = "figures"
-    """Figures of the page and the metrics had drifted from the books."""
+    """Figures of the page and the metrics differed from the ledger."""
     CLAIM_OVERDUE = "overdue"
     """An answer to a claim is overdue (6.3)."""
 
@@ -184,7 +243,7 @@ class OperatorMail:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One subscription's month, for the letter that brings the report."""
+    """One subscription's month."""
 
     subscription: str
     server: str
@@ -202,10 +261,15 @@ class ReportRow:
     credit_amount: str | None = None
     """With its currency: ``4.99 USD``."""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the bounds of the availability differ."""
+        return None not in {self.availability, self.lowest, self.highest} and self.lowest != self.highest
+
 
 @dataclass(frozen=True, slots=True)
 class ReportMail:
-    """The month's report is there (7)."""
+    """The report of a month (docs/contract.md#the-month)."""
 
     recipient: Recipient
     month: str
@@ -222,181 +286,48 @@ class TestMail:
     recipient: Recipient
     at: Millis
     transport: str
-    """How it travels: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
-
-
-# --- claims (6.2, 6.3); an answer is a journal payload, field by field: integers, text, booleans, tuples of these
-
-RefusalReason: TypeAlias = Literal["late", "not-measured"]
+    """How it leaves: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimDetails:
-    """The claim itself."""
+class ExpiringCertificate:
+    """One certificate, as it was seen last."""
 
-    claim: int
-    subscription: str
-    outage: int
-    server: str
-    check: str
-    began: Millis
-    """The outage's first fail."""
-    opened_at: Millis
-    deadline: Millis
-    """The last moment at which a claim is in time (6.2)."""
-    answer_due: Millis
-    """The last moment at which the answer is in time (6.3)."""
+    fingerprint: str
+    """SHA-256, in hexadecimal digits."""
+    expires: Millis
+    days: int
+    """Whole days left; negative where it has expired."""
+    checks: tuple[CheckKey, ...]
+    """Those that show it, at least one."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The checks, as a mail names them."""
+        return tuple(f"{key.server} ({key.name})" for key in self.checks)
 
-@dataclass(frozen=True, slots=True)
-class ClaimOutage:
-    """An outage that touches the month; its lengths are whole, before exclusions."""
-
-    id: int
-    server: str
-    check: str
-    start: Millis
-    end: Millis | None
-    counted: Millis
-    least: Millis
-    most: Millis
-    excluded: Millis
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers of the checks, each once."""
+        return tuple(dict.fromkeys(key.server for key in self.checks))
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimExclusion:
-    """A record that took time out of the month (4.1 to 4.10), or one that could not for want of notice."""
-
-    clause: str
-    reference: str
-    """``maintenance 12``, ``exclusion 3``."""
-    reason: str
-    length: Millis
-    """How much of the month is charged to it; 0 where it excludes nothing."""
-    short_by: Millis = 0
-    """By how much planned maintenance missed its 96 hours of notice; then it excludes nothing (4.1, 4.9)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimInterpretation:
-    """How a place was read on which the agreement is silent."""
-
-    setting: str
-    value: str
-    clause: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimCorrection:
-    """What changed figures of this subscription after its month was closed; they are those after it."""
-
-    entry: int
-    """The journal's number of it."""
-    at: Millis
-    why: str
-    """``exclusion 3``, as the journal names its cause."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimClosing:
-    """That the month was closed: its figures are those of the closing, but for the corrections since."""
-
-    entry: int
-    at: Millis
-    corrections: tuple[ClaimCorrection, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimMonth:
-    """One month that the claimed outage touches: its accounts, and the credit that follows."""
-
-    month: str
-    """``2026-10``."""
-    start: Millis
-    end: Millis
-    """Its nominal end."""
-    until: Millis
-    """Where the accounts end: the month's end, or the moment of the answer."""
-    final: bool
-    closed: ClaimClosing | None
-    """None where the month was not closed when the answer was given."""
-    product: str
-    clause: str
-    """The clause of target and credit: ``5.1.2``, ``5.2.2``, ``5.3.2``."""
-    up: Millis
-    down: Millis
-    excluded: Millis
-    unknown: Millis
-    availability: str | None
-    lowest: str | None
-    highest: str | None
-    experienced: str | None
-    coverage: str | None
-    target: str
-    target_met: bool | None
-    percent: str
-    """Of the monthly fee: ``0``, ``10``."""
-    percent_lowest: str
-    """What the lowest reading would pay."""
-    percent_highest: str
-    certain: bool
-    band_from: str | None
-    """The band's edges, both within it; None is open to that side, and both are where nothing was measured."""
-    band_to: str | None
-    floor: str
-    """From here on no credit is paid."""
-    fee: str | None
-    """What is paid for ``fee_months`` months (6.4)."""
-    fee_months: int
-    currency: str | None
-    amount: str | None
-    credited_in: str
-    """``2026-11`` (6.4)."""
-    outages: tuple[ClaimOutage, ...]
-    exclusions: tuple[ClaimExclusion, ...]
-    decisions: tuple[ClaimInterpretation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerSnapshot:
-    """What an answer was computed from: all that the journal held at a moment (6.3)."""
-
-    entry: int
-    """The newest entry."""
-    hash: str
-    at: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimAnswer:
-    """The provider's answer (6.3)."""
-
-    claim: ClaimDetails
-    final: bool
-    """Whether every month that it speaks of is over."""
-    positive: bool
-    note: str
-    """What the provider adds; empty for nothing."""
-    months: tuple[ClaimMonth, ...]
-    records: LedgerSnapshot
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimAnswerMail:
-    """A claim is answered."""
+class CertificateMail:
+    """Certificates of one customer, the first to expire first; at least one."""
 
     recipient: Recipient
-    answer: ClaimAnswer
+    certificates: tuple[ExpiringCertificate, ...]
 
+    @property
+    def listed(self) -> tuple[ExpiringCertificate, ...]:
+        """The certificates that the mail describes."""
+        return self.certificates[:MAX_CERTIFICATES_LISTED]
 
-@dataclass(frozen=True, slots=True)
-class ClaimRefusalMail:
-    """A claim is refused."""
-
-    recipient: Recipient
-    claim: ClaimDetails
-    reason: RefusalReason
-    measured_checks: tuple[str, ...] = ()
-    """The checks that the subscription is measured on."""
-    clause: str = ""
-    """The clause that says so."""
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """All servers; the check where there is only one."""
+        checks = tuple(dict.fromkeys(name for each in self.certificates for name in each.names))
+        return (
+            checks if len(checks) == 1 else tuple(dict.fromkeys(s for each in self.certificates for s in each.servers))
+        )

@@ -159,8 +159,8 @@ def test_books_that_are_damaged_are_one_clear_line_and_no_proof(site: Installati
 
 
 HEAVY = (
-    *("aiohttp", "aiosmtplib", "apscheduler", "asyncio", "backports", "brotli", "cryptography", "dns", "holidays"),
-    *("icmplib", "jinja2", "prometheus_client", "regex", "ssl", "yarl"),
+    *("aiohttp", "aiosmtplib", "apscheduler", "asyncio", "babel", "backports", "brotli", "cryptography", "dns"),
+    *("holidays", "icmplib", "jinja2", "prometheus_client", "regex", "ssl", "yarl"),
 )
 
 

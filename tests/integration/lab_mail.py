@@ -6,14 +6,20 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.mail.rendering.compose import WORDS
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import EmailMessage
 
-    from monitor.model import Language
-
+_NOTICES = {
+    "DOWN": "down",
+    "UP": "up",
+    "FLAPPING": "flapping",
+    "SETTLED": "settled",
+    "KESİNTİ": "down",
+    "DÜZELDİ": "up",
+    "KARARSIZ": "flapping",
+    "KARARLI": "settled",
+}
 _TITLE = re.compile(r"\s*([\w-]+)")
 _ENTRY = re.compile(r"\s*(\w+): ([\w-]+)")
 
@@ -37,16 +43,13 @@ def text_of(mail: EmailMessage) -> str:
 
 def news_of(mail: EmailMessage) -> frozenset[MailNews]:
     """Read its news, each under the name of its server; empty where it is not about outages."""
-    language: Language = "tr" if mail["Content-Language"] == "tr" else "en"
-    words = WORDS[language].outage
-    notices = {words.down: "down", words.up: "up", words.flapping: "flapping", words.settled: "settled"}
     found: set[MailNews] = set()
     server = ""
     for line in text_of(mail).splitlines():
         if title := _TITLE.fullmatch(line):
             server = title[1]
-        elif (entry := _ENTRY.fullmatch(line)) and entry[1] in notices:
-            found.add(MailNews(server, entry[2], notices[entry[1]]))
+        elif (entry := _ENTRY.fullmatch(line)) and entry[1] in _NOTICES:
+            found.add(MailNews(server, entry[2], _NOTICES[entry[1]]))
     return frozenset(found)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.mail.compose import compose
 from monitor.mail.content import OutageEnded, OutageMail, OutageStarted, Recipient, ServerEvents
 from monitor.mail.delivery.smtp import SmtpTransport
 from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import Message, new_message_id
-from monitor.mail.rendering.compose import compose
 from tests.integration.postfix import (
     PASSWORD,
     SIZE_LIMIT,

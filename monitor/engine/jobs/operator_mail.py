@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from monitor.ledger.notifications.mail_queue import queue_mail
+from monitor.mail.compose import compose
 from monitor.mail.content import OperatorMail, OperatorNews
-from monitor.mail.rendering.compose import compose
 from monitor.store import daemon_state
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from monitor.engine.jobs.operator_mail import notify_operators
 from monitor.errors import StoreError
-from monitor.formatting import format_instant
+from monitor.formatting import format_iso_minute
 from monitor.ledger.claims.claims import CLAIM_EVENTS, pending_claims
 from monitor.mail.content import OperatorNews
 from monitor.store import journal, notification_log
@@ -86,7 +87,7 @@ def notify_once(db: Database, context: LedgerContext, claim: Claim, at: Millis) 
         return
     lines = (
         f"claim {claim.id}: {claim.subscription}, outage {claim.outage} ({claim.check})",
-        f"made {format_instant(claim.opened_at, context.zone, 'en')}",
+        f"made {format_iso_minute(claim.opened_at, ZoneInfo(context.zone))}",
         f"monitor claim answer {claim.id}",
     )
     notify_operators(

@@ -19,7 +19,7 @@ from monitor.ledger.months.corrections import corrections_of
 from monitor.ledger.notifications.mail_queue import generate_message_id, queue_mail
 from monitor.ledger.outage_history import outage_extents
 from monitor.ledger.recorded_by import recorded_by
-from monitor.mail.content import (
+from monitor.mail.claim_content import (
     ClaimAnswer,
     ClaimAnswerMail,
     ClaimClosing,
@@ -32,7 +32,7 @@ from monitor.mail.content import (
     ClaimRefusalMail,
     LedgerSnapshot,
 )
-from monitor.mail.rendering.compose import compose
+from monitor.mail.compose import compose
 from monitor.sla.availability import percent_text
 from monitor.sla.calendar import month_after, month_of, month_text
 from monitor.sla.claims import ClaimRefusalReason
@@ -218,11 +218,11 @@ def answer(db: Database, context: LedgerContext, number: int, note: str, at: Mil
         raise InputError(f"claim {number} was refused: it is not answered again")
     found = compute_answer(db, context, claim, note, at)
     if claim.answers:
-        given = format_instant(claim.answers[-1].at, context.zone, "en")
+        given = format_instant(claim.answers[-1].at, context.zone)
         if claim.final:
             raise InputError(f"claim {number} was answered already, at {given}; see `monitor claim show {number}`")
         if not found.final:
-            over = format_instant(max(each.end for each in found.months), context.zone, "en")
+            over = format_instant(max(each.end for each in found.months), context.zone)
             raise InputError(
                 f"claim {number} was answered provisionally, at {given}; the final answer can be given from {over} on"
             )

@@ -123,7 +123,7 @@ def _claimed_at(context: LedgerContext, extent: OutageExtent, opened_at: Millis 
     if opened_at > at:
         raise InputError("--at: a claim cannot have been made in the future")
     if opened_at < extent.start:
-        began = format_instant(extent.start, context.zone, "en")
+        began = format_instant(extent.start, context.zone)
         raise InputError(f"--at: a claim cannot have been made before outage {extent.id} began, at {began}")
     return opened_at
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.ledger.months.closing import close_with_recorded_terms
 from monitor.ledger.notifications.mail_queue import queue_mail
+from monitor.mail.compose import compose
 from monitor.mail.content import ReportMail, ReportRow
-from monitor.mail.rendering.compose import compose
 from monitor.sla.availability import percent_text
 from monitor.store import journal
 

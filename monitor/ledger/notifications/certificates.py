@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.ledger.notifications.mail_queue import queue_mail
-from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
-from monitor.mail.rendering.compose import compose
+from monitor.mail.compose import compose
+from monitor.mail.content import CertificateMail, ExpiringCertificate
 from monitor.store import notification_log
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _queue(
     db: Database, context: LedgerContext, customer: str | None, news: list[_ExpiryWarning], at: Millis
 ) -> int | None:
     nearest_first = sorted(news, key=lambda each: each.certificate.expiry)
-    letter = CertificateLetter(
+    letter = CertificateMail(
         context.recipient(customer),
         tuple(
             ExpiringCertificate(seen.fingerprint, seen.expiry * 1000, days_left(seen.expiry, at), checks)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.ledger.accounts.accounts import LedgerView, measure_outage
 from monitor.ledger.notifications.mail_queue import queue_mail
+from monitor.mail.compose import compose
 from monitor.mail.content import (
     FlappingEnded,
     FlappingStarted,
@@ -21,7 +22,6 @@ from monitor.mail.content import (
     OutageStarted,
     ServerEvents,
 )
-from monitor.mail.rendering.compose import compose
 from monitor.model import CheckKey, Outcome, State
 from monitor.outage import Notification
 from monitor.sla.availability import percent_text

@@ -86,11 +86,11 @@ def record_replacement(db: Database, zone: str, number: int, replaced_at: Millis
     case = case_of(db, number)
     when = at if replaced_at is None else replaced_at
     if case.replaced_at is not None:
-        raise InputError(f"hardware {number} was replaced already, at {format_instant(case.replaced_at, zone, 'en')}")
+        raise InputError(f"hardware {number} was replaced already, at {format_instant(case.replaced_at, zone)}")
     if when > at:
         raise InputError("--at: a part cannot have been replaced in the future")
     if when < case.opened_at:
-        failed = format_instant(case.opened_at, zone, "en")
+        failed = format_instant(case.opened_at, zone)
         raise InputError(f"--at: a part cannot have been replaced before it failed, at {failed}")
     journal.append(db, at, REPLACED, {"case": number, "replaced_at": when, "recorded_by": recorded_by()})
     return case_of(db, number)

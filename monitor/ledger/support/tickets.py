@@ -114,12 +114,12 @@ def record_first_response(db: Database, zone: str, number: int, responded_at: Mi
     ticket = ticket_of(db, number)
     when = at if responded_at is None else responded_at
     if ticket.responded_at is not None:
-        first = format_instant(ticket.responded_at, zone, "en")
+        first = format_instant(ticket.responded_at, zone)
         raise InputError(f"ticket {number} was answered first at {first}: only the first answer counts")
     if when > at:
         raise InputError("--at: a ticket cannot have been answered in the future")
     if when < ticket.opened_at:
-        opened = format_instant(ticket.opened_at, zone, "en")
+        opened = format_instant(ticket.opened_at, zone)
         raise InputError(f"--at: a ticket cannot have been answered before it was opened, at {opened}")
     append_response(db, number, when, at)
     return ticket_of(db, number)

@@ -8,9 +8,8 @@ import pytest
 
 from monitor.engine.jobs.certificate_expiry import CertificateExpiryReminder
 from monitor.engine.live.state import CheckEntry, LiveState
-from monitor.mail.content import Recipient
-from monitor.mail.rendering.certificate_mail import CertificateLetter, ExpiringCertificate
-from monitor.mail.rendering.compose import compose
+from monitor.mail.compose import compose
+from monitor.mail.content import CertificateMail, ExpiringCertificate, Recipient
 from monitor.model import Certificate, CheckKey, Outcome, Result
 from tests.fakes import (
     DAY,
@@ -182,11 +181,9 @@ async def test_checks_that_want_different_days_are_told_at_each_of_them() -> Non
     assert await office.look(END - 6 * DAY) == [30, 7]
 
 
-def a_letter(days: int, *checks: CheckKey, count: int = 1) -> CertificateLetter:
+def a_letter(days: int, *checks: CheckKey, count: int = 1) -> CertificateMail:
     reader = Recipient("Acme", "tr", "Europe/Istanbul", "")
-    return CertificateLetter(
-        reader, tuple(ExpiringCertificate(OLD, END, days, checks or (SITE,)) for _ in range(count))
-    )
+    return CertificateMail(reader, tuple(ExpiringCertificate(OLD, END, days, checks or (SITE,)) for _ in range(count)))
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from monitor.engine.jobs.operator_mail import clear_problem, notify_operators, raise_problem
 from monitor.engine.live.state import LiveState
 from monitor.engine.live.telemetry import Telemetry
 from monitor.engine.live.updates import LiveStateUpdater
-from monitor.formatting import format_instant
+from monitor.formatting import format_iso_minute
 from monitor.ledger.results.recording import Recording
 from monitor.mail.content import OperatorNews
 from monitor.store import database, outbox
@@ -104,7 +105,7 @@ def test_a_database_that_refused_is_told_once_when_it_takes_what_is_written_agai
     (mail,) = scene.mails()
     assert mail.body == {"news": "store"}
     assert "database or disk is full" in mail.text
-    assert format_instant(START, "Europe/Istanbul", "en") in mail.text, "since when"
+    assert f"since {format_iso_minute(START, ZoneInfo('Europe/Istanbul'))}" in mail.text
     assert f"{3 * 3600} s" in mail.text
 
 

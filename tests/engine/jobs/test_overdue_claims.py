@@ -88,7 +88,7 @@ async def test_the_mail_names_the_claim_and_when_its_answer_was_due_and_is_queue
     await office.look(DUE + 10 * DAY)
     (mail,) = office.desk.mails("monitor")
     assert (mail.recipients, mail.queued_at) == (("noc@example.com",), DUE + 10 * DAY)
-    assert "2026-10-07 00:00:00 +03:00" in mail.text
+    assert "An answer was due at 2026-10-06 24:00" in mail.text
     assert "claim 1: acme-web-01, outage 1 (web-01/ping)" in mail.text
 
 
