@@ -53,7 +53,7 @@ def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
 
 async def _run_checks(server: Server, checks: list[Check], policy: RetryPolicy) -> list[CheckRun]:
     clock = SystemClock()
-    async with open_resources(clock, use_icmplib=True) as resources:
+    async with open_resources(clock) as resources:
         probes = [CHECK_TYPES[check.type].build(check.settings, resources) for check in checks]
         return await asyncio.gather(*(run_check(each, Target(server.address), policy, clock) for each in probes))
 

@@ -112,6 +112,7 @@ def _server_table(server: Server) -> dict[str, Any]:
         entry["parent"] = server.parent
     if SUPPORT_LEVELS[server.level].monitored:
         entry["reach"] = _reach_value(server.checks[0])
+        entry["family"] = getattr(server.checks[0].settings, "family", "any")
     services = [_service_table(check) for check in server.checks if check.key.name != PING]
     return {**entry, SERVICE: services} if services else entry
 

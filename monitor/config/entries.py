@@ -85,10 +85,11 @@ def _validate_settings(settings: object, address: str) -> tuple[str, str] | None
     return validate(address) if validate else None
 
 
-def reachability_check(server: str, reach: str, types: Mapping[str, HasSettings]) -> Check:
-    """Return the check ``ping``: ICMP, or a connection to the TCP port in ``reach``."""
+def reachability_check(server: str, reach: str, family: str, types: Mapping[str, HasSettings]) -> Check:
+    """Return the check ``ping``: ICMP, or a connection to the TCP port in ``reach``, by addresses of ``family``."""
     name, _, port = reach.partition(":")
-    settings = types[name].settings(port=int(port)) if port else types[name].settings()
+    keys: dict[str, object] = {"family": family} | ({"port": int(port)} if port else {})
+    settings = types[name].settings(**keys)
     return Check(CheckKey(server, PING), name, settings)
 
 
@@ -225,7 +226,7 @@ def build_server(entry: DecodedEntry, types: Mapping[str, HasSettings]) -> Serve
     values = entry.values
     checks: list[Check] = []
     if SUPPORT_LEVELS[values["level"]].monitored:
-        checks.append(reachability_check(values["id"], values["reach"], types))
+        checks.append(reachability_check(values["id"], values["reach"], values["family"], types))
     checks += [Check(CheckKey(values["id"], one["name"]), one["type"], one["settings"]) for one in entry.services]
     return Server(values["id"], values["address"], values["level"], values["parent"], tuple(checks))
 

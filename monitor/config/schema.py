@@ -79,6 +79,7 @@ SERVER_KEYS: Final = (
     Key("level", integer(min(SUPPORT_LEVELS), max(SUPPORT_LEVELS))),
     Key("parent", reference, None),
     Key("reach", reach, "icmp"),
+    Key("family", choice("any", "4", "6"), "any"),
 )
 SUBSCRIPTION_KEYS: Final = (
     Key("id", identifier),

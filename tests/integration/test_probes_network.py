@@ -217,16 +217,16 @@ def test_more_pings_than_there_are_sequences_are_the_monitors_fault(net: Network
 
 
 def test_a_raw_socket_hears_its_own_answers_only(net: NetworkLab) -> None:
-    async def heard_by_two(address: Address) -> tuple[set[int], set[int]]:
+    async def heard_by_two(address: Address) -> tuple[set[int | None], set[int | None]]:
         first, second = EchoSocket(address.family), EchoSocket(address.family)
         first.send([(*pack_address(address), 1)])
         second.send([(*pack_address(address), 2)])
-        heard: tuple[set[int], set[int]] = (set(), set())
+        heard: tuple[set[int | None], set[int | None]] = (set(), set())
         async with asyncio.timeout(WAIT_TIMEOUT):
             while not (1 in heard[0] and 2 in heard[1]):
                 await asyncio.sleep(0.01)  # both are only ever polled
-                heard[0].update(number for _, number, _ in first.receive()[0])
-                heard[1].update(number for _, number, _ in second.receive()[0])
+                heard[0].update(number for _, _, number, _ in first.receive()[0])
+                heard[1].update(number for _, _, number, _ in second.receive()[0])
         first.close()
         second.close()
         return heard

@@ -157,15 +157,18 @@ SEQUENCES = 65536
 _HEADER = struct.Struct("!BBHHH")
 """Type, code, checksum, id, sequence."""
 _PACKET = struct.Struct("!BBHHH8sQ40s")
-"""A header, then 56 bytes of payload, as everyone's ping has: the socket's token, the request's number, padding."""
+"""A header, then 56 bytes of payload: the socket's token, the request's number, padding."""
+_NUMBERED = struct.Struct("!8sQ")
+"""What a payload begins with: the token and the number."""
 _PADDING = bytes(40)
 _ZEROS = bytes(8)
 _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_SIZE = 512
 
-EchoReply: TypeAlias = "tuple[bytes, int, int]"
-"""An answer to one of our requests: who sent it (an address as the network spells it), the request's number, and the
-wall time at which the kernel received it, in nanoseconds (0: it does not say). Plain, for thousands come a second."""
+EchoReply: TypeAlias = "tuple[bytes, int, int | None, int]"
+"""An answer with our id: its sender (an address as the network spells it), its sequence, the number of the request that
+its payload repeats (None: the payload is not ours), and the wall time at which the kernel received it, in nanoseconds
+(0: it does not say). Plain, for thousands come a second."""
 
 
 EchoRequest: TypeAlias = "tuple[bytes, bytes, int]"
@@ -264,6 +267,27 @@ class EchoSocket:
                 first += 1
         return refused
 
+    def send_sized(self, request: EchoRequest, size: int) -> dict[int, OSError]:
+        """Send one echo request with ``size`` bytes of payload; returns what ``send`` returns."""
+        packed, rest, number = request
+        payload = (_NUMBERED.pack(self._token, number) + bytes(max(0, size - _NUMBERED.size)))[:size]
+        packet = _HEADER.pack(self._request_type, 0, 0, self.id, number % SEQUENCES) + payload
+        checksum = ~(int.from_bytes(packet + bytes(len(packet) % 2)) % 0xFFFF) & 0xFFFF
+        packet = _HEADER.pack(self._request_type, 0, checksum, self.id, number % SEQUENCES) + payload
+        host = socket.inet_ntop(self._sock.family, packed)
+        target = (host, 0) if self._v4 else (host, 0, 0, int.from_bytes(rest, sys.byteorder))
+        try:
+            self._sock.sendto(packet, target)
+        except OSError as error:
+            if self.raw:
+                return {number: error}
+            self._early_errors.extend(self._read_error_queue())
+            try:
+                self._sock.sendto(packet, target)
+            except OSError as second:
+                return {number: second}
+        return {}
+
     def _retry_send(self, index: int, error: OSError) -> OSError | None:
         """Try once more to send what was refused; gives why it cannot be sent, if it cannot."""
         if self.raw:
@@ -308,20 +332,41 @@ class EchoSocket:
             strict=True,
         )
         for place, ((length, seconds, nanos), packet) in enumerate(rows):
-            source, kind, _, _, ident, sequence, echoed, number, padding = packet
-            if length == whole and kind == reply and echoed == token:
-                if padding == _PADDING and sequence == number % SEQUENCES and (any_id or ident == own):
-                    replies.append((source, number, seconds * 1_000_000_000 + nanos))
-            elif error := self._parse_error(place, length, seconds * 1_000_000_000 + nanos):
-                errors.append(error)
+            source, kind, _, _, ident, sequence, echoed, number, _ = packet
+            if length == whole and kind == reply and echoed == token and (any_id or ident == own):
+                replies.append((source, sequence, number, seconds * 1_000_000_000 + nanos))
+            else:
+                self._classify_other(place, length, seconds * 1_000_000_000 + nanos, replies, errors)
 
-    def _parse_error(self, index: int, length: int, stamp_ns: int) -> IcmpErrorReport | None:
-        """Read an error that reached a raw socket: its sender reports, and quotes our request."""
+    def _classify_other(
+        self, index: int, length: int, stamp_ns: int, replies: list[EchoReply], errors: list[IcmpErrorReport]
+    ) -> None:
+        """Read a packet of another shape: an answer with another payload or with IP options, or an error."""
         slot = bytes(self._incoming.received_slots(index + 1)[index * ReceiveBatch.slot_size :])
         data = slot[ReceiveBatch.packet_offset : ReceiveBatch.packet_offset + length]
         start = (data[0] & 0x0F) * 4 if self._ip_header_size and data else 0
+        if len(data) < start + ICMP_HEADER:
+            return
+        kind, _, _, ident, sequence = _HEADER.unpack_from(data, start)
+        if kind == self._reply_type:
+            # it counts whatever its payload is: some servers pad, cut or rewrite it
+            if not self.raw or ident == self.id:
+                number = self._number_in(data[start + ICMP_HEADER :], sequence)
+                replies.append((slot[self._source_slice], sequence, number, stamp_ns))
+        elif error := self._parse_error(slot, data, start, stamp_ns):
+            errors.append(error)
+
+    def _number_in(self, payload: bytes, sequence: int) -> int | None:
+        """Return the number of the request that a payload repeats; None where the payload is not that of a request."""
+        if len(payload) < _NUMBERED.size:
+            return None
+        token, number = _NUMBERED.unpack_from(payload)
+        return int(number) if token == self._token and number % SEQUENCES == sequence else None
+
+    def _parse_error(self, slot: bytes, data: bytes, start: int, stamp_ns: int) -> IcmpErrorReport | None:
+        """Read an error that reached a raw socket: its sender reports, and quotes our request."""
         body = start + ICMP_HEADER
-        error = error_text(4 if self._v4 else 6, data[start], data[start + 1]) if len(data) >= body else None
+        error = error_text(4 if self._v4 else 6, data[start], data[start + 1])
         quoted = parse_quoted_request(data[body:], v4=self._v4) if error else None
         if error is None or quoted is None:
             return None

@@ -1,6 +1,6 @@
-"""Pings by icmplib: where the system is not Linux, and for ``monitor probe``, which looks with other eyes.
+"""Pings by icmplib, where the system is not Linux.
 
-A socket and a thread for each ping, stamps of our own: right for dozens of servers, not for thousands.
+A socket and a thread for each ping, timestamps of our own: right for dozens of servers, not for thousands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from icmplib.utils import unique_identifier
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import local_os_failure
 from monitor.probes.icmp.in_flight import PingCounts
-from monitor.probes.icmp.packets import error_text, with_reporter
+from monitor.probes.icmp.packets import DEFAULT_PAYLOAD_SIZE, error_text, with_reporter
 from monitor.probes.icmp.pinger import NOT_PERMITTED
 from monitor.probes.probe import FIRST_BYTE, SEND, Attempt, Step, microseconds
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 MAX_CONCURRENT_PINGS = 64
 """Pings that wait for their answers at the same time; others wait for one of them to end."""
-PAYLOAD_SIZE = 56
 
 
 class IcmplibPinger:
@@ -52,13 +51,15 @@ class IcmplibPinger:
     def warm_up(self) -> None:
         """Do nothing: every ping opens its own socket."""
 
-    def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
+    def ping(
+        self, address: Address, timeout: float, done: Callable[[Attempt], None], size: int = DEFAULT_PAYLOAD_SIZE
+    ) -> None:
         """Send one request; ``done`` is called once: at the answer, at the network's error, after ``timeout`` seconds.
 
         An attempt that went well has no steps, as ``Pinger``'s.
         """
         loop = asyncio.get_running_loop()
-        flight = loop.run_in_executor(self._threads, self._ping_blocking, address, timeout)
+        flight = loop.run_in_executor(self._threads, self._ping_blocking, address, timeout, size)
         self._in_flight.add(flight)
         flight.add_done_callback(partial(self._on_done, done))
 
@@ -67,12 +68,12 @@ class IcmplibPinger:
         if not future.cancelled():
             done(future.result())
 
-    def _ping_blocking(self, address: Address, timeout: float) -> Attempt:
+    def _ping_blocking(self, address: Address, timeout: float, size: int) -> Attempt:
         at = self._clock.monotonic()
         failed = Attempt(Outcome.FAIL, at, None, str(Reason.TIMEOUT))
         try:
             with _open_socket(address) as sock:
-                reply, took = _send_and_receive(sock, str(address), timeout)
+                reply, took = _send_and_receive(sock, str(address), timeout, size)
         except TimeoutExceeded:
             return failed._replace(steps=(Step(FIRST_BYTE, microseconds(timeout), str(Reason.TIMEOUT)),))
         except ICMPSocketError as error:
@@ -101,8 +102,8 @@ def _open_socket(address: Address) -> Any:
         return kind(privileged=True)
 
 
-def _send_and_receive(sock: Any, host: str, timeout: float) -> tuple[Any, int]:
-    request = ICMPRequest(host, unique_identifier(), 0, payload_size=PAYLOAD_SIZE)
+def _send_and_receive(sock: Any, host: str, timeout: float, size: int) -> tuple[Any, int]:
+    request = ICMPRequest(host, unique_identifier(), 0, payload_size=size)
     sock.send(request)
     reply = sock.receive(request, timeout)
     return reply, microseconds(reply.time - request.time)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from monitor.probes.failures import local_os_failure, monitor_failure
 from monitor.probes.icmp.batch_io import MAX_SEND_BATCH
 from monitor.probes.icmp.echo_socket import SEQUENCES, pack_address
+from monitor.probes.icmp.packets import DEFAULT_PAYLOAD_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,10 @@ class EchoTransport(Protocol):
     """What sends and hears for a line; see ``EchoSocket``."""
 
     def send(self, requests: Sequence[EchoRequest]) -> dict[int, OSError]:
-        """Send requests; gives what kept some of them from leaving this machine, by their numbers."""
+        """Send requests; returns what kept some of them from leaving this machine, by their numbers."""
+
+    def send_sized(self, request: EchoRequest, size: int) -> dict[int, OSError]:
+        """Send one with ``size`` bytes of payload; returns the same."""
 
     def receive(self) -> tuple[list[EchoReply], list[IcmpErrorReport]]:
         """Take what has come since last time: answers, and errors of the network."""
@@ -61,8 +65,8 @@ class PingCounts:
     """Packets that this machine threw away because the receive buffer was full."""
 
 
-PingRequest: TypeAlias = "tuple[Address, float, Callable[[Attempt], None]]"
-"""A request that is asked for: where to, for how many seconds it may take, who is told. Plain, as there are many."""
+PingRequest: TypeAlias = "tuple[Address, float, Callable[[Attempt], None], int]"
+"""A request: where to, the seconds that it may take, who is told, bytes of payload. Plain, as there are many."""
 
 
 class PendingPing(NamedTuple):
@@ -107,28 +111,40 @@ class PingSocket:
     def send(self, pings: Sequence[PingRequest], clock: Clock) -> list[tuple[PingRequest, float, ProbeError]]:
         """Send requests and note them; gives those that could not leave, with the moment and the cause."""
         refused: list[tuple[PingRequest, float, ProbeError]] = []
-        for first in range(0, len(pings), MAX_SEND_BATCH):
-            self._send_some(pings[first : first + MAX_SEND_BATCH], clock, refused)
+        usual = [ping for ping in pings if ping[3] == DEFAULT_PAYLOAD_SIZE]
+        for first in range(0, len(usual), MAX_SEND_BATCH):
+            self._send_some(usual[first : first + MAX_SEND_BATCH], self.transport.send, clock, refused)
+        if len(usual) < len(pings):
+            for ping in pings:
+                if (size := ping[3]) != DEFAULT_PAYLOAD_SIZE:
+                    self._send_some([ping], partial(self._send_sized, size), clock, refused)
         return refused
 
+    def _send_sized(self, size: int, requests: Sequence[EchoRequest]) -> dict[int, OSError]:
+        return self.transport.send_sized(requests[0], size) if requests else {}
+
     def _send_some(
-        self, pings: Sequence[PingRequest], clock: Clock, refused: list[tuple[PingRequest, float, ProbeError]]
+        self,
+        pings: Sequence[PingRequest],
+        send: Callable[[Sequence[EchoRequest]], dict[int, OSError]],
+        clock: Clock,
+        refused: list[tuple[PingRequest, float, ProbeError]],
     ) -> None:
         """Send what leaves by one call; a request's time is when the call began, so no latency is made better."""
         flights, ends, number = self.pending, self._last_states, self._last_number
         free = SEQUENCES - len(flights)
         requests: list[EchoRequest] = []
-        for address, _, _ in pings[:free]:
+        for address, _, _, _ in pings[:free]:
             number += 1
             while number % SEQUENCES in flights:
                 number += 1
             requests.append((*pack_address(address), number))
         self._last_number = number
         sent = clock.monotonic()
-        failed = self.transport.send(requests)
+        failed = send(requests)
         of_timeout, beside = -1.0, list[int]()
         for ping, (source, _, number) in zip(pings, requests, strict=False):
-            address, timeout, done = ping
+            address, timeout, done, _ = ping
             if failed and (cause := failed.get(number)):
                 refused.append((ping, sent, local_os_failure(cause)))
                 continue
@@ -152,15 +168,15 @@ class PingSocket:
         """Take the requests that were answered out of flight, with their answers' stamps; count other answers."""
         flights, ends = self.pending, self._last_states
         landed: list[tuple[PendingPing, int]] = []
-        for source, number, stamp in replies:
-            sequence = number % SEQUENCES
+        for source, sequence, number, stamp in replies:
             flight = flights.get(sequence)
-            if flight is not None and flight[2] == number and flight[1] == source:
+            # a payload that is ours tells an answer to an earlier request with this sequence; another one tells nothing
+            if flight is not None and flight[1] == source and (flight[2] == number or number is None):
                 del flights[sequence]
                 ends[sequence] = _ANSWERED
                 landed.append((flight, stamp))
             else:
-                self._count_stray_reply(number)
+                self._count_stray_reply(sequence, number)
         return landed
 
     def match_error(self, report: IcmpErrorReport) -> PendingPing | None:
@@ -171,9 +187,10 @@ class PingSocket:
         self._last_states[report.sequence] = _ANSWERED
         return self.pending.pop(report.sequence)
 
-    def _count_stray_reply(self, number: int) -> None:
+    def _count_stray_reply(self, sequence: int, number: int | None) -> None:
         """Count an answer to a request that is over."""
-        end = self._last_states[number % SEQUENCES] if self._last_number - number < SEQUENCES else _TIMED_OUT
+        recent = number is None or self._last_number - number < SEQUENCES
+        end = self._last_states[sequence] if recent else _TIMED_OUT
         if end == _ANSWERED:
             self._counts.duplicate += 1
         elif end == _TIMED_OUT:

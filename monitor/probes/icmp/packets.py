@@ -9,13 +9,13 @@ from typing import NamedTuple
 from monitor.model import Reason
 
 IPV4_HEADER = 20
-
-
 IPV6_HEADER = 40
-
-
 ICMP_HEADER = 8
 
+DEFAULT_PAYLOAD_SIZE = 56
+"""Bytes of payload of an echo request, as everyone's ping has."""
+MAX_PAYLOAD_SIZE = 65_507
+"""Bytes of payload that an IPv4 packet has room for."""
 
 _UNREACHABLE_V4 = {
     0: Reason.UNREACHABLE.with_detail("network"),

@@ -20,7 +20,7 @@ from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError, local_os_failure, monitor_failure
 from monitor.probes.icmp.echo_socket import EchoSocket
 from monitor.probes.icmp.in_flight import PingCounts, PingSocket
-from monitor.probes.icmp.packets import with_reporter
+from monitor.probes.icmp.packets import DEFAULT_PAYLOAD_SIZE, with_reporter
 from monitor.probes.probe import FIRST_BYTE, SEND, Attempt, Step, microseconds
 
 if TYPE_CHECKING:
@@ -114,8 +114,10 @@ class Pinger:
             with contextlib.suppress(ProbeError):
                 self._socket_for(family, self._clock.monotonic())
 
-    def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
-        """Send one request when the loop turns next, together with all that are asked for until then.
+    def ping(
+        self, address: Address, timeout: float, done: Callable[[Attempt], None], size: int = DEFAULT_PAYLOAD_SIZE
+    ) -> None:
+        """Send one request, with ``size`` bytes of payload, when the loop turns next, together with all until then.
 
         ``done`` is called once, and never before this returns: at the answer, at the network's error, ``timeout``
         seconds after it was sent, or at once where it cannot leave this machine. An attempt that went well has no
@@ -123,7 +125,7 @@ class Pinger:
         """
         if not self._queued:
             asyncio.get_running_loop().call_soon(self._send_queued)
-        self._queued.append((address, timeout, done))
+        self._queued.append((address, timeout, done, size))
 
     def _send_queued(self) -> None:
         pings, self._queued = self._queued, []
@@ -211,7 +213,7 @@ class Pinger:
         self._sockets, self._retired_sockets = {}, []
         waiting, self._queued = self._queued, []
         at = self._clock.monotonic()
-        for address, _, done in waiting:
+        for address, _, done, _ in waiting:
             _notify(address, done, Attempt(Outcome.UNKNOWN, at, None, STOPPED))
         for line in lines:
             line.transport.close()

@@ -8,9 +8,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from monitor.model import Outcome
 from monitor.probes.failures import ProbeError
 from monitor.probes.icmp.echo_socket import EchoSocket
+from monitor.probes.net.address import AddressRotation
 from monitor.probes.net.resolver import parse_ip
+from monitor.probes.net.tcp_connect import interleave_families, is_of_family
 from monitor.probes.probe import FIRST_BYTE, RESOLVE, Step
 from monitor.probes.trace import run_with_deadline
 
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
 class IcmpProbe:
     """Sends one echo request and waits for the answer."""
 
-    __slots__ = ("_clock", "_host", "_pinger", "_resolver")
+    __slots__ = ("_addresses", "_clock", "_family", "_host", "_pinger", "_resolver", "_size")
 
     def __init__(self, settings: IcmpSettings, resources: ProbeResources) -> None:
         self._host = settings.host
+        self._family = settings.family
+        self._size = settings.size
+        self._addresses = AddressRotation()
         self._clock = resources.clock
         self._pinger = resources.pinger
         self._resolver = resources.resolver
@@ -41,9 +47,9 @@ class IcmpProbe:
             address = parse_ip(self._host or target.host)
         except ProbeError:
             return False
-        if address is None:
+        if address is None or not is_of_family(address, self._family):
             return False
-        self._pinger.ping(address, timeout, on_done)
+        self._pinger.ping(address, timeout, on_done, self._size)
         return True
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ASYNC109 - see Probe
@@ -52,7 +58,8 @@ class IcmpProbe:
 
         async def resolve(trail: AttemptTrace) -> None:
             trail.begin(RESOLVE)
-            found.extend(await self._resolver.resolve_routable(self._host or target.host))
+            addresses = await self._resolver.resolve_routable(self._host or target.host)
+            found.append(self._addresses.choose(interleave_families(addresses, self._family)))
             trail.end(str(found[0]))
 
         started = self._clock.monotonic()
@@ -61,8 +68,11 @@ class IcmpProbe:
             return resolved
         landed: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
         left = timeout - (self._clock.monotonic() - started)
-        self._pinger.ping(found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt))
+        self._pinger.ping(
+            found[0], left, lambda attempt: None if landed.done() else landed.set_result(attempt), self._size
+        )
         attempt = await landed
+        self._addresses.note(found[0], failed=attempt.outcome is Outcome.FAIL)
         steps = attempt.steps or (Step(FIRST_BYTE, attempt.latency_us or 0, str(found[0])),)
         return attempt._replace(steps=(*resolved.steps, *steps))
 

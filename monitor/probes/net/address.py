@@ -1,9 +1,12 @@
-"""A numeric address, as the sockets take it."""
+"""A numeric address, as the sockets take it, and which of several an attempt takes."""
 
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Address(NamedTuple):
@@ -22,3 +25,25 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.host}%{self.scope}" if self.scope else self.host
+
+
+class AddressRotation:
+    """Which address of a name an attempt takes, where each attempt takes one: after a failure, the next.
+
+    So a retry reaches a server of which one address is dead.
+    """
+
+    __slots__ = ("_failed",)
+
+    def __init__(self) -> None:
+        self._failed: Address | None = None
+
+    def choose(self, addresses: Sequence[Address]) -> Address:
+        """Return the preferred address, or the one after that which failed last; there must be one."""
+        if self._failed not in addresses:
+            return addresses[0]
+        return addresses[(addresses.index(self._failed) + 1) % len(addresses)]
+
+    def note(self, address: Address, *, failed: bool) -> None:
+        """Note how an attempt at an address ended."""
+        self._failed = address if failed else None

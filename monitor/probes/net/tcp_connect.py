@@ -152,12 +152,17 @@ ADDRESS_FAMILIES = {"4": socket.AF_INET, "6": socket.AF_INET6}
 NO_ADDRESS_OF_FAMILY = "no address of that family"
 
 
+def is_of_family(address: Address, family: str) -> bool:
+    """Whether the key ``family`` lets an address be used."""
+    return address.family is ADDRESS_FAMILIES.get(family, address.family)
+
+
 def interleave_families(addresses: Sequence[Address], family: str) -> list[Address]:
     """Order addresses for trying: families take turns, the preferred one first; ``4`` and ``6`` leave only theirs.
 
     Raises ``ProbeError``, unknown, where none is left.
     """
-    kept = [each for each in addresses if each.family is ADDRESS_FAMILIES.get(family, each.family)]
+    kept = [each for each in addresses if is_of_family(each, family)]
     if not kept:
         raise monitor_failure(NO_ADDRESS_OF_FAMILY)
     first = [each for each in kept if each.family is kept[0].family]

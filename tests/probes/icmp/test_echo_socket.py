@@ -60,10 +60,10 @@ async def test_every_request_is_answered_with_its_number_and_the_kernels_stamp(
         assert echo.send([(*pack_address(address), number) for number in numbers[first : first + MAX_SEND_BATCH]]) == {}
     replies = await heard(echo, len(numbers))
     echo.close()
-    assert [(source, number) for source, number, _ in replies] == [
+    assert [(source, number) for source, _, number, _ in replies] == [
         (pack_address(address)[0], number) for number in numbers
     ]
-    stamps = [stamp for _, _, stamp in replies]
+    stamps = [stamp for _, _, _, stamp in replies]
     assert stamps == sorted(stamps)
     assert before - 1_000_000 <= stamps[0] <= stamps[-1] <= time.time_ns() + 1_000_000
 
@@ -89,7 +89,7 @@ async def test_one_that_cannot_leave_keeps_none_of_the_others(*, one_by_one: boo
     order = [here, broadcast, here, here, broadcast, broadcast, here]
     refused = echo.send([(*host, number) for number, host in enumerate(order, 1)])
     assert {number: error.errno for number, error in refused.items()} == dict.fromkeys((2, 5, 6), errno.EACCES)
-    assert [number for _, number, _ in await heard(echo, 4)] == [1, 3, 4, 7]
+    assert [number for _, _, number, _ in await heard(echo, 4)] == [1, 3, 4, 7]
     echo.close()
 
 
@@ -165,7 +165,7 @@ FORGERIES = ("as it is", "kind", "id", "sequence", "token", "padding", "shorter"
 
 @permitted
 @pytest.mark.parametrize("forgery", FORGERIES)
-async def test_an_answer_counts_only_where_type_id_sequence_and_payload_are_ours(forgery: str) -> None:
+async def test_an_answer_is_taken_by_its_type_and_id_and_tells_its_number_by_its_payload(forgery: str) -> None:
     echo = EchoSocket(socket.AF_INET)
     if not echo.raw:
         echo.close()
@@ -184,6 +184,114 @@ async def test_an_answer_counts_only_where_type_id_sequence_and_payload_are_ours
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as forger:
         forger.sendto(data, ("127.0.0.1", 0))
     echo.send([(*pack_address(Address(socket.AF_INET, "127.0.0.1")), 1)])
-    forged = [number for _, number, _ in await heard(echo, 1)]
+    replies = await heard(echo, 2 if forgery not in ("kind", "id") else 1)
     echo.close()
-    assert forged == ([70_000, 1] if forgery == "as it is" else [1])
+    *forged, own = [(sequence, number) for _, sequence, number, _ in replies]
+    assert own == (1, 1)
+    of_payload = {"as it is": number, "padding": number, "longer": number, "shorter": number, "token": None}
+    expected = {**{name: (number % 65536, echoed) for name, echoed in of_payload.items()}}
+    expected["sequence"] = (number % 65536 + 1, number)
+    assert forged == ([expected[forgery]] if forgery in expected else [])
+
+
+# --- an answer counts, whatever its payload and its IP options are ----------------------------------------------------
+
+
+def send_reply(
+    echo: EchoSocket, payload: bytes, *, sequence: int = 7, ident: int | None = None, options: bytes = b""
+) -> None:
+    """Send an echo reply to a socket from 127.0.0.1, as a raw socket writes it."""
+    ident = (echo.id if echo.raw else echo._sock.getsockname()[1]) if ident is None else ident
+    unsummed = struct.pack("!BBHHH", 0, 0, 0, ident, sequence) + payload
+    total = int.from_bytes(unsummed + bytes(len(unsummed) % 2)) % 0xFFFF
+    icmp = struct.pack("!BBHHH", 0, 0, ~total & 0xFFFF, ident, sequence) + payload
+    header = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x40 | (20 + len(options)) // 4,
+        0,
+        20 + len(options) + len(icmp),
+        0,
+        0,
+        64,
+        socket.IPPROTO_ICMP,
+        0,
+        socket.inet_aton("127.0.0.1"),
+        socket.inet_aton("127.0.0.1"),
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header + options + icmp, ("127.0.0.1", 0))
+
+
+def may_send_raw() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW).close()
+    except PermissionError:
+        return False
+    return True
+
+
+raw_permitted = pytest.mark.skipif(not may_send_raw(), reason="needs CAP_NET_RAW")
+RECORD_ROUTE = bytes([7, 7, 4, 0, 0, 0, 0, 1])
+
+
+@pytest.fixture
+def echo_socket() -> Iterator[EchoSocket]:
+    echo = EchoSocket(socket.AF_INET)
+    yield echo
+    echo.close()
+
+
+def payload_of(echo: EchoSocket, number: int) -> bytes:
+    return echo._token + number.to_bytes(8) + bytes(40)
+
+
+@permitted
+@raw_permitted
+@pytest.mark.parametrize(
+    ("cut", "extra", "options"),
+    [
+        (slice(0), b"", b""),
+        (slice(0), b"another payload", b""),
+        (slice(8), b"", b""),
+        (slice(16), b"", b""),
+        (slice(None), bytes(100), b""),
+        (slice(None), b"", RECORD_ROUTE),
+        (slice(0), b"odd", RECORD_ROUTE),
+        (slice(0), bytes(1400), RECORD_ROUTE),
+    ],
+)
+async def test_an_answer_counts_whatever_its_payload_and_its_ip_options_are(
+    echo_socket: EchoSocket, cut: slice, extra: bytes, options: bytes
+) -> None:
+    payload = payload_of(echo_socket, 7)[cut] + extra
+    send_reply(echo_socket, payload, options=options)
+    [(source, sequence, number, _)] = await heard(echo_socket, 1)
+    assert (source, sequence) == (socket.inet_aton("127.0.0.1"), 7)
+    assert number in ((7,) if len(payload) >= 16 and payload.startswith(echo_socket._token) else (None,))
+
+
+@permitted
+@raw_permitted
+async def test_an_answer_with_another_id_is_not_ours(echo_socket: EchoSocket) -> None:
+    own = echo_socket.id if echo_socket.raw else echo_socket._sock.getsockname()[1]
+    send_reply(echo_socket, b"", ident=own ^ 1)
+    send_reply(echo_socket, b"", sequence=8)
+    assert [sequence for _, sequence, _, _ in await heard(echo_socket, 1)] == [8]
+
+
+@permitted
+@pytest.mark.parametrize("size", [0, 1, 8, 15, 16, 56, 57, 1_400, 20_000])
+async def test_a_request_of_any_size_is_answered(address: Address, size: int) -> None:
+    echo = EchoSocket(address.family)
+    assert echo.send_sized((*pack_address(address), 3), size) == {}
+    [(source, sequence, number, _)] = await heard(echo, 1)
+    assert (source, sequence) == (pack_address(address)[0], 3)
+    assert number == (3 if size >= 16 else None)
+    echo.close()
+
+
+@permitted
+async def test_a_request_that_is_too_large_is_refused(echo_socket: EchoSocket) -> None:
+    here = pack_address(Address(socket.AF_INET, "127.0.0.1"))
+    refused = echo_socket.send_sized((*here, 3), 70_000)
+    assert refused[3].errno == errno.EMSGSIZE

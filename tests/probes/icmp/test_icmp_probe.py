@@ -18,7 +18,7 @@ from monitor.probes.icmp.echo_socket import EchoSocket
 from monitor.probes.icmp.packets import error_text
 from monitor.probes.icmp.pinger import SOCKET_LIFETIME, ClockPair, Pinger, monotonic_arrival
 from monitor.probes.icmp.settings import IcmpSettings
-from monitor.probes.net.address import Address
+from monitor.probes.net.address import Address, AddressRotation
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.probe import Attempt, CallbackProbe, Target
 
@@ -250,3 +250,38 @@ async def test_the_socket_and_its_id_are_replaced_now_and_then() -> None:
     assert [each.outcome for each in await after.all()] == [Outcome.OK]
     assert old.closed
     pinger.close()
+
+
+# --- a name with several addresses: a retry asks the next one ---------------------------------------------------------
+
+
+def test_after_a_failure_the_next_address_is_chosen_and_after_a_success_the_first() -> None:
+    addresses = [Address(socket.AF_INET, f"192.0.2.{number}") for number in (1, 2, 3)]
+    rotation = AddressRotation()
+    chosen = []
+    for failed in (True, True, True, False, True):
+        chosen.append(rotation.choose(addresses))
+        rotation.note(chosen[-1], failed=failed)
+    assert [each.host for each in chosen] == ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.1"]
+
+
+def test_an_address_that_left_the_name_is_not_remembered() -> None:
+    rotation = AddressRotation()
+    rotation.note(Address(socket.AF_INET, "192.0.2.9"), failed=True)
+    assert rotation.choose([HERE]) == HERE
+
+
+@permitted
+@pytest.mark.parametrize("family", ["4", "6"])
+async def test_a_name_is_pinged_by_the_family_that_is_asked_for(attempt: AttemptFunction, family: str) -> None:
+    seen = await attempt("icmp", server="localhost", family=family)
+    if family == "6" and seen.outcome is Outcome.UNKNOWN:
+        assert seen.reason == "no address of that family"
+        return
+    assert seen.steps[0].text == {"4": "127.0.0.1", "6": "::1"}[family]
+
+
+@permitted
+async def test_an_address_of_the_other_family_is_unknown(attempt: AttemptFunction) -> None:
+    seen = await attempt("icmp", server="127.0.0.1", family="6")
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "no address of that family")

@@ -41,12 +41,17 @@ class FakeEcho:
 
     def __init__(self) -> None:
         self.sent: list[EchoRequest] = []
+        self.sizes: list[int] = []
         self.refusing: dict[bytes, int] = {}
         """Error numbers, by address."""
 
     def send(self, requests: Sequence[EchoRequest]) -> dict[int, OSError]:
         self.sent += requests
         return {number: OSError(self.refusing[host], "") for host, _, number in requests if host in self.refusing}
+
+    def send_sized(self, request: EchoRequest, size: int) -> dict[int, OSError]:
+        self.sizes.append(size)
+        return self.send([request])
 
     def receive(self) -> tuple[list[EchoReply], list[IcmpErrorReport]]:
         return [], []
@@ -66,9 +71,9 @@ class Scene:
         """Send a request, by the number ``after`` another one, and give its answer."""
         if after is not None:
             self.line._last_number = after
-        assert self.line.send([(address, timeout, self.told.append)], self.clock) == []
+        assert self.line.send([(address, timeout, self.told.append, 56)], self.clock) == []
         host, _, number = self.echo.sent[-1]
-        return host, number, 0
+        return host, number % SEQUENCES, number, 0
 
     def take(self, answer: EchoReply) -> PendingPing | None:
         """Let an answer come, and give the flight that it ends."""
@@ -104,7 +109,7 @@ def test_an_answer_is_late_too_when_its_sequence_is_in_flight_again(scene: Scene
     answer = scene.fly(after=6)
     scene.give_up()
     again = scene.fly(after=6 + SEQUENCES)
-    assert again[1] % SEQUENCES == answer[1] % SEQUENCES
+    assert again[1] == answer[1]
     assert scene.take(answer) is None
     assert scene.counts == PingCounts(late=1)
     assert scene.take(again) is not None
@@ -112,27 +117,42 @@ def test_an_answer_is_late_too_when_its_sequence_is_in_flight_again(scene: Scene
 
 @pytest.mark.parametrize("wrong", ["host", "sequence", "number"])
 def test_what_answers_another_request_is_not_taken(scene: Scene, wrong: str) -> None:
-    host, number, stamp = scene.fly()
+    host, sequence, number, stamp = scene.fly()
+    assert number is not None
     forged = {
-        "host": (pack_address(THERE)[0], number, stamp),
-        "sequence": (host, number + 1, stamp),
-        "number": (host, number + SEQUENCES, stamp),
+        "host": (pack_address(THERE)[0], sequence, number, stamp),
+        "sequence": (host, sequence + 1, number, stamp),
+        "number": (host, sequence, number + SEQUENCES, stamp),
     }[wrong]
     assert scene.take(forged) is None
     assert scene.counts == PingCounts()
     assert scene.line.pending
 
 
+def test_an_answer_with_a_payload_of_another_shape_counts_by_its_sequence(scene: Scene) -> None:
+    host, sequence, _, stamp = scene.fly()
+    assert scene.take((pack_address(THERE)[0], sequence, None, stamp)) is None
+    assert scene.take((host, sequence, None, stamp)) is not None
+    assert scene.take((host, sequence, None, stamp)) is None
+    assert scene.counts == PingCounts(duplicate=1)
+
+
+def test_a_ping_with_a_size_of_its_own_leaves_with_that_size(scene: Scene) -> None:
+    pings = [(HERE, 1.0, scene.told.append, size) for size in (56, 1_400, 0, 56)]
+    assert scene.line.send(pings, scene.clock) == []
+    assert scene.echo.sizes == [1_400, 0]
+    assert len(scene.line.pending) == 4
+
+
 def test_a_sequence_that_is_in_flight_is_not_given_again(scene: Scene) -> None:
-    numbers = [scene.fly(after=6)[1], scene.fly(after=6 + SEQUENCES)[1]]
-    assert [number % SEQUENCES for number in numbers] == [7, 8]
+    assert [scene.fly(after=6)[1], scene.fly(after=6 + SEQUENCES)[1]] == [7, 8]
     assert len(scene.line.pending) == 2
 
 
 def test_the_last_free_sequences_are_given_once_each_to_what_leaves_together(scene: Scene) -> None:
     for _ in range(SEQUENCES - 3):
         scene.fly(timeout=3600)
-    pings = [(THERE, 1.0, scene.told.append)] * 5
+    pings = [(THERE, 1.0, scene.told.append, 56)] * 5
     refused = scene.line.send(pings, scene.clock)
     assert [(cause.outcome, cause.reason) for _, _, cause in refused] == [
         (Outcome.UNKNOWN, "too many pings in flight")
@@ -145,7 +165,7 @@ def test_what_is_not_taken_is_told_of_that_ping_alone_with_its_own_reason(scene:
     third = at("198.18.1.3")
     scene.echo.refusing = {pack_address(THERE)[0]: errno.ENOBUFS, pack_address(third)[0]: errno.EPERM}
     hosts = [HERE, THERE, HERE, third] * 10
-    refused = scene.line.send([(host, 1.0, scene.told.append) for host in hosts], scene.clock)
+    refused = scene.line.send([(host, 1.0, scene.told.append, 56) for host in hosts], scene.clock)
     assert [(ping[0], cause.outcome, cause.reason) for ping, _, cause in refused] == [
         (THERE, Outcome.UNKNOWN, "no buffer space"),
         (third, Outcome.UNKNOWN, "not permitted"),
@@ -155,8 +175,8 @@ def test_what_is_not_taken_is_told_of_that_ping_alone_with_its_own_reason(scene:
 
 
 def test_the_error_of_a_request_ends_it_by_its_sequence_alone(scene: Scene) -> None:
-    host, number, _ = scene.fly()
-    error = IcmpErrorReport(host, number % SEQUENCES, "host unreachable", 0, "198.18.0.1")
+    host, sequence, _, _ = scene.fly()
+    error = IcmpErrorReport(host, sequence, "host unreachable", 0, "198.18.0.1")
     assert scene.line.match_error(error._replace(packed_address=pack_address(THERE)[0])) is None
     assert scene.line.match_error(error) is not None
     assert scene.line.match_error(error) is None
@@ -170,9 +190,9 @@ def test_sequences_wrap_around_sixty_thousand_in_flight(scene: Scene) -> None:
         assert scene.take(flown) is not None
     lost = [scene.fly(THERE) for _ in range(5_000)]
     assert scene.give_up() == 5_000
-    assert len({number % SEQUENCES for _, number, _ in (*held, *lost)}) == 65_000
+    assert len({sequence for _, sequence, _, _ in (*held, *lost)}) == 65_000
     flights = [scene.take(each) for each in held]
-    assert [flight and flight.number for flight in flights] == [number for _, number, _ in held]
+    assert [flight and flight.number for flight in flights] == [number for _, _, number, _ in held]
     assert scene.line.pending == {}
     assert scene.counts == PingCounts()
 
