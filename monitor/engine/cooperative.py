@@ -1,4 +1,4 @@
-"""Long work by slices, so that the event loop can turn in between: probes leave on time whatever else goes on."""
+"""Splits long work into steps, so that the event loop runs between them and probes start on time."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FREED_PER_STEP = 500
-"""Objects that are let go of at once: a millisecond."""
+"""Objects that are freed in one step: a millisecond."""
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut what there is now into lists of ``size``, the last one shorter; what changes meanwhile changes none."""
+    """Split a snapshot of ``items`` into lists of ``size``, the last one shorter."""
     rest = iter([*items])
-    while some := [*islice(rest, size)]:
-        yield some
+    while chunk := [*islice(rest, size)]:
+        yield chunk
 
 
 async def run_in_steps(steps: Iterable[None]) -> None:
-    """Go through the steps of something, and let the loop turn after each."""
+    """Execute all steps; the event loop runs after each."""
     for _ in steps:
         await asyncio.sleep(0)
 
 
 def free_in_steps(*collections: Iterable[object]) -> Iterator[None]:
-    """Let go of many objects by slices.
+    """Return steps that release many objects.
 
-    Where nobody else refers to them they are freed: all of ten thousand servers at once would hold the loop up. To be
-    of use, the caller refers to them no more when the first step is taken.
+    Freeing the objects of ten thousand servers at once would block the event loop. The steps free only objects to
+    which nothing else refers, so the caller drops its own references before the first step.
     """
-    held = [[*what] for what in collections]
+    groups = [[*objects] for objects in collections]
     del collections
-    return _free_steps(held)
+    return _free_steps(groups)
 
 
 def _free_steps(groups: list[list[object]]) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The moving parts, put together: pacing, probing, recording, telling; one object that can be given new orders."""
+"""Connects the parts of the daemon: scheduling, probing, recording, mail. Applies new configurations."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT = 4.0
-"""Seconds that cycles under way are given to end when the daemon stops."""
+"""Seconds that running checks get to end when the daemon stops."""
 FLUSH_TIMEOUT = 3.0
-"""Seconds that the last results are given to be written."""
+"""Seconds that the write of the last results may take."""
 PERIODIC_FREEZE_MIN_CHECKS = 60_000
-"""Checks from where on searches for garbage would take longer than the loop may be held up."""
+"""Number of checks above which garbage collections would block the event loop for too long."""
 TICK_INTERVAL = 1.0
 OFFLINE_RETRY_INTERVAL = 1.0
-"""Seconds between looks while no canary answers, so that the return of sight is noticed at once."""
+"""Seconds between connectivity checks while no canary answers, so that the recovery is noticed at once."""
 MAX_SCHEDULE_LAG_MS = 10_000
-"""Milliseconds by which a slot may be late before the schedule counts as stuck."""
+"""Milliseconds by which a slot may be late before the scheduler counts as stuck."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseThreads:
-    """Where database work is done."""
+    """The threads that do the database work."""
 
     writer: DatabaseThread
     figures_reader: DatabaseThread
@@ -66,7 +66,7 @@ class DatabaseThreads:
 
 
 class Engine:
-    """Probes, records and tells; ``live_state`` and ``telemetry`` show it to the rest."""
+    """Probes, records and sends mail; ``live_state`` and ``telemetry`` show the state to pages and metrics."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Engine:
         threads: DatabaseThreads,
         max_concurrent: int = MAX_CONCURRENT,
     ) -> None:
-        """``max_concurrent``: how many cycles of services may be under way at once."""
+        """``max_concurrent`` limits how many checks of services run at once."""
         self.live_state = LiveState()
         self.telemetry = Telemetry()
         self.telemetry.pings = resources.pinger.counts
@@ -90,13 +90,13 @@ class Engine:
         self._stored_problems: dict[str, str] | None = None
         self._scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = {}
         self.warn_days: dict[CheckKey, tuple[int, ...]] = {}
-        """How many days before a certificate expires its mails go out, of each check that speaks TLS."""
+        """Days before the expiry of a certificate at which mails are sent, by TLS check."""
 
     async def prepare(self) -> None:
-        """Take over what an earlier process left, and put the configuration into force."""
-        newest = await self._threads.writer.run(results.newest_result_at)
-        clock, orders = self._clock, self._config
-        self.recorded_time = RecordedTime(clock, newest)
+        """Recover the records of an earlier process and apply the configuration."""
+        newest_result = await self._threads.writer.run(results.newest_result_at)
+        clock, config = self._clock, self._config
+        self.recorded_time = RecordedTime(clock, newest_result)
         self.figures_updater = LiveFiguresUpdater(
             self._threads.figures_reader,
             self.live_state,
@@ -104,16 +104,16 @@ class Engine:
             clock,
             now=self.recorded_time.now,
             terms=lambda: self.recording.context.terms,
-            on_mismatches=lambda lines: self.live_updater.on_figure_mismatches(lines),  # noqa: PLW0108 - it is made later
+            on_mismatches=lambda mismatches: self.live_updater.on_figure_mismatches(mismatches),  # noqa: PLW0108 - live_updater is created below
         )
-        findings = LastObservations()
+        observations = LastObservations()
         self.live_updater = LiveStateUpdater(
             self.live_state,
             self.telemetry,
             self.recording,
             read_clocks=lambda: (self.recorded_time.now(), clock.monotonic()),
-            certificate=findings.certificate,
-            phases=findings.phases,
+            certificate=observations.certificate,
+            phases=observations.phases,
             write_in_background=self._write_in_background,
             on_sweep_written=self.figures_updater.on_sweep_written,
             on_new_runs=self.figures_updater.on_new_runs,
@@ -121,23 +121,23 @@ class Engine:
         self.recorder = Recorder(
             self._threads.writer, self.recording, clock, self.recorded_time, self.telemetry, self.live_updater
         )
-        self.connectivity = ConnectivityCheck(clock, self._canary_probes(orders), self.live_updater)
-        gate = ConcurrencyLimiter(self._max_concurrent)
+        self.connectivity = ConnectivityCheck(clock, self._canary_probes(config), self.live_updater)
+        limiter = ConcurrencyLimiter(self._max_concurrent)
         self.runner = CheckRunner(
-            clock, self.recorded_time, self.connectivity, self.recorder, self.telemetry, gate, findings
+            clock, self.recorded_time, self.connectivity, self.recorder, self.telemetry, limiter, observations
         )
-        self.scheduler = Scheduler(clock, orders.interval, self.runner)
+        self.scheduler = Scheduler(clock, config.interval, self.runner)
         self.mail_dispatcher = MailDispatcher(
             self._threads.outbox_reader,
             self.recorder,
-            orders.transport,
-            orders.context.sender,
+            config.transport,
+            config.context.sender,
             self.telemetry,
             now=self.recorded_time.now,
             listener=self.live_updater,
         )
         await self._threads.writer.run(self._record_start)
-        await self._apply(orders, await prepare_config(orders, self._resources))
+        await self._apply(config, await prepare_config(config, self._resources))
         self.live_updater.restore(self.recording.check_states())
         self.telemetry.reloaded(ok=True, at=self.recorded_time.now())
 
@@ -148,7 +148,7 @@ class Engine:
         journal.append(db, at, "daemon-started", {})
 
     async def reload(self, config: EngineConfig) -> None:
-        """Swap the configuration; servers that stay keep their state and slots. Raises StoreError: nothing changed."""
+        """Replace the configuration; servers that stay keep state and slots. After a StoreError nothing has changed."""
         prepared = await prepare_config(config, self._resources)
         at = self.recorded_time.now()
         await self.recorder.write(lambda db: apply_terms(db, config.context.terms, at, DAEMON))
@@ -160,7 +160,7 @@ class Engine:
         self.figures_updater.on_sweep_written()
 
     async def _apply(self, config: EngineConfig, prepared: PreparedConfig) -> None:
-        """Swap what is watched: the live state, at once what each slot does, then who has slots. Free memory last."""
+        """Replace the live state, then the checks of the slots, then the slots; free the old objects last."""
         self.warn_days = prepared.warn_days
         released: list[Iterator[None]] = []
         await run_in_steps(self.live_updater.replace_config_steps(prepared.check_entries, config.canaries, released))
@@ -172,34 +172,34 @@ class Engine:
             await run_in_steps(steps)
 
     def _canary_probes(self, config: EngineConfig) -> dict[str, Callable[[], Awaitable[Outcome]]]:
-        """Canaries are pinged, twice if need be: one lost packet blinds nobody."""
+        """Return a probe for each canary: a ping with one retry, so that one lost packet has no effect."""
         icmp = CHECK_TYPES["icmp"]
         probe = icmp.build(icmp.settings(), self._resources)
-        plan = RetryPolicy(config.retry_policy.timeout, retries=1, retry_wait=0)
+        retry_policy = RetryPolicy(config.retry_policy.timeout, retries=1, retry_wait=0)
 
-        async def ask(address: str) -> Outcome:
-            return (await run_check(probe, Target(address), plan, self._clock)).outcome
+        async def probe_canary(address: str) -> Outcome:
+            return (await run_check(probe, Target(address), retry_policy, self._clock)).outcome
 
-        return {address: partial(ask, address) for address in config.canaries}
+        return {address: partial(probe_canary, address) for address in config.canaries}
 
     async def run(self) -> None:
-        """Work until cancelled; a part that fails brings the whole down, and the service manager starts it again."""
+        """Work until cancelled; if one part fails, all stop, and the service manager restarts the daemon."""
         async with asyncio.TaskGroup() as group:
             for work in (self.recorder.run, self.scheduler.run, self.mail_dispatcher.run, self.figures_updater.run):
                 group.create_task(work(), name=work.__qualname__)
-            group.create_task(self._tick_periodically(), name="pulse")
+            group.create_task(self._tick_periodically(), name="tick")
             group.create_task(self._check_connectivity(), name="canaries")
             group.create_task(
-                freeze_periodically(lambda: len(self.live_state.checks) > PERIODIC_FREEZE_MIN_CHECKS), name="collector"
+                freeze_periodically(lambda: len(self.live_state.checks) > PERIODIC_FREEZE_MIN_CHECKS), name="gc"
             )
 
     async def _tick_periodically(self) -> None:
-        """See to what changes by time alone."""
+        """Update what changes with time alone."""
         while True:
             await asyncio.sleep(TICK_INTERVAL)
             self.live_updater.refresh_maintenance()
             if step := self.recorded_time.follow_wall_clock(self._config.interval):
-                log.warning("the wall clock was stepped by %d ms; probing goes on unmoved", step)
+                log.warning("the wall clock was stepped by %d ms; probing continues on schedule", step)
                 self._write_in_background(partial(self._record_clock_step, step))
             texts = {name: problem.text for name, problem in self.live_state.problems.items()}
             if texts != self._stored_problems:
@@ -210,7 +210,7 @@ class Engine:
         journal.append(db, self.recorded_time.now(), "clock-stepped", {"step": step})
 
     async def _check_connectivity(self) -> None:
-        """Ask the canaries once a sweep, and every second while none answers."""
+        """Probe the canaries once an interval, and every second while none answers."""
         while True:
             await self.connectivity.check()
             await asyncio.sleep(
@@ -223,7 +223,7 @@ class Engine:
         return self._config.interval / 1000
 
     def _write_in_background(self, work: Callable[[Database], object]) -> None:
-        """Write something that nobody waits for; where the database refuses it is logged and lost."""
+        """Write without waiting for it; if the database refuses, this is logged and the write is lost."""
 
         async def write() -> None:
             try:
@@ -237,11 +237,11 @@ class Engine:
 
     @property
     def is_making_progress(self) -> bool:
-        """Whether slots leave on time and what they give gets written: what the watchdog is fed by."""
+        """Whether slots start on time and results are written; the watchdog depends on it."""
         return self.scheduler.lag < MAX_SCHEDULE_LAG_MS and self.recorder.is_making_progress
 
     async def drain(self) -> None:
-        """End: finish or drop the cycles under way, write what there is, close the sweeps. Within ten seconds."""
+        """Stop within ten seconds: finish or cancel running checks, write the queued results, close the sweeps."""
         await self.runner.drain(DRAIN_TIMEOUT)
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
@@ -249,7 +249,7 @@ class Engine:
                 await self.recorder.flush()
                 await self._threads.writer.run(self._record_stop)
         except (TimeoutError, StoreError) as error:
-            log.error("not everything could be written before the end: %s", str(error) or "the database is slow")  # noqa: TRY400 - no traceback for users
+            log.error("not everything could be written before the stop: %s", str(error) or "the database is slow")  # noqa: TRY400 - no traceback for users
 
     def _record_stop(self, db: Database) -> None:
         at = self.recorded_time.now()

@@ -1,7 +1,7 @@
-"""Python's collector of cyclic garbage, kept away while many objects are made that stay.
+"""Controls Python's garbage collector: no collection while many long-lived objects are created.
 
-Each full collection looks through every object there is, and everything else stands still meanwhile: with the accounts
-of ten thousand subscriptions in memory that is a tenth of a second, again and again while they are read.
+A full collection examines every object and stops everything else meanwhile. With the accounts of ten thousand
+subscriptions in memory it takes a tenth of a second, and it would run again and again while they are read.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 FREEZE_INTERVAL = 2.0
-"""Seconds after which what is still there counts as what stays."""
+"""Seconds between freezes: objects that survive one are excluded from later collections."""
 FREEZES_PER_FULL_COLLECTION = 43_200
-"""So many times what stays is left out of searches, a day's; then all is looked through once."""
+"""Freezes between two full collections, which examine all objects: one day."""
 GEN0_THRESHOLD = 20_000
-"""Objects that gather before young ones are searched for garbage. Results live for a second: with Python's 700, a
-twentieth of the processor's time at 833 pings a second went into looking at them again and again."""
+"""New objects before a collection of the youngest generation. Results live for a second: with Python's default of 700,
+collections took a twentieth of the processor time at 833 pings a second."""
 
 
 class _GcPauses:
-    """How many want the collector away: it is one for the process, and comes back when the last of them is done."""
+    """Counts the pauses of the collector, of which the process has one; it is enabled again after the last pause."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class _GcPauses:
 
     def resume(self) -> None:
         with self._lock:
-            gc.freeze()  # a collection now would look through all that was made meanwhile
+            gc.freeze()  # else the next collection examines all objects created in the pause
             self._count -= 1
             if not self._count and self._was_enabled:
                 gc.enable()
@@ -60,24 +60,24 @@ _PAUSES = _GcPauses()
 
 
 def freeze_startup() -> None:
-    """Leave what is there now out of every later search for garbage: with thousands of servers one takes 100 ms."""
+    """Exclude all present objects from later collections: with thousands of servers a collection takes 100 ms."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GEN0_THRESHOLD)
 
 
 def freeze_survivors(*, full: bool = False) -> None:
-    """Collect young garbage, and leave what is still there out of later searches.
+    """Collect the young generations and exclude the objects that survive from later collections.
 
-    The newest results of ten thousand servers make searches of 20 ms, those of fifty thousand of 130 ms. A cycle that
-    is garbage only later, some of what a check that fails leaves, is found when all is looked through ``full``.
+    With the newest results of ten thousand servers a collection takes 20 ms, with those of fifty thousand 130 ms. A
+    reference cycle that becomes garbage later, such as some that a failing check leaves, is found by a ``full`` one.
     """
     _PAUSES.freeze_survivors(full=full)
 
 
 async def freeze_periodically(needed: Callable[[], bool]) -> None:
-    """Settle every few seconds while that is needed, and anew once a day, until cancelled."""
-    import asyncio  # noqa: PLC0415 - a question to the books must not wait for it
+    """Freeze the survivors every few seconds while ``needed``, with a full collection once a day, until cancelled."""
+    import asyncio  # noqa: PLC0415 - reading commands import this module too, without asyncio
 
     for count in itertools.count(1):
         await asyncio.sleep(FREEZE_INTERVAL)
@@ -87,9 +87,9 @@ async def freeze_periodically(needed: Callable[[], bool]) -> None:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Collect nothing for a while; what is there afterwards is not looked through again.
+    """Pause the collector; objects that exist afterwards are excluded from later collections.
 
-    Objects without cycles, which are nearly all, are freed as always when nobody refers to them any more.
+    Objects without reference cycles, which are nearly all, are freed as always by their reference count.
     """
     _PAUSES.pause()
     try:

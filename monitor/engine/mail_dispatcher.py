@@ -1,4 +1,4 @@
-"""Mail leaves: what waits in the outbox is handed to the transport, at least once, for as long as that takes."""
+"""Sends the mails of the outbox: each at least once, with retries."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 8
-"""Mails under way at once: a relay that thinks for seconds about each must not hold up a hundred customers."""
+"""Connections at once: a relay that needs seconds for each mail must not delay a hundred customers."""
 POLL_INTERVAL = 1.0
-"""Seconds between looks into the outbox: other processes put mail into it too."""
+"""Seconds between reads of the outbox: other processes queue mail too."""
 
 
 class Writer(Protocol):
-    """Who writes; the same one that results go to, so that it knows of every write that failed."""
+    """The writer that also records results, so that it sees every write that fails."""
 
     async def write(self, work: Callable[[Database], T]) -> T:
         """Do work in the writer's thread, in one transaction."""
@@ -42,17 +42,17 @@ class Writer(Protocol):
 
 
 class DeliveryListener(Protocol):
-    """Who hears of mail that went wrong."""
+    """Receives delivery failures and the size of the backlog."""
 
     def on_dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
-        """Return what is to be written down when a mail goes to the dead letters, in the same transaction."""
+        """Return the work that records a dead letter, to run in the same transaction."""
 
     def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
-        """Hear how many mails have not left, and since when the oldest of them waits."""
+        """Handle the number of mails that wait to be sent, and since when the oldest waits."""
 
 
 class MailDispatcher:
-    """Sends what is due, the mails of one customer one after the other."""
+    """Sends the mails that are due; those of one customer in order."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class MailDispatcher:
         self._now = now
         self._listener = listener
         self._unrecorded: dict[int, Callable[[Database], object]] = {}
-        """By mail, what came of it and could not be written down yet: it must not leave once more for that."""
+        """By mail id, outcomes that could not be recorded yet: such a mail must not be sent again."""
 
     async def run(self) -> None:
-        """Send until cancelled; a database that refuses is tried again at the next look."""
+        """Send until cancelled; database errors are retried at the next poll."""
         while True:
             try:
                 while await self.send_due():
@@ -86,36 +86,37 @@ class MailDispatcher:
             await asyncio.sleep(POLL_INTERVAL)
 
     async def send_due(self) -> int:
-        """Try every mail that is due, once; gives how many there were.
+        """Try to send every mail that is due once; return how many there were.
 
-        Raises StoreError where the database refuses; then what came of the mails is written down first next time.
+        Raises StoreError if the database refuses; then the next call records the outcomes first.
         """
-        for number, work in list(self._unrecorded.items()):
-            await self._record_outcome(number, work)
-        mails, waiting = await self._reader.run(
+        for mail_id, work in list(self._unrecorded.items()):
+            await self._record_outcome(mail_id, work)
+        mails, pending = await self._reader.run(
             lambda db: (outbox.due_mails(db, self._now()), outbox.pending_summary(db))
         )
-        self._listener.on_backlog(waiting)
+        self._listener.on_backlog(pending)
         by_customer: dict[str | None, list[Mail]] = {}
         for mail in mails:
             by_customer.setdefault(mail.customer, []).append(mail)
-        lines = asyncio.Semaphore(MAX_CONNECTIONS)
-        ended = await asyncio.gather(
-            *(self._send_in_order(each, lines) for each in by_customer.values()), return_exceptions=True
+        connections = asyncio.Semaphore(MAX_CONNECTIONS)
+        outcomes = await asyncio.gather(
+            *(self._send_in_order(customer_mails, connections) for customer_mails in by_customer.values()),
+            return_exceptions=True,
         )
-        for error in ended:
+        for error in outcomes:
             if error is not None:
                 raise error
         return len(mails)
 
     async def _record_outcome(self, mail_id: int, work: Callable[[Database], object]) -> None:
-        """Write down what came of a mail; where the database refuses, it is remembered until it does not."""
+        """Record the outcome of a mail; if the database refuses, keep it until a later call succeeds."""
         self._unrecorded[mail_id] = work
         await self._writer.write(work)
         del self._unrecorded[mail_id]
 
     async def _send_in_order(self, mails: list[Mail], connections: asyncio.Semaphore) -> None:
-        """Send one customer's mails one after the other, so that an end never overtakes its beginning."""
+        """Send one customer's mails in order, so that the end of an outage never arrives before its start."""
         async with connections:
             for mail in mails:
                 await self._send(mail)
@@ -138,8 +139,8 @@ class MailDispatcher:
         except TransportError as error:
             await self._on_failed(mail, error)
             return
-        except Exception as error:  # a fault of ours in one mail must not end the monitoring
-            log.exception("mail %d could not be handed over", mail.id)
+        except Exception as error:  # a bug that affects one mail must not end the monitoring
+            log.exception("mail %d could not be sent", mail.id)
             await self._on_failed(mail, TransportError(permanent=False, text=f"error {type(error).__name__}"))
             return
         self._telemetry.mail_sent()
@@ -148,7 +149,7 @@ class MailDispatcher:
     async def _on_accepted(
         self, mail: Mail, refused_temporarily: Mapping[str, str], refused_permanently: Mapping[str, str]
     ) -> None:
-        """Some or all have it: those who were refused are tried again, or are told to the operators."""
+        """Handle a mail that was accepted for some or all recipients: retry the others, or notify the operators."""
         if refused_temporarily:
             self._telemetry.mail_failed()
             await self._schedule_retry(
@@ -175,36 +176,36 @@ class MailDispatcher:
         self, mail: Mail, remaining: tuple[str, ...], error: str, refused_permanently: Mapping[str, str]
     ) -> None:
         """Keep the mail for recipients that may still get it; notify the operators of the permanently refused ones."""
-        following = next_attempt_at(mail.attempts + 1, mail.since, self._now())
-        if following is None:
+        next_try = next_attempt_at(mail.attempts + 1, mail.since, self._now())
+        if next_try is None:
             await self._dead_letter(
                 replace(mail, remaining=(*remaining, *refused_permanently)), f"given up after days: {error}"
             )
             return
-        log.warning("mail %d did not leave (%s), it will be tried again", mail.id, one_line(error))
-        lost = replace(mail, remaining=tuple(refused_permanently))
-        tell = (
-            self._listener.on_dead_letter(lost, one_line(_refusals_text(refused_permanently)))
+        log.warning("mail %d was not sent (%s); it will be tried again", mail.id, one_line(error))
+        undeliverable = replace(mail, remaining=tuple(refused_permanently))
+        record_dead_letter = (
+            self._listener.on_dead_letter(undeliverable, one_line(_refusals_text(refused_permanently)))
             if refused_permanently
             else None
         )
 
         def work(db: Database) -> None:
-            outbox.schedule_retry(db, mail.id, remaining=remaining, next_try=following, error=one_line(error))
-            if tell is not None:
-                tell(db)
+            outbox.schedule_retry(db, mail.id, remaining=remaining, next_try=next_try, error=one_line(error))
+            if record_dead_letter is not None:
+                record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)
 
     async def _dead_letter(self, mail: Mail, error: str) -> None:
-        """Put the mail into the dead letters for all who remain, and tell the operators in the same transaction."""
+        """Mark the mail as dead for its remaining recipients and notify the operators, in one transaction."""
         self._telemetry.mail_failed()
         log.error("mail %d is dead (%s): monitor mail resend %d", mail.id, one_line(error), mail.id)
-        tell = self._listener.on_dead_letter(mail, one_line(error))
+        record_dead_letter = self._listener.on_dead_letter(mail, one_line(error))
 
         def work(db: Database) -> None:
             outbox.dead_letter(db, mail.id, remaining=mail.remaining, error=one_line(error))
-            tell(db)
+            record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)
 

@@ -1,9 +1,9 @@
-"""The time that is written down: the wall clock's, but never running backwards for any check.
+"""The time that is recorded: wall clock time that never runs backwards for any check.
 
-Between readings it advances with the monotonic clock. A step forward is followed at once: the time in between is not
-covered by any result and so is unknown. A step backward by less than half an interval is followed too, since results of
-one check still come in order. After a greater step backward the old scale is kept until the wall clock has caught up:
-the time that it shows again has been accounted for already.
+Between comparisons it advances with the monotonic clock. It follows a step forward at once: no result covers the time
+between, so that time is unknown. It follows a step backward of less than half an interval too, since the results of one
+check stay in order. After a larger step backward it keeps the old offset until the wall clock has caught up: the time
+that the wall clock repeats is accounted for already.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 MIN_REPORTED_STEP_MS = 1_000
-"""Milliseconds: a smaller step is the ordinary correction of a clock, and nobody is told."""
+"""Milliseconds: a smaller step is an ordinary clock correction and is not reported."""
 MAX_READ_GAP_MS = 2
 """Milliseconds within which both clocks must be read."""
 MAX_READ_ATTEMPTS = 5
-"""So often, before a machine that is too busy for that is believed."""
+"""Attempts before a larger gap is accepted: the machine is busy."""
 
 
 class RecordedTime:
-    """Turns monotonic readings into the time that is written down."""
+    """Converts monotonic readings to recorded time."""
 
     def __init__(self, clock: Clock, newest_result: Millis | None) -> None:
-        """Begin at the wall clock's time, or just after the newest result there is, whichever is later."""
+        """Start at the wall clock's time, or just after the newest recorded result, whichever is later."""
         self._clock = clock
         self._reported_offset = self._offset = self._measure_offset()
         if newest_result is not None and newest_result >= self.now():
             self._offset = newest_result + 1 - self._monotonic()
 
     def _measure_offset(self) -> Millis:
-        """Read how far the wall clock is from the monotonic one; again where the process was held up in between.
+        """Measure the difference of wall clock and monotonic clock; repeat if the process was delayed meanwhile.
 
-        Else that hold-up would look like a step of the wall clock, and be followed.
+        Such a delay would look like a step of the wall clock.
         """
         for _ in range(MAX_READ_ATTEMPTS):
             before, wall, after = self._monotonic(), self._clock.now(), self._monotonic()
@@ -55,10 +55,10 @@ class RecordedTime:
         return self._monotonic() + self._offset
 
     def follow_wall_clock(self, interval: Millis) -> Millis:
-        """Compare with the wall clock and follow it where that is safe.
+        """Compare with the wall clock and follow it if that is safe. Call this at least once an interval.
 
-        Gives by how much the wall clock was stepped since the last call: milliseconds, negative for backwards, 0 where
-        it was not stepped notably. To be called at least once an interval.
+        Return the milliseconds by which the wall clock was stepped since the last call: negative for a step backward,
+        0 if it was not stepped by ``MIN_REPORTED_STEP_MS``.
         """
         offset = self._measure_offset()
         if offset - self._offset > -interval // 2:

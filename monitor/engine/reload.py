@@ -1,4 +1,4 @@
-"""What a configuration asks of the engine, and how that is prepared while all goes on as before."""
+"""The part of the configuration that the engine uses, and its preparation while the engine runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from monitor.probes.resources import ProbeResources
 
 
-# --- the endpoint of a check: checks of one endpoint wait for each other ----------------------------------------------
+# --- the endpoint of a check: its number of concurrent checks is limited ----------------------------------------------
 
 
 def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | None:
-    """Return the host and port at which a check knocks; None for pings, which hold no connection."""
+    """Return the host and port that a check connects to; None for pings, which hold no connection."""
     if check_type.name == "icmp":
         return None
     if not check_type.needs_url:
@@ -36,12 +36,12 @@ def endpoint_of(check_type: CheckType, settings: Any, address: str) -> str | Non
 
 
 STEP_SIZE = 50
-"""Servers that are prepared before the loop may turn again: a millisecond or two."""
+"""Servers that are prepared between two turns of the event loop: a millisecond or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What a configuration asks of the engine."""
+    """The part of the configuration that the engine uses."""
 
     context: LedgerContext
     servers: tuple[Server, ...]
@@ -60,13 +60,13 @@ class PreparedConfig:
     """A configuration that is ready to be swapped in."""
 
     scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = field(default_factory=dict)
-    """What each slot of a server does."""
+    """The checks of each server, by its id."""
     check_entries: list[CheckEntry] = field(default_factory=list)
     warn_days: dict[CheckKey, tuple[int, ...]] = field(default_factory=dict)
 
 
 async def prepare_config(config: EngineConfig, resources: ProbeResources) -> PreparedConfig:
-    """Prepare what they ask for, a slice at a time."""
+    """Build the checks of all servers, in steps."""
     prepared = PreparedConfig()
     for servers in chunked(config.servers, STEP_SIZE):
         for server in servers:
@@ -81,13 +81,15 @@ def _prepare_server(server: Server, prepared: PreparedConfig, resources: ProbeRe
             _scheduled_check(check, server.address, resources) for check in server.checks
         )
     for check in server.checks:
-        where = CHECK_TYPES[check.type].target_text(check.settings, server.address)
-        prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, where))
+        address = CHECK_TYPES[check.type].target_text(check.settings, server.address)
+        prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, address))
         if days := getattr(check.settings, "warn_days", ()):
             prepared.warn_days[check.key] = days
 
 
 def _scheduled_check(check: Check, address: str, resources: ProbeResources) -> ScheduledCheck:
-    kind = CHECK_TYPES[check.type]
-    probe = kind.build(check.settings, resources)
-    return ScheduledCheck(check.key, check.type, probe, Target(address), endpoint_of(kind, check.settings, address))
+    check_type = CHECK_TYPES[check.type]
+    probe = check_type.build(check.settings, resources)
+    return ScheduledCheck(
+        check.key, check.type, probe, Target(address), endpoint_of(check_type, check.settings, address)
+    )

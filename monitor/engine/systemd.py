@@ -1,8 +1,8 @@
-"""What the daemon tells the service manager: ready, reloading, stopping, alive, and one line on how it goes.
+"""Notifies the service manager: ready, reloading, stopping, watchdog and one line of status.
 
 This is the sd_notify protocol: datagrams of ``KEY=value`` lines to the socket named by ``NOTIFY_SOCKET``. Without that
-variable every method does nothing, so the daemon runs the same by hand. Nothing here ever raises: a monitor must not
-fall because its supervisor did not listen.
+variable every method does nothing, so the daemon runs the same by hand. No method raises: a service manager that does
+not read must not stop the monitor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEND_TIMEOUT = 0.5
 """Seconds that a change of state waits for a busy service manager; pings and status lines do not wait at all."""
 
 PINGS_PER_WATCHDOG_PERIOD = 3
-"""So that one ping that was lost, or came late, restarts nothing."""
+"""More than one, so that a single lost or late ping does not restart the daemon."""
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class SystemdNotifier:
     """One open socket to the service manager, or none.
 
-    The socket is opened once, for a ping must get through also when the process has run out of descriptors. Python
-    opens it close-on-exec. Each message names the address anew, which survives a re-execution of the manager.
+    The socket is opened once, since a ping must be sent even if the process has no free descriptors. Python opens it
+    close-on-exec. Each message names the address again, so a re-execution of the manager does no harm.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -40,11 +40,11 @@ class SystemdNotifier:
 
     @property
     def enabled(self) -> bool:
-        """Whether anyone is told anything."""
+        """Whether there is a service manager to notify."""
         return self._socket is not None
 
     def ready(self, status: str = "") -> None:
-        """Say that the start, or a reload, is complete; ``status`` as in ``status()``, empty leaves it as it is."""
+        """Report that the start or a reload is complete; ``status`` as in ``status()``, empty: no change."""
         self._send(_state_message("READY=1", status), SEND_TIMEOUT)
 
     def status(self, text: str) -> None:
@@ -52,21 +52,21 @@ class SystemdNotifier:
         self._send(_state_message("", text), 0)
 
     def reloading(self) -> None:
-        """Say that a reload has begun; ``ready()`` must follow, whether the new configuration was taken or not."""
-        # the manager compares with its own CLOCK_MONOTONIC: the passed-in clock's scale would mean nothing to it
+        """Report that a reload has begun; ``ready()`` must follow, even if the new configuration is refused."""
+        # the manager compares this with the system's CLOCK_MONOTONIC, not with the clock passed in
         micros = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={micros}", SEND_TIMEOUT)
 
     def stopping(self) -> None:
-        """Say that the daemon has begun to stop."""
+        """Report that the daemon has begun to stop."""
         self._send("STOPPING=1", SEND_TIMEOUT)
 
     def watchdog(self) -> None:
-        """Say that the daemon's loop turns; to be called every ``watchdog_interval()`` seconds."""
+        """Report that the event loop runs; call this every ``watchdog_interval()`` seconds."""
         self._send("WATCHDOG=1", 0)
 
     def watchdog_interval(self) -> float | None:
-        """Seconds between pings, a third of what the manager allows; None where it does not watch this process."""
+        """Return the seconds between pings, a third of the manager's limit; None if it does not watch this process."""
         if not self.enabled or self._environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
             return None
         allowed = self._environ.get("WATCHDOG_USEC", "")
@@ -75,7 +75,7 @@ class SystemdNotifier:
         return int(allowed) / 1_000_000 / PINGS_PER_WATCHDOG_PERIOD
 
     def close(self) -> None:
-        """Close the socket; whatever is said afterwards is not sent. May be called twice."""
+        """Close the socket; later messages are not sent. May be called twice."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -95,7 +95,7 @@ class SystemdNotifier:
 
 
 def _address(name: str) -> str:
-    """Return the socket's address: a path, or a name in the abstract namespace; empty where it is neither."""
+    """Return the socket's address: a path, or a name in the abstract namespace; empty if it is neither."""
     if name.startswith("/"):
         return name
     return f"\0{name[1:]}" if name.startswith("@") and len(name) > 1 else ""

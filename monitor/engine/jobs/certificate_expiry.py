@@ -1,4 +1,4 @@
-"""Keeps an eye on the certificates that checks see, and has customers and operators told in time."""
+"""Warns customers and operators before the certificates that checks see expire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class CertificateExpiryReminder:
-    """Sent warnings are in the outbox, so a new process does not repeat them."""
+    """Queues the warnings. Sent warnings are in the outbox, so a new process does not repeat them."""
 
     def __init__(
         self,
@@ -33,35 +33,35 @@ class CertificateExpiryReminder:
         context: Callable[[], LedgerContext],
         warn_days: Callable[[], Mapping[CheckKey, tuple[int, ...]]],
     ) -> None:
-        """``warn_days`` gives, of each check that speaks TLS, how many days before the end it is to be told."""
+        """``warn_days`` returns, by TLS check, the days before the expiry at which warnings are sent."""
         self._live_state = live_state
         self._write = write
         self._now = now
         self._context = context
         self._warn_days = warn_days
         self._first_seen: dict[CertificateId, Millis] = {}
-        """When each certificate was first met: a sweep later every check that shows it has done so."""
+        """When each certificate was first seen: one interval later every check that presents it has seen it."""
         self._handled_threshold: dict[CertificateId, int] = {}
-        """The step of each that was dealt with, so that the outbox is not asked every time."""
+        """The threshold that was handled last, so that the outbox is not read every minute."""
         self._handled_context: LedgerContext | None = None
 
     async def run(self) -> None:
-        """Tell of what has come near enough; to be called every minute."""
+        """Queue the warnings that are due; call this every minute."""
         now, context = self._now(), self._context()
-        if context is not self._handled_context:  # others may have to be told now
+        if context is not self._handled_context:  # there may be other recipients now
             self._handled_threshold, self._handled_context = {}, context
-        shown = self._presented_certificates()
-        self._first_seen = {seen: self._first_seen.get(seen, now) for seen in shown}
+        certificates = self._presented_certificates()
+        self._first_seen = {certificate: self._first_seen.get(certificate, now) for certificate in certificates}
         due: dict[CertificateId, dict[CheckKey, tuple[int, ...]]] = {}
-        steps: dict[CertificateId, int] = {}
-        for seen, checks in shown.items():
-            step = reached_threshold(seen.expiry, (each for days in checks.values() for each in days), now)
+        thresholds: dict[CertificateId, int] = {}
+        for certificate, checks in certificates.items():
+            threshold = reached_threshold(certificate.expiry, (day for days in checks.values() for day in days), now)
             if (
-                step is not None
-                and self._handled_threshold.get(seen) != step
-                and now - self._first_seen[seen] >= context.interval
+                threshold is not None
+                and self._handled_threshold.get(certificate) != threshold
+                and now - self._first_seen[certificate] >= context.interval
             ):
-                due[seen], steps[seen] = checks, step
+                due[certificate], thresholds[certificate] = checks, threshold
         if not due:
             return
         try:
@@ -69,14 +69,14 @@ class CertificateExpiryReminder:
         except StoreError as error:
             log.warning("certificates that are about to expire: %s", error)
             return
-        self._handled_threshold |= steps
+        self._handled_threshold |= thresholds
 
     def _presented_certificates(self) -> dict[CertificateId, dict[CheckKey, tuple[int, ...]]]:
-        """Return each certificate with the checks that show it now."""
-        shown: dict[CertificateId, dict[CheckKey, tuple[int, ...]]] = {}
+        """Return the present certificates with the checks that present each."""
+        certificates: dict[CertificateId, dict[CheckKey, tuple[int, ...]]] = {}
         for key, days in self._warn_days().items():
             view = self._live_state.checks.get(key)
             if view is not None and view.certificate is not None:
-                seen = CertificateId(view.certificate.fingerprint, view.certificate.expiry)
-                shown.setdefault(seen, {})[key] = days
-        return shown
+                certificate = CertificateId(view.certificate.fingerprint, view.certificate.expiry)
+                certificates.setdefault(certificate, {})[key] = days
+        return certificates

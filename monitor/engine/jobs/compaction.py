@@ -1,7 +1,7 @@
-"""Old hours packed in the background, in steps so short that neither results nor the loop wait for them.
+"""Packs old hours in the background, in steps so short that neither results nor the event loop wait for them.
 
-What costs time is done by a thread that reads; the writer only puts down what is ready, a piece at a time, and results
-come in between. Packing may be cut off anywhere: what was half done is done again.
+A reader thread does the expensive work; the writer only stores the packed rows, in small transactions between those of
+results. Compaction can be interrupted at any step: an unfinished hour is packed again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 60.0
-"""Seconds between looks whether an hour is due."""
+"""Seconds between checks for an hour that is due."""
 RESULTS_PER_STEP = 50_000
 """Results that are packed in one step."""
 ROWS_PER_DELETE = 20_000
 """Rows that one transaction deletes."""
 REST_FACTOR = 3
-"""After each step so many times as long as it took, nothing is done."""
+"""The rest after each step, as a multiple of the step's duration."""
 
 
 class Compactor:
@@ -57,15 +57,15 @@ class Compactor:
             try:
                 await self.compact()
             except StoreError as error:
-                log.warning("old results could not be packed, it will be tried again: %s", error)
+                log.warning("old results could not be packed; will be tried again: %s", error)
             await asyncio.sleep(POLL_INTERVAL)
 
     async def compact(self) -> None:
-        """Pack what is due, hour after hour. Raises StoreError where the database refuses."""
+        """Pack the hours that are due, in order. Raises StoreError if the database refuses."""
         await self._delete_compacted_rows()
-        while (began := await self._run_step(self._reader, self._next_due)) is not None:
-            if not await self._compact_hour(began):
-                return  # results came in meanwhile: at the next look they are among the others
+        while (hour_start := await self._run_step(self._reader, self._next_due)) is not None:
+            if not await self._compact_hour(hour_start):
+                return  # new results arrived meanwhile: the next run includes them
             await self._delete_compacted_rows()
 
     def _next_due(self, db: Database) -> Millis | None:
@@ -76,10 +76,10 @@ class Compactor:
         for first, last in await self._run_step(
             self._reader, partial(compaction.check_ranges, hour_start=hour_start, max_rows=RESULTS_PER_STEP)
         ):
-            made = await self._run_step(
+            packed = await self._run_step(
                 self._reader, partial(compaction.pack_rows, hour_start=hour_start, first=first, last=last)
             )
-            await self._run_step(self._writer, partial(hours.write_hours, hours=made))
+            await self._run_step(self._writer, partial(hours.write_hours, hours=packed))
         return await self._run_step(self._writer, partial(compaction.commit_hour, hour_start=hour_start))
 
     async def _delete_compacted_rows(self) -> None:
@@ -89,6 +89,6 @@ class Compactor:
     async def _run_step(self, thread: DatabaseThread, work: Callable[[Database], T]) -> T:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        done = await thread.run(work)
+        result = await thread.run(work)
         await asyncio.sleep(self._rest_factor * (loop.time() - began))
-        return done
+        return result

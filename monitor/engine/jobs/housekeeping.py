@@ -1,4 +1,4 @@
-"""What happens a few times an hour or a day; APScheduler says when."""
+"""Runs the regular jobs with APScheduler: verification, month closing, measuring the database."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MISFIRE_GRACE_SECONDS = 3600
-"""Seconds by which a job may be late and still run: the library's own default, 1 s, drops it silently."""
+"""Seconds by which a job may be late and still run; with the library's default of 1 s it is dropped silently."""
 FIRST_RUN_DELAY = timedelta(seconds=5)
 FIRST_DAILY_RUN_DELAY = timedelta(hours=1)
 
 
 class OperatorNotifier(Protocol):
-    """Who tells the operators."""
+    """Mails problems of the monitor to the operators."""
 
     def raise_problem(self, news: OperatorNews, lines: Iterable[str]) -> None:
-        """Tell of a trouble that lasts, once."""
+        """Mail a lasting problem, once."""
 
     def clear_problem(self, news: OperatorNews) -> None:
-        """Take note that it is over."""
+        """Record that the problem is over."""
 
 
 class Housekeeping:
-    """Verifies the journal, closes months that are over and reports them, and measures the database."""
+    """Verifies the journal, closes and reports finished months, measures the database and runs other jobs."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Housekeeping:
         now: Callable[[], Millis],
         context: Callable[[], LedgerContext],
     ) -> None:
-        """``reader`` is asked what takes long, in a way that can be pickled: the daemon's is a process of its own."""
+        """``reader`` does the long reads; it may be a separate process, so its work must be picklable."""
         self._reader = reader
         self._writer = writer
         self._file = file
@@ -76,7 +76,7 @@ class Housekeeping:
         self._stopping = False
 
     def start(self) -> None:
-        """Begin, in the running loop."""
+        """Start the scheduler in the running event loop."""
         soon = datetime.now(UTC) + FIRST_RUN_DELAY
         self._scheduler.add_job(self._cancellable(self.verify), "interval", hours=24, next_run_time=soon)
         self._scheduler.add_job(self._cancellable(self.close_months), "interval", hours=1, next_run_time=soon)
@@ -86,27 +86,27 @@ class Housekeeping:
         self._scheduler.start()
 
     def run_every_minute(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Have something else done every minute, from now on."""
+        """Run another job every minute, from now on."""
         self._scheduler.add_job(self._cancellable(job), "interval", minutes=1, next_run_time=datetime.now(UTC))
 
     def run_daily(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Have something else done every day, for the first time in an hour."""
+        """Run another job every day, for the first time in an hour."""
         first = datetime.now(UTC) + FIRST_DAILY_RUN_DELAY
         self._scheduler.add_job(self._cancellable(job), "interval", hours=24, next_run_time=first)
 
     async def stop(self) -> None:
-        """Ask for nothing more, and wait no longer for what is being done."""
+        """Start no more jobs and cancel those that run."""
         self._stopping = True
         self._scheduler.pause()
-        await asyncio.sleep(0)  # what was asked for a moment ago begins, and ends
-        at_work = tuple(self._running)
-        for task in at_work:
+        await asyncio.sleep(0)  # jobs that were just submitted start here, and end at once
+        running = tuple(self._running)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*at_work, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         self._scheduler.shutdown(wait=False)
 
     def _cancellable(self, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """Let work end at the daemon's end: the library would log as an error that it was cancelled."""
+        """Wrap a job so that a cancellation by ``stop`` ends it silently; the library would log it as an error."""
 
         @wraps(job)
         async def run() -> None:
@@ -125,39 +125,39 @@ class Housekeeping:
         return run
 
     async def verify(self) -> None:
-        """Verify the journal and what hangs on it; the page, the metrics and the log say what came of it."""
+        """Verify the journal and everything that depends on it; report to log, page, metrics and operators."""
         try:
-            verdict = await self._reader.run(verify)
+            report = await self._reader.run(verify)
         except CorruptDatabaseError as error:
-            verdict = VerificationReport(0, 0, 0, str(error))
+            report = VerificationReport(0, 0, 0, str(error))
         except StoreError as error:
             log.warning("the journal could not be verified: %s", error)
             return
-        if verdict.error is None:
-            self._telemetry.set_journal_verified(verdict.entries, self._now())
+        if report.error is None:
+            self._telemetry.set_journal_verified(report.entries, self._now())
             self._live_state.clear_problem("journal")
             self._notifier.clear_problem(OperatorNews.JOURNAL)
             return
-        log.error("the journal does not hold: %s", verdict.error)
+        log.error("the journal failed verification: %s", report.error)
         self._live_state.set_problem(
-            "journal", f"The journal does not hold: {verdict.error}. See `monitor verify`.", ready=True
+            "journal", f"The journal failed verification: {report.error}. See `monitor verify`.", ready=True
         )
-        self._notifier.raise_problem(OperatorNews.JOURNAL, (verdict.error, "monitor verify"))
+        self._notifier.raise_problem(OperatorNews.JOURNAL, (report.error, "monitor verify"))
 
     async def close_months(self) -> None:
-        """Close the months that are over, each in a transaction; keep what later results changed as a correction."""
+        """Close finished months, each in one transaction; record corrections for facts that arrived later."""
         try:
             due = await self._reader.run(partial(months_due, at=self._now()))
             for month in due:
                 work = partial(close_and_report, context=self._context(), when=month, at=self._now(), by=DAEMON)
                 closing = await self._writer.run(work)
-                log.info("%s is closed: journal entry %d", closing.month, closing.entry)
+                log.info("month %s closed: journal entry %d", closing.month, closing.entry)
             if await self._reader.run(partial(last_month_differs, at=self._now())):
                 await self._writer.run(lambda db: correct_last_month(db, self._now()))
         except StoreError as error:
-            log.warning("a month that is over could not be closed, it will be tried again: %s", error)
+            log.warning("a finished month could not be closed; will be tried again: %s", error)
 
     async def measure_database(self) -> None:
-        """Measure the database on disk, with its write-ahead log."""
+        """Measure the size of the database on disk, including its write-ahead log."""
         files = (self._file, self._file.with_name(f"{self._file.name}-wal"))
         self._telemetry.database_measured(sum(file.stat().st_size for file in files if file.exists()))

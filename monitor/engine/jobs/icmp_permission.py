@@ -1,4 +1,4 @@
-"""Whether the system permits pings, where any are configured: without it they are unknown, and somebody is told."""
+"""Checks whether the system permits pings, if any are configured; without permission their results are unknown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_RECORDED: Final = ""
 
 
 class IcmpPermissionCheck:
-    """Notices a permission that is given, or taken away, while the daemon runs."""
+    """Reports a missing permission, and notices when it is granted or revoked while the daemon runs."""
 
     def __init__(
         self,
@@ -38,17 +38,17 @@ class IcmpPermissionCheck:
         context: Callable[[], LedgerContext],
         remedy: Callable[[], str | None] = icmp_permission_hint,
     ) -> None:
-        """``remedy`` says what would permit pings; None where they are permitted."""
+        """``remedy`` returns the command that permits pings; None if they are permitted."""
         self._live_state = live_state
         self._write = write
         self._now = now
         self._context = context
         self._remedy = remedy
         self._recorded_remedy: str | None = _NOT_RECORDED
-        """What was written down last, so that the database is not asked every minute."""
+        """The remedy that was recorded last, so that the database is not written every minute."""
 
     async def run(self, *, pings_configured: bool) -> None:
-        """Say so, once, where ``pings_configured`` are configured and the system permits none; or that it is over."""
+        """Report once that pings are configured but not permitted, or that this problem is over."""
         remedy = self._remedy() if pings_configured else None
         if remedy is None:
             self._live_state.clear_problem(PROBLEM)

@@ -1,4 +1,4 @@
-"""The jobs that run every minute, for one engine."""
+"""Lists the jobs that run every minute."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def minute_jobs(engine: Engine, reader: DatabaseThread) -> tuple[Callable[[], Awaitable[None]], ...]:
-    """Return what is to be called every minute."""
+    """Return the jobs of an engine that run every minute."""
     now = engine.recorded_time.now
 
     def context() -> LedgerContext:
         return engine.recording.context
 
     claims = OverdueClaimReminder(reader, engine.recorder.write, engine.telemetry, now=now, context=context)
-    promises = SupportDeadlineMetrics(reader, engine.telemetry, now=now, terms=lambda: context().terms)
+    deadlines = SupportDeadlineMetrics(reader, engine.telemetry, now=now, terms=lambda: context().terms)
     certificates = CertificateExpiryReminder(
         engine.live_state, engine.recorder.write, now=now, context=context, warn_days=lambda: engine.warn_days
     )
-    return claims.run, promises.run, certificates.run
+    return claims.run, deadlines.run, certificates.run

@@ -1,4 +1,4 @@
-"""Mail to the operators of what concerns the monitor itself; of a trouble that lasts, once, also across restarts."""
+"""Mails the operators about the monitor itself; a lasting problem is mailed once, also across restarts."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ def notify_operators(
     since: Millis | None = None,
     extra: Mapping[str, int] | None = None,
 ) -> int | None:
-    """Queue a mail to the operators of what concerns the monitor itself; None where there are no operators.
+    """Queue a mail to the operators about the monitor itself; return its id, None if there are no operators.
 
-    ``at`` is now; ``since`` is the time that the letter names, where it is another. ``extra`` is kept with the mail, by
-    which it can be found again.
+    ``at`` is the present time; ``since`` is the time that the mail names, if that is another. ``extra`` is stored with
+    the mail, to find it again.
     """
-    letter = compose(OperatorMail(context.recipient(None), news, at if since is None else since, lines))
+    mail = compose(OperatorMail(context.recipient(None), news, at if since is None else since, lines))
     return queue_mail(
-        db, context, "monitor", at=at, customer=None, body={"news": str(news), **(extra or {})}, letter=letter
+        db, context, "monitor", at=at, customer=None, body={"news": str(news), **(extra or {})}, letter=mail
     )
 
 
 def raise_problem(db: Database, context: LedgerContext, news: OperatorNews, lines: tuple[str, ...], at: Millis) -> None:
-    """Mail a lasting problem, unless the same lines were mailed and the problem is not over since."""
-    told = _raised_problems(db)
-    if told.get(news) != list(lines):
+    """Mail a lasting problem, unless the same lines were mailed and the problem has not been cleared since."""
+    raised = _raised_problems(db)
+    if raised.get(news) != list(lines):
         notify_operators(db, context, news, lines, at)
-        daemon_state.put(db, _RAISED_PROBLEMS, told | {str(news): list(lines)})
+        daemon_state.put(db, _RAISED_PROBLEMS, raised | {str(news): list(lines)})
 
 
 def clear_problem(db: Database, news: OperatorNews) -> None:
-    """Record that a problem is over, so that it is mailed when it returns. This sends no mail."""
-    told = _raised_problems(db)
-    if told.pop(news, None) is not None:
-        daemon_state.put(db, _RAISED_PROBLEMS, told)
+    """Record that a problem is over, so that it is mailed again when it returns. This sends no mail."""
+    raised = _raised_problems(db)
+    if raised.pop(news, None) is not None:
+        daemon_state.put(db, _RAISED_PROBLEMS, raised)
 
 
 def _raised_problems(db: Database) -> dict[str, list[str]]:

@@ -1,4 +1,7 @@
-"""Keeps an eye on claims that wait for their answer: for the metrics, and to tell the operators once of each (6.3)."""
+"""Watches claims that wait for an answer: updates the metrics and mails the operators once for each overdue answer.
+
+The deadline is that of 6.3 (docs/contract.md#claims-and-answers).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class OverdueClaimReminder:
-    """Checks the claims; sent reminders are in the outbox, so a new process does not repeat them."""
+    """Queues the reminders. Sent reminders are in the outbox, so a new process does not repeat them."""
 
     def __init__(
         self,
@@ -50,39 +53,39 @@ class OverdueClaimReminder:
         self._next_due: Millis | None = None
 
     async def run(self) -> None:
-        """Bring the metrics up to date, and tell of answers that have become overdue; to be called every minute."""
+        """Update the metrics and queue mails about overdue answers; call this every minute."""
         now, context = self._now(), self._context()
         try:
-            found = await self._reader.run(lambda db: self._read_if_changed(db, context, now))
-            if found is None:
+            pending = await self._reader.run(lambda db: self._read_if_changed(db, context, now))
+            if pending is None:
                 return
-            self._telemetry.set_open_claims(len(found.open), len(found.overdue))
-            if found.overdue and context.operators:
-                await self._notify(found.overdue, context, now)
+            self._telemetry.set_open_claims(len(pending.open), len(pending.overdue))
+            if pending.overdue and context.operators:
+                await self._notify(pending.overdue, context, now)
         except StoreError as error:
             self._last_read = None
             log.warning("the claims: %s", error)
 
     def _read_if_changed(self, db: Database, context: LedgerContext, now: Millis) -> PendingClaims | None:
-        """Read the claims; None while nothing was recorded of any, and no answer has become due since the last look."""
-        newest = (journal.last(db, kind) for kind in CLAIM_EVENTS)
-        marks = (context.operators, *(entry and entry.number for entry in newest))
-        if marks == self._last_read and (self._next_due is None or now <= self._next_due):
+        """Read the pending claims; None if no claim has changed and no answer has become due since the last call."""
+        newest_entries = (journal.last(db, kind) for kind in CLAIM_EVENTS)
+        state = (context.operators, *(entry and entry.number for entry in newest_entries))
+        if state == self._last_read and (self._next_due is None or now <= self._next_due):
             return None
-        found = pending_claims(db, now)
-        self._last_read, self._next_due = marks, found.next_due
-        return found
+        pending = pending_claims(db, now)
+        self._last_read, self._next_due = state, pending.next_due
+        return pending
 
     async def _notify(self, overdue: tuple[Claim, ...], context: LedgerContext, now: Millis) -> None:
-        told = await self._reader.run(notification_log.reported_overdue_claims)
+        reported = await self._reader.run(notification_log.reported_overdue_claims)
         for claim in overdue:
-            if claim.id not in told:
-                log.warning("claim %d: its answer is overdue", claim.id)
+            if claim.id not in reported:
+                log.warning("claim %d: the answer is overdue", claim.id)
                 await self._write(partial(notify_once, context=context, claim=claim, at=now))
 
 
 def notify_once(db: Database, context: LedgerContext, claim: Claim, at: Millis) -> None:
-    """Queue the mail that a claim's answer is overdue, unless it was answered or mailed meanwhile."""
+    """Queue the mail about an overdue answer, unless the claim was answered or the mail queued meanwhile."""
     if claim not in pending_claims(db, at).overdue or claim.id in notification_log.reported_overdue_claims(db):
         return
     lines = (

@@ -1,4 +1,4 @@
-"""Keeps an eye on hardware that waits for its replacement and on tickets that wait for their first answer."""
+"""Updates the metrics of hardware that waits for replacement and of tickets that wait for a first response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class SupportDeadlineMetrics:
-    """Brings the metrics of both up to date, so that somebody hears of a deadline before it has passed."""
+    """Reads the pending deadlines, so that an alert can fire before one has passed."""
 
     def __init__(
         self, reader: DatabaseThread, telemetry: Telemetry, *, now: Callable[[], Millis], terms: Callable[[], Terms]
@@ -31,7 +31,7 @@ class SupportDeadlineMetrics:
         self._terms = terms
 
     async def run(self) -> None:
-        """Read what waits; to be called every minute."""
+        """Update the metrics; call this every minute."""
         now, terms = self._now(), self._terms()
         try:
             self._telemetry.set_support_deadlines(await self._reader.run(lambda db: read_deadlines(db, terms, now)))

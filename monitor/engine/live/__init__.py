@@ -1,5 +1,5 @@
-"""The live state: what pages and metrics show without asking the database.
+"""The live state, which pages and metrics show without reading the database.
 
-``state.py`` holds it, ``updates.py`` changes it after each commit, ``figures.py`` brings the subscriptions' figures up
-to date after each sweep, ``telemetry.py`` counts what the monitor does.
+``state.py`` holds it, ``updates.py`` changes it after each commit, ``figures.py`` updates the subscriptions' figures
+after each sweep, ``telemetry.py`` counts the monitor's own work.
 """

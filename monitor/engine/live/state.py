@@ -1,8 +1,8 @@
-"""The live picture: what is watched now, and how it is doing.
+"""The live state: the configured checks and subscriptions, and their present states and figures.
 
-The engine keeps it up to date on the event loop; pages and metrics read it there, so that no request ever touches the
-database. It holds nothing that the configuration does not: what leaves the one leaves the other. Instants are
-``Millis``, lengths of time whole milliseconds.
+The engine updates it on the event loop; pages and metrics read it there, so that no request reads the database. It
+contains only what is configured: what is removed from the configuration is removed from it. Instants are ``Millis``,
+durations whole milliseconds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from monitor.probes.probe import Phases
 
 
-# --- what the live state is made of; instants are Millis, durations whole milliseconds --------------------------------
+# --- the parts of the live state --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class CheckEntry:
-    """One check as it is configured."""
+    """One configured check."""
 
     server: str
     check: str
@@ -37,13 +37,13 @@ class CheckEntry:
 
     @property
     def key(self) -> CheckKey:
-        """The check's name everywhere else."""
+        """The key of the check in all other modules."""
         return CheckKey(self.server, self.check)
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionEntry:
-    """One subscription as it is configured."""
+    """One configured subscription."""
 
     id: str
     customer: str
@@ -56,27 +56,27 @@ class SubscriptionEntry:
 
 @dataclass(slots=True)
 class CheckView:
-    """One check, live."""
+    """The live state of one check."""
 
     entry: CheckEntry
     state: State = State.UNKNOWN
-    """Its confirmed state: up, down or unknown. Maintenance is a matter of its server: see ``LiveState.shown``."""
+    """The confirmed state: up, down or unknown. Maintenance is that of its server: ``LiveState.display_state``."""
     since: Millis | None = None
     outcome: Outcome | None = None
-    """Of its last result; None before the first."""
+    """The outcome of the last result; None before the first."""
     at: Millis | None = None
     latency: int | None = None
-    """Microseconds, of its last result; None unless that was ok."""
+    """Microseconds, of the last result; None unless that was ok."""
     reason: str = ""
     certificate: Certificate | None = None
-    """The one that was seen last, kept while the check fails; None for checks without TLS."""
+    """The certificate seen last, kept while the check fails; None for checks without TLS."""
     phases: Phases | None = None
-    """How long its last attempt took to get where; None for pings."""
+    """The phase durations of the last attempt; None for pings."""
 
 
 @dataclass(slots=True)
 class SubscriptionView:
-    """One subscription, live."""
+    """The live state of one subscription."""
 
     entry: SubscriptionEntry
     figures: dict[WindowName, WindowFigures] = field(default_factory=dict)
@@ -96,12 +96,12 @@ class ActiveMaintenanceWindow:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about the monitor itself that an operator has to fix."""
+    """A problem of the monitor itself that an operator has to fix."""
 
     text: str
-    """What is wrong and how to fix it, in one or two sentences."""
+    """The problem and its remedy, in one or two sentences."""
     ready: bool
-    """Whether the monitor does its duty nevertheless; one problem that it does not makes it not ready."""
+    """Whether the monitor counts as ready in spite of the problem."""
 
 
 __all__ = [
@@ -118,15 +118,15 @@ __all__ = [
 
 
 STEP_SIZE = 500
-"""Checks or subscriptions that are replaced before the loop may turn again: a millisecond."""
+"""Checks or subscriptions that are replaced between two turns of the event loop: a millisecond."""
 
 
 class LiveState:
-    """The live picture; one object, made by the daemon and passed in."""
+    """The live state; the daemon creates one object and passes it in."""
 
     def __init__(self) -> None:
         self.generation = 0
-        """Grows whenever the configuration changes; what was prepared for an older one is stale."""
+        """Grows with each change of the configuration; data prepared for an older generation is stale."""
         self.interval: Millis = 60_000
         self.timezone = "UTC"
         self.servers: dict[str, list[CheckView]] = {}
@@ -135,10 +135,10 @@ class LiveState:
         self.subscriptions: dict[str, SubscriptionView] = {}
         self._active_windows: tuple[ActiveMaintenanceWindow, ...] = ()
         self.maintenance_windows: tuple[ActiveMaintenanceWindow, ...] = ()
-        """Those active now, with the servers that are watched."""
+        """The active windows, limited to the configured servers."""
         self.in_maintenance: frozenset[str] = frozenset()
         self.outages: dict[int, Outage] = {}
-        """The open ones, by their id."""
+        """The open outages, by id."""
         self._open_outage_ids: dict[CheckKey, int] = {}
         self.mails_pending = 0
         self.oldest_pending: Millis | None = None
@@ -155,40 +155,41 @@ class LiveState:
         timezone: str,
         released: list[Iterator[None]],
     ) -> Iterator[None]:
-        """Prepare to show exactly these, in steps between which the loop can turn, then swap in the last one.
+        """Replace the configured checks and subscriptions, in steps; the last step swaps them in.
 
-        The steps that free what was shown before are appended to ``released``: run them when everything is swapped.
+        Steps that free the old objects are appended to ``released``: run them after the swap.
 
-        ``servers`` also names those without a check; ``interval`` is that between sweeps, ``timezone`` the contract's.
-        What stays keeps its state. A check that is probed differently now (another type or address) keeps its state
-        until the next result, and loses its last result.
+        ``servers`` includes those without a check; ``interval`` is the time between sweeps, ``timezone`` that of the
+        contract. What stays keeps its state. A check with a new type or address keeps its state until its next result
+        and loses its last result.
         """
-        fresh_servers: dict[str, list[CheckView]] = {server: [] for server in servers}
-        fresh_checks: dict[CheckKey, CheckView] = {}
-        otherwise: list[tuple[CheckView, CheckView]] = []
+        new_servers: dict[str, list[CheckView]] = {server: [] for server in servers}
+        new_checks: dict[CheckKey, CheckView] = {}
+        changed: list[tuple[CheckView, CheckView]] = []
         for number, entry in enumerate(checks):
-            known = self.checks.get(entry.key)
-            view = fresh_checks[entry.key] = _carry_over_view(known, entry)
-            if known is not None and view is not known:
-                otherwise.append((known, view))
-            fresh_servers.setdefault(entry.server, []).append(view)
+            old_view = self.checks.get(entry.key)
+            view = new_checks[entry.key] = _carry_over_view(old_view, entry)
+            if old_view is not None and view is not old_view:
+                changed.append((old_view, view))
+            new_servers.setdefault(entry.server, []).append(view)
             if number % STEP_SIZE == STEP_SIZE - 1:
                 yield
-        fresh_subscriptions: dict[str, SubscriptionView] = {}
-        for number, subscribed in enumerate(subscriptions):
-            fresh_servers.setdefault(subscribed.server, [])
-            old = self.subscriptions.get(subscribed.id)
-            fresh_subscriptions[subscribed.id] = SubscriptionView(subscribed, old.figures if old else {})
+        new_subscriptions: dict[str, SubscriptionView] = {}
+        for number, subscription in enumerate(subscriptions):
+            new_servers.setdefault(subscription.server, [])
+            old_subscription = self.subscriptions.get(subscription.id)
+            figures = old_subscription.figures if old_subscription else {}
+            new_subscriptions[subscription.id] = SubscriptionView(subscription, figures)
             if number % STEP_SIZE == STEP_SIZE - 1:
                 yield
-        for before, now in otherwise:
-            # what happened to those that are probed differently now while the rest was prepared
-            now.state, now.since = before.state, before.since
+        for old_view, view in changed:
+            # the states of checks whose type or address changed may have changed during the steps above
+            view.state, view.since = old_view.state, old_view.since
         self.generation += 1
         self.interval = interval
         self.timezone = timezone
         released.append(free_in_steps(self.servers.values(), self.checks.values(), self.subscriptions.values()))
-        self.servers, self.checks, self.subscriptions = fresh_servers, fresh_checks, fresh_subscriptions
+        self.servers, self.checks, self.subscriptions = new_servers, new_checks, new_subscriptions
         self.outages = {id_: outage for id_, outage in self.outages.items() if outage.check in self.checks}
         self._open_outage_ids = {outage.check: number for number, outage in self.outages.items()}
         self.set_maintenance_windows(self._active_windows)
@@ -197,9 +198,9 @@ class LiveState:
     def set_check_result(
         self, result: Result, certificate: Certificate | None = None, phases: Phases | None = None
     ) -> CheckView | None:
-        """Take what a check gave. The result of a check that left is ignored.
+        """Set the last result of a check, without its state; return its view.
 
-        Gives how the check is shown now, in the state that it was in before; None for one that left.
+        For a check that was removed, do nothing and return None.
         """
         view = self.checks.get(result.check)
         if view is None:
@@ -214,14 +215,14 @@ class LiveState:
         return view
 
     def set_check_state(self, key: CheckKey, state: State, since: Millis | None) -> None:
-        """Take a check's confirmed state, and since when it is in it (None: nobody knows)."""
+        """Set a check's confirmed state, and since when it has that state (None: unknown)."""
         view = self.checks.get(key)
         if view is not None:
             view.state = state
             view.since = since
 
     def set_figures(self, subscription: str, window: WindowName, figures: WindowFigures | None) -> None:
-        """Take the accounts of one window, up to date, or that there are none; a subscription that left is ignored."""
+        """Set the figures of one window; None removes them. A removed subscription is ignored."""
         view = self.subscriptions.get(subscription)
         if view is not None and figures is not None:
             view.figures[window] = figures
@@ -229,48 +230,48 @@ class LiveState:
             view.figures.pop(window, None)
 
     def set_maintenance_windows(self, windows: Iterable[ActiveMaintenanceWindow]) -> None:
-        """Take the windows that are active now, all of them."""
+        """Replace the active windows."""
         self._active_windows = tuple(windows)
         watched = ((window, window.servers & self.servers.keys()) for window in self._active_windows)
         self.maintenance_windows = tuple(replace(window, servers=servers) for window, servers in watched if servers)
         self.in_maintenance = frozenset(server for window in self.maintenance_windows for server in window.servers)
 
     def add_outage(self, outage: Outage) -> None:
-        """Add an open outage; one with the same id is replaced."""
+        """Add an open outage; it replaces one with the same id."""
         if outage.check in self.checks:
             self.outages[outage.id] = outage
             self._open_outage_ids[outage.check] = outage.id
 
     def remove_outage(self, outage_id: int) -> None:
-        """Drop an outage that is over, or that an import joined to another."""
+        """Remove an outage that is over, or that an import has joined to another."""
         closed = self.outages.pop(outage_id, None)
         if closed is not None and self._open_outage_ids.get(closed.check) == outage_id:
             del self._open_outage_ids[closed.check]
 
     def open_outage(self, key: CheckKey) -> Outage | None:
-        """Return the open outage of a check; None where none is."""
-        number = self._open_outage_ids.get(key)
-        return None if number is None else self.outages.get(number)
+        """Return the open outage of a check; None if it has none."""
+        outage_id = self._open_outage_ids.get(key)
+        return None if outage_id is None else self.outages.get(outage_id)
 
     def set_mail_backlog(self, pending: int, oldest_pending: Millis | None) -> None:
-        """Take how many mails wait to be sent, and since when the oldest does (None where none waits)."""
+        """Set the number of mails that wait to be sent, and since when the oldest waits (None: no mail waits)."""
         self.mails_pending = pending
         self.oldest_pending = oldest_pending
 
     def set_problem(self, name: str, text: str, *, ready: bool = False) -> None:
-        """Say what is wrong with the monitor itself; said again, it replaces what was said before."""
+        """Set a problem of the monitor itself; it replaces one with the same name."""
         self.problems[name] = Problem(text, ready)
 
     def clear_problem(self, name: str) -> None:
-        """Take a problem back; nothing happens where it was never told."""
+        """Remove a problem, if it is set."""
         self.problems.pop(name, None)
 
     def display_state(self, view: CheckView) -> State:
-        """Return the state that a check is shown in: ``set_maintenance_windows`` while its server is."""
+        """Return the state to display for a check: ``maintenance`` while its server is in maintenance."""
         return State.MAINTENANCE if view.entry.server in self.in_maintenance else view.state
 
     def server_display_state(self, server: str) -> State:
-        """Return the state that a server is shown in: its reachability check's; ``unknown`` where it has none."""
+        """Return the state to display for a server: that of its reachability check, ``unknown`` if it has none."""
         if server in self.in_maintenance:
             return State.MAINTENANCE
         view = self.checks.get(CheckKey(server, PING))
@@ -278,7 +279,7 @@ class LiveState:
 
 
 def _carry_over_view(view: CheckView | None, entry: CheckEntry) -> CheckView:
-    """Return the view to go on with: the same one, or a fresh one that keeps the state."""
+    """Return the view of a check in the new configuration: the same object, or a new one with the old state."""
     if view is None:
         return CheckView(entry)
     if view.entry == entry:

@@ -1,8 +1,8 @@
-"""What the daemon counts about its own work, in memory, since it started.
+"""Counts the daemon's own work in memory since its start.
 
-Plain integers and lists, changed on the event loop by the engine and read there by the metrics page: no locks, no
-registry, nothing that a result would have to wait for. Instants are ``Millis``. The counters begin at 0 with the
-process, which is what Prometheus expects of a counter.
+Plain integers and lists, changed on the event loop by the engine and read there by the metrics page: no locks and no
+registry, so that no result waits. Instants are ``Millis``. The counters start at 0 with the process, as Prometheus
+expects of a counter.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ LATENCY_BOUNDS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-"""Seconds: from a ping in the same rack to a page that barely made its timeout."""
+"""Seconds: from a ping in the same rack to a page that is just within its timeout."""
 LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
-"""Seconds: 50 ms is the most that a healthy schedule shows."""
+"""Seconds: the lag of a healthy schedule is at most 50 ms."""
 WRITE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Seconds of one write transaction, commit included."""
+"""Seconds of one write transaction, including the commit."""
 
 
 class Histogram:
-    """Observations sorted into fixed buckets: a value belongs to the first bound that is not below it."""
+    """Observations in fixed buckets: a value belongs to the first bound that is not below it."""
 
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
-        """Inclusive upper bounds, ascending; what lies above the last is counted in one more bucket."""
+        """Inclusive upper bounds, ascending; values above the last are counted in one more bucket."""
         self.counts = [0] * (len(bounds) + 1)
         """Per bucket, not cumulative."""
         self.total = 0.0
-        """The sum of everything observed."""
+        """The sum of all observations."""
 
     def observe(self, value: float) -> None:
         """Count one value, in the unit of the bounds."""
@@ -50,20 +50,20 @@ class Histogram:
 
 
 class ProberCounts:
-    """What the checks of one type gave."""
+    """The counts of the results of one check type."""
 
     __slots__ = ("failed", "latency", "results", "unknown")
 
     def __init__(self) -> None:
         self.results = 0
-        """All results, whatever their outcome."""
+        """All results, of any outcome."""
         self.failed = 0
         self.unknown = 0
         self.latency = Histogram(LATENCY_BOUNDS)
 
 
 class Telemetry:
-    """The daemon's own counters; one object, made by the daemon and passed in. Methods say what happened."""
+    """The daemon's own counters; the daemon creates one object and passes it in. Each method records one event."""
 
     def __init__(self) -> None:
         self.probers: dict[str, ProberCounts] = {}
@@ -74,7 +74,7 @@ class Telemetry:
         self.last_sweep: Millis | None = None
         self.last_sweep_monotonic: float | None = None
         self.canaries: dict[str, bool | None] = {}
-        """By address: could it be reached in the last sweep; None before its first answer is in."""
+        """By address: whether it answered its last probe; None before the first result."""
         self.emails_sent = 0
         self.emails_failed = 0
         self.writes = Histogram(WRITE_BOUNDS)
@@ -83,11 +83,11 @@ class Telemetry:
         self.claims_open: int | None = None
         self.claims_overdue: int | None = None
         self.support_deadlines: SupportDeadlines | None = None
-        """Hardware and tickets that wait; None before the first look."""
+        """Pending hardware and tickets; None before the first read."""
         self.journal_entries: int | None = None
         self.journal_verified: Millis | None = None
         self.figures_drift = 0
-        """Kept figures that the daily self-check found different from the books."""
+        """Live figures that the daily self-check found different from the ledger."""
         self.reload_succeeded: bool | None = None
         self.reloaded_at: Millis | None = None
 
@@ -105,24 +105,24 @@ class Telemetry:
             counts.latency.observe(latency_us / 1_000_000)
 
     def observe_lag(self, lag: float) -> None:
-        """Count a probe that left, ``lag`` seconds after its slot (early by rounding counts as 0)."""
+        """Count a check that started ``lag`` seconds after its slot (a negative lag from rounding counts as 0)."""
         self.lag.observe(max(lag, 0.0))
 
     def count_missed_slots(self, count: int = 1) -> None:
-        """Count slots in which a probe never left at all; their time is unknown."""
+        """Count slots in which the check did not start; their time is unknown."""
         self.slots_missed += count
 
     def sweep_done(self, at: Millis, monotonic: float) -> None:
-        """Note when a sweep was complete, by both readings of the clock: one to show, one that steps cannot bend."""
+        """Record when a sweep was complete: recorded time to display, monotonic time for ages."""
         self.last_sweep = at
         self.last_sweep_monotonic = monotonic
 
     def set_canaries(self, addresses: Iterable[str]) -> None:
-        """Take the configured canaries; what is known of others is forgotten."""
+        """Set the configured canaries; the states of others are removed."""
         self.canaries = {address: self.canaries.get(address) for address in addresses}
 
     def set_canary(self, address: str, *, ok: bool) -> None:
-        """Note whether a canary could be reached; one that left the configuration meanwhile is ignored."""
+        """Record whether a canary answered; one that was removed from the configuration is ignored."""
         if address in self.canaries:
             self.canaries[address] = ok
 
@@ -131,45 +131,45 @@ class Telemetry:
         self.emails_sent += 1
 
     def mail_failed(self) -> None:
-        """Count an attempt to send a mail that failed, for now or for good."""
+        """Count a failed attempt to send a mail, temporary or permanent."""
         self.emails_failed += 1
 
     def observe_write(self, seconds: float) -> None:
-        """Count a write transaction, committed ``seconds`` after it began."""
+        """Count a write transaction that was committed ``seconds`` after its start."""
         self.writes.observe(seconds)
 
     def write_failed(self) -> None:
-        """Count a write transaction that failed and was rolled back, or could not begin."""
+        """Count a write transaction that failed and was rolled back, or could not start."""
         self.database_errors += 1
 
     def database_measured(self, size: int) -> None:
-        """Note the bytes that the database takes on disk, its write-ahead log included."""
+        """Record the size of the database on disk in bytes, including its write-ahead log."""
         self.database_size = size
 
     def set_open_claims(self, open_count: int, overdue_count: int) -> None:
-        """Note how many claims wait for their answer, and for how many of them it is overdue."""
+        """Record how many claims wait for an answer, and how many of these answers are overdue."""
         self.claims_open = open_count
         self.claims_overdue = overdue_count
 
     def set_support_deadlines(self, deadlines: SupportDeadlines) -> None:
-        """Note what waits of hardware and tickets, and until when."""
+        """Record the pending deadlines of hardware and tickets."""
         self.support_deadlines = deadlines
 
     def set_journal_entries(self, entries: int) -> None:
-        """Note how many entries the journal holds."""
+        """Record the number of journal entries."""
         self.journal_entries = entries
 
     def set_journal_verified(self, entries: int, at: Millis) -> None:
-        """Note that the journal's chain was recomputed over ``entries`` entries and found whole."""
+        """Record a successful verification of the journal's chain over ``entries`` entries."""
         self.journal_entries = entries
         self.journal_verified = at
 
     def figures_drifted(self, count: int) -> None:
-        """Count kept figures that differed from those computed again, and were corrected."""
+        """Count live figures that differed from the recomputed ones and were corrected."""
         self.figures_drift += count
 
     def reloaded(self, *, ok: bool, at: Millis) -> None:
-        """Note that the configuration was read, at start or on a signal, and came into force or was refused."""
+        """Record that the configuration was read, at start or on a signal, and applied (``ok``) or refused."""
         self.reload_succeeded = ok
         if ok:
             self.reloaded_at = at

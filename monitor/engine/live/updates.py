@@ -1,4 +1,4 @@
-"""Keeps the live picture true: what was written, what the canaries say, what troubles the monitor itself."""
+"""Updates the live state after commits, canary results and problems of the monitor, and mails the operators."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
-"""By outcome."""
+"""Indexed by outcome."""
 NO_CONNECTIVITY_TEXT = (
-    "No canary answers: the monitor cannot see out. Failures are recorded as unknown and no customer is told; "
-    "repair the monitor's own line."
+    "No canary answers: the monitor has no network connection. Failures are recorded as unknown and no customer is "
+    "notified; restore the monitor's own connection."
 )
 
 
 class LiveStateUpdater:
-    """The audience of the recorder, the witness of the canaries, the one who hears of dead letters."""
+    """The listener of the recorder, the connectivity check, the mail dispatcher and the live figures."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class LiveStateUpdater:
         on_sweep_written: Callable[[], None],
         on_new_runs: Callable[[Iterable[CheckKey]], None],
     ) -> None:
-        """``read_clocks`` gives the present time as it is written down and the monotonic one."""
+        """``read_clocks`` returns the present recorded time and monotonic time."""
         self._live_state = live_state
         self._telemetry = telemetry
         self._recording = recording
@@ -61,7 +61,7 @@ class LiveStateUpdater:
         self._on_sweep_written = on_sweep_written
         self._on_new_runs = on_new_runs
         self._store_failure: tuple[Millis, str] | None = None
-        """Since when the database refuses, and what it said first."""
+        """Since when the database refuses writes, and its first error."""
 
     @property
     def _context(self) -> LedgerContext:
@@ -70,7 +70,7 @@ class LiveStateUpdater:
     def replace_config_steps(
         self, entries: Iterable[CheckEntry], canaries: Iterable[str], released: list[Iterator[None]]
     ) -> Iterator[None]:
-        """Show this configuration and keep what is known of it, in steps (``LiveState.replace_config_steps``)."""
+        """Replace the configuration in the live state, in steps (``LiveState.replace_config_steps``)."""
         context = self._context
         subscriptions = (
             SubscriptionEntry(
@@ -89,7 +89,7 @@ class LiveStateUpdater:
         self._telemetry.set_canaries(canaries)
 
     def restore(self, known: Iterable[tuple[CheckKey, Run | None, Outage | None]]) -> None:
-        """Show what an earlier process knew, as far as it still holds; the rest is unknown until the next result."""
+        """Restore the states that an earlier process recorded and that still hold; others stay unknown."""
         now, _ = self._read_clocks()
         for key, run, outage in known:
             if outage is not None:
@@ -99,33 +99,33 @@ class LiveStateUpdater:
                 self._live_state.set_check_state(key, _STATE_BY_OUTCOME[run.outcome], since)
 
     def on_recorded(self, recorded: RecordedResults) -> None:
-        """Show results that are in the books."""
+        """Show results that have been committed."""
         self._on_new_runs(recorded.checks_with_new_runs)
         for outage in recorded.opened_outages:
             self._live_state.add_outage(outage)
-        for number in recorded.ended_outages:
-            self._live_state.remove_outage(number)
+        for outage_id in recorded.ended_outages:
+            self._live_state.remove_outage(outage_id)
         for result in recorded.results:
             key = result.check
             if key.name == PING:
                 view = self._live_state.set_check_result(result)
             else:
                 view = self._live_state.set_check_result(result, self._certificate(key), self._phases(key))
-            if view is not None and view.state is not (shown := _STATE_BY_OUTCOME[result.outcome]):
-                self._live_state.set_check_state(result.check, shown, self._state_since(result))
+            if view is not None and view.state is not (state := _STATE_BY_OUTCOME[result.outcome]):
+                self._live_state.set_check_state(result.check, state, self._state_since(result))
         if recorded.rejected:
             log.warning(
-                "%d results were not written: their time is accounted for already, the clock ran backwards",
+                "%d results were not recorded: their time is accounted for already, since the clock ran backwards",
                 len(recorded.rejected),
             )
 
     def _state_since(self, result: Result) -> Millis:
-        """An outage goes on behind unknown results: then it is down since its first fail."""
+        """Return since when a check has its new state: down counts from the start of its open outage."""
         outage = self._live_state.open_outage(result.check) if result.outcome is Outcome.FAIL else None
         return result.at if outage is None else outage.start
 
     def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
-        """Take note of a sweep that is in the journal."""
+        """Handle a sweep that is in the journal."""
         self._telemetry.sweep_done(*self._read_clocks())
         self._telemetry.set_journal_entries(entries)
         self._live_state.set_mail_backlog(*pending)
@@ -133,7 +133,7 @@ class LiveStateUpdater:
         log.debug("sweep %d closed", sweep)
 
     def on_store_state(self, error: str | None) -> None:
-        """Take note of whether the database can be written."""
+        """Set or clear the problem that the database refuses writes (``error``)."""
         if error is None:
             self._live_state.clear_problem("store")
             self._report_store_failure()
@@ -144,27 +144,28 @@ class LiveStateUpdater:
             )
 
     def _report_store_failure(self) -> None:
-        """Tell the operators of a database that refused, now that a mail can be written down again."""
+        """Mail the operators that the database refused writes; this is called as soon as it accepts them again."""
         if self._store_failure is None:
             return
         (since, error), self._store_failure = self._store_failure, None
         now, _ = self._read_clocks()
-        seconds = (f"{(now - since) // 1000} s",)
+        lines = (error, f"{(now - since) // 1000} s")
         self._write_in_background(
-            lambda db: notify_operators(db, self._context, OperatorNews.STORE, (error, *seconds), now, since=since)
+            lambda db: notify_operators(db, self._context, OperatorNews.STORE, lines, now, since=since)
         )
 
     def raise_problem(self, news: OperatorNews, lines: Iterable[str]) -> None:
-        """Tell the operators of a trouble of the monitor itself that lasts: once."""
-        (now, _), told = self._read_clocks(), tuple(lines)
-        self._write_in_background(lambda db: raise_problem(db, self._context, news, told, now))
+        """Mail the operators a lasting problem of the monitor itself, once."""
+        now, _ = self._read_clocks()
+        details = tuple(lines)
+        self._write_in_background(lambda db: raise_problem(db, self._context, news, details, now))
 
     def clear_problem(self, news: OperatorNews) -> None:
-        """Take note that such a trouble is over: when it comes again it is told again."""
+        """Record that a problem is over, so that it is mailed again when it returns."""
         self._write_in_background(lambda db: clear_problem(db, news))
 
     def refresh_maintenance(self) -> None:
-        """Bring up to date what changes by time alone; to be called every second or so."""
+        """Update the active maintenance windows; call this about once a second."""
         now, _ = self._read_clocks()
         self._live_state.set_maintenance_windows(
             ActiveMaintenanceWindow(window.id, frozenset(window.servers), window.end, window.kind, window.reason)
@@ -173,15 +174,15 @@ class LiveStateUpdater:
         )
 
     def on_canary_result(self, address: str, outcome: Outcome) -> None:
-        """Take note of one canary's answer; one that could not be asked is not told."""
+        """Handle the result of a canary; one that could not be probed leaves the state unchanged."""
         if outcome is not Outcome.UNKNOWN:
             self._telemetry.set_canary(address, ok=outcome is Outcome.OK)
 
     def on_connectivity_change(self, *, offline: bool) -> None:
-        """Take note that the monitor has gone blind, and tell the operators once; or that it sees again."""
+        """Handle a change of the monitor's connectivity; mail the operators when it goes offline."""
         if not offline:
             self._live_state.clear_problem("canaries")
-            log.warning("a canary answers again: the monitor sees out")
+            log.warning("a canary answers again: the monitor is online")
             return
         log.error("no canary answers: failures are recorded as unknown until one does")
         self._live_state.set_problem("canaries", NO_CONNECTIVITY_TEXT, ready=True)
@@ -192,14 +193,14 @@ class LiveStateUpdater:
         )
 
     def on_figure_mismatches(self, lines: tuple[str, ...]) -> None:
-        """Tell the operators of figures that had drifted from the books."""
+        """Mail the operators the live figures that differed from the ledger."""
         now, _ = self._read_clocks()
         self._write_in_background(
             lambda db: notify_operators(db, self._context, OperatorNews.FIGURES_DRIFT, lines, now)
         )
 
     def on_dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
-        """Tell the operators of a mail that nobody will get, unless it was one to them."""
+        """Return the work that mails the operators a dead letter, unless the letter was one to them."""
         now, _ = self._read_clocks()
         lines = (f"{mail.id}: {', '.join(mail.remaining)}: {mail.subject}", error, f"monitor mail resend {mail.id}")
         if mail.kind == "monitor":
@@ -207,5 +208,5 @@ class LiveStateUpdater:
         return lambda db: notify_operators(db, self._context, OperatorNews.DEAD_LETTER, lines, now)
 
     def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
-        """Take note of what has not left the outbox."""
+        """Set the number of mails that wait, and since when the oldest waits."""
         self._live_state.set_mail_backlog(*pending)
