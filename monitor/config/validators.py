@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from monitor.config.faults import ValueRejected
+from monitor.domain_names import ascii_domain
 from monitor.probes.settings import is_host
 
 if TYPE_CHECKING:
@@ -302,8 +303,8 @@ def _is_email(address: str) -> bool:
     if not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         return False
     try:
-        domain.encode("idna")
-    except UnicodeError:
+        ascii_domain(domain)
+    except ValueError:
         return False
     return True
 

@@ -18,6 +18,7 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import TYPE_CHECKING
 
+from monitor.domain_names import ascii_domain
 from monitor.errors import InputError
 from monitor.formatting import CONTROL_CATEGORIES, one_line
 
@@ -141,8 +142,8 @@ class _SmtpPolicy(EmailPolicy):
 def _ascii_domain(domain: str) -> str:
     """Return the domain in ASCII (IDNA), empty where it cannot be a domain."""
     try:
-        return domain.encode("idna").decode("ascii").lower()
-    except UnicodeError:
+        return ascii_domain(domain)
+    except ValueError:
         return ""
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import re
 import socket
 import sys
 from importlib.metadata import version
 from typing import NamedTuple
 
-from yarl import URL
-
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
+from monitor.probes.http.url import Url, location_text, parse_url
 from monitor.probes.settings import is_host
 
 # --- where a redirect may lead: the kernel's refusal to connect would look like the monitor's own fault ---------------
@@ -59,15 +57,12 @@ def _is_broadcast(host: str) -> bool:
 
 
 USER_AGENT_PRODUCT = "sla-monitor"
-_SCHEMES = ("http", "https")
 _HEADERS = (
     f"User-Agent: {USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}\r\n"
     "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
 ).encode("ascii")
 _MAX_LOCATION_LENGTH = 8 * 1024
-"""Characters of what a redirect says."""
-_LONG_HOST = re.compile(r"[^/?#]*//[^/?#]{400}")
-"""What would take tens of milliseconds to be found no name."""
+"""Bytes of what a redirect says."""
 _SEE_OTHER = 303
 _POST = "POST"
 
@@ -84,7 +79,7 @@ class Request(NamedTuple):
     port: int
     tls: bool
     start_lines: bytes
-    """What is asked, and whom; the headers that follow are those of every request."""
+    """The request line and ``Host``; the headers that follow are those of every request."""
     method: str = "GET"
     connect_to: str | None = None
     """Where the connection goes instead of the host."""
@@ -119,37 +114,28 @@ class Request(NamedTuple):
     def redirect_to(self, to: bytes, status: int) -> Request:
         """Return the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
 
-        On another host it is made without the login, and its own address is connected to.
+        To another origin it goes without the login, to another host without the address to connect to instead.
         """
-        location = to.decode("utf-8", "replace")
         try:
-            if len(location) > _MAX_LOCATION_LENGTH or _LONG_HOST.match(location):
+            if len(to) > _MAX_LOCATION_LENGTH:
                 raise ValueError(_MAX_LOCATION_LENGTH)  # noqa: TRY301 - the one way out for all that leads nowhere
-            own = URL(self.url)
-            url = own.join(URL(location))
-            method = "GET" if self.method == _POST and status <= _SEE_OTHER else self.method
-            further = build_request(str(url), method, connect_to=self.connect_to if url.host == own.host else None)
+            own = parse_url(self.url)
+            url = parse_url(location_text(to), own)
         except ValueError:
             raise server_failure(Reason.REDIRECT, "to nowhere") from None
-        if (
-            url.scheme not in _SCHEMES
-            or not url.port
-            or (further.host != self.host and not is_public_target(further.host))
-        ):
+        if not url.port or (url.host != own.host and not is_public_target(url.host)):
             raise server_failure(Reason.REDIRECT, "to nowhere")
-        return further.with_login(self.login) if url.origin() == own.origin() else further
+        method = "GET" if self.method == _POST and status <= _SEE_OTHER else self.method
+        further = _request(str(url), url, method, self.connect_to if url.host == own.host else None)
+        return further.with_login(self.login) if url.origin == own.origin else further
 
 
 def build_request(address: str, method: str = "GET", *, connect_to: str | None = None) -> Request:
-    """Ask for a page, on a connection that is to be closed; its URL is absolute. Raises ``ValueError`` where not."""
-    url = URL(address)
-    host = (url.raw_host or "").replace("%25", "%", 1)
-    if not host or url.port is None:
-        raise ValueError(url)
-    bare, scope, _ = host.partition("%")
-    # a scope means something on this machine only
-    name = f"[{bare}]" if scope else (url.host_subcomponent or bare).rstrip(".")
-    asked_at = name if url.is_default_port() else f"{name}:{url.port}"
-    line = f"{method} {url.raw_path_qs} HTTP/1.1\r\nHost: {asked_at}\r\n".encode("ascii")
+    """Return the request for a page; ``address`` is its absolute URL. Raises ``ValueError`` where it is none."""
+    return _request(address, parse_url(address), method, connect_to)
+
+
+def _request(address: str, url: Url, method: str, connect_to: str | None) -> Request:
+    start_lines = f"{method} {url.target} HTTP/1.1\r\nHost: {url.authority}\r\n".encode("ascii")
     # many pages have one host
-    return Request(address, sys.intern(host), url.port, url.scheme == "https", line, method, connect_to)
+    return Request(address, sys.intern(url.host), url.port, url.scheme == "https", start_lines, method, connect_to)

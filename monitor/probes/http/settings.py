@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
+from monitor.probes.http.url import parse_url
 from monitor.probes.settings import (
     any_value,
     ca_file_key,
@@ -90,23 +90,14 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 def _is_url(scheme: str, text: str) -> bool:
     """Whether ``text`` is an absolute URL of that scheme, without user, password or white space."""
-    if _UNPRINTABLE.search(text):
+    if _UNPRINTABLE.search(text) or not re.match(rf"{scheme}://[^/\\]", text, re.IGNORECASE):
         return False
     try:
-        parts = urlsplit(text)
-        port = parts.port
+        url = parse_url(text)
     except ValueError:
         return False
-    if parts.scheme != scheme or "@" in parts.netloc or parts.hostname is None:
-        return False
-    return is_host(_ascii(parts.hostname)) and (port is None or is_port(port))
-
-
-def _ascii(name: str) -> str:
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
+    authority = re.split(r"[/\\?#]", text.partition("://")[2])[0]
+    return "@" not in authority and is_host(url.host) and is_port(url.port)
 
 
 def _is_http_url(text: str) -> bool:
@@ -205,8 +196,8 @@ class HttpSettings:
         for name in ("expect", "forbid", "expect_pattern", "expect_json"):
             if self.method == "HEAD" and getattr(self, name):
                 return name, 'nothing where method = "HEAD": there is no body'
-        parts = urlsplit(self.url)
-        if self.user is not None and parts.scheme == "http" and not is_loopback(self.address or parts.hostname or ""):
+        url = parse_url(self.url)
+        if self.user is not None and url.scheme == "http" and not is_loopback(self.address or url.host):
             return "user", 'nobody where type = "http": the password would travel in clear; use type = "https"'
         return incomplete_login(self.user, self.password_file)
 

@@ -233,6 +233,8 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         ("noc@example.com", "noc@example.com"),
         ("O'Neil+sla@Example.COM", "O'Neil+sla@example.com"),
         ("bilgi@bücher.example", "bilgi@xn--bcher-kva.example"),
+        ("bilgi@straße.example", "bilgi@xn--strae-oqa.example"),
+        ("bilgi@faß.de", "bilgi@xn--fa-hia.de"),
         ("root@localhost", "root@localhost"),
         ("müşteri@example.com", "müşteri@example.com"),
     ],

@@ -133,7 +133,7 @@ def test_a_redirect_leads_where_a_browser_would_go(location: str, leads_to: str)
     assert build_request("http://a.example/x/y").redirect_to(location.encode(), 302).url == leads_to
 
 
-@pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///path", "ftp://a.example/"])
+@pytest.mark.parametrize("location", ["mailto:me", "http://:x/", "https:///", "ftp://a.example/"])
 def test_a_redirect_that_no_request_can_be_made_of_leads_nowhere(location: str) -> None:
     with pytest.raises(ProbeError, match="redirect: to nowhere"):
         build_request("http://a.example/").redirect_to(location.encode(), 302)
