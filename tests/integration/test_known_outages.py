@@ -324,7 +324,7 @@ def test_every_customer_gets_the_mails_that_are_due_and_no_other(lab: Lab) -> No
     alone = [mail for mail in lab.postfix.delivered("noc") if mail["To"] == OPERATORS]
     assert count_by_news(mail for mail in alone if news_of(mail)) == operators
     [about_the_monitor] = [mail for mail in alone if not news_of(mail)]
-    assert str(about_the_monitor["Subject"]).startswith("BLIND")
+    assert str(about_the_monitor["Subject"]).startswith("NO CONNECTIVITY")
 
 
 def test_the_operators_get_a_copy_of_every_mail(lab: Lab) -> None:

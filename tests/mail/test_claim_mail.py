@@ -115,13 +115,13 @@ def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Recip
         ),
         (
             {"certain": False, "percent_highest": "0"},
-            "the lowest reading of our records pays 10 %, the highest 0 %",
-            "en düşük okuması %10, en yüksek okuması %0",
+            "at the lower bound of the availability it is 10 %, at the upper bound 0 %",
+            "erişilebilirliğin alt sınırında %10, üst sınırında %0 olur",
         ),
         ({"final": False}, "October 2026 is not over: this answer is provisional", "bu yanıt geçicidir"),
         (
             {"closed": ClaimClosing(900, START, (ClaimCorrection(950, START + DAY, "exclusion 3"),))},
-            "(journal entry 900). Corrected since, at 2026-10-03 13:00 (journal entry 950): exclusion 3.",
+            "(journal entry 900). Corrected later, at 2026-10-03 13:00 (journal entry 950): exclusion 3.",
             "girdisi 900). Sonradan düzeltme: 03.10.2026 13:00 (kayıt defteri girdisi 950): exclusion 3.",
         ),
         (
@@ -131,7 +131,7 @@ def test_a_long_name_is_cut_in_the_subject_and_whole_in_the_letter(reader: Recip
         ),
         ({"fee": "120.00", "fee_months": 12}, "120.00 USD for 12 months, divided by 12", "12 aya bölünür"),
         ({"outages": (replace(OUTAGE, end=None),)}, "not over", "sürüyor"),
-        ({"outages": ()}, "None on what this service is measured on", "kesinti yoktur"),
+        ({"outages": ()}, "The checks by which this service is measured had no outages", "kesinti yoktur"),
         ({"exclusions": ()}, "Nothing was excluded (clauses 4.1 to 4.10)", "Hiçbir süre hariç tutulmamıştır"),
         (
             {"exclusions": (ClaimExclusion("4.1", "maintenance 2", "disks", 0, short_by=HOUR),)},
@@ -174,7 +174,7 @@ def test_hundreds_of_outages_keep_the_claimed_one_and_leave_the_letter_small() -
             "within 2 business days of the problem: for this outage, until 2026-10-06 24:00 (clause 6.2)",
         ),
         (TURKISH, "late", "bu kesinti için son zaman: 06.10.2026 24:00 (madde 6.2)"),
-        (ENGLISH, "not-measured", "read on ping; an outage of site does not lower it (clauses 5.2.2, 4.4, 4.8)"),
+        (ENGLISH, "not-measured", "measured by ping; an outage of site does not lower it (clauses 5.2.2, 4.4, 4.8)"),
         (TURKISH, "not-measured", "ölçülür: ping. site kesintileri bu değeri düşürmez (madde 5.2.2, 4.4, 4.8)"),
     ],
 )

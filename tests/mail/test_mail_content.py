@@ -114,12 +114,12 @@ def test_an_outage_is_told_in_english() -> None:
         "    Since: 2026-10-02 13:00\n"
         "    Seen: timeout\n"
         "\n"
-        "A second mail will follow in this thread when it is over.\n"
+        "A second mail will follow in this thread when the outage is over.\n"
         "\n"
-        "Where to look: https://sla.example.com/\n"
+        "More information: https://sla.example.com/\n"
         "\n"
         "-- \n"
-        "Times are those of Europe/Istanbul.\n"
+        "Times are in the Europe/Istanbul time zone.\n"
         "This mail was generated automatically.\n"
     )
 
@@ -143,7 +143,7 @@ def test_the_end_of_an_outage_names_its_length_and_bounds_the_month_and_the_dead
         "  UP: ping\n"
         "    Start: 2026-10-02 13:00\n"
         "    End: 2026-10-02 13:07\n"
-        "    Length: 7 min 30 s (at least 6 min 30 s, at most 8 min 30 s)\n"
+        "    Duration: 7 min 30 s (at least 6 min 30 s, at most 8 min 30 s)\n"
         "  acme-web-01, October 2026 so far: 99.73 % available; target 99.75 %: missed\n"
         "  A credit claim for this outage can be made until 2026-10-06 24:00 (clause 6.2).\n"
     ) in letter.text
@@ -151,7 +151,7 @@ def test_the_end_of_an_outage_names_its_length_and_bounds_the_month_and_the_dead
 
 def test_the_part_of_an_outage_that_is_excluded_is_told() -> None:
     text = compose(OutageMail(ENGLISH, (ServerEvents("web-01", (replace(OUTAGE_ENDED, excluded=90_000),)),))).text
-    assert "    Excluded: 1 min 30 s of it, as the records stand\n" in text
+    assert "    Excluded: 1 min 30 s, according to the current records\n" in text
 
 
 def test_a_month_without_a_figure_says_so() -> None:
@@ -227,7 +227,7 @@ def test_flapping_is_told_with_what_it_means() -> None:
     assert (
         "  FLAPPING: site\n"
         "    Since: 2026-10-02 13:00\n"
-        "    changes its state too often (6 times); no further mail until it settles\n"
+        "    changes its state too often (6 times); no further mail until it is stable\n"
     ) in letter.text
     assert compose(OutageMail(TURKISH, news)).subject == "KARARSIZ web-01 (site)"
 
@@ -237,7 +237,7 @@ def test_a_check_that_settled_is_told_with_its_state() -> None:
     letter = compose(OutageMail(ENGLISH, news))
     assert letter.subject == "SETTLED web-01 (site) is down"
     assert (
-        "  SETTLED: site\n    State: down\n    Since: 2026-10-02 14:00\n    Unsteady since: 2026-10-02 13:00\n"
+        "  SETTLED: site\n    State: down\n    Since: 2026-10-02 14:00\n    Flapping since: 2026-10-02 13:00\n"
     ) in letter.text
     assert compose(OutageMail(TURKISH, news)).subject == "KARARLI web-01 (site): kesintide"
 
@@ -301,7 +301,7 @@ def test_maintenance_in_time_is_announced_as_excluded() -> None:
         "  Servers: web-01, web-02\n"
         "  Start: 2026-10-02 13:00\n"
         "  End: 2026-10-02 15:00\n"
-        "  Length: 2 h\n"
+        "  Duration: 2 h\n"
         "  Reason: Switch replacement\n"
         "  Announced at least 4 days (96 h) ahead: downtime within it is excluded (clauses 4.1, 4.9).\n"
     ) in letter.text
@@ -320,7 +320,7 @@ def test_maintenance_announced_too_late_says_by_how_much_and_that_it_counts(
 ) -> None:
     letter = replace(WINDOW, notice_shortfall=short)
     assert (
-        f"Announced {english} too late for the 4 days (96 h) that are due: downtime within it is NOT excluded, "
+        f"Announced {english} too late for the required 4 days (96 h): downtime within it is NOT excluded, "
         "it counts as an outage (clauses 4.1, 4.9)."
     ) in compose(letter).text
     text = compose(replace(letter, recipient=TURKISH)).text
@@ -333,7 +333,7 @@ def test_emergency_maintenance_is_excluded_without_notice() -> None:
     letter = compose(replace(WINDOW, kind="emergency", recipient=TURKISH, reason="OpenSSH güvenlik açığı"))
     assert letter.subject == "ACİL BAKIM 02.10.2026 13:00: web-01, web-02"
     assert "  Sebep: OpenSSH güvenlik açığı\n" in letter.text
-    assert "Acil bakım önceden haber verilmeksizin yapılabilir" in letter.text
+    assert "Acil bakım önceden duyurulmadan yapılabilir" in letter.text
     assert "96" not in letter.text
 
 
@@ -341,7 +341,7 @@ def test_an_extension_is_judged_by_its_added_part() -> None:
     letter = compose(replace(WINDOW, change="extended", previous_end=START + HOUR, notice_shortfall=HOUR))
     assert letter.subject == "MAINTENANCE EXTENDED until 2026-10-02 15:00: web-01, web-02"
     assert "  Announced end: 2026-10-02 14:00\n" in letter.text
-    assert ("The added part, from 2026-10-02 14:00 to 2026-10-02 15:00, is an announcement of its own.") in letter.text
+    assert ("The added part, from 2026-10-02 14:00 to 2026-10-02 15:00, is a separate announcement.") in letter.text
     assert "Announced 1 h too late" in letter.text
 
 
@@ -349,12 +349,12 @@ def test_shortening_and_cancelling_take_effect_at_once() -> None:
     shortened = compose(replace(WINDOW, change="shortened", previous_end=START + 4 * HOUR)).text
     assert "This takes effect at once: downtime after the end counts." in shortened
     cancelled = compose(replace(WINDOW, change="cancelled", notice_shortfall=HOUR)).text
-    assert "This takes effect at once: from now on, downtime counts as always." in cancelled
+    assert "This takes effect at once: from now on, downtime counts as usual." in cancelled
     assert "too late" not in cancelled
 
 
 def test_a_window_of_which_nothing_is_left_has_no_length() -> None:
-    assert "Length" not in compose(replace(WINDOW, change="cancelled", end=START)).text
+    assert "Duration" not in compose(replace(WINDOW, change="cancelled", end=START)).text
 
 
 def test_an_announcement_made_elsewhere_is_named() -> None:
@@ -365,7 +365,7 @@ def test_an_announcement_made_elsewhere_is_named() -> None:
 def test_operators_are_told_that_the_monitor_is_blind() -> None:
     lines = ("192.0.2.1: timeout", "198.51.100.1: no route")
     letter = compose(OperatorMail(OPERATORS, OperatorNews.NO_CONNECTIVITY, START, lines))
-    assert letter.subject == "BLIND: The monitor cannot see out"
+    assert letter.subject == "NO CONNECTIVITY: The monitor has no network connection"
     assert "All canaries have failed since 2026-10-02 13:00." in letter.text
     assert "no mail goes to a customer" in letter.text
     assert "Details\n  192.0.2.1: timeout\n  198.51.100.1: no route\n" in letter.text
@@ -431,7 +431,7 @@ def test_a_reason_with_the_router_that_said_so_has_its_turkish() -> None:
 
 def test_without_an_address_to_look_at_none_is_named() -> None:
     letter = compose(outage_started_mail(replace(ENGLISH, url=""), "web-01"))
-    assert "Where to look" not in letter.text + letter.html
+    assert "More information" not in letter.text + letter.html
 
 
 @pytest.mark.parametrize("reader", [TURKISH, ENGLISH, OPERATORS], ids=["tr", "en", "operators"])

@@ -118,6 +118,14 @@ def test_every_interpretation_of_an_answer_has_its_sentence(language: str) -> No
     assert {"rounding=down", "rounding=half-up", "credit=on-claim", "credit=automatic"} <= set(sentences)
 
 
+def test_times_have_no_seconds_and_the_zone_is_named_once_at_the_end() -> None:
+    for path, text in rendered_mails().items():
+        assert re.findall(r"\d\d:\d\d:\d\d|[+-]\d\d:\d\d", text) == []
+        letter, _, end = text.partition("\n-- \n")
+        assert end.count("Europe/Istanbul") == 1
+        assert "Europe/Istanbul" not in letter or "claim-answer" in path
+
+
 def test_turkish_capitals_keep_their_dots() -> None:
     mails = rendered_mails()
     subjects = {path: text.splitlines()[0].removeprefix("Subject: ") for path, text in mails.items()}
