@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError, connection_failure, server_failure
+from monitor.probes.http.cookies import CookieJar
 from monitor.probes.http.response import REDIRECT_STATUSES, HttpResponse
+from monitor.probes.http.url import parse_url
 from monitor.probes.net.resolver import parse_ip
 from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
 from monitor.probes.net.tls import Handshake
@@ -198,6 +200,7 @@ class HttpExchange:
         self._trace.add_secrets(*check.secrets)
         self._timer: asyncio.TimerHandle | None = None
         self._redirects = 0
+        self._cookies: CookieJar | None = None
         self._lookup: asyncio.Task[tuple[Address, ...]] | None = None
         self._connect: HappyEyeballsConnect | None = None
         self._connection: CallbackConnection | None = None
@@ -319,8 +322,19 @@ class HttpExchange:
         self._redirects += 1
         if self._redirects > MAX_REDIRECTS:
             raise server_failure(Reason.REDIRECT, "too many")
-        self._start_request(self._request.redirect_to(where, answer.status))
+        self._start_request(self._with_cookies(self._request.redirect_to(where, answer.status), answer))
         return True
+
+    def _with_cookies(self, further: Request, answer: HttpResponse) -> Request:
+        """Return the next request with the cookies that this attempt's responses have set for it."""
+        cookies = answer.headers(b"set-cookie")
+        if self._cookies is None:
+            if not cookies:
+                return further
+            self._cookies = CookieJar()
+        now = self._clock.now() / 1000
+        self._cookies.store(cookies, parse_url(self._request.url), now)
+        return further.with_cookies(self._cookies.header(parse_url(further.url), now))
 
     def _close_connection(self) -> None:
         if self._connection is not None:

@@ -26,7 +26,7 @@ __all__ = ["MAX_BODY_SIZE", "HttpProbe"]
 
 
 class HttpProbe:
-    """Asks for a page on a connection of its own; keeps no cookie, uses no proxy."""
+    """Asks for a page on a connection of its own; keeps cookies for one attempt, uses no proxy."""
 
     secrets: tuple[str, ...] = ()
     __slots__ = ("_expectations", "_resources", "_settings", "family", "follow_redirects", "keep_body", "request")

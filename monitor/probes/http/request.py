@@ -85,11 +85,13 @@ class Request(NamedTuple):
     """Where the connection goes instead of the host."""
     login: str = ""
     """The header that logs in, with its line end; never shown."""
+    cookies: bytes = b""
+    """The header with cookies, with its line end."""
 
     @property
     def head(self) -> bytes:
-        """All that is said to everybody: no login, and no end."""
-        return self.start_lines + _HEADERS
+        """All headers that may be shown: no login, and no end."""
+        return self.start_lines + _HEADERS + self.cookies
 
     @property
     def server_name(self) -> str:
@@ -99,7 +101,7 @@ class Request(NamedTuple):
     @property
     def displayed(self) -> str:
         """What a person sees of it: without the login."""
-        return self.head.decode("ascii").replace("\r\n", "\n").rstrip("\n")
+        return self.head.decode("latin-1").replace("\r\n", "\n").rstrip("\n")
 
     @property
     def encoded(self) -> bytes:
@@ -110,6 +112,10 @@ class Request(NamedTuple):
     def with_login(self, login: str) -> Request:
         """Return the same request with a header that logs in."""
         return self._replace(login=login)
+
+    def with_cookies(self, value: bytes) -> Request:
+        """Return the same request with cookies; none where ``value`` is empty."""
+        return self._replace(cookies=b"Cookie: " + value + b"\r\n" if value else b"")
 
     def redirect_to(self, to: bytes, status: int) -> Request:
         """Return the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.

@@ -196,15 +196,6 @@ async def test_ten_redirects_are_followed_and_an_eleventh_is_not(attempt: Attemp
     assert seen.outcome is Outcome.OK
 
 
-async def test_cookies_are_neither_kept_nor_sent_back(attempt: AttemptFunction) -> None:
-    site = PageServer({"/": redirect("/next", "Set-Cookie: id=1\r\n"), "/next": page(headers="Set-Cookie: id=2\r\n")})
-    async with ScriptedServer(site) as server:
-        await attempt("http", url=server.url())
-        await attempt("http", url=server.url())
-    assert len(site.requests) == 4
-    assert [request for request in site.requests if "cookie" in request.lower()] == []
-
-
 async def test_a_proxy_of_the_environment_is_not_used(
     attempt: AttemptFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
