@@ -38,7 +38,7 @@ class ClaimDetails:
 
 @dataclass(frozen=True, slots=True)
 class ClaimOutage:
-    """An outage that touches the month; its lengths are whole, before exclusions."""
+    """An outage that touches the month; durations are those of the whole outage, before exclusions."""
 
     id: int
     server: str
@@ -53,16 +53,16 @@ class ClaimOutage:
 
 @dataclass(frozen=True, slots=True)
 class ClaimExclusion:
-    """A record that took time out of the month (4.1 to 4.10), or one that could not for want of notice."""
+    """A record that excludes time from the month (4.1 to 4.10), or one that does not because notice was short."""
 
     clause: str
     reference: str
     """``maintenance 12``, ``exclusion 3``."""
     reason: str
     length: Millis
-    """How much of the month is charged to it; 0 where it excludes nothing."""
+    """The time of the month that it excludes."""
     short_by: Millis = 0
-    """By how much planned maintenance missed its 96 hours of notice; then it excludes nothing (4.1, 4.9)."""
+    """How much of its 96 hours of notice planned maintenance lacks; then it excludes nothing (4.1, 4.9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ class ClaimInterpretation:
 
 @dataclass(frozen=True, slots=True)
 class ClaimCorrection:
-    """What changed figures of this subscription after its month was closed; they are those after it."""
+    """A change of this subscription's figures after its month was closed; the answer has the figures after it."""
 
     entry: int
-    """The journal's number of it."""
+    """The number of its journal entry."""
     at: Millis
     why: str
     """``exclusion 3``, as the journal names its cause."""
@@ -87,7 +87,7 @@ class ClaimCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ClaimClosing:
-    """That the month was closed: its figures are those of the closing, but for the corrections since."""
+    """The closing of a month: the figures are those of the closing, with the corrections since then."""
 
     entry: int
     at: Millis
@@ -104,10 +104,10 @@ class ClaimMonth:
     end: Millis
     """Its nominal end."""
     until: Millis
-    """Where the accounts end: the month's end, or the moment of the answer."""
+    """The end of the accounts: the month's end, or the moment of the answer."""
     final: bool
     closed: ClaimClosing | None
-    """None where the month was not closed when the answer was given."""
+    """None if the month was not closed when the answer was given."""
     product: str
     clause: str
     """The clause of target and credit: ``5.1.2``, ``5.2.2``, ``5.3.2``."""
@@ -129,12 +129,12 @@ class ClaimMonth:
     percent_highest: str
     certain: bool
     band_from: str | None
-    """The band's edges, both within it; None is open to that side, and both are where nothing was measured."""
+    """The band's edges, both inclusive; None is open to that side, and both are None if nothing was measured."""
     band_to: str | None
     floor: str
-    """From here on no credit is paid."""
+    """From this availability on no credit is due."""
     fee: str | None
-    """What is paid for ``fee_months`` months (6.4)."""
+    """The fee for ``fee_months`` months (6.4)."""
     fee_months: int
     currency: str | None
     amount: str | None
@@ -167,7 +167,7 @@ class ClaimMonth:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSnapshot:
-    """What an answer was computed from: all that the journal held at a moment (6.3)."""
+    """The records from which an answer is computed: the journal at a moment (6.3)."""
 
     entry: int
     """The newest entry."""
@@ -181,10 +181,10 @@ class ClaimAnswer:
 
     claim: ClaimDetails
     final: bool
-    """Whether every month that it speaks of is over."""
+    """Whether each of its months is over."""
     positive: bool
     note: str
-    """What the provider adds; empty for nothing."""
+    """The provider's remark; may be empty."""
     months: tuple[ClaimMonth, ...]
     records: LedgerSnapshot
 
@@ -215,6 +215,6 @@ class ClaimRefusalMail:
     claim: ClaimDetails
     reason: RefusalReason
     measured_checks: tuple[str, ...] = ()
-    """The checks that the subscription is measured on."""
+    """The checks by which the subscription is measured."""
     clause: str = ""
-    """The clause that says so."""
+    """The clauses for it."""

@@ -41,7 +41,7 @@ class Recipient:
     timezone: str
     """A zone's name: ``Europe/Istanbul``."""
     url: str
-    """The public address of the monitor, or the customer's own page; empty where there is none."""
+    """The public address of the monitor, or the customer's own page; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class OutageStarted:
     since: Millis
     """Its first fail."""
     reason: str
-    """What was seen, as the result says it."""
+    """The reason that the result has."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutageEnded:
-    """A check's outage ended; lengths are before exclusions."""
+    """A check's outage ended; durations are before exclusions."""
 
     kind: ClassVar[str] = "ended"
 
@@ -72,9 +72,9 @@ class OutageEnded:
     least: Millis
     most: Millis
     excluded: Millis = 0
-    """How much of the counted length exclusions cover as it stands."""
+    """The part of the counted duration that exclusions cover so far."""
     claim_deadline: Millis | None = None
-    """The last moment at which credit can be claimed for it (6.2); None where no subscription hangs on it."""
+    """The last moment at which credit can be claimed for it (6.2); None if no subscription is concerned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class FlappingEnded:
     check: str
     state: State
     since: Millis
-    """Since when it has the state."""
+    """The beginning of its present state."""
     flapping_since: Millis
 
 
@@ -113,7 +113,7 @@ class MonthToDate:
     month: str
     """``2026-10``."""
     availability: str | None
-    """``99.73``; None where nothing was measured."""
+    """``99.73``; None if nothing was measured."""
     target: str
     """``99.75``."""
     target_met: bool | None
@@ -121,11 +121,11 @@ class MonthToDate:
 
 @dataclass(frozen=True, slots=True)
 class ServerEvents:
-    """What happened on one server in this sweep, and on the servers that hang on it."""
+    """The events of one sweep on a server, and on the servers behind it."""
 
     server: str
     events: tuple[OutageEvent, ...]
-    """In the order of its checks; empty where it is named for its children only."""
+    """In the order of its checks; empty if it is named for its children only."""
     months_to_date: tuple[MonthToDate, ...] = ()
     """Of this recipient's subscriptions on it; shown where an outage ended."""
     children: tuple[ServerEvents, ...] = ()
@@ -196,7 +196,7 @@ class MaintenanceMail:
     kind: MaintenanceKind
     id: int
     servers: tuple[str, ...]
-    """Those that concern this reader."""
+    """Those that concern this recipient."""
     start: Millis
     end: Millis
     """The window as it stands now; of a cancelled one, as it stood."""
@@ -206,7 +206,7 @@ class MaintenanceMail:
     previous_end: Millis | None = None
     """Of an extended or shortened window: where it ended before."""
     notice_shortfall: Millis = 0
-    """By how much this announcement missed the 96 hours before what it announces; 0: it qualifies (4.1, 4.9)."""
+    """How much of the 96 hours of notice this announcement lacks; 0: it qualifies (4.1, 4.9)."""
 
 
 class OperatorNews(StrEnum):
@@ -231,14 +231,14 @@ class OperatorNews(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorMail:
-    """News for the operators alone."""
+    """A problem of the monitor, for the operators alone."""
 
     recipient: Recipient
     news: OperatorNews
     at: Millis
-    """Since when, or when."""
+    """The moment or the beginning of the problem."""
     lines: tuple[str, ...] = ()
-    """The particulars, one a line, shown as they are."""
+    """Details, shown unchanged, one a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +279,14 @@ class ReportMail:
 
 @dataclass(frozen=True, slots=True)
 class TestMail:
-    """Proof that mail leaves: ``monitor mail test ADDRESS``."""
+    """A test of the delivery: ``monitor mail test ADDRESS``."""
 
     __test__ = False  # not a test class, whatever its name suggests to a test runner
 
     recipient: Recipient
     at: Millis
     transport: str
-    """How it leaves: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
+    """The transport: ``smtp mail.example.com:587 starttls``, ``file /var/lib/...``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A mail as it is written down, and as it goes over the wire.
+"""A mail in the outbox, and as MIME.
 
-What is queued is a :class:`Message`: it holds everything that the wire needs, so a repeat after a crash is the same
-mail byte for byte, with the same Message-ID.
+The outbox holds a :class:`Message` with everything that MIME needs, so a repeat after a crash is the same mail byte
+for byte, with the same Message-ID.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ _ID_HEADERS = frozenset({"message-id", "in-reply-to", "references"})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One mail, complete; everything in it is fixed when it is queued."""
+    """One mail; nothing in it changes after it is queued."""
 
     sender: str
     """``SLA <sla@example.com>`` or a bare address."""
     to: tuple[str, ...]
-    """Bare addresses, shown to every reader."""
+    """Bare addresses, shown to every recipient."""
     bcc: tuple[str, ...]
-    """Bare addresses that get a copy by the envelope; over SMTP no header names them."""
+    """Bare addresses that get a copy through the envelope; over SMTP no header names them."""
     subject: str
     text: str
     html: str
     message_id: str
-    """With its angle brackets; never changes, so that a repeat is recognised."""
+    """With its angle brackets; a repeat is recognised by it."""
     references: tuple[str, ...]
-    """The Message-IDs before it in its thread, oldest first; the last is the one it answers."""
+    """The Message-IDs before it in its thread, oldest first; it answers the last."""
     date: Millis
     language: Language
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Everyone who gets it, each once: ``to``, then ``bcc``."""
+        """All recipients, each once: ``to``, then ``bcc``."""
         return tuple(dict.fromkeys((*self.to, *self.bcc)))
 
 
 def new_message_id(domain: str) -> str:
-    """Return a Message-ID that nothing else has, in its angle brackets; ``domain`` is that of the sender."""
+    """Return a new, unique Message-ID in its angle brackets; ``domain`` is that of the sender."""
     return f"<{secrets.token_hex(16)}@{_ascii_domain(domain) or 'localhost'}>"
 
 
 def sender_address(sender: str) -> str:
-    """Return the bare address of ``SLA <sla@example.com>``; raises InputError where there is none."""
+    """Return the bare address of ``SLA <sla@example.com>``; raises InputError if there is none."""
     return normalize_address(parseaddr(one_line(sender))[1])
 
 
@@ -87,16 +87,15 @@ def normalize_address(address: str) -> str:
 
 
 def needs_smtputf8(message: Message) -> bool:
-    """Return whether an address has letters beyond ASCII before its @, for which a relay must offer SMTPUTF8."""
+    """Return whether an address has letters beyond ASCII before its @, so that the relay must offer SMTPUTF8."""
     everyone = (sender_address(message.sender), *(normalize_address(a) for a in message.recipients))
     return not all(address.isascii() for address in everyone)
 
 
 def to_mime(message: Message, *, show_bcc: bool = False) -> EmailMessage:
-    """Return the mail as it goes over the wire: text and HTML, 7-bit clean, lines short enough for every relay.
+    """Return the mail as MIME: text and HTML, 7-bit clean, with lines short enough for every relay.
 
-    ``show_bcc`` is for mails that are dropped as files, where no envelope says who gets them.
-    Raises InputError where an address is none.
+    ``show_bcc`` is for mails in files, which have no envelope. Raises InputError if an address is invalid.
     """
     addresses = [normalize_address(a) for a in message.to]
     name = _header_text(parseaddr(one_line(message.sender))[0])
@@ -117,13 +116,13 @@ def to_mime(message: Message, *, show_bcc: bool = False) -> EmailMessage:
     mail.set_content(_clean_body(message.text), cte="quoted-printable")
     mail.add_alternative(_clean_body(message.html), subtype="html", cte="quoted-printable")
     mail["Content-Language"] = message.language
-    # "=" cannot stand so in quoted-printable text, so the boundary never occurs in a part; a repeat has the same one
+    # "=_" cannot occur in quoted-printable text, so the boundary never occurs in a part; a repeat has the same one
     mail.set_boundary("=_" + hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:32])
     return mail
 
 
 class _SmtpPolicy(EmailPolicy):
-    """Lines end in CRLF; an id is never broken or encoded, however long it is: it would no longer be found."""
+    """Lines end in CRLF; an id is never folded or encoded, however long it is, so that it can be found."""
 
     linesep = "\r\n"
 
@@ -140,7 +139,7 @@ class _SmtpPolicy(EmailPolicy):
 
 
 def _ascii_domain(domain: str) -> str:
-    """Return the domain in ASCII (IDNA), empty where it cannot be a domain."""
+    """Return the domain in ASCII (IDNA), empty if it is not a valid domain."""
     try:
         return ascii_domain(domain)
     except ValueError:
@@ -148,25 +147,25 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _header_address(normalized: str, name: str = "") -> Address:
-    """Return an address for a header, from its two sides: parsing it again would refuse letters beyond ASCII."""
+    """Return an address for a header, from its two parts: parsing it again would refuse letters beyond ASCII."""
     local, _, domain = normalized.rpartition("@")
     return Address(display_name=name, username=local, domain=domain)
 
 
 def _header_text(text: str) -> str:
-    """Return text for a header, without what would read as an encoded word: one can hide a line break in it."""
+    """Return text for a header, without encoded words: one can contain a line break."""
     return one_line(text).replace("=?", "= ?")
 
 
 def _safe_message_id(text: str) -> str:
-    """Return the Message-ID if it is one, else one that stands for it and cannot harm the head of a mail."""
+    """Return the Message-ID if it is valid, else one made of its hash, which cannot add a header."""
     if _MESSAGE_ID.fullmatch(text):
         return text
     return f"<{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@localhost>"
 
 
 def _clean_body(text: str) -> str:
-    """Return text that every reader can show: line feeds only, no control characters, no lone surrogates."""
+    """Return text that every mail program can show: line feeds only, no control characters, no lone surrogates."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(
         c if c in "\n\t" or unicodedata.category(c) not in CONTROL_CATEGORIES else _REPLACEMENT for c in lines

@@ -1,4 +1,4 @@
-"""What the letters say, word for word where it counts."""
+"""The words of the mails, where they matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail as files: each mail one ``.eml`` in a folder, for a machine without a relay or for another program to send."""
+"""Delivery into files: one ``.eml`` for each mail, for a machine without a relay or for another program to send."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileTransport:
-    """Drops mails into ``folder``, which is made where it is missing.
+    """Writes mails into ``folder``, which is created if it is missing.
 
-    A file is there whole or not at all, also after a power cut. Names sort by date, and a mail that is sent again
-    replaces its own file. The Bcc header stays: no envelope says who else gets the mail.
+    A file is written completely or not at all, also in a power failure. Names sort by date, and a mail that is sent
+    again replaces its own file. The Bcc header is kept, because there is no envelope.
     """
 
     folder: Path
 
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:  # noqa: ARG002 - one file has all
-        """Write the mail's file; see Transport.send. A folder that cannot be written is tried again."""
+        """Write the mail's file; see MailTransport.send. A folder that cannot be written is a temporary failure."""
         try:
             content = to_mime(message, show_bcc=True).as_bytes()
         except MonitorError as error:
@@ -44,14 +44,14 @@ class FileTransport:
 
 
 def file_name(message: Message) -> str:
-    """Return the file's name: ``20261002T101500.000Z-`` and 16 digits that stand for the Message-ID."""
+    """Return the file's name: ``20261002T101500.000Z-`` and 16 digits of the Message-ID's hash."""
     at = dt.datetime.fromtimestamp(message.date // 1000, dt.UTC)
     digits = hashlib.sha256(message.message_id.encode("utf-8", "replace")).hexdigest()[:16]
     return f"{at:%Y%m%dT%H%M%S}.{message.date % 1000:03d}Z-{digits}.eml"
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
-    """Write the file so that no reader ever sees a part of it."""
+    """Write the file so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
     try:

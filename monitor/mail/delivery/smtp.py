@@ -1,8 +1,8 @@
 """Mail over SMTP, to one relay.
 
-Who is at fault decides what happens to a mail. What the relay says of a recipient or of the mail itself is about this
-mail: 5xx is for good. What it says of us - greeting, TLS, login, sender - is about the setup, which an operator will
-correct: the mail waits, whatever the code, so that a wrong password loses nothing.
+The cause of a refusal decides what happens to the mail. A refusal of a recipient or of the mail itself is about this
+mail: 5xx is permanent. A refusal of the monitor (greeting, TLS, login, sender) is about the setup, which an operator
+corrects: the mail waits, whatever the code, so a wrong password loses nothing.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
-"""Sequence, login and encryption: about how we talk, wherever in the dialogue they come."""
+"""Sequence, login and encryption: refusals of the setup, at every step of the dialogue."""
 _NOT_AUTHORIZED_PREFIX: Final = "5.7."
-"""RFC 3463: a relay that says so of a recipient does not let us send there; with a login it would."""
+"""RFC 3463: the relay does not permit the monitor to send to this recipient; with a login it would."""
 _MESSAGE_TOO_LARGE: Final = 552
 _QUIT_TIMEOUT: Final = 5.0
-"""Seconds for the answer to QUIT, which nothing hangs on."""
+"""Seconds for the answer to QUIT, which decides nothing."""
 _NO_SMTPUTF8_MESSAGE = "the relay does not offer SMTPUTF8, which this address needs"
 
 
@@ -51,8 +51,8 @@ class SmtpTransport:
     """One relay, one connection for each mail.
 
     ``starttls`` and ``tls`` never fall back to clear text. The relay's certificate must be valid for ``host`` by the
-    system's authorities (or ``ca_file``); only a relay on this very machine, named by a loopback address or as
-    ``localhost``, needs no valid one: nobody certifies 127.0.0.1, and what is said there does not leave the machine.
+    system's authorities (or ``ca_file``). Only a relay on the same machine, named by a loopback address or as
+    ``localhost``, needs no valid one: no authority certifies 127.0.0.1, and the traffic does not leave the machine.
     """
 
     host: str
@@ -61,16 +61,16 @@ class SmtpTransport:
     username: str = ""
     """Empty: no login."""
     password: Callable[[], str] | None = field(default=None, repr=False)
-    """Asked for at each login, so that a changed password takes effect; may raise MonitorError or OSError."""
+    """Called at each login, so that a changed password takes effect; may raise MonitorError or OSError."""
     ca_file: Path | None = None
     """Authorities to trust instead of the system's."""
     timeout: float = 60.0
-    """Seconds that the relay may take for each answer."""
+    """Seconds for each answer of the relay."""
     deadline: float = 300.0
-    """Seconds that the whole dialogue may take, also with a relay that keeps dripping."""
+    """Seconds for the whole dialogue, also if each answer is in time."""
 
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
-        """Hand the mail to the relay for ``recipients``; see Transport.send."""
+        """Pass the mail to the relay for ``recipients``; see MailTransport.send."""
         try:
             sender_address(message.sender)
             known = {address: normalize_address(address) for address in recipients}
@@ -88,7 +88,7 @@ class SmtpTransport:
         )
         try:
             receipt = await self._send_with_deadline(smtp, message, known)
-            # the relay has the mail: whatever becomes of the farewell, this is no failure any more
+            # the relay has the mail: a failure of QUIT is no failure of the delivery
             with suppress(SMTPException, OSError):
                 await smtp.execute_command(b"QUIT", timeout=min(self.timeout, _QUIT_TIMEOUT))
         finally:
@@ -104,7 +104,7 @@ class SmtpTransport:
             raise self._temporary_error("the dialogue took too long") from error
 
     async def _open_session(self, smtp: SMTP) -> None:
-        """Connect, encrypt and log in: whatever fails here is the setup's fault or the network's, never the mail's."""
+        """Connect, encrypt and log in; a failure here is one of the setup or the network, never of the mail."""
         clear = self.security == "none" and not is_loopback(self.host)
         if self.username and clear:
             raise self._temporary_error('security = "none" would send the password in clear over the network')
@@ -125,7 +125,7 @@ class SmtpTransport:
             raise self._temporary_error(f"{step}: {_error_text(error)}") from None
 
     async def _login(self, smtp: SMTP, password: str) -> None:
-        """Log in; whatever goes wrong, no word of the password is in the error, not even if the relay repeats it."""
+        """Log in; the password is never in the error, not even if the relay repeats it."""
         try:
             await smtp.login(self.username, password)
         except UnicodeError:
@@ -136,7 +136,7 @@ class SmtpTransport:
             ) from None
 
     async def _transfer(self, smtp: SMTP, message: Message, recipients: dict[str, str]) -> Receipt:
-        """Say MAIL, RCPT for each, DATA; ``recipients`` maps the addresses as asked for to those for the wire."""
+        """Send MAIL, RCPT for each, DATA; ``recipients`` maps configured addresses to those with an ASCII domain."""
         gone: dict[str, str] = {}
         later: dict[str, str] = {}
         if not smtp.supports_extension("smtputf8"):
@@ -184,7 +184,7 @@ class SmtpTransport:
         refused_temporarily: dict[str, str],
         utf8: bool,
     ) -> None:
-        """Say RCPT for one address, and note it where it is refused."""
+        """Send RCPT for one address; add it to the refused ones if the relay refuses it."""
         try:
             await smtp.rcpt(wire_address, encoding="utf-8" if utf8 else "ascii")
         except SMTPRecipientRefused as error:
@@ -201,7 +201,7 @@ class SmtpTransport:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether the host is this very machine, by its name alone: nothing is resolved."""
+    """Return whether the host is this machine, by its name alone: nothing is resolved."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -211,10 +211,10 @@ def is_loopback(host: str) -> bool:
 
 
 def helo_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
-    """Return what EHLO says: this machine's name where it is a full one, else the connection's address as a literal.
+    """Return the name for EHLO: this machine's if it is a full one, else the connection's address as a literal.
 
-    ``sockname`` is the socket's; ``hostname`` is the system's name unless given. RFC 5321 2.3.5 wants one of the two,
-    and some relays refuse anything else.
+    ``sockname`` is the socket's; ``hostname`` is the system's name unless given. RFC 5321 2.3.5 requires one of the
+    two, and some relays refuse anything else.
     """
     name = socket.gethostname() if hostname is None else hostname
     labels = name.rstrip(".").split(".")
@@ -225,7 +225,7 @@ def helo_name(sockname: tuple[str, ...], hostname: str | None = None) -> str:
 
 
 def _abort_connection(smtp: SMTP) -> None:
-    """End the connection now: a farewell of TLS would wait for a relay that may be gone, and leave a socket open."""
+    """Close the connection at once: a TLS shutdown would wait for the relay and could leave a socket open."""
     if isinstance(smtp.transport, asyncio.WriteTransport):
         smtp.transport.abort()
     smtp.close()
@@ -236,7 +236,7 @@ def _is_permanent(error: SMTPResponseException) -> bool:
 
 
 def _error_text(error: Exception) -> str:
-    """Return an error's text on one line: the relay's code and words where it answered."""
+    """Return an error's text on one line: the relay's code and text if it answered."""
     if isinstance(error, SMTPResponseException):
         return one_line(f"{error.code} {error.message}")
     return one_line(str(error)) or type(error).__name__

@@ -1,8 +1,8 @@
-"""How a mail leaves: what every way of sending promises, and how long a mail is tried.
+"""The interface of a mail transport, and how long delivery is tried.
 
-A mail is tried until the transport has accepted it for a recipient or refused that recipient for good. What fails for
-now is tried again for :data:`QUEUE_LIFETIME`, so a relay may be away for days and nothing is lost; only then, or where
-it is refused for good, does a mail go to the dead letters, from which it can be sent again by hand.
+Delivery to a recipient is tried until the transport accepts the mail or refuses the recipient permanently. Temporary
+failures are retried for :data:`QUEUE_LIFETIME`, so nothing is lost if a relay is down for days. After that, or if it
+is refused permanently, the mail is a dead letter, which an operator can send again.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 FIRST_RETRY_DELAY: Final[Millis] = 60_000
 MAX_RETRY_DELAY: Final[Millis] = 3_600_000
 QUEUE_LIFETIME: Final[Millis] = 5 * 86_400_000
-"""How long a mail is tried, from when it was queued: 5 days, as mail servers do."""
+"""The time from queueing during which delivery is tried: 5 days, as mail servers do."""
 
 NO_REFUSALS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class TransportError(Exception):
-    """A mail that was accepted for nobody.
+    """The mail was accepted for no recipient.
 
-    ``permanent``: trying again is of no use, for any recipient. ``text``: one line, what was wrong and where, never a
-    secret. ``refused``: recipients that were refused for good on the way (address to reply), also where the rest is
-    worth another try: they need not be tried again.
+    ``permanent``: a retry is useless for every recipient. ``text``: the error and its place on one line, never with a
+    secret. ``refused``: recipients that were refused permanently (address to reply); they are not tried again, even if
+    the others are.
     """
 
     def __init__(self, *, permanent: bool, text: str, refused: Mapping[str, str] = NO_REFUSALS) -> None:
@@ -42,37 +42,37 @@ class TransportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A mail that was accepted for at least one of the recipients; those not named here have it."""
+    """The mail was accepted for at least one recipient: for all that are not refused here."""
 
     reply: str
-    """What the transport answered: the relay's last line, with its queue id, or the file."""
+    """The transport's answer: the relay's last line, with its queue id, or the file."""
     refused_permanently: Mapping[str, str] = field(default_factory=dict)
-    """Address to reply: they will never get it."""
+    """Address to reply, of recipients that are not tried again."""
     refused_temporarily: Mapping[str, str] = field(default_factory=dict)
-    """Address to reply: to be tried again, they alone."""
+    """Address to reply, of recipients that are tried again."""
 
 
 class MailTransport(Protocol):
-    """A way for a mail to leave."""
+    """Delivers mails."""
 
     async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:
-        """Hand the mail over for ``recipients``: those of ``message.recipients`` that do not have it yet.
+        """Deliver the mail to ``recipients``: those of ``message.recipients`` that do not have it yet.
 
-        Returns once the other side has taken responsibility for it; a crash before the receipt is written down sends
-        it again, with the same Message-ID. Raises TransportError where it was accepted for nobody.
+        Returns when the other side has taken responsibility for the mail. After a crash before the receipt is recorded,
+        it is sent again with the same Message-ID. Raises TransportError if it was accepted for no recipient.
         """
 
 
 def backoff(attempts: int) -> Millis:
-    """Return how long to wait after so many failed attempts (1 or more): a minute, doubling to an hour."""
-    # beyond ten doublings the hour is long reached; the exponent stays small whatever is passed in
+    """Return the delay after a number of failed attempts (1 or more): a minute, doubling up to an hour."""
+    # ten doublings exceed the hour; the bound keeps the exponent small for every argument
     return min(MAX_RETRY_DELAY, FIRST_RETRY_DELAY << min(max(attempts, 1) - 1, 10))
 
 
 def next_attempt_at(attempts: int, queued_at: Millis, now: Millis) -> Millis | None:
-    """Return when to try again after so many failed attempts, or None where the mail has had its QUEUE_LIFETIME.
+    """Return the time of the next attempt after a number of failed ones, None after QUEUE_LIFETIME.
 
-    The last attempt is made at the end of the lifetime, not before it.
+    The last attempt is at the end of the lifetime.
     """
     end = queued_at + QUEUE_LIFETIME
     return None if now >= end else min(now + backoff(attempts), end)
