@@ -67,7 +67,10 @@ def show(app: App, *, number: int, as_json: bool) -> None:
     click.echo(f"To: {', '.join(found.recipients)}")
     if found.copies:
         click.echo(f"Bcc: {', '.join(found.copies)}")
-    click.echo(f"Subject: {found.subject}\nMessage-ID: {found.message_id}\nState: {found.state} {found.error}\n")
+    click.echo(f"Subject: {found.subject}\nMessage-ID: {found.message_id}\nState: {found.state} {found.error}")
+    if found.reply:
+        click.echo(f"Reply: {found.reply}")
+    click.echo()
     click.echo(found.text)
 
 
@@ -161,4 +164,5 @@ def _mail_json(each: Mail) -> dict[str, Any]:
         "next_try": format_utc(each.next_try) if each.state == "pending" and each.sweep is None else None,
         "attempts": each.attempts,
         "error": each.error,
+        "reply": each.reply,
     }

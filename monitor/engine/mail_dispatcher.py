@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.engine.live.telemetry import Telemetry
-    from monitor.mail.delivery.transport import MailTransport
+    from monitor.mail.delivery.transport import MailTransport, Receipt
     from monitor.model import Millis
     from monitor.store.database_thread import DatabaseThread
     from monitor.store.outbox import Mail
@@ -144,24 +144,19 @@ class MailDispatcher:
             await self._on_failed(mail, TransportError(permanent=False, text=f"error {type(error).__name__}"))
             return
         self._telemetry.mail_sent()
-        await self._on_accepted(mail, receipt.refused_temporarily, receipt.refused_permanently)
+        await self._on_accepted(mail, receipt)
 
-    async def _on_accepted(
-        self, mail: Mail, refused_temporarily: Mapping[str, str], refused_permanently: Mapping[str, str]
-    ) -> None:
+    async def _on_accepted(self, mail: Mail, receipt: Receipt) -> None:
         """Handle a mail that was accepted for some or all recipients: retry the others, or notify the operators."""
-        if refused_temporarily:
+        later, never, reply = receipt.refused_temporarily, receipt.refused_permanently, one_line(receipt.reply)
+        if later:
             self._telemetry.mail_failed()
-            await self._schedule_retry(
-                mail, tuple(refused_temporarily), _refusals_text(refused_temporarily), refused_permanently
-            )
-        elif refused_permanently:
-            await self._dead_letter(
-                replace(mail, remaining=tuple(refused_permanently)), _refusals_text(refused_permanently)
-            )
+            await self._schedule_retry(mail, tuple(later), _refusals_text(later), never, reply)
+        elif never:
+            await self._dead_letter(replace(mail, remaining=tuple(never)), _refusals_text(never), reply)
         else:
             now = self._now()
-            await self._record_outcome(mail.id, lambda db: outbox.mark_sent(db, mail.id, now))
+            await self._record_outcome(mail.id, lambda db: outbox.mark_sent(db, mail.id, now, reply))
             log.info("mail %d sent: %s", mail.id, one_line(mail.subject))
 
     async def _on_failed(self, mail: Mail, error: TransportError) -> None:
@@ -173,14 +168,19 @@ class MailDispatcher:
             await self._schedule_retry(mail, remaining, error.text, error.refused)
 
     async def _schedule_retry(
-        self, mail: Mail, remaining: tuple[str, ...], error: str, refused_permanently: Mapping[str, str]
+        self,
+        mail: Mail,
+        remaining: tuple[str, ...],
+        error: str,
+        refused_permanently: Mapping[str, str],
+        reply: str | None = None,
     ) -> None:
         """Keep the mail for recipients that may still get it; notify the operators of the permanently refused ones."""
-        next_try = next_attempt_at(mail.attempts + 1, mail.since, self._now())
+        now = self._now()
+        next_try = next_attempt_at(mail.attempts + 1, mail.since, now)
         if next_try is None:
-            await self._dead_letter(
-                replace(mail, remaining=(*remaining, *refused_permanently)), f"given up after days: {error}"
-            )
+            lost = replace(mail, remaining=(*remaining, *refused_permanently))
+            await self._dead_letter(lost, f"given up after days: {error}", reply)
             return
         log.warning("mail %d was not sent (%s); it will be tried again", mail.id, one_line(error))
         undeliverable = replace(mail, remaining=tuple(refused_permanently))
@@ -191,20 +191,22 @@ class MailDispatcher:
         )
 
         def work(db: Database) -> None:
-            outbox.schedule_retry(db, mail.id, remaining=remaining, next_try=next_try, error=one_line(error))
+            outbox.schedule_retry(
+                db, mail.id, remaining=remaining, next_try=next_try, error=one_line(error), at=now, reply=reply
+            )
             if record_dead_letter is not None:
                 record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)
 
-    async def _dead_letter(self, mail: Mail, error: str) -> None:
+    async def _dead_letter(self, mail: Mail, error: str, reply: str | None = None) -> None:
         """Mark the mail as dead for its remaining recipients and notify the operators, in one transaction."""
         self._telemetry.mail_failed()
         log.error("mail %d is dead (%s): monitor mail resend %d", mail.id, one_line(error), mail.id)
-        record_dead_letter = self._listener.on_dead_letter(mail, one_line(error))
+        record_dead_letter, now = self._listener.on_dead_letter(mail, one_line(error)), self._now()
 
         def work(db: Database) -> None:
-            outbox.dead_letter(db, mail.id, remaining=mail.remaining, error=one_line(error))
+            outbox.dead_letter(db, mail.id, remaining=mail.remaining, error=one_line(error), at=now, reply=reply)
             record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)

@@ -1,10 +1,12 @@
 """Proof that nobody changed the records: the chain is walked, and what hangs on it is computed again.
 
-In this order: every entry follows the one before it and has the hash of what it says, and the last is the one that was
-written last; every packed hour is, byte for byte, what its results are packed to; the results of every sweep have the
-digest that the journal has of them, and none stands outside of a digest; every outage is the one that the results make,
-and the journal tells of it as the table does; every run is what its results say; every month that was closed comes out
-as it was closed, and each of its corrections begins with what stood there before.
+In this order: the schema is that of this version; the file is whole and its indexes agree with its tables (a question
+may be answered from an index alone); every entry follows the one before it and has the hash of what it says, and the
+last is the one that was written last; every packed hour is, byte for byte, what its results are packed to; the results
+of every sweep have the digest that the journal has of them, and none stands outside of a digest; every outage is the
+one that the results make, and the journal tells of it as the table does; every run is what its results say; every mail
+is the one that was queued and sent, and what is noted as told was told; every month that was closed comes out as it was
+closed, and each of its corrections begins with what stood there before; every row refers to rows that are there.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from monitor.formatting import one_line
 from monitor.ledger.months.closing import find_closing_mismatch
 from monitor.ledger.months.corrections import find_correction_mismatch
+from monitor.ledger.verify_mails import MailAudit
 from monitor.outage import OutageChange, OutageState, advance
 from monitor.sla.timeline import extend_run
-from monitor.store import daemon_state, history, journal, results
+from monitor.store import daemon_state, history, integrity, journal, results
 from monitor.store.archive import hours
 from monitor.store.history import runs_of_check
 from monitor.store.results import Digester
@@ -115,17 +118,35 @@ class VerificationReport:
     """The first thing that is wrong; None if nothing is."""
 
 
-def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> VerificationReport:
-    """Check everything, inside one snapshot of the books; ``progress`` hears how many entries were walked."""
-    walk = _Verifier(db, results.all_batches(db))
+def verify(
+    db: Database,
+    progress: Callable[[int], None] = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> VerificationReport:
+    """Check everything, inside one snapshot of the ledger.
+
+    ``progress`` is called with the number of journal entries walked, ``on_stage`` with what is checked next.
+    """
+    walk = _Verifier(db)
     try:
+        on_stage("the database file")
+        _raise_first(integrity.find_schema_difference(db), integrity.find_damage(db))
+        on_stage("the journal")
+        walk.read_batches()
         for entry in journal.verify_chain(db):
             walk.add_entry(entry)
             progress(walk.entries)
         walk.check_head()
+        on_stage("packed results")
+        _raise_first(integrity.find_impossible_time(db))
         walk.check_packed_hours()
+        on_stage("results, outages and runs")
         walk.check_results()
+        on_stage("mails and alerts")
+        walk.check_mails()
+        on_stage("closed months")
         walk.check_closed_months()
+        _raise_first(integrity.find_broken_reference(db))
     except VerificationError as wrong:
         return VerificationReport(walk.entries, walk.results, walk.outages, one_line(str(wrong)))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
@@ -135,6 +156,12 @@ def verify(db: Database, progress: Callable[[int], None] = lambda _: None) -> Ve
         )
         return VerificationReport(walk.entries, walk.results, walk.outages, one_line(why))
     return VerificationReport(walk.entries, walk.results, walk.outages, None)
+
+
+def _raise_first(*errors: str | None) -> None:
+    for error in errors:
+        if error is not None:
+            raise VerificationError(error)
 
 
 class _RecordedBatch(NamedTuple):
@@ -148,7 +175,7 @@ class _RecordedBatch(NamedTuple):
 @dataclass
 class _Verifier:
     db: Database
-    _batches: dict[int, tuple[str, Millis, int | None]]
+    _batches: dict[int, tuple[str, Millis, int | None]] = field(default_factory=dict)
     entries: int = 0
     results: int = 0
     outages: int = 0
@@ -161,11 +188,20 @@ class _Verifier:
     """From when on results held how long, by the terms."""
     _recorded_outages: dict[int, dict[str, object]] = field(default_factory=dict)
     """What the journal says of each outage, entry after entry; of an open one not its last fail."""
+    _highest_outage: int = 0
+    """The highest number that an outage ever had."""
+    _mails: MailAudit = field(default_factory=MailAudit)
+
+    def read_batches(self) -> None:
+        self._batches = results.all_batches(self.db)
 
     def add_entry(self, entry: journal.JournalEntry | journal.ChainBreak) -> None:
         if isinstance(entry, journal.ChainBreak):
             raise VerificationError(f"journal entry {entry.number} {entry.reason}")
         self.entries = entry.number
+        if any(at < 0 for at in _times(entry)):
+            raise VerificationError(f"journal entry {entry.number} has a time before 1970")
+        self._mails.add_entry(entry)
         if entry.kind == "results":
             self._add_batch(entry)
         elif entry.kind == "terms":
@@ -175,6 +211,7 @@ class _Verifier:
         elif entry.kind == "outage-joined":
             self._recorded_outages.pop(entry.body["outage"], None)
         elif entry.kind.startswith("outage-"):
+            self._highest_outage = max(self._highest_outage, entry.body["outage"])
             known = self._recorded_outages.setdefault(entry.body["outage"], {"end": None})
             known |= {name: value for name, value in entry.body.items() if name not in ("outage", "batches")}
 
@@ -192,7 +229,9 @@ class _Verifier:
     def check_head(self) -> None:
         """The newest entry is the one that was written last: none was cut off from the end."""
         head = daemon_state.get(self.db, "journal-head")
-        if head is None:  # a file that no newer version has written to yet
+        if head is None:
+            if self.entries:
+                raise VerificationError("the note of the entry that was written last is missing")
             return
         if head["entry"] > self.entries:
             raise VerificationError(
@@ -282,11 +321,33 @@ class _Verifier:
                 f"outage {min(self._recorded_outages)}: the journal tells of it, and it is not stored any more"
             )
 
+        _raise_first(integrity.find_reusable_outage_number(self.db, self._highest_outage))
+
+    def check_mails(self) -> None:
+        """Compare the outbox, the problems and outages noted as told, and the state of the alerts with the journal."""
+        _raise_first(next(self._mails.errors(self.db), None))
+
     def check_closed_months(self) -> None:
         """Compute the closed months again, as of their closing, and follow their corrections."""
         for month in self._closed_months:
             if wrong := find_closing_mismatch(self.db, month) or find_correction_mismatch(self.db, month):
                 raise VerificationError(f"month {month}, {wrong}")
+
+
+_TIME_NAMES = frozenset(
+    {
+        *("start", "end", "first", "last", "last_ok", "last_fail", "announced_at", "opened_at", "responded_at"),
+        *("replaced_at", "used_at", "measured_until", "began", "deadline", "answer_due", "sent_at"),
+    }
+)
+
+
+def _times(entry: journal.JournalEntry) -> Iterator[Millis]:
+    """Return the time of an entry and the times that its body names."""
+    yield entry.at
+    for name, value in entry.body.items():
+        if name in _TIME_NAMES and isinstance(value, int):
+            yield value
 
 
 def _outage_body(outage: Outage) -> dict[str, object]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+RAISED_PROBLEMS: Final = "told"
+"""The key of the problems that the operators were told and that are not over: the mailed lines, by the kind of news."""
 
 
 def put(db: Database, key: str, body: object) -> None:

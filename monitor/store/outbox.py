@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from monitor.store import mail_facts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -53,11 +55,13 @@ class Mail:
     sent_at: Millis | None
     attempts: int
     error: str
+    reply: str = ""
+    """What the transport answered when it accepted the mail last: the relay's last line, with its queue id."""
 
 
 _FIELDS = (
     "id, kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, language, message_id,"
-    " refers, state, queued_at, since, next_try, sent_at, attempts, error"
+    " refers, state, queued_at, since, next_try, sent_at, attempts, error, reply"
 )
 
 
@@ -100,7 +104,10 @@ def enqueue(
             *(sweep, subject, text, html, language, message_id, json.dumps(list(refers)), at, at, at),
         ],
     )
-    return int(cursor.lastrowid or 0)
+    number = int(cursor.lastrowid or 0)
+    if sweep is None:
+        mail_facts.record_letter(db, number, at)
+    return number
 
 
 def open_digest(db: Database, customer: str | None, sweep: int) -> Mail | None:
@@ -145,6 +152,7 @@ def save_rendered(
         " next_try = ? WHERE id = ?",
         [subject, text, html, json.dumps(list(refers)), at, at, at, number],
     )
+    mail_facts.record_letter(db, number, at)
 
 
 def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
@@ -157,28 +165,48 @@ def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
     return [_mail_from_row(row) for row in rows]
 
 
-def mark_sent(db: Database, number: int, at: Millis) -> None:
-    """Mark a mail as sent to all its recipients."""
+def mark_sent(db: Database, number: int, at: Millis, reply: str = "") -> None:
+    """Mark a mail as sent to all its recipients, with what the transport answered."""
     db.execute(
-        "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, attempts = attempts + 1 WHERE id = ?",
-        [at, number],
+        "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, reply = ?, attempts = attempts + 1"
+        " WHERE id = ?",
+        [at, reply, number],
     )
+    mail_facts.record_delivery(db, number, at, "mail-sent")
 
 
-def schedule_retry(db: Database, number: int, *, remaining: Iterable[str], next_try: Millis, error: str) -> None:
-    """Schedule the next attempt for the remaining recipients."""
+def schedule_retry(
+    db: Database,
+    number: int,
+    *,
+    remaining: Iterable[str],
+    next_try: Millis,
+    error: str,
+    at: Millis,
+    reply: str | None = None,
+) -> None:
+    """Schedule the next attempt for the remaining recipients; ``reply`` where others got the mail just now."""
+    left = json.dumps(list(remaining))
+    before = db.execute("SELECT remaining FROM mail WHERE id = ?", [number]).fetchone()[0]
     db.execute(
-        "UPDATE mail SET remaining = ?, next_try = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
-        [json.dumps(list(remaining)), next_try, error, number],
+        "UPDATE mail SET remaining = ?, next_try = ?, error = ?, reply = coalesce(?, reply), attempts = attempts + 1"
+        " WHERE id = ?",
+        [left, next_try, error, reply, number],
     )
+    if reply is not None or json.loads(left) != json.loads(before):
+        mail_facts.record_delivery(db, number, at, "mail-partly-sent")
 
 
-def dead_letter(db: Database, number: int, *, remaining: Iterable[str], error: str) -> None:
-    """Mark a mail as dead: it is not tried again."""
+def dead_letter(
+    db: Database, number: int, *, remaining: Iterable[str], error: str, at: Millis, reply: str | None = None
+) -> None:
+    """Mark a mail as dead: it is not tried again. ``reply`` where others got it just now."""
     db.execute(
-        "UPDATE mail SET state = 'dead', remaining = ?, error = ?, attempts = attempts + 1 WHERE id = ?",
-        [json.dumps(list(remaining)), error, number],
+        "UPDATE mail SET state = 'dead', remaining = ?, error = ?, reply = coalesce(?, reply),"
+        " attempts = attempts + 1 WHERE id = ?",
+        [json.dumps(list(remaining)), error, reply, number],
     )
+    mail_facts.record_delivery(db, number, at, "mail-dead")
 
 
 def requeue(db: Database, mail: Mail, at: Millis) -> None:
@@ -189,6 +217,7 @@ def requeue(db: Database, mail: Mail, at: Millis) -> None:
         " WHERE id = ?",
         [json.dumps(list(remaining)), at, at, mail.id],
     )
+    mail_facts.record_delivery(db, mail.id, at, "mail-requeued")
 
 
 def get(db: Database, number: int) -> Mail | None:

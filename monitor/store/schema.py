@@ -200,6 +200,20 @@ def _batch_bounds(db: Database) -> None:
         db.execute(statement)
 
 
+_MAIL_FACTS = """
+-- What the relay answered, with its queue id; the journal has a digest of it (store/mail_facts.py).
+ALTER TABLE mail ADD COLUMN reply TEXT NOT NULL DEFAULT '';
+-- The journal says from this version on which problems the operators were told; one that lasts is told once more.
+DELETE FROM note WHERE key = 'told';
+"""
+
+
+@migrations(name="2026-12-mail-facts")
+def _mail_facts(db: Database) -> None:
+    for statement in _statements(_MAIL_FACTS):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Return the statements of a script; a trigger's body ends with ``END``.
 

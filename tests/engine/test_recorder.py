@@ -176,7 +176,7 @@ def test_the_audience_hears_how_long_the_journal_is_and_what_mail_waits(scene: S
 
     scene.run(act)
     [(_, entries, (waiting, since))] = scene.audience.closed
-    assert entries == journal.length(scene.db) == 2
+    assert entries == journal.length(scene.db) == 3  # the outage, the sweep's results, the mail
     assert waiting == 1
     assert since is not None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from sqlite3 import IntegrityError
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,48 +11,9 @@ from hypothesis import strategies as st
 
 from monitor.ledger.verify import verify
 from monitor.store import journal
-from tests.fakes import HOUR, MINUTE, OK, START, make_context, make_result, make_server, make_subscription, pack_hours
+from tests.fakes import HOUR, MINUTE, OK, START, make_result, pack_hours
 from tests.ledger.ledger_fixture import LedgerFixture
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-CONTEXT = make_context([make_server("web-01", "site"), make_server("db-01")], [make_subscription("acme", "web-01")])
-SLOWER = replace(CONTEXT, terms=replace(CONTEXT.terms, interval=2 * MINUTE))
-
-
-def lived() -> LedgerFixture:
-    """Books with everything in them: outages over and open, doubts, gaps, a restart, a window, a changed interval."""
-    desk = LedgerFixture(CONTEXT)
-    desk.apply_terms()
-    desk.record_sweeps(web_01="ooxxo?xoo..ooxx", web_01__site="ooooooooooo", db_01="xxoo?ooxo")
-    desk.restart(START + 20 * MINUTE)
-    desk.announce("web-01", start=START + HOUR, end=START + 2 * HOUR, emergency="disk")
-    for minute in range(20, 30):
-        desk.record_sweep(minute, web_01="x", web_01__site="o" if minute < 25 else "x", db_01="o")
-    desk.reconfigure(SLOWER, START + 30 * MINUTE)
-    for minute in range(30, 40, 2):
-        desk.record_sweep(minute, web_01="x", web_01__site="o", db_01="o")
-    return desk
-
-
-def unlocked(db: Database) -> None:
-    """What somebody does first who has the file and a shell of sqlite3."""
-    db.execute("DROP TRIGGER journal_is_never_rewritten")
-    db.execute("DROP TRIGGER journal_is_never_shortened")
-    db.execute("PRAGMA foreign_keys = OFF")
-
-
-def wrong(desk: LedgerFixture, *statements: str) -> str:
-    """What is found after a tampering that changed something."""
-    unlocked(desk.db)
-    changed = 0
-    for statement in statements:
-        changed += desk.db.execute(statement).rowcount
-    assert changed > 0, "the tampering did nothing"
-    verdict = verify(desk.db)
-    assert verdict.error is not None, "nobody noticed"
-    return verdict.error
+from tests.ledger.tampering import CONTEXT, lived, unlocked, wrong
 
 
 def test_an_end_that_was_cut_off_is_noticed_although_the_chain_holds() -> None:
@@ -68,11 +28,11 @@ def test_a_chain_that_was_made_anew_does_not_end_in_what_was_written_last() -> N
     desk = lived()
     journal.append(desk.db, START + HOUR, "daemon-stopped", {})
     number, hash_ = journal.head(desk.db)
-    unlocked(desk.db)
     [(at, kind, before)] = desk.db.execute("SELECT at, kind, previous FROM journal WHERE number = ?", [number])
     body = journal.canonical_json({"forged": 1})
     forged = journal.entry_hash(number, at, kind, body, before)
-    desk.db.execute("UPDATE journal SET body = ?, hash = ? WHERE number = ?", [body, forged, number])
+    with unlocked(desk.db):
+        desk.db.execute("UPDATE journal SET body = ?, hash = ? WHERE number = ?", [body, forged, number])
     assert forged != hash_
     assert "is not what was written last" in (verify(desk.db).error or "")
 
@@ -131,13 +91,13 @@ def test_a_journal_without_its_last_digest_is_found_out() -> None:
 def test_a_journal_that_was_rewritten_whole_is_found_out_by_what_hangs_on_it() -> None:
     """Somebody recomputes every hash after taking one outage out of the story; the tables still know."""
     desk = lived()
-    unlocked(desk.db)
     kept = [
         (at, kind, body)
         for at, kind, body in desk.db.execute("SELECT at, kind, body FROM journal ORDER BY number")
         if not (kind.startswith("outage-") and '"outage":1,' in body)
     ]
-    desk.db.execute("DELETE FROM journal")
+    with unlocked(desk.db):
+        desk.db.execute("DELETE FROM journal")
     previous = journal.GENESIS_HASH
     for number, (at, kind, body) in enumerate(kept, 1):
         own = journal.entry_hash(number, at, kind, body, previous)
@@ -411,6 +371,7 @@ def test_any_single_change_of_any_number_in_the_evidence_is_found_out(data: st.D
                 ("run", ["first", "last", "outcome", "hold"]),
                 ("outage", ["id", "probed", "start", "last_fail", '"end"', "last_ok"]),
                 ("journal", ["number", "at"]),
+                ("mail", ["id", "queued_at", "since"]),
             ]
         )
     )
@@ -421,15 +382,15 @@ def test_any_single_change_of_any_number_in_the_evidence_is_found_out(data: st.D
     after = data.draw(st.integers(0, 3) if column in ("outcome", "probed") else st.integers(1, 1 << 50))
     if after == before:
         return
-    key = {"result": "at, probed", "run": "probed, first", "outage": "id", "journal": "number"}[table]
+    key = {"result": "at, probed", "run": "probed, first", "outage": "id", "mail": "id", "journal": "number"}[table]
     chosen = desk.db.execute(f"SELECT {key} FROM {table} WHERE {column} IS NOT NULL LIMIT 1 OFFSET {place}").fetchone()
     where = " AND ".join(f"{name.strip()} = {value}" for name, value in zip(key.split(","), chosen, strict=True))
     before = desk.db.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()[0]
     if after == before:
         return
-    unlocked(desk.db)
     try:
-        desk.db.execute(f"UPDATE {table} SET {column} = {after} WHERE {where}")
+        with unlocked(desk.db):
+            desk.db.execute(f"UPDATE {table} SET {column} = {after} WHERE {where}")
     except IntegrityError:  # the table itself refuses
         return
     assert verify(desk.db).error is not None

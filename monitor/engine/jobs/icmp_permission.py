@@ -60,7 +60,7 @@ class IcmpPermissionCheck:
             return
         try:
             if remedy is None:
-                await self._write(partial(clear_problem, news=OperatorNews.ICMP))
+                await self._write(partial(clear_problem, news=OperatorNews.ICMP, at=self._now()))
             else:
                 context, at = self._context(), self._now()
                 await self._write(

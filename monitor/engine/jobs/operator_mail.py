@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from monitor.ledger.notifications.mail_queue import queue_mail
 from monitor.mail.compose import compose
 from monitor.mail.content import OperatorMail, OperatorNews
-from monitor.store import daemon_state
+from monitor.store import daemon_state, journal
+from monitor.store.mail_facts import lines_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from monitor.ledger.context import LedgerContext
     from monitor.model import Millis
-
-_RAISED_PROBLEMS: Final = "told"
-"""The key of the open problems: the lines that were mailed, by the kind of news."""
 
 
 def notify_operators(
@@ -47,15 +45,17 @@ def raise_problem(db: Database, context: LedgerContext, news: OperatorNews, line
     raised = _raised_problems(db)
     if raised.get(news) != list(lines):
         notify_operators(db, context, news, lines, at)
-        daemon_state.put(db, _RAISED_PROBLEMS, raised | {str(news): list(lines)})
+        daemon_state.put(db, daemon_state.RAISED_PROBLEMS, raised | {str(news): list(lines)})
+        journal.append(db, at, "problem-raised", {"problem": str(news), "sha256": lines_digest(lines)})
 
 
-def clear_problem(db: Database, news: OperatorNews) -> None:
+def clear_problem(db: Database, news: OperatorNews, at: Millis) -> None:
     """Record that a problem is over, so that it is mailed again when it returns. This sends no mail."""
     raised = _raised_problems(db)
     if raised.pop(news, None) is not None:
-        daemon_state.put(db, _RAISED_PROBLEMS, raised)
+        daemon_state.put(db, daemon_state.RAISED_PROBLEMS, raised)
+        journal.append(db, at, "problem-cleared", {"problem": str(news)})
 
 
 def _raised_problems(db: Database) -> dict[str, list[str]]:
-    return daemon_state.get(db, _RAISED_PROBLEMS) or {}
+    return daemon_state.get(db, daemon_state.RAISED_PROBLEMS) or {}

@@ -162,7 +162,8 @@ class LiveStateUpdater:
 
     def clear_problem(self, news: OperatorNews) -> None:
         """Record that a problem is over, so that it is mailed again when it returns."""
-        self._write_in_background(lambda db: clear_problem(db, news))
+        now, _ = self._read_clocks()
+        self._write_in_background(lambda db: clear_problem(db, news, now))
 
     def refresh_maintenance(self) -> None:
         """Update the active maintenance windows; call this about once a second."""

@@ -115,4 +115,4 @@ def test_where_there_are_no_operators_nobody_is_told() -> None:
     assert scene.mails() == []
     assert notify_operators(scene.db, scene.context, OperatorNews.NO_CONNECTIVITY, (), START) is None
     raise_problem(scene.db, scene.context, OperatorNews.NO_CONNECTIVITY, (), START)
-    clear_problem(scene.db, OperatorNews.NO_CONNECTIVITY)
+    clear_problem(scene.db, OperatorNews.NO_CONNECTIVITY, START)
