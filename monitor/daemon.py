@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,29 +19,37 @@ from monitor.config.loader_process import load_in_process
 from monitor.config.mail_transport import make_transport
 from monitor.config.passwords import password_warnings
 from monitor.engine.cooperative import free_in_steps, run_in_steps
+from monitor.engine.direct_mail import send_direct
 from monitor.engine.engine import DatabaseThreads, Engine
 from monitor.engine.gc_control import freeze_startup, gc_paused
 from monitor.engine.jobs.compaction import Compactor
+from monitor.engine.jobs.database_watch import DatabaseWatch
 from monitor.engine.jobs.housekeeping import Housekeeping
 from monitor.engine.jobs.icmp_permission import IcmpPermissionCheck
 from monitor.engine.jobs.minute_jobs import minute_jobs
 from monitor.engine.probing.concurrency import max_concurrent_checks, raise_descriptor_limit
 from monitor.engine.reload import EngineConfig
 from monitor.engine.systemd import SystemdNotifier
-from monitor.errors import ConfigError, Fault, MonitorError
+from monitor.engine.unsaved_results import UnsavedResults, time_stamp
+from monitor.errors import ConfigError, Fault, MonitorError, StoreError
 from monitor.formatting import pluralize
 from monitor.mail.content import OperatorNews
 from monitor.probes.probe import RetryPolicy
 from monitor.probes.resources import open_resources
-from monitor.store import database, database_thread
+from monitor.store import database, database_thread, head_mark
 from monitor.store.daemon_lock import DaemonLock
+from monitor.store.file_guard import FileGuard
+from monitor.store.head_mark import HeadMark
 from monitor.store.reader_process import ReaderProcess
 from monitor.web.server import WebState, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlite_utils import Database
 
     from monitor.config import Config
+    from monitor.ledger.context import LedgerContext
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +59,10 @@ THREAD_SWITCH_INTERVAL = 0.00005
 """Seconds after which a thread that computes lets the event loop go on: Python's own 5 ms are long for a probe, which
 gives way at each packet that it sends or reads, and then waits for its turn again. With 0.5 ms a tick of fifty packets
 still took 25 ms beside one thread that computes, and 50 ms beside two."""
+MAX_SET_ASIDE = 3
+"""Databases that one process sets aside as damaged: a disk that damages each of them is no place to go on."""
+DAMAGE_INTERVAL = 1.0
+"""Seconds between two looks whether the database was found damaged."""
 STATUS_INTERVAL = 5.0
 """Seconds between two status lines for the service manager."""
 
@@ -99,6 +111,8 @@ class Daemon:
         self._notifier = SystemdNotifier(environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._damaged: list[Path] = []
+        """The databases that this process found damaged and set aside."""
 
     async def run(self) -> None:
         """Start, work, and end in good order."""
@@ -106,35 +120,110 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        async with AsyncExitStack() as stack:
-            engine = await self._open(stack)
-            self._on_started()
-            self._print_startup_banner()
-            freeze_startup()
-            await self._run_until_stopped(engine)
-            self._notifier.stopping()
-            await engine.drain()
+        await self._warn_about_passwords(self._config)
+        with ExitStack() as stack:
+            stack.callback(DaemonLock(self._config.data_dir).release)
+            try:
+                while await self._run_on_database():
+                    pass
+            except StoreError as error:
+                await self._mail_failed_start(error)
+                raise
+
+    async def _run_on_database(self) -> bool:
+        """Run until asked to stop; returns whether to go on, with a fresh database beside one that is damaged."""
+        try:
+            async with AsyncExitStack() as stack:
+                engine = await self._open(stack)
+                self._on_started()
+                self._print_startup_banner()
+                freeze_startup()
+                await self._run_until_stopped(engine)
+                if self._guard.damaged:
+                    await engine.recorder.save_queue()
+                else:
+                    self._notifier.stopping()
+                    await engine.drain()
+                    await self._database_watch.mark()
+            error = StoreError(self._guard.loss or "")
+        except StoreError as refused:
+            if not database.is_unusable(refused):
+                raise
+            error = refused
+        else:
+            if not self._guard.damaged:
+                return False
+        self._set_database_aside(error)
+        return True
+
+    def _set_database_aside(self, error: StoreError) -> None:
+        """Rename a damaged database, so that the next start makes a fresh one. Raises the error where it cannot be."""
+        if len(self._damaged) == MAX_SET_ASIDE:
+            raise error
+        file = self._config.data_dir / database.DATABASE_FILE
+        try:
+            if head_mark.read(file.parent) is None:  # it is deleted to accept the fresh one
+                head_mark.write(file.parent, HeadMark(1, ""))
+            self._damaged.append(database.move_aside(file, time_stamp(self._clock.now())))
+        except OSError as refused:
+            raise StoreError(f"{error}; it cannot be renamed: {refused.strerror}") from None
+        log.error("%s; the damaged database is %s now, watching goes on with a fresh one", error, self._damaged[-1])
+
+    async def _send_direct(self, context: LedgerContext, subject: str, lines: Sequence[str]) -> bool:
+        """Mail the operators without the database."""
+        config = self._config
+        transport = make_transport(config, self._environ)
+        return await send_direct(transport, context, config.data_dir, subject, lines, self._clock.now())
+
+    async def _mail_failed_start(self, error: StoreError) -> None:
+        """Tell the operators that nothing is watched, at most once in some hours."""
+        lines = (str(error), "Nothing is watched until the monitor runs. See its log and docs/operations.md.")
+        try:
+            context = ledger_context(self._config, self._clock.now())
+            await self._send_direct(context, "the monitor does not run: its database cannot be used", lines)
+        except (MonitorError, OSError) as failed:
+            log.warning("the operators could not be mailed: %s", failed)
+
+    def _found_at_start(self, db: Database, mark: HeadMark | None) -> str | None:
+        if self._damaged:
+            return f"the database was damaged and is set aside as {self._damaged[-1]}; a fresh one was begun"
+        return head_mark.find_loss(db, mark)
 
     async def _open(self, stack: AsyncExitStack) -> Engine:
         config = self._config
-        await self._warn_about_passwords(config)
-        stack.callback(DaemonLock(config.data_dir).release)
         file = config.data_dir / database.DATABASE_FILE
+        mark = head_mark.read(config.data_dir)
         writer = database_thread.WriterThread(file)
+        try:
+            self._guard = writer.guard = FileGuard(file)
+        except StoreError:
+            await writer.close()
+            raise
+        stack.callback(self._guard.close)  # after every connection: see FileGuard
         stack.push_async_callback(writer.close)
+        found_at_start = await writer.run(lambda db: self._found_at_start(db, mark))
         readers = [database_thread.ReaderThread(file) for _ in range(4)]
         for reader in readers:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_resources(self._clock))
         orders = engine_config(config, self._environ, self._clock.now())
+        unsaved = UnsavedResults(config.data_dir, self._clock.now())
         engine = Engine(
             orders,
             self._clock,
             instruments,
             DatabaseThreads(writer, *readers[:2]),
             max_concurrent_checks(raise_descriptor_limit()),
+            unsaved.save,
         )
         await engine.prepare()
+        self._database_watch = DatabaseWatch(
+            *(self._guard, readers[3], file, engine.live_state, engine.telemetry, unsaved),
+            now=self._clock.now,
+            send=lambda subject, lines: self._send_direct(engine.recording.context, subject, lines),
+            found_at_start=found_at_start,
+            damaged=self._damaged[-1] if self._damaged else None,
+        )
         self._icmp_permission = IcmpPermissionCheck(
             engine.live_state,
             engine.recorder.write,
@@ -174,6 +263,8 @@ class Daemon:
         tasks = [
             asyncio.create_task(engine.run(), name="engine"),
             asyncio.create_task(self._compactor.run(), name="packing"),
+            asyncio.create_task(self._database_watch.run(), name="database watch"),
+            asyncio.create_task(self._wait_for_damage(), name="damage"),
             asyncio.create_task(self._notify_service_manager(engine), name="service manager"),
             asyncio.create_task(self._handle_reloads(engine), name="reloads"),
             asyncio.create_task(self._stop.wait(), name="stop"),
@@ -185,6 +276,11 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in done:
             task.result()
+
+    async def _wait_for_damage(self) -> None:
+        """Return once the database is found damaged, and the operators were told."""
+        while not self._guard.damaged:  # noqa: ASYNC110 - a thread sets it
+            await asyncio.sleep(DAMAGE_INTERVAL)
 
     async def _notify_service_manager(self, engine: Engine) -> None:
         """Feed the watchdog while there is progress, and keep the status line current."""

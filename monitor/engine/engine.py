@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from monitor.clock import Clock
     from monitor.engine.probing.running_checks import ScheduledCheck
     from monitor.engine.reload import EngineConfig, PreparedConfig
-    from monitor.model import CheckKey, Millis, Outcome
+    from monitor.model import CheckKey, Millis, Outcome, Result
     from monitor.probes.resources import ProbeResources
     from monitor.store.database_thread import DatabaseThread
 
@@ -75,6 +75,7 @@ class Engine:
         resources: ProbeResources,
         threads: DatabaseThreads,
         max_concurrent: int = MAX_CONCURRENT,
+        save_unrecorded: Callable[[list[Result]], None] | None = None,
     ) -> None:
         """``max_concurrent`` limits how many checks of services run at once."""
         self.live_state = LiveState()
@@ -86,6 +87,7 @@ class Engine:
         self._resources = resources
         self._threads = threads
         self._max_concurrent = max_concurrent
+        self._save_unrecorded = save_unrecorded
         self._background_writes: set[asyncio.Task[None]] = set()
         self._stored_problems: dict[str, str] | None = None
         self._scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = {}
@@ -119,7 +121,8 @@ class Engine:
             on_new_runs=self.figures_updater.on_new_runs,
         )
         self.recorder = Recorder(
-            self._threads.writer, self.recording, clock, self.recorded_time, self.telemetry, self.live_updater
+            *(self._threads.writer, self.recording, clock, self.recorded_time, self.telemetry, self.live_updater),
+            save_unrecorded=self._save_unrecorded,
         )
         self.connectivity = ConnectivityCheck(clock, self._canary_probes(config), self.live_updater)
         limiter = ConcurrencyLimiter(self._max_concurrent)

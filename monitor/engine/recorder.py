@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from monitor.errors import StoreError
 from monitor.model import Outcome
 from monitor.store import outbox
+from monitor.store.file_guard import LostDatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,9 +81,14 @@ class Recorder:
         listener: RecordingListener,
         *,
         max_queued: int = MAX_QUEUED_RESULTS,
+        save_unrecorded: Callable[[list[Result]], None] | None = None,
     ) -> None:
-        """``max_queued`` bounds how many results wait in memory."""
+        """``max_queued`` bounds how many results wait in memory.
+
+        ``save_unrecorded`` keeps results elsewhere where the database file is lost; without it they wait in memory.
+        """
         self._max_queued = max_queued
+        self._save_unrecorded = save_unrecorded
         self._writer = writer
         self._recording = recording
         self._clock = clock
@@ -204,6 +210,8 @@ class Recorder:
                 self._last_answer = self._clock.monotonic()
                 self._recording.invalidate()
                 self._telemetry.write_failed()
+                if isinstance(error, LostDatabaseError) and await self._save_elsewhere(items):
+                    return items
                 self._listener.on_store_state(str(error))
                 log.error("%s; %d results wait", error, len(self._queue))  # noqa: TRY400 - no traceback for users
                 await asyncio.sleep(RETRY_INTERVAL)
@@ -216,6 +224,24 @@ class Recorder:
             self._listener.on_store_state(None)
             tell()
             return items
+
+    async def save_queue(self) -> None:
+        """Keep everything that waits elsewhere: the database cannot take it any more."""
+        items = list(self._queue)
+        if await self._save_elsewhere(items):
+            self._queue.clear()
+
+    async def _save_elsewhere(self, items: list[_Item]) -> bool:
+        """Keep results outside of a database that is lost; returns whether that was done."""
+        if self._save_unrecorded is None:
+            return False
+        found = [item[1] for item in items if not isinstance(item, _SweepEnd)]
+        try:
+            await asyncio.to_thread(self._save_unrecorded, found)
+        except OSError as error:
+            log.error("%d results could not be kept beside the database: %s", len(found), error)  # noqa: TRY400
+            return False
+        return True
 
     def _handled_elsewhere(self, writing: asyncio.Future[Callable[[], None]]) -> bool:
         return self._transaction is None or self._transaction[2] is not writing

@@ -115,6 +115,33 @@ def store_error(message: str, error: Exception) -> StoreError:
     return CorruptDatabaseError(message) if damaged else StoreError(message)
 
 
+_MALFORMED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def is_malformed(error: BaseException) -> bool:
+    """Whether an error says that the file itself is damaged: a bad page, or no database at all."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(cause, sqlite3.DatabaseError) and code in _MALFORMED_CODES
+
+
+def is_unusable(error: StoreError) -> bool:
+    """Whether no start will ever succeed with the file: it is malformed, or has lost a table."""
+    lost_table = isinstance(error.__cause__, sqlite3.OperationalError) and "no such table" in str(error.__cause__)
+    return is_malformed(error) or lost_table
+
+
+def move_aside(path: Path, stamp: str) -> Path:
+    """Rename a damaged database with what belongs to it; returns its new name. Raises OSError."""
+    damaged = path.with_name(f"{path.stem}-damaged-{stamp}{path.suffix}")
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(f"{path.name}{suffix}")
+        if beside.exists():
+            beside.replace(damaged.with_name(f"{damaged.name}{suffix}"))
+    path.replace(damaged)
+    return damaged
+
+
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
     """Raise StoreError for a database error inside."""

@@ -11,13 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from monitor.store.database import open_read_only, open_read_write, snapshot, store_error, transaction
+from monitor.store.database import is_malformed, open_read_only, open_read_write, snapshot, store_error, transaction
+from monitor.store.file_guard import LostDatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_utils import Database
+
+    from monitor.store.file_guard import FileGuard
 
 T = TypeVar("T")
 
@@ -41,16 +44,23 @@ class WriterThread:
     def __init__(self, path: Path) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._db = open_read_write(path)
+        self.guard: FileGuard | None = None
+        """Where it is set, nothing is written into a file that is not the one under its name any more."""
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Do the work in one transaction. Raise StoreError for a database error; then nothing was written."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._run_transaction, work)
 
     def _run_transaction(self, work: Callable[[Database], T]) -> T:
+        if self.guard is not None and (loss := self.guard.check()) is not None:
+            raise LostDatabaseError(loss)
         try:
             with transaction(self._db):
                 return work(self._db)
         except sqlite3.Error as error:
+            if self.guard is not None and is_malformed(error):
+                self.guard.declare_damaged(str(error))
+                raise LostDatabaseError(f"cannot write: {error}") from error
             raise store_error(f"cannot write: {error}", error) from error
 
     async def close(self) -> None:

@@ -80,6 +80,8 @@ class Telemetry:
         self.writes = Histogram(WRITE_BOUNDS)
         self.database_errors = 0
         self.database_size: int | None = None
+        self.database_lost = False
+        """Whether the database file is lost, or lacks what was recorded."""
         self.claims_open: int | None = None
         self.claims_overdue: int | None = None
         self.support_deadlines: SupportDeadlines | None = None

@@ -187,6 +187,11 @@ METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
         MetricFamily("monitor_database_write_seconds", "histogram", "Duration of write transactions."),
         lambda context: format_histogram("monitor_database_write_seconds", context.telemetry.writes),
     ),
+    _telemetry_metric(
+        "monitor_database_lost",
+        "Whether the database file is lost or lacks what was recorded.",
+        lambda t: int(t.database_lost),
+    ),
     _telemetry_metric("monitor_database_errors_total", "Failed write transactions.", lambda t: t.database_errors),
     _gauge(
         "monitor_build_info", "The version of the monitor and of Python.", lambda context: context.series.build_info

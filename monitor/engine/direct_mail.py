@@ -1,0 +1,78 @@
+"""Mail to the operators that leaves without the database: what it tells of is that the database is gone.
+
+It is not in the outbox, and it is sent once: one mail about a subject within ``MIN_INTERVAL_MS``, also across restarts,
+so that a service manager that starts the daemon again and again does not flood anybody.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from typing import TYPE_CHECKING, Final
+
+from monitor.formatting import one_line
+from monitor.mail.delivery.transport import TransportError
+from monitor.mail.message import Message, new_message_id, sender_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from monitor.ledger.context import LedgerContext
+    from monitor.mail.delivery.transport import MailTransport
+    from monitor.model import Millis
+
+log = logging.getLogger(__name__)
+
+MIN_INTERVAL_MS: Final = 6 * 3_600_000
+STAMP_FILE: Final = "direct-mails.json"
+"""When a mail about each subject left last."""
+
+
+async def send_direct(
+    transport: MailTransport, context: LedgerContext, data_dir: Path, subject: str, lines: Iterable[str], at: Millis
+) -> bool:
+    """Send the operators a mail now; returns whether one about this subject has left, now or a short time ago."""
+    sent = _read_stamps(data_dir)
+    if 0 <= at - sent.get(subject, -MIN_INTERVAL_MS) < MIN_INTERVAL_MS:
+        return True
+    recipients, copies = context.addresses(None)
+    everybody = tuple(dict.fromkeys([*recipients, *copies]))
+    if not everybody:
+        return True
+    text = "\n\n".join(one_line(line) for line in lines) + "\n"
+    message = Message(
+        sender=context.sender,
+        to=tuple(recipients) or everybody,
+        bcc=tuple(copies) if recipients else (),
+        subject=subject,
+        text=text,
+        html="".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n\n")),
+        message_id=new_message_id(sender_domain(context.sender)),
+        references=(),
+        date=at,
+        language="en",
+    )
+    try:
+        await transport.send(message, everybody)
+    except TransportError as error:
+        log.error("the operators could not be mailed that %s: %s", subject, error.text)  # noqa: TRY400 - for users
+        return False
+    _write_stamps(data_dir, sent | {subject: at})
+    return True
+
+
+def _read_stamps(data_dir: Path) -> dict[str, Millis]:
+    try:
+        body = json.loads((data_dir / STAMP_FILE).read_text())
+        return {str(name): int(at) for name, at in body.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write_stamps(data_dir: Path, sent: dict[str, Millis]) -> None:
+    try:
+        (data_dir / STAMP_FILE).write_text(json.dumps(sent) + "\n")
+    except OSError as error:
+        log.warning("%s cannot be written: %s", data_dir / STAMP_FILE, error.strerror)
