@@ -93,6 +93,7 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
     "monitor_config_last_reload_success_timestamp_seconds": ("gauge", []),
     "monitor_database_size_bytes": ("gauge", []),
     "monitor_database_write_seconds": ("histogram", []),
+    "monitor_database_lost": ("gauge", []),
     "monitor_database_errors_total": ("counter", []),
     "monitor_build_info": ("gauge", ["version", "python"]),
 }
