@@ -136,17 +136,24 @@ _FTP_EXCHANGES = (
     Exchange("QUIT", ("221",), may_close=True),
 )
 _REDIS_TOO_MANY_CLIENTS = "ERR max number of clients reached"
-_REDIS_ERROR_CODES = (
-    rb"NOAUTH|WRONGPASS|NOPERM|LOADING|MASTERDOWN|BUSY|READONLY|DENIED|MISCONF|"
-    + _REDIS_TOO_MANY_CLIENTS.encode()
-    + rb"|ERR"
-)
+_REDIS_NO_PING = ("NOPERM", "ERR unknown command")
+"""The caller may not use the command, or it was renamed: the server works."""
+_REDIS_NO_ACCESS = ("NOAUTH", "DENIED", "ERR operation not permitted", *_REDIS_NO_PING)
+"""The server works and refuses a caller without a login; DENIED is its protected mode."""
+_REDIS_ERROR_CODES = "|".join(
+    (
+        *("WRONGPASS", "LOADING", "MASTERDOWN", "BUSY", "READONLY", "MISCONF", "CLUSTERDOWN", "NOREPLICAS"),
+        *_REDIS_NO_ACCESS,
+        _REDIS_TOO_MANY_CLIENTS,
+        "ERR",
+    )
+).encode()
 _REDIS_LINE = re.compile(rb"\+|-")
 _REDIS_EXCHANGES = (
     Exchange("AUTH {quoted_user} {quoted_password}", ("+OK",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
-    Exchange("PING", ("+PONG",), ExchangeCondition.LOGIN),
-    Exchange("PING", ("+PONG", "NOAUTH"), ExchangeCondition.ANONYMOUS),  # one that asks for a login has answered
-    Exchange("QUIT", ("+OK",), may_close=True),
+    Exchange("PING", ("+PONG", *_REDIS_NO_PING), ExchangeCondition.LOGIN),
+    Exchange("PING", ("+PONG", *_REDIS_NO_ACCESS), ExchangeCondition.ANONYMOUS),
+    Exchange("QUIT", ("+OK", *_REDIS_NO_ACCESS), may_close=True),
 )
 
 BANNER_PROTOCOLS = (

@@ -46,7 +46,7 @@ class PostgresqlSettings(TlsSettings):
     port: int = port_key(POSTGRESQL_PORT)
     starttls: bool = flag_key(default=False, doc="whether the connection must be upgraded to TLS")
     user: str = key(
-        default="monitor",
+        default="postgres",
         doc="whom the startup message names; it need not exist",
         allowed="1 to 63 of A-Z a-z 0-9 _ . $ -",
         check=_is_name,

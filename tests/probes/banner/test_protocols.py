@@ -236,3 +236,49 @@ async def test_a_redis_that_takes_no_more_clients_says_so_whoever_asks(
     async with ScriptedServer(played, tls if login else None) as started:
         seen = await attempt("redis", port=started.port, **({"tls": True} | keys if login else {}))
     assert (seen.outcome, seen.reason) == (Outcome.FAIL, "too_many_connections")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "+PONG",
+        "-NOAUTH Authentication required.",
+        "-NOPERM no permissions",
+        "-DENIED protected mode",
+        "-ERR unknown command 'PING'",
+        "-ERR operation not permitted",
+    ],
+)
+async def test_a_redis_that_refuses_a_stranger_works(attempt: AttemptFunction, code: str) -> None:
+    async with ScriptedServer(Part(b"", {"PING": code.encode(), "QUIT": b"+OK"})) as started:
+        seen = await attempt("redis", port=started.port)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+async def test_a_redis_in_protected_mode_may_speak_first_and_hang_up(attempt: AttemptFunction) -> None:
+    async def script(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"-DENIED Redis is running in protected mode\r\n")
+
+    async with ScriptedServer(script) as started:
+        seen = await attempt("redis", port=started.port)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+@pytest.mark.parametrize(
+    ("auth", "ping", "reason"),
+    [
+        (b"+OK", b"-NOPERM no permissions", ""),
+        (b"-DENIED protected mode", b"", "login: DENIED"),
+        (b"-WRONGPASS invalid", b"", "login: WRONGPASS"),
+        (b"-ERR AUTH called without any password configured", b"", "login: ERR"),
+        (b"+OK", b"-LOADING dataset", "status: LOADING"),
+        (b"+OK", b"-CLUSTERDOWN", "status: CLUSTERDOWN"),
+    ],
+)
+async def test_a_login_to_a_redis_is_judged(
+    attempt: AttemptFunction, keys: dict[str, Any], auth: bytes, ping: bytes, reason: str
+) -> None:
+    login = {name: keys[name] for name in ("user", "password_file")}
+    async with ScriptedServer(Part(b"", {"AUTH": auth, "PING": ping, "QUIT": b"+OK"})) as started:
+        seen = await attempt("redis", port=started.port, **login)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from monitor.model import Outcome
 from tests.probes.database.recorded_replies import mssql_reply, plays
@@ -60,6 +62,104 @@ async def test_a_mysql_is_judged_by_what_it_says(
     async with ScriptedServer(plays(*says)) as server:
         seen = await attempt("mysql", 2.0, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
+
+
+REFUSES_ONE_CALLER = [1045, 1130, 1251, 1275, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151]
+
+
+@pytest.mark.parametrize("login", [False, True])
+@pytest.mark.parametrize("code", REFUSES_ONE_CALLER)
+async def test_a_mysql_that_refuses_one_caller_works_and_fails_a_login(
+    attempt: AttemptFunction, tmp_path: Path, code: int, *, login: bool
+) -> None:
+    (tmp_path / "password").write_text("gizli")
+    keys = {"user": "sla", "password_file": tmp_path / "password"} if login else {}
+    for says in ((packet(0, GREETING), packet(2, mysql_error(code))), (packet(0, mysql_error(code)),)):
+        async with ScriptedServer(plays(*says)) as server:
+            seen = await attempt("mysql", 2.0, port=server.port, **keys)
+        wanted = (Outcome.FAIL, "login") if login else (Outcome.OK, "")
+        assert (seen.outcome, seen.reason) == wanted, seen.steps
+
+
+METHODS = [
+    (b"dialog\0", b"\4Password: "),
+    (b"auth_gssapi_client\0mariadb@EXAMPLE\0", b"\1x"),
+    (b"client_ed25519\0" + b"n" * 32, b""),
+    (b"parsec\0" + b"n" * 32, b"\1P\0" + b"s" * 18),
+    (b"sha256_password\0" + b"n" * 20 + b"\0", b""),
+    (b"mysql_clear_password\0", b""),
+    (b"authentication_webauthn_client\0" + b"n" * 60, b"\1more"),
+    (b"", b""),
+]
+
+
+@pytest.mark.parametrize(("method", "further"), METHODS)
+@pytest.mark.parametrize("end", [mysql_error(1045), mysql_error(1835), b""])
+async def test_whatever_method_a_mysql_picks_for_a_stranger_it_works(
+    attempt: AttemptFunction, method: bytes, further: bytes, end: bytes
+) -> None:
+    known = method.startswith((b"client_ed25519", b"parsec"))
+    if known and not end.startswith(b"\xff\x15\x04"):
+        end = mysql_error(1045)
+    says = [packet(0, GREETING), packet(2, b"\xfe" + method)]
+    says += [packet(4, further)] if further else []
+    number = 2 * len(says)
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for what in [*says, packet(number, end)] if end else says:
+            writer.write(what)
+            await reader.read(4096)
+
+    async with ScriptedServer(script) as server:
+        seen = await attempt("mysql", 2.0, port=server.port)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+@pytest.mark.parametrize(
+    "method", [b"dialog\0", b"auth_gssapi_client\0x", b"sha256_password\0n", b"authentication_ldap\0"]
+)
+async def test_a_login_by_an_unknown_method_is_brought_to_its_end_and_is_unknown(
+    attempt: AttemptFunction, tmp_path: Path, method: bytes
+) -> None:
+    (tmp_path / "password").write_text("gizli")
+    heard: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for what in (packet(0, GREETING), packet(2, b"\xfe" + method)):
+            writer.write(what)
+            heard.append(await reader.read(4096))
+        writer.write(packet(4, mysql_error(1045)))
+
+    async with ScriptedServer(script) as server:
+        seen = await attempt("mysql", 2.0, port=server.port, user="sla", password_file=tmp_path / "password")
+    assert (seen.outcome, seen.reason) == (Outcome.UNKNOWN, "login method not known")
+    assert heard[1] == packet(3, b"\0")
+
+
+@pytest.mark.parametrize("password", ["gizli", "p" * 32, "ş" * 40, "a", "0" * 200])
+async def test_a_login_by_ed25519_or_parsec_signs_the_nonce(
+    attempt: AttemptFunction, tmp_path: Path, password: str
+) -> None:
+    (tmp_path / "password").write_text(password)
+    nonce, salt = bytes(range(32)), b"P\1" + b"s" * 18
+    heard: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        says = [packet(0, GREETING), packet(2, b"\xfeclient_ed25519\0" + nonce)]
+        says += [packet(4, b"\xfeparsec\0" + nonce), packet(6, salt), packet(8, b"\0\0\0\2\0\0\0")]
+        for what in says:
+            writer.write(what)
+            heard.append((await reader.read(4096))[4:])
+
+    async with ScriptedServer(script) as server:
+        seen = await attempt("mysql", 2.0, port=server.port, user="sla", password_file=tmp_path / "password")
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+    _, ed25519, empty, parsec, _ = heard
+    assert (len(ed25519), empty, len(parsec)) == (64, b"", 96)
+    if len(password) == 32:  # where the password has the length of a key, the method is EdDSA itself
+        Ed25519PrivateKey.from_private_bytes(password.encode()).public_key().verify(ed25519, nonce)
+    seed = hashlib.pbkdf2_hmac("sha512", password.encode(), salt[2:], 2048, 32)
+    Ed25519PrivateKey.from_private_bytes(seed).public_key().verify(parsec[32:], nonce + parsec[:32])
 
 
 @pytest.mark.parametrize("keys", [{"user": "sla"}, {"starttls": True}])
@@ -125,8 +225,8 @@ async def test_an_mssql_tells_its_version_and_what_it_offers_of_encryption(
         assert seen.steps[-1].text.startswith("version 15.0.2000, encryption ")
 
 
-def postgresql_error(code: bytes) -> bytes:
-    body = b"SFATAL\0VFATAL\0C" + code + b"\0Msorry, too many clients already\0\0"
+def postgresql_error(code: bytes, words: bytes = b"sorry, too many clients already") -> bytes:
+    body = b"SFATAL\0VFATAL\0C" + code + b"\0M" + words + b"\0\0"
     return b"E" + (len(body) + 4).to_bytes(4) + body
 
 
@@ -150,6 +250,92 @@ async def test_a_postgresql_that_looks_at_who_asks_is_up(attempt: AttemptFunctio
     async with ScriptedServer(plays(b"", answer)) as server:
         seen = await attempt("postgresql", 2.0, port=server.port)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reason"),
+    [
+        # PgBouncer
+        (b"08P01", b"no more connections allowed (max_client_conn)", "too_many_connections"),
+        (b"08P01", b"client connections exceeded (max_db_client_connections)", "too_many_connections"),
+        (b"08P01", b"no such database: monitor", ""),
+        (b"08P01", b"no such user: monitor", ""),
+        (b"08P01", b"password authentication failed", ""),
+        (b"08P01", b"login rejected", ""),
+        (b"08P01", b"SSL required", ""),
+        (b"08P01", b'database "postgres" is disabled', ""),
+        (b"08P01", b"pgbouncer cannot connect to server", "status: 08P01"),
+        (b"08P01", b"client_login_timeout (server down)", "status: 08P01"),
+        (b"08P01", b"server login has been failing, cached error: no such user", "status: 08P01"),
+        (b"08P01", b"pooler is shutting down", "status: 08P01"),
+        # Pgpool-II, PgCat, Supavisor, Odyssey
+        (b"53300", b"Sorry, too many clients already", "too_many_connections"),
+        (b"XX000", b"all backend nodes are down, pgpool requires at least one valid node", "status: XX000"),
+        (b"58000", b"No pool configured for database: x, user: y", ""),
+        (b"58000", b"could not get connection from the pool - AllServersDown", "status: 58000"),
+        (b"XX000", b"Max client connections reached", "too_many_connections"),
+        (b"XX000", b"(EMAXCONN) max client connections reached, limit: 200", "too_many_connections"),
+        (b"XX000", b"Tenant or user not found", ""),
+        (b"XX000", b"SSL connection is required for user: monitor", ""),
+        (b"53300", b"too many client tcp connections (global client_max)", "too_many_connections"),
+        (b"08006", b"failed to get remote server connection", "status: 08006"),
+        # the words of a server do not count where its code is exact
+        (b"57P03", b"no such user", "status: 57P03"),
+        (b"42501", b"permission denied for database", ""),
+        (b"55000", b'database "template0" is not currently accepting connections', ""),
+    ],
+)
+async def test_a_pooler_is_judged_by_its_words(
+    attempt: AttemptFunction, code: bytes, words: bytes, reason: str
+) -> None:
+    async with ScriptedServer(plays(b"", postgresql_error(code, words))) as server:
+        seen = await attempt("postgresql", 2.0, port=server.port)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
+
+
+AUTHENTICATED, READY = b"R\0\0\0\x08\0\0\0\0", b"Z\0\0\0\5I"
+
+
+@pytest.mark.parametrize(
+    ("further", "reason", "farewell"),
+    [
+        (b"S\0\0\0\x09a\x001\0\0" + READY, "", b"X\0\0\0\4"),
+        (postgresql_error(b"28000", b'role "monitor" does not exist'), "", b""),
+        (postgresql_error(b"3D000", b'database "x" does not exist'), "", b""),
+        (postgresql_error(b"53300"), "too_many_connections", b""),
+        (postgresql_error(b"57P03", b"the database system is starting up"), "status: 57P03", b""),
+    ],
+)
+async def test_a_postgresql_without_a_password_is_left_when_its_session_is_ready(
+    attempt: AttemptFunction, further: bytes, reason: str, farewell: bytes
+) -> None:
+    heard: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(AUTHENTICATED + further)
+        heard.append(await reader.read())
+
+    async with ScriptedServer(script) as server:
+        seen = await attempt("postgresql", 2.0, port=server.port)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason)
+    assert heard == [farewell]
+
+
+@pytest.mark.parametrize("method", [b"\x08\0\0\0\3", b"\x0c\0\0\0\5salt", b"\x17\0\0\0\x0aSCRAM-SHA-256\0\0"])
+async def test_a_postgresql_that_asks_for_a_password_is_left_without_a_word(
+    attempt: AttemptFunction, method: bytes
+) -> None:
+    heard: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"R\0\0\0" + method)
+        heard.append(await reader.read())
+
+    async with ScriptedServer(script) as server:
+        seen = await attempt("postgresql", 2.0, port=server.port)
+    assert (seen.outcome, heard) == (Outcome.OK, [b""])
 
 
 async def test_a_postgresql_without_tls_is_a_failure_where_tls_is_asked_for(attempt: AttemptFunction) -> None:
