@@ -46,6 +46,7 @@ COMMANDS = {
     "quota": "monitor.cli.quota:quota",
     "results": "monitor.cli.results:results",
     "run": "monitor.cli.run:run",
+    "salvage": "monitor.cli.salvage:salvage",
     "status": "monitor.cli.status:status",
     "ticket": "monitor.cli.ticket:ticket",
     "verify": "monitor.cli.verify:verify",

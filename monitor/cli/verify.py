@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from monitor.errors import CorruptDatabaseError, InputError
 from monitor.formatting import pluralize
 from monitor.ledger.verify import VerificationReport
 from monitor.ledger.verify import verify as verify_ledger
-from monitor.store import daemon_lock, journal
+from monitor.store import daemon_lock, head_mark, journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,9 @@ def verify(app: App, *, as_json: bool) -> int:
     try:
         with app.open_for_reading() as db:
             report = verify_ledger(db, _show_entries(line, journal.length(db)), lambda stage: _show_stage(line, stage))
+            loss = head_mark.find_loss(db, head_mark.read(app.config.data_dir))
+        if loss is not None and report.error is None:
+            report = replace(report, error=loss)
     except CorruptDatabaseError as error:
         report = VerificationReport(0, 0, 0, str(error))
     finally:

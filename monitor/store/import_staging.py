@@ -82,6 +82,11 @@ def find_conflicts(db: Database, limit: int) -> tuple[list[RowConflict], int]:
     return [RowConflict(line, Outcome(own), other, Outcome(outcome)) for line, own, other, outcome in rows], count
 
 
+def drop_rows(db: Database, line_numbers: Iterable[int]) -> None:
+    """Delete staged lines."""
+    db.conn.executemany("DELETE FROM staged WHERE line = ?", ((number,) for number in line_numbers))
+
+
 def _load_known(db: Database) -> None:
     """Load the recorded results of the lines' moments, and others of the same hours."""
     db.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.store import database
+from monitor.store import database, head_mark, journal
 from monitor.store.daemon_lock import DaemonLock
 from tests.fakes import open_read_write
 
@@ -59,3 +59,16 @@ def test_a_database_without_entries_is_not_called_intact(site: Installation) -> 
     assert (answer.status, answer.out) == (2, "")
     assert "the journal has no entries" in answer.err
     assert "a daemon has run here" in answer.err
+
+
+def test_an_older_copy_in_the_place_of_the_database_is_not_called_intact(site: Installation) -> None:
+    site.record("ping", OCTOBER, "ooxxo")
+    folder = site.database_path.parent
+    db = open_read_write(site.database_path)
+    number, hash_ = journal.head(db)
+    head_mark.write(folder, head_mark.HeadMark(number, hash_))
+    assert site.run("verify").status == 0
+    head_mark.write(folder, head_mark.HeadMark(number + 3, hash_))
+    answer = site.run("verify")
+    assert answer.status == 1
+    assert f"the journal ends at entry {number}, and entry {number + 3} was recorded" in answer.err
