@@ -37,6 +37,8 @@ class MailAudit:
     """When outages of a check began or ended, by any entry."""
     keys: dict[int, CheckKey] = field(default_factory=dict)
     joined: dict[int, int] = field(default_factory=dict)
+    claimed: dict[int, int] = field(default_factory=dict)
+    """The outage of each claim."""
     recorded: bool = False
     """Whether the journal tells of mails at all: an earlier version recorded none."""
     adopted: set[int] = field(default_factory=set)
@@ -58,6 +60,8 @@ class MailAudit:
             self.problems[body["problem"]] = body["sha256"]
         elif entry.kind == "problem-cleared":
             self.problems.pop(body["problem"], None)
+        elif entry.kind == "claim-opened":
+            self.claimed[body["claim"]] = body["outage"]
         elif entry.kind.startswith("outage-"):
             self._add_outage_entry(body)
 
@@ -132,10 +136,16 @@ class MailAudit:
             letter = outbox.get(db, mail_id)
             if letter is None:
                 continue
-            news = letter.body.get("news") if letter.kind == "outages" else ()
-            made = {self._now_part_of(each["outage"]) for each in news or () if each["outage"] is not None}
+            made = {self._now_part_of(outage) for outage in self._outages_of(letter)}
             if stored.get(mail_id, set()) != made:
                 yield f"mail {mail_id}: the outages that it is noted to tell of are not those of its text"
+
+    def _outages_of(self, letter: Mail) -> Iterator[int]:
+        """Return the outages that a letter tells of."""
+        if letter.kind == "outages":
+            yield from (each["outage"] for each in letter.body["news"] if each["outage"] is not None)
+        elif letter.kind == "claims":
+            yield self.claimed[letter.body["claim"]]
 
     def _now_part_of(self, outage: int) -> int:
         while outage in self.joined:

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from monitor.engine.live.telemetry import Telemetry
 from monitor.engine.recorded_time import RecordedTime
 from monitor.engine.recorder import COMMIT_INTERVAL, RETRY_INTERVAL, Recorder
+from monitor.engine.unsaved_results import UnsavedResults
 from monitor.errors import StoreError
 from monitor.ledger import maintenance
 from monitor.ledger.results.recording import Recording
 from monitor.ledger.verify import verify
 from monitor.model import CheckKey, Outcome
 from monitor.store import database, history, journal, outbox, results
+from monitor.store.file_guard import LostDatabaseError
 from tests.fakes import (
     FAIL,
     HOUR,
@@ -536,3 +538,33 @@ def test_however_often_the_database_refuses_all_is_written_once_and_verifies(
     assert results.open_batches(scene.db) == []
     assert verify(scene.db).error is None
     scene.db.close()
+
+
+class LosingWriter(InlineWriter):
+    """A writer whose database file is lost."""
+
+    async def run(self, work: Callable[[Database], T]) -> T:  # noqa: ARG002 - the writer's own signature
+        await asyncio.sleep(0)
+        raise LostDatabaseError("monitor.db was deleted")
+
+
+@pytest.mark.logs_errors
+async def test_results_for_a_lost_database_are_kept_in_a_file_that_can_be_imported(tmp_path: Path) -> None:
+    scene, unsaved = Scene(tmp_path), UnsavedResults(tmp_path, START)
+    writer, time = LosingWriter(scene.db), RecordedTime(scene.clock, None)
+    recorder = Recorder(
+        *(writer, scene.recording, scene.clock, time, scene.telemetry, scene.audience), save_unrecorded=unsaved.save
+    )
+    for sweep, outcome in enumerate((OK, FAIL, OK)):
+        recorder.submit(sweep, make_result(PING, START + sweep * MINUTE + 7, outcome))
+        recorder.end_sweep(sweep)
+    await recorder.flush()
+    lines = unsaved.path.read_text().splitlines()
+    assert lines[0] == "server,check,time,outcome,latency_ms,attempts,reason"
+    assert [line.split(",")[2:4] for line in lines[1:]] == [
+        ["2026-10-02T10:00:00.007Z", "ok"],
+        ["2026-10-02T10:01:00.007Z", "fail"],
+        ["2026-10-02T10:02:00.007Z", "ok"],
+    ]
+    assert unsaved.count == 3
+    assert len(recorder._queue) == 0

@@ -113,6 +113,7 @@ def _program(here: Path) -> dict[Path, str]:
         Path(sysconfig.get_path("platlib")): "/srv/monitor/packages",
         REPOSITORY / "monitor": "/srv/monitor/source/monitor",
         REPOSITORY / "systemd" / UNIT: f"/etc/systemd/system/{UNIT}",
+        REPOSITORY / "systemd" / "monitor-failed.service": "/etc/systemd/system/monitor-failed.service",
     }
 
 
