@@ -195,14 +195,18 @@ class Pinger:
         self._retired_sockets = [line for line in self._retired_sockets if line.pending]
 
     def _read_clocks(self) -> ClockPair:
-        # not the time of day, but the distance between two of the kernel's clocks; read again where a preemption came
-        # between the two, lest that look like a step
+        # not the time of day, but the distance between two of the kernel's clocks: the closest of some readings, since
+        # a preemption between the two would look like a step
+        best, closest = ClockPair(self._clock.monotonic(), time.time_ns()), float("inf")
         for _ in range(5):
             first = self._clock.monotonic()
             reading = ClockPair(first, time.time_ns())
-            if self._clock.monotonic() - first < CLOCK_READ_TOLERANCE:
+            apart = self._clock.monotonic() - first
+            if apart < closest:
+                best, closest = reading, apart
+            if apart < CLOCK_READ_TOLERANCE:
                 break
-        return reading
+        return best
 
     def close(self) -> None:
         """Close the sockets; what is still in flight ends as unknown."""
