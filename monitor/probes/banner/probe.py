@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.probes.resources import ProbeResources
     from monitor.probes.settings import LoginSettings
 
+_MAX_PRELIMINARY_REPLIES = 5
 _CONNECTION_ENDED = (Reason.CLOSED, Reason.RESET)
 
 
@@ -62,24 +63,44 @@ async def _run_protocol(session: Session[BannerSettings], protocol: BannerProtoc
 
 
 async def _run_exchange(session: Session[BannerSettings], protocol: BannerProtocol, exchange: Exchange) -> None:
-    if exchange.send is not None:
-        words = _public_values(session)
-        secrets = _secret_values(session) if exchange.condition is ExchangeCondition.LOGIN else {}
-        line = exchange.send.format_map(words | secrets)
-        await session.connection.send(
-            line.encode() + b"\r\n", exchange.send.format_map(words | dict.fromkeys(secrets, MASK))
-        )
-    lines = await session.connection.read_reply(
-        protocol.first_line, protocol.continuation_line, exchange.last_line or protocol.last_line
-    )
-    code = next((found for line in reversed(lines) if (found := protocol.code.match(line))), None)
-    if code is None:
-        raise server_failure(Reason.PROTOCOL)
-    said = next(group for group in code.groups() if group).decode()
+    said = await _ask(session, protocol, exchange, exchange.send)
+    if exchange.fallback is not None and said in exchange.fallback_codes:
+        said = await _ask(session, protocol, exchange, exchange.fallback)
+    for _ in range(_MAX_PRELIMINARY_REPLIES):
+        if said not in exchange.preliminary_codes:
+            break
+        said = await _read_code(session, protocol, exchange)
     if said in protocol.reasons_by_code:
         raise server_failure(protocol.reasons_by_code[said])
     if said not in exchange.expected_codes:
         raise server_failure(exchange.failure_reason, said)
+
+
+async def _ask(
+    session: Session[BannerSettings], protocol: BannerProtocol, exchange: Exchange, template: str | None
+) -> str:
+    """Send what the template says, if anything, and return the code of the reply."""
+    if template is not None:
+        words = _public_values(session)
+        secrets = _secret_values(session) if exchange.condition is ExchangeCondition.LOGIN else {}
+        line = template.format_map(words | secrets)
+        await session.connection.send(
+            line.encode() + b"\r\n", template.format_map(words | dict.fromkeys(secrets, MASK))
+        )
+    return await _read_code(session, protocol, exchange)
+
+
+async def _read_code(session: Session[BannerSettings], protocol: BannerProtocol, exchange: Exchange) -> str:
+    lines = await session.connection.read_reply(
+        protocol.first_line,
+        protocol.continuation_line,
+        exchange.last_line or protocol.last_line,
+        own_code=protocol.own_code_ends,
+    )
+    code = next((found for line in reversed(lines) if (found := protocol.code.match(line))), None)
+    if code is None:
+        raise server_failure(Reason.PROTOCOL)
+    return next(group for group in code.groups() if group).decode()
 
 
 def _public_values(session: Session[BannerSettings]) -> dict[str, str]:
@@ -87,7 +108,7 @@ def _public_values(session: Session[BannerSettings]) -> dict[str, str]:
     address = session.connection.own_address
     user = session.settings.user or ""
     return {
-        "me": f"[IPv6:{address}]" if ":" in address else f"[{address}]",
+        "me": session.settings.helo_name or (f"[IPv6:{address}]" if ":" in address else f"[{address}]"),
         "user": user,
         "quoted_user": _quote(user),
     }

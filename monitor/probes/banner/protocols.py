@@ -43,6 +43,12 @@ class Exchange:
     """Which line ends this reply, where it is not the one that ends others."""
     may_close: bool = False
     """The server may hang up instead of replying."""
+    fallback: str | None = None
+    """What is sent instead if the server does not know the command; the judgement is about its reply then."""
+    fallback_codes: tuple[str, ...] = ()
+    """The codes that say so."""
+    preliminary_codes: tuple[str, ...] = ()
+    """Codes of replies that another reply follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class BannerProtocol:
     code: Pattern[bytes]
     """Group 1 of the last line that matches is the code that the reply is judged by; a word from a closed set."""
     exchanges: tuple[Exchange, ...]
+    own_code_ends: bool = False
+    """Whether only a line with the code of the first line ends a reply, whatever stands in between."""
+    has_helo_name: bool = False
+    """Whether a key ``helo_name`` says by what name the check introduces itself."""
     implicit_tls: bool = False
     """Whether TLS is spoken from the first byte."""
     starttls_default: bool | None = None
@@ -71,14 +81,19 @@ class BannerProtocol:
     """Codes that mean the same wherever they come, whatever else a turn would make of them."""
 
 
-_REPLY_LINE = re.compile(rb"[1-5]\d\d(?:[ -]|$)")
+_REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:[ -]|$)")
 _LAST_REPLY_LINE = re.compile(rb"[1-5]\d\d(?: |$)")
 _REPLY_CODE = re.compile(rb"([1-5]\d\d)")
 _ANY_LINE = re.compile(rb"")
 
-_SMTP_EHLO = Exchange("EHLO {me}", ("250",))
+_COMPLETED = tuple(map(str, range(200, 300)))
+"""All codes of a positive completion (RFC 5321 and RFC 959, 4.2)."""
+
+_NOT_KNOWN = ("500", "501", "502", "504", "550")
+"""How a server refuses EHLO if it knows HELO only (RFC 5321, 4.1.4 and 4.3.2)."""
+_SMTP_EHLO = Exchange("EHLO {me}", ("250",), fallback="HELO {me}", fallback_codes=_NOT_KNOWN)
 _SMTP_LOGIN = (Exchange("AUTH PLAIN {sasl}", ("235",), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),)
-_SMTP_QUIT = Exchange("QUIT", ("221",), may_close=True)
+_SMTP_QUIT = Exchange("QUIT", _COMPLETED, may_close=True)
 _SMTP_EXCHANGES = (
     Exchange(None, ("220",)),
     _SMTP_EHLO,
@@ -91,7 +106,18 @@ _SMTP_EXCHANGES = (
 
 def _smtp(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
     return BannerProtocol(
-        name, doc, port, _REPLY_LINE, _REPLY_LINE, _LAST_REPLY_LINE, _REPLY_CODE, _SMTP_EXCHANGES, tls, starttls
+        name=name,
+        doc=doc,
+        port=port,
+        first_line=_REPLY_LINE,
+        continuation_line=_ANY_LINE,
+        last_line=_LAST_REPLY_LINE,
+        code=_REPLY_CODE,
+        exchanges=_SMTP_EXCHANGES,
+        own_code_ends=True,
+        has_helo_name=True,
+        implicit_tls=tls,
+        starttls_default=starttls,
     )
 
 
@@ -109,7 +135,18 @@ _IMAP_EXCHANGES = (
 def _imap(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
     line = re.compile(rb"\* |m\d (?:OK|NO|BAD)\b|\+ ")
     code = re.compile(rb"(?:\*|m\d) (OK|NO|BAD|BYE|PREAUTH)\b")
-    return BannerProtocol(name, doc, port, line, line, _IMAP_TAGGED_LINE, code, _IMAP_EXCHANGES, tls, starttls)
+    return BannerProtocol(
+        name=name,
+        doc=doc,
+        port=port,
+        first_line=line,
+        continuation_line=line,
+        last_line=_IMAP_TAGGED_LINE,
+        code=code,
+        exchanges=_IMAP_EXCHANGES,
+        implicit_tls=tls,
+        starttls_default=starttls,
+    )
 
 
 _POP3_CAPA_END = re.compile(rb"-ERR|\.$")
@@ -125,15 +162,26 @@ _POP3_EXCHANGES = (
 
 def _pop3(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
     status = re.compile(rb"(\+OK|-ERR)")
-    return BannerProtocol(name, doc, port, status, _ANY_LINE, status, status, _POP3_EXCHANGES, tls, starttls)
+    return BannerProtocol(
+        name=name,
+        doc=doc,
+        port=port,
+        first_line=status,
+        continuation_line=_ANY_LINE,
+        last_line=status,
+        code=status,
+        exchanges=_POP3_EXCHANGES,
+        implicit_tls=tls,
+        starttls_default=starttls,
+    )
 
 
 _FTP_EXCHANGES = (
-    Exchange(None, ("220",)),
+    Exchange(None, ("220", "230"), preliminary_codes=("120",)),
     Exchange("AUTH TLS", ("234",), ExchangeCondition.STARTTLS, then_start_tls=True, failure_reason=Reason.TLS),
-    Exchange("USER {user}", ("331", "230"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
-    Exchange("PASS {password}", ("230", "202"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
-    Exchange("QUIT", ("221",), may_close=True),
+    Exchange("USER {user}", ("331", "230", "232"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("PASS {password}", ("230", "202", "232"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
+    Exchange("QUIT", _COMPLETED, may_close=True),
 )
 _REDIS_TOO_MANY_CLIENTS = "ERR max number of clients reached"
 _REDIS_NO_PING = ("NOPERM", "ERR unknown command")
@@ -173,6 +221,7 @@ BANNER_PROTOCOLS = (
         last_line=_LAST_REPLY_LINE,
         code=_REPLY_CODE,
         exchanges=_FTP_EXCHANGES,
+        own_code_ends=True,
         starttls_default=False,
     ),
     BannerProtocol(

@@ -6,7 +6,15 @@ from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING
 
 from monitor.probes.banner.protocols import BANNER_PROTOCOLS
-from monitor.probes.settings import ClearOrTlsSettings, LoginSettings, StarttlsSettings, flag_key, port_key
+from monitor.probes.settings import (
+    ClearOrTlsSettings,
+    LoginSettings,
+    StarttlsSettings,
+    flag_key,
+    is_host,
+    key,
+    port_key,
+)
 
 if TYPE_CHECKING:
     from monitor.probes.banner.protocols import BannerProtocol
@@ -18,6 +26,7 @@ class BannerSettings(StarttlsSettings):
 
     port: int = 0
     tls: bool = False
+    helo_name: str | None = None
 
 
 def settings_type(protocol: BannerProtocol) -> type:
@@ -30,11 +39,22 @@ def protocol_of(settings: object) -> BannerProtocol:
     return _PROTOCOLS[type(settings)]
 
 
+def _helo_name_key() -> object:
+    return key(
+        default=None,
+        doc="the name that EHLO says; the monitor's own address in brackets unless given",
+        allowed='a host name like "monitor.example.com"',
+        check=lambda name: is_host(name) and ":" not in name and not name.rpartition(".")[2].isdigit(),
+    )
+
+
 def _make_settings_type(protocol: BannerProtocol) -> type:
-    keys: list[tuple[str, type, object]] = [("port", int, port_key(protocol.port))]
+    keys: list[tuple[str, object, object]] = [("port", int, port_key(protocol.port))]
     if protocol.starttls_default is not None:
         doc = "whether the connection must be upgraded to TLS"
         keys.append(("starttls", bool, flag_key(default=protocol.starttls_default, doc=doc)))
+    if protocol.has_helo_name:
+        keys.append(("helo_name", str | None, _helo_name_key()))
     base = (
         ClearOrTlsSettings
         if protocol.has_tls_key

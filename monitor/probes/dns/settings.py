@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from monitor.probes.settings import HostSettings, any_value, key, port_key
+from monitor.probes.settings import HostSettings, any_value, flag_key, key, port_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,14 @@ class DnsSettings(HostSettings):
         allowed='a list of records as a zone file has them: ["192.0.2.1"], ["10 mail.example.com."]',
         check=any_value,
     )
+
+    transport: Literal["udp", "tcp"] = key(
+        default="udp",
+        doc="how the question is sent; over UDP a truncated answer is asked for again over TCP",
+        allowed='"udp" or "tcp"',
+        check=any_value,
+    )
+    recursion: bool = flag_key(default=True, doc="whether the server is asked to resolve what it does not know itself")
 
     def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - nobody logs in
         """Say which key does not fit the others, and what is allowed."""

@@ -95,9 +95,12 @@ class Connection:
         self.trace.end(displayed_text(data))
 
     async def read_reply(
-        self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes]
+        self, first: re.Pattern[bytes], rest: re.Pattern[bytes], last: re.Pattern[bytes], *, own_code: bool = False
     ) -> list[bytes]:
-        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``ProbeError``."""
+        """Read lines up to one that matches ``last``; all must match ``first`` or ``rest``. Raises ``ProbeError``.
+
+        With ``own_code`` the last line must also begin with the code of the first line: group 1 of ``first``.
+        """
         self.begin_answer()
         lines: list[bytes] = []
         while len(lines) < MAX_REPLY_LINES:
@@ -106,7 +109,8 @@ class Connection:
             lines.append(line)
             if not fits:
                 raise server_failure(Reason.PROTOCOL)
-            if last.match(line):
+            ends = last.match(line)
+            if ends and (not own_code or line.startswith(_code_of(first, lines[0]))):
                 self.end_answer_with(b"\n".join(lines))
                 return lines
         raise server_failure(Reason.PROTOCOL, "too long")
@@ -195,6 +199,11 @@ class Connection:
             with contextlib.suppress(OSError):
                 self._sock.send(self._tls.close())
         self._sock.close()
+
+
+def _code_of(pattern: re.Pattern[bytes], line: bytes) -> bytes:
+    match = pattern.match(line)
+    return match[1] if match else b""
 
 
 def displayed_text(data: bytes) -> str:

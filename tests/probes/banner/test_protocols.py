@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,11 @@ import trustme
 
 from monitor.model import Outcome
 from monitor.probes.banner.protocols import BANNER_PROTOCOLS, BannerProtocol, ExchangeCondition
+from monitor.probes.banner.settings import settings_type
 from tests.fakes import cert_expiry
 from tests.probes.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -282,3 +283,121 @@ async def test_a_login_to_a_redis_is_judged(
     async with ScriptedServer(Part(b"", {"AUTH": auth, "PING": ping, "QUIT": b"+OK"})) as started:
         seen = await attempt("redis", port=started.port, **login)
     assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
+
+
+def conversation(greeting: bytes, replies: Mapping[str, bytes]) -> ScriptedServer:
+    return ScriptedServer(Part(greeting, {"QUIT": b"221 bye", **replies}))
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "helo", "reason"),
+    [
+        (b"500 what", b"250 mail", ""),
+        (b"501 syntax", b"250 mail", ""),
+        (b"502 Command not implemented", b"250-mail\r\n250 pleased", ""),
+        (b"504 not implemented", b"250 mail", ""),
+        (b"550 no", b"250 mail", ""),
+        (b"502-not\r\n502 here", b"250 mail", ""),
+        (b"500 what", b"502 neither", "status: 502"),
+        (b"421 too busy", b"250 mail", "status: 421"),
+        (b"554 go away", b"250 mail", "status: 554"),
+    ],
+)
+async def test_a_mail_server_that_knows_helo_only_is_ok(
+    attempt: AttemptFunction, ehlo: bytes, helo: bytes, reason: str
+) -> None:
+    async with conversation(b"220 mail", {"EHLO": ehlo, "HELO [127.0.0.1]": helo}) as started:
+        seen = await attempt("smtp", port=started.port)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
+
+
+@pytest.mark.parametrize("kind", ["smtp", "submission", "ftp"])
+@pytest.mark.parametrize("goodbye", [b"221 bye", b"250 bye", b"200 done", b"220-see\r\n220 you", b"226 closing"])
+async def test_any_positive_goodbye_is_one(attempt: AttemptFunction, kind: str, goodbye: bytes) -> None:
+    async with conversation(b"220 here", {"EHLO": MULTI, "QUIT": goodbye}) as started:
+        seen = await attempt(kind, port=started.port, starttls=False)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+@pytest.mark.parametrize("kind", ["smtp", "ftp"])
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"220-Welcome\r\n150 users are online\r\n220 ready",
+        b"220-Welcome\r\n421 of 500 places are free\r\n220 ready",
+        b"220-\r\n530 Main Street\r\n220-more\r\n220 ",
+        b"220-a\r\n 220 b\r\n220c\r\n220",
+        b"220-a\r\n221 b\r\n\r\n\xff\xfe\r\n220 ready",
+    ],
+)
+async def test_a_reply_ends_with_its_own_code(attempt: AttemptFunction, kind: str, greeting: bytes) -> None:
+    async with conversation(greeting, {"EHLO": MULTI}) as started:
+        seen = await attempt(kind, port=started.port)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+@pytest.mark.parametrize(
+    ("greeting", "reason"),
+    [
+        (b"120 ready in 1 minute\r\n220 ready", ""),
+        (b"120-ready\r\n120 soon\r\n220-hello\r\n220 ready", ""),
+        (b"120 soon\r\n120 sooner\r\n220 ready", ""),
+        (b"120 soon\r\n230 logged in", ""),
+        (b"120 soon\r\n421 too many users", "status: 421"),
+        (b"120 1\r\n120 2\r\n120 3\r\n120 4\r\n120 5\r\n120 6", "status: 120"),
+        (b"150 what", "status: 150"),
+    ],
+)
+async def test_a_file_server_may_say_that_it_is_ready_soon(
+    attempt: AttemptFunction, greeting: bytes, reason: str
+) -> None:
+    async with conversation(greeting, {}) as started:
+        seen = await attempt("ftp", port=started.port)
+    assert (seen.outcome, seen.reason) == (Outcome.FAIL if reason else Outcome.OK, reason), seen.steps
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"220-postscreen\r\n", b"220 mail\r\n"),
+        (b"2", b"20 mail\r\n"),
+        (b"220-mail\r", b"\n220 mail\r\n"),
+        (b"220-a\r\n22", b"0-b\r\n220 c\r\n"),
+        (b"220 ma", b"il\r\n"),
+    ],
+)
+async def test_a_greeting_may_pause_and_nothing_is_said_meanwhile(
+    attempt: AttemptFunction, pieces: tuple[bytes, ...]
+) -> None:
+    early: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(pieces[0])
+        try:
+            async with asyncio.timeout(0.2):
+                early.append(await reader.read(100))
+        except TimeoutError:
+            pass
+        await Part(pieces[1].removesuffix(b"\r\n"), {"EHLO": MULTI, "QUIT": b"221 bye"})(reader, writer)
+
+    async with ScriptedServer(script) as started:
+        seen = await attempt("smtp", port=started.port)
+    assert (seen.outcome, seen.reason, early) == (Outcome.OK, "", []), seen.steps
+
+
+@pytest.mark.parametrize(
+    "name", ["monitor.example.com", "mx-1.example", "localhost", "a.b.c.example.org", "xn--ls8h.example"]
+)
+async def test_a_mail_server_is_told_the_configured_name(attempt: AttemptFunction, name: str) -> None:
+    played = Part(b"220 mail", {f"EHLO {name}": b"500 no", f"HELO {name}": b"250 mail", "QUIT": b"221 bye"})
+    async with ScriptedServer(played) as started:
+        seen = await attempt("smtp", port=started.port, helo_name=name)
+    assert (seen.outcome, seen.reason) == (Outcome.OK, ""), seen.steps
+
+
+@pytest.mark.parametrize("name", ["192.0.2.1", "[192.0.2.1]", "::1", "two words", "", "x\r\nRSET"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    field = settings_type(next(each for each in BANNER_PROTOCOLS if each.name == "smtp")).__dataclass_fields__[
+        "helo_name"
+    ]
+    assert not field.metadata["check"](name)
