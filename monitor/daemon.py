@@ -142,7 +142,11 @@ class Daemon:
                 if self._guard.damaged:
                     await engine.recorder.save_queue()
                 else:
-                    self._notifier.stopping()
+                    again = engine.clock_rejected.is_set() and not self._stop.is_set()
+                    if again:
+                        log.warning("records of a wrong clock were taken back: the daemon starts again")
+                    else:
+                        self._notifier.stopping()
                     await engine.drain()
                     await self._database_watch.mark()
             error = StoreError(self._guard.loss or "")
@@ -152,7 +156,7 @@ class Daemon:
             error = refused
         else:
             if not self._guard.damaged:
-                return False
+                return again
         self._set_database_aside(error)
         return True
 
@@ -238,6 +242,7 @@ class Daemon:
             *(ReaderProcess(file), writer, file, engine.live_state, engine.telemetry, engine.live_updater),
             now=engine.recorded_time.now,
             context=lambda: engine.recording.context,
+            holds=lambda: engine.clock_guard.holds,
         )
         keeping.start()
         for look in minute_jobs(engine, readers[2]):
@@ -268,6 +273,7 @@ class Daemon:
             asyncio.create_task(self._notify_service_manager(engine), name="service manager"),
             asyncio.create_task(self._handle_reloads(engine), name="reloads"),
             asyncio.create_task(self._stop.wait(), name="stop"),
+            asyncio.create_task(engine.clock_rejected.wait(), name="clock"),
         ]
         self._notifier.ready(self._status(engine))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -320,7 +320,7 @@ class FakeOperatorNotifier:
         self.problems: list[tuple[OperatorNews, tuple[str, ...]]] = []
         self.cleared: list[OperatorNews] = []
 
-    def raise_problem(self, news: OperatorNews, lines: Iterable[str]) -> None:
+    def raise_problem(self, news: OperatorNews, lines: Iterable[str], at: Millis | None = None) -> None:  # noqa: ARG002
         self.problems.append((news, tuple(lines)))
 
     def clear_problem(self, news: OperatorNews) -> None:

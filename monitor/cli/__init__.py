@@ -31,6 +31,7 @@ COMMANDS = {
     "check-config": "monitor.cli.check_config:check_config",
     "checks": "monitor.cli.checks:checks",
     "claim": "monitor.cli.claim:claim",
+    "clock": "monitor.cli.clock:clock",
     "close": "monitor.cli.close:close",
     "completion": "monitor.cli.completion:completion",
     "credits": "monitor.cli.credits:credits_",

@@ -177,6 +177,16 @@ def format_duration(length: Millis) -> str:
     return sign + " ".join(parts)
 
 
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask before something that cannot be undone; ``yes`` is the answer. Raises InputError where nobody can answer."""
+    if yes:
+        return True
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        raise InputError("not confirmed, nothing was recorded: answer y, or add --yes") from None
+
+
 def print_json(body: object) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))

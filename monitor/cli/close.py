@@ -6,7 +6,9 @@ import click
 
 from monitor.cli.account_json import closing_json, figures_json
 from monitor.cli.app import App, json_option, print_json
+from monitor.clock import SystemClock, is_synchronised
 from monitor.formatting import pluralize
+from monitor.ledger.clock import require_trusted_clock
 from monitor.ledger.months.closing import close as freeze
 from monitor.ledger.months.closing import last_finished_month
 from monitor.ledger.months.report import queue_reports
@@ -25,7 +27,9 @@ def close(app: App, *, month: str | None, as_json: bool) -> None:
     that is already closed does not change. Customers get the month's report by mail if it was measured while it ran.
     """
     given = parse_month(month) if month is not None else None
+    wall = SystemClock().now()
     with app.open_for_writing() as db:
+        require_trusted_clock(db, wall, synchronised=is_synchronised(wall))
         at = app.now(db)
         terms = app.config.terms(at)
         closing, new = freeze(db, terms, given or last_finished_month(terms.timezone, at), at, recorded_by())

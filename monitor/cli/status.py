@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from monitor.cli import support_deadlines as deadlines
 from monitor.cli.app import App, format_utc, json_option, print_json, print_table
+from monitor.clock import SystemClock, is_synchronised
+from monitor.engine.clock_guard import PROBLEM, describe_clock
 from monitor.formatting import pluralize
 from monitor.ledger.accounts.status import server_statuses
 from monitor.ledger.claims.claims import pending_claims
+from monitor.ledger.clock import ClockState, judge_without_daemon, read_clock_records
 from monitor.ledger.support.deadlines import read_deadlines
 from monitor.sla.availability import percent_text
 from monitor.store import daemon_lock, daemon_state, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlite_utils import Database
 
     from monitor.ledger.accounts.status import ServerStatus
 
@@ -34,6 +40,8 @@ def status(app: App, *, as_json: bool) -> None:
         overdue = pending_claims(db, now).overdue
         promised = read_deadlines(db, app.config.terms(now), now)
         problems = daemon_state.get(db, "problems") or {}
+        if (doubt := _clock_doubt(app, db)) is not None:
+            problems = {**problems, PROBLEM: doubt}
         dead = len(outbox.list_mails(db, "dead"))
         pending, _ = outbox.pending_summary(db)
     running = daemon_lock.is_held(app.config.data_dir)
@@ -63,6 +71,16 @@ def status(app: App, *, as_json: bool) -> None:
         (row for each in found for row in _table_rows(app, each)),
         empty="no servers are configured",
     )
+
+
+def _clock_doubt(app: App, db: Database) -> str | None:
+    """Return what is wrong with the clock, also where no daemon runs that would say it."""
+    wall = SystemClock().now()
+    records = read_clock_records(db)
+    verdict = judge_without_daemon(records, wall, synchronised=is_synchronised(wall))
+    if verdict.state is ClockState.TRUSTED:
+        return None
+    return describe_clock(verdict, records, wall, ZoneInfo(app.timezone))
 
 
 def _server_json(each: ServerStatus) -> dict[str, Any]:

@@ -7,7 +7,10 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from monitor.clock import is_synchronised
+from monitor.engine.clock_guard import ClockGuard
 from monitor.engine.cooperative import free_in_steps, run_in_steps
 from monitor.engine.gc_control import freeze_periodically
 from monitor.engine.live.figures import LiveFiguresUpdater
@@ -23,11 +26,12 @@ from monitor.engine.recorded_time import RecordedTime
 from monitor.engine.recorder import Recorder
 from monitor.engine.reload import prepare_config
 from monitor.errors import StoreError
+from monitor.ledger.clock import LEAP_MS, read_clock_records
 from monitor.ledger.months.corrections import DAEMON, apply_terms
 from monitor.ledger.results.recording import Recording
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.probe import RetryPolicy, Target, run_check
-from monitor.store import daemon_state, journal, results
+from monitor.store import daemon_state, journal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -91,14 +95,17 @@ class Engine:
         self._background_writes: set[asyncio.Task[None]] = set()
         self._stored_problems: dict[str, str] | None = None
         self._scheduled_checks: dict[str, tuple[ScheduledCheck, ...]] = {}
+        self.clock_rejected = asyncio.Event()
+        """Set when an operator took back what was recorded by a wrong clock: the daemon has to start again."""
         self.warn_days: dict[CheckKey, tuple[int, ...]] = {}
         """Days before the expiry of a certificate at which mails are sent, by TLS check."""
 
     async def prepare(self) -> None:
         """Recover the records of an earlier process and apply the configuration."""
-        newest_result = await self._threads.writer.run(results.newest_result_at)
+        records = await self._threads.writer.run(read_clock_records)
         clock, config = self._clock, self._config
-        self.recorded_time = RecordedTime(clock, newest_result)
+        self.recorded_time = RecordedTime(clock, records.newest)
+        self.clock_guard = ClockGuard(clock, self.recorded_time, records, is_synchronised=is_synchronised)
         self.figures_updater = LiveFiguresUpdater(
             self._threads.figures_reader,
             self.live_state,
@@ -114,6 +121,7 @@ class Engine:
             self.telemetry,
             self.recording,
             read_clocks=lambda: (self.recorded_time.now(), clock.monotonic()),
+            wall_time=clock.now,
             certificate=observations.certificate,
             phases=observations.phases,
             write_in_background=self._write_in_background,
@@ -124,6 +132,7 @@ class Engine:
             *(self._threads.writer, self.recording, clock, self.recorded_time, self.telemetry, self.live_updater),
             save_unrecorded=self._save_unrecorded,
         )
+        self.recorder.before_write = self.clock_guard.before_write
         self.connectivity = ConnectivityCheck(clock, self._canary_probes(config), self.live_updater)
         limiter = ConcurrencyLimiter(self._max_concurrent)
         self.runner = CheckRunner(
@@ -138,14 +147,17 @@ class Engine:
             self.telemetry,
             now=self.recorded_time.now,
             listener=self.live_updater,
+            holds=lambda: self.clock_guard.holds,
         )
         await self._threads.writer.run(self._record_start)
         await self._apply(config, await prepare_config(config, self._resources))
         self.live_updater.restore(self.recording.check_states())
         self.telemetry.reloaded(ok=True, at=self.recorded_time.now())
+        self._show_clock()
 
     def _record_start(self, db: Database) -> None:
         at = self.recorded_time.now()
+        self.clock_guard.record_start(db, at)
         self.recording.recover(db, at)
         apply_terms(db, self._config.context.terms, at, DAEMON)
         journal.append(db, at, "daemon-started", {})
@@ -201,13 +213,33 @@ class Engine:
         while True:
             await asyncio.sleep(TICK_INTERVAL)
             self.live_updater.refresh_maintenance()
-            if step := self.recorded_time.follow_wall_clock(self._config.interval):
-                log.warning("the wall clock was stepped by %d ms; probing continues on schedule", step)
-                self._write_in_background(partial(self._record_clock_step, step))
+            await self._watch_clock()
             texts = {name: problem.text for name, problem in self.live_state.problems.items()}
             if texts != self._stored_problems:
                 self._stored_problems = texts
                 self._write_in_background(partial(daemon_state.put, key="problems", body=texts))
+
+    async def _watch_clock(self) -> None:
+        """Follow the wall clock where that is safe, and report one that cannot be trusted."""
+        guard = self.clock_guard
+        max_forward = None if guard.may_leap else LEAP_MS
+        if step := self.recorded_time.follow_wall_clock(self._config.interval, max_forward=max_forward):
+            log.warning("the wall clock was stepped by %d ms; probing goes on unmoved", step)
+            self._write_in_background(partial(self._record_clock_step, step))
+        if guard.in_doubt:
+            try:
+                guard.refresh(await self._threads.outbox_reader.run(read_clock_records))
+            except StoreError as error:
+                log.warning("the records of the clock: %s", error)
+        if work := guard.check():
+            self._write_in_background(work)
+        self._show_clock()
+        if guard.rejected:
+            self.clock_rejected.set()
+
+    def _show_clock(self) -> None:
+        zone = ZoneInfo(self._config.context.zone)
+        self.clock_guard.show(self.live_state, self.telemetry, self.live_updater, zone)
 
     def _record_clock_step(self, step: Millis, db: Database) -> None:
         journal.append(db, self.recorded_time.now(), "clock-stepped", {"step": step})

@@ -64,7 +64,9 @@ class MailDispatcher:
         *,
         now: Callable[[], Millis],
         listener: DeliveryListener,
+        holds: Callable[[], bool] = lambda: False,
     ) -> None:
+        """While ``holds`` says so only what concerns the monitor itself leaves, see ``clock_guard.py``."""
         self.transport = transport
         self.sender = sender
         self._reader = reader
@@ -72,6 +74,7 @@ class MailDispatcher:
         self._telemetry = telemetry
         self._now = now
         self._listener = listener
+        self._holds = holds
         self._unrecorded: dict[int, Callable[[Database], object]] = {}
         """By mail id, outcomes that could not be recorded yet: such a mail must not be sent again."""
 
@@ -93,7 +96,10 @@ class MailDispatcher:
         for mail_id, work in list(self._unrecorded.items()):
             await self._record_outcome(mail_id, work)
         mails, pending = await self._reader.run(
-            lambda db: (outbox.due_mails(db, self._now()), outbox.pending_summary(db))
+            lambda db: (
+                outbox.due_mails(db, self._now(), kind="monitor" if self._holds() else None),
+                outbox.pending_summary(db),
+            )
         )
         self._listener.on_backlog(pending)
         by_customer: dict[str | None, list[Mail]] = {}

@@ -3,7 +3,8 @@
 Between comparisons it advances with the monotonic clock. It follows a step forward at once: no result covers the time
 between, so that time is unknown. It follows a step backward of less than half an interval too, since the results of one
 check stay in order. After a larger step backward it keeps the old offset until the wall clock has caught up: the time
-that the wall clock repeats is accounted for already.
+that the wall clock repeats is accounted for already. It follows a leap forward by days only if the clock can be trusted
+(``clock_guard.py``).
 """
 
 from __future__ import annotations
@@ -25,12 +26,10 @@ MAX_READ_ATTEMPTS = 5
 class RecordedTime:
     """Converts monotonic readings to recorded time."""
 
-    def __init__(self, clock: Clock, newest_result: Millis | None) -> None:
-        """Start at the wall clock's time, or just after the newest recorded result, whichever is later."""
+    def __init__(self, clock: Clock, newest_record: Millis | None) -> None:
+        """Start at the wall clock's time, or just after the newest record, whichever is later."""
         self._clock = clock
-        self._reported_offset = self._offset = self._measure_offset()
-        if newest_result is not None and newest_result >= self.now():
-            self._offset = newest_result + 1 - self._monotonic()
+        self.restart(newest_record)
 
     def _measure_offset(self) -> Millis:
         """Measure the difference of wall clock and monotonic clock; repeat if the process was delayed meanwhile.
@@ -54,14 +53,23 @@ class RecordedTime:
         """Return the present time."""
         return self._monotonic() + self._offset
 
-    def follow_wall_clock(self, interval: Millis) -> Millis:
-        """Compare with the wall clock and follow it if that is safe. Call this at least once an interval.
+    def restart(self, newest_record: Millis | None) -> None:
+        """Start again at the wall clock's time, or just after the newest record that is left."""
+        self._reported_offset = self._offset = self._measure_offset()
+        if newest_record is not None and newest_record >= self.now():
+            self._offset = newest_record + 1 - self._monotonic()
+
+    def follow_wall_clock(self, interval: Millis, *, max_forward: Millis | None = None) -> Millis:
+        """Compare with the wall clock and follow it if that is safe, forward by less than ``max_forward``.
+
+        Call this at least once an interval.
 
         Return the milliseconds by which the wall clock was stepped since the last call: negative for a step backward,
         0 if it was not stepped by ``MIN_REPORTED_STEP_MS``.
         """
         offset = self._measure_offset()
-        if offset - self._offset > -interval // 2:
+        forward = offset - self._offset
+        if forward > -interval // 2 and (max_forward is None or forward < max_forward):
             self._offset = offset
         step, self._reported_offset = offset - self._reported_offset, offset
         return step if abs(step) >= MIN_REPORTED_STEP_MS else 0

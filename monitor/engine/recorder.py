@@ -95,6 +95,8 @@ class Recorder:
         self._recorded_time = recorded_time
         self._telemetry = telemetry
         self._listener = listener
+        self.before_write: Callable[[Database], bool] = lambda _: False
+        """Called at the beginning of each transaction; returns whether results from after the present are dropped."""
         self._queue: deque[_Item] = deque()
         self._transaction: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
         """The transaction that the writer was asked for and has not answered, after what is in it."""
@@ -176,7 +178,10 @@ class Recorder:
         return items, lambda db: self._record(db, sweeps)
 
     def _record(self, db: Database, sweeps: Mapping[int, list[Result]]) -> Callable[[], None]:
+        drop_later = self.before_write(db)
         at = self._recorded_time.now()
+        if drop_later:
+            sweeps = {sweep: [each for each in found if each.at <= at] for sweep, found in sweeps.items()}
         # where the end of one meets the beginning of the next, the results of a check come in the order of its sweeps
         written = [self._recording.record(db, sweep, sweeps[sweep], at) for sweep in sorted(sweeps)]
 
@@ -187,6 +192,7 @@ class Recorder:
         return tell
 
     def _close_sweep(self, db: Database, sweep: int) -> Callable[[], None]:
+        self.before_write(db)
         entries = self._recording.end_sweep(db, sweep, self._recorded_time.now())
         waiting = outbox.pending_summary(db)
         return lambda: self._listener.on_sweep_closed(sweep, entries, waiting)

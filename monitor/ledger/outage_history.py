@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from monitor.outage import OpenOutage
     from monitor.sla.terms import Terms
 
-_OUTAGE_EVENTS = ("outage-opened", "outage-ended", "outage-imported", "outage-corrected", "outage-joined")
+_OUTAGE_EVENTS = (
+    "outage-opened",
+    "outage-ended",
+    "outage-imported",
+    "outage-corrected",
+    "outage-joined",
+    "outage-rejected",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ def outages_as_recorded(db: Database, at: Millis) -> dict[int, OutageExtent]:
                 found[number] = replace(found[number], end=body["end"])
         elif entry.at > at:
             continue
-        elif entry.kind == "outage-joined":
+        elif entry.kind in ("outage-joined", "outage-rejected"):
             found.pop(number, None)
         else:
             found[number] = OutageExtent(number, CheckKey(body["server"], body["check"]), body["start"], body["end"])
@@ -95,6 +102,21 @@ def outage_extents(
         if own in told:
             found[number] = told[own]
     return found
+
+
+def outage_body(outage: Outage, batches: list[int]) -> dict[str, object]:
+    """Return an outage as the journal keeps it, with the batches of imported results that made it so."""
+    return {
+        "outage": outage.id,
+        "server": outage.check.server,
+        "check": outage.check.name,
+        "start": outage.start,
+        "last_fail": outage.last_fail,
+        "end": outage.end,
+        "last_ok": outage.last_ok,
+        "reason": outage.reason,
+        "batches": batches,
+    }
 
 
 # --- a check's history rebuilt from its results: its runs and its outages ---------------------------------------------

@@ -23,6 +23,7 @@ from monitor.sla.timeline import extend_run
 from monitor.store import daemon_state, history, integrity, journal, results
 from monitor.store.archive import hours
 from monitor.store.history import runs_of_check
+from monitor.store.rejected import rejected_with_batches
 from monitor.store.results import Digester
 
 if TYPE_CHECKING:
@@ -208,7 +209,9 @@ class _Verifier:
             self._holds.append((entry.at, 2 * entry.body["interval"]))
         elif entry.kind == "month-closed":
             self._closed_months.append(entry.body["month"])
-        elif entry.kind == "outage-joined":
+        elif entry.kind == journal.CLOCK_REJECTED:
+            self._closed_months = [month for month in self._closed_months if month not in entry.body["months"]]
+        elif entry.kind in ("outage-joined", "outage-rejected"):
             self._recorded_outages.pop(entry.body["outage"], None)
         elif entry.kind.startswith("outage-"):
             self._highest_outage = max(self._highest_outage, entry.body["outage"])
@@ -262,6 +265,8 @@ class _Verifier:
                     checks[result.check].replay(result)
             except VerificationError as error:
                 wrong = error  # told only where the results themselves are those that were recorded
+        for result, batch in rejected_with_batches(self.db):
+            self._add_to_digest(digesters, result, batch)
         self._check_none_missing(digesters)
         self._check_none_unrecorded(digesters)
         self._check_outages()

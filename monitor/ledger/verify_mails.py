@@ -39,6 +39,8 @@ class MailAudit:
     joined: dict[int, int] = field(default_factory=dict)
     claimed: dict[int, int] = field(default_factory=dict)
     """The outage of each claim."""
+    rejected: set[int] = field(default_factory=set)
+    """Outages that were taken back, because the clock was wrong."""
     recorded: bool = False
     """Whether the journal tells of mails at all: an earlier version recorded none."""
     adopted: set[int] = field(default_factory=set)
@@ -62,6 +64,8 @@ class MailAudit:
             self.problems.pop(body["problem"], None)
         elif entry.kind == "claim-opened":
             self.claimed[body["claim"]] = body["outage"]
+        elif entry.kind == "outage-rejected":
+            self.rejected.add(body["outage"])
         elif entry.kind.startswith("outage-"):
             self._add_outage_entry(body)
 
@@ -137,7 +141,7 @@ class MailAudit:
             if letter is None:
                 continue
             made = {self._now_part_of(outage) for outage in self._outages_of(letter)}
-            if stored.get(mail_id, set()) != made:
+            if stored.get(mail_id, set()) != made - self.rejected:
                 yield f"mail {mail_id}: the outages that it is noted to tell of are not those of its text"
 
     def _outages_of(self, letter: Mail) -> Iterator[int]:

@@ -225,6 +225,8 @@ class OperatorNews(StrEnum):
     """The journal's hash chain is broken."""
     FIGURES_DRIFT = "figures"
     """Figures of the page and the metrics differed from the ledger."""
+    CLOCK = "clock"
+    """The wall clock and the newest record are apart: the clock was, or is, wrong."""
     CLAIM_OVERDUE = "overdue"
     """An answer to a claim is overdue (6.3)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.model import CheckKey, Outage, Outcome, Result, Run
-from monitor.store import results
+from monitor.store import journal, results
 from monitor.store.archive import hours
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ def merge_outages(db: Database, merged: int, into: int) -> None:
 
 def imports_recorded_after(db: Database, at: Millis) -> frozenset[int]:
     """Return the batches of imports that were recorded after a moment."""
-    return frozenset(row[0] for row in db.execute("SELECT id FROM batch WHERE source = 'import' AND opened > ?", [at]))
+    rows = db.execute(
+        "SELECT id, opened, coalesce(entry, 1 << 62) FROM batch WHERE source = 'import' AND opened > ?", [at]
+    )
+    rejected = journal.rejections(db)
+    return frozenset(number for number, opened, entry in rows if journal.effective_time(entry, opened, rejected) > at)
 
 
 def checks_in_batches(db: Database, batches: Iterable[int]) -> frozenset[int]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 GENESIS_HASH = "0" * 64
+CLOCK_REJECTED = "clock-rejected"
+"""The kind by which an operator takes back what was recorded while the clock was ahead; its ``after`` is the clock's
+time at that moment."""
 LONG_BODY = 100_000
 """Characters from which a body is encoded and parsed in parts: the terms of thousands of servers.
 
@@ -116,11 +119,33 @@ def append(db: Database, at: Millis, kind: str, body: dict[str, Any]) -> int:
     return number
 
 
+def rejections(db: Database) -> list[tuple[int, Millis]]:
+    """Return each rejection of a clock: its number, and the moment after which it takes back what was recorded."""
+    rows = db.execute(
+        "SELECT number, json_extract(body, '$.after') FROM journal WHERE kind = ? ORDER BY number", [CLOCK_REJECTED]
+    )
+    return [(number, after) for number, after in rows]
+
+
+def effective_time(number: int, at: Millis, rejected: Sequence[tuple[int, Millis]]) -> Millis:
+    """Return when the entry ``number`` counts as recorded: at the latest at the next rejections of the clock."""
+    return min([at, *(after for rejection, after in rejected if number < rejection)])
+
+
+def _at_sql(db: Database) -> str:
+    """Return the SQL for the time at which an entry counts as recorded, see ``effective_time``."""
+    cases, latest = list[str](), 1 << 62
+    for number, after in reversed(rejections(db)):
+        latest = min(latest, after)
+        cases.insert(0, f"WHEN number < {number} THEN min(at, {latest})")
+    return f"CASE {' '.join(cases)} ELSE at END" if cases else "at"
+
+
 def entries(db: Database, *kinds: str, until: Millis | None = None) -> Iterator[JournalEntry]:
     """Return the facts of some kinds, in the order of recording, without those recorded after ``until``."""
-    marks = ",".join("?" * len(kinds))
+    marks, at_sql = ",".join("?" * len(kinds)), _at_sql(db)
     rows = db.execute(
-        f"SELECT number, at, kind, body FROM journal WHERE kind IN ({marks}) AND at <= ? ORDER BY number",
+        f"SELECT number, {at_sql}, kind, body FROM journal WHERE kind IN ({marks}) AND {at_sql} <= ? ORDER BY number",
         [*kinds, until if until is not None else 1 << 62],
     )
     for number, at, kind, body in rows:
@@ -145,19 +170,23 @@ def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
 
 def positions(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
     """Return number and time of each fact of a kind recorded until ``until``, without reading the bodies."""
-    return list(db.execute("SELECT number, at FROM journal WHERE kind = ? AND at <= ? ORDER BY number", [kind, until]))
+    at_sql = _at_sql(db)
+    query = f"SELECT number, {at_sql} FROM journal WHERE kind = ? AND {at_sql} <= ? ORDER BY number"
+    return list(db.execute(query, [kind, until]))
 
 
 def get(db: Database, number: int) -> JournalEntry:
     """Return the fact of an existing number."""
-    row = db.execute("SELECT number, at, kind, body FROM journal WHERE number = ?", [number]).fetchone()
+    row = db.execute(f"SELECT number, {_at_sql(db)}, kind, body FROM journal WHERE number = ?", [number]).fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3]))
 
 
 def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry | None:
     """Return the newest fact of a kind that was not recorded after ``until``."""
+    at_sql = _at_sql(db)
     row = db.execute(
-        "SELECT number, at, kind, body FROM journal WHERE kind = ? AND at <= ? ORDER BY number DESC LIMIT 1",
+        f"SELECT number, {at_sql}, kind, body FROM journal WHERE kind = ? AND {at_sql} <= ?"
+        " ORDER BY number DESC LIMIT 1",
         [kind, until if until is not None else 1 << 62],
     ).fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
@@ -166,14 +195,16 @@ def last(db: Database, kind: str, until: Millis | None = None) -> JournalEntry |
 def entries_of_month(
     db: Database, kind: Literal["month-closed", "month-corrected"], month: str
 ) -> Iterator[JournalEntry]:
-    """Return the facts about one month, ``YYYY-MM``, in the order of recording."""
+    """Return the facts about one month, ``YYYY-MM``, in the order of recording, without those of a rejected clock."""
+    rejected = rejections(db)
     rows = db.execute(
         f"SELECT number, at, kind, body FROM journal WHERE kind = '{kind}' AND json_extract(body, '$.month') = ?"
         " ORDER BY number",
         [month],
     )
     for number, at, own, body in rows:
-        yield JournalEntry(number, at, own, _parse_body(body))
+        if effective_time(number, at, rejected) == at:
+            yield JournalEntry(number, at, own, _parse_body(body))
 
 
 def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
@@ -186,7 +217,7 @@ def oldest_month(db: Database, kind: Literal["month-closed"]) -> str | None:
 
 def first(db: Database) -> JournalEntry | None:
     """Return the first fact of the journal."""
-    row = db.execute("SELECT number, at, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
+    row = db.execute(f"SELECT number, {_at_sql(db)}, kind, body FROM journal ORDER BY number LIMIT 1").fetchone()
     return JournalEntry(row[0], row[1], row[2], _parse_body(row[3])) if row else None
 
 
@@ -202,6 +233,12 @@ def any_backdated(db: Database, kinds: Sequence[str], after: int, at: Millis) ->
         [after, at, *kinds],
     ).fetchone()
     return row is not None
+
+
+def newest_at(db: Database) -> Millis | None:
+    """Return when the newest entry counts as recorded; None where there is none."""
+    row = db.execute(f"SELECT {_at_sql(db)} FROM journal ORDER BY number DESC LIMIT 1").fetchone()
+    return None if row is None else row[0]
 
 
 def head(db: Database) -> tuple[int, str]:
@@ -238,7 +275,7 @@ def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEnt
     """Return the facts of some kinds after entry ``number``, in order."""
     marks = ",".join("?" * len(kinds))
     rows = db.execute(
-        f"SELECT number, at, kind, body FROM journal WHERE number > ? AND kind IN ({marks}) ORDER BY number",
+        f"SELECT number, {_at_sql(db)}, kind, body FROM journal WHERE number > ? AND kind IN ({marks}) ORDER BY number",
         [number, *kinds],
     )
     for own, at, kind, body in rows:
@@ -248,5 +285,5 @@ def entries_after(db: Database, number: int, *kinds: str) -> Iterator[JournalEnt
 def recorded_at(db: Database, number: int, *kinds: str) -> list[Millis]:
     """Return the times of recording of the facts of some kinds after entry ``number``."""
     marks = ",".join("?" * len(kinds))
-    rows = db.execute(f"SELECT at FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])
+    rows = db.execute(f"SELECT {_at_sql(db)} FROM journal WHERE number > ? AND kind IN ({marks})", [number, *kinds])
     return [row[0] for row in rows]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from monitor.model import Language, Millis
 
+WITHDRAWN = "withdrawn: "
+"""What the error of a dead mail begins with that nobody is meant to get any more."""
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
 
 
@@ -155,12 +157,13 @@ def save_rendered(
     mail_facts.record_letter(db, number, at)
 
 
-def due_mails(db: Database, now: Millis, limit: int = 20) -> list[Mail]:
-    """Return the mails to try now, the longest waiting first; of one moment, those of earlier sweeps first."""
+def due_mails(db: Database, now: Millis, limit: int = 20, *, kind: str | None = None) -> list[Mail]:
+    """Return the mails to try now, of one kind or of all: the longest waiting first, of one moment by their sweeps."""
     rows = db.execute(
         f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
+        " AND (? IS NULL OR kind = ?)"
         " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
-        [now, limit],
+        [now, kind, kind, limit],
     )
     return [_mail_from_row(row) for row in rows]
 
@@ -220,6 +223,34 @@ def requeue(db: Database, mail: Mail, at: Millis) -> None:
     mail_facts.record_delivery(db, mail.id, at, "mail-requeued")
 
 
+def withdraw(db: Database, number: int, reason: str, at: Millis) -> None:
+    """Withdraw a mail that has not left: it is dead, and nobody is meant to get it."""
+    gathering = db.execute("SELECT sweep IS NOT NULL FROM mail WHERE id = ?", [number]).fetchone()[0]
+    db.execute("UPDATE mail SET state = 'dead', sweep = NULL, error = ? WHERE id = ?", [f"{WITHDRAWN}{reason}", number])
+    if gathering:
+        mail_facts.record_letter(db, number, at)
+    mail_facts.record_delivery(db, number, at, "mail-dead")
+
+
+def pending_after(db: Database, after: Millis) -> list[int]:
+    """Return the mails to customers that were queued after a moment and have not left."""
+    rows = db.execute(
+        "SELECT id FROM mail WHERE state = 'pending' AND queued_at > ? AND kind <> 'monitor' ORDER BY id", [after]
+    )
+    return [row[0] for row in rows]
+
+
+def withdraw_after(db: Database, after: Millis, reason: str) -> None:
+    """Withdraw the mails of ``pending_after``; other pending mails that wait for a later moment are due now."""
+    for number in pending_after(db, after):
+        withdraw(db, number, reason, after)
+    db.execute("UPDATE mail SET next_try = ? WHERE state = 'pending' AND next_try > ?", [after, after])
+    late = db.execute("SELECT id FROM mail WHERE state = 'pending' AND since > ?", [after]).fetchall()
+    for (number,) in late:
+        db.execute("UPDATE mail SET since = ? WHERE id = ?", [after, number])
+        mail_facts.record_delivery(db, number, after, "mail-requeued")
+
+
 def get(db: Database, number: int) -> Mail | None:
     """Return one mail by its number."""
     row = db.execute(f"SELECT {_FIELDS} FROM mail WHERE id = ?", [number]).fetchone()
@@ -233,6 +264,14 @@ def list_mails(db: Database, state: MailState | None = None, limit: int = 1 << 6
         [state, state, limit],
     )
     return [_mail_from_row(row) for row in rows]
+
+
+def count_dead(db: Database) -> int:
+    """Count the mails that did not reach all recipients, without those that were withdrawn."""
+    count: int = db.execute(
+        "SELECT count(*) FROM mail WHERE state = 'dead' AND error NOT LIKE ? || '%'", [WITHDRAWN]
+    ).fetchone()[0]
+    return count
 
 
 def pending_summary(db: Database) -> tuple[int, Millis | None]:

@@ -214,6 +214,28 @@ def _mail_facts(db: Database) -> None:
         db.execute(statement)
 
 
+_REJECTED = """
+-- Results that were recorded while the clock was ahead and that the journal entry took back; see store/rejected.py.
+CREATE TABLE rejected_result (
+    entry INTEGER NOT NULL REFERENCES journal (number),
+    at INTEGER NOT NULL,
+    probed INTEGER NOT NULL REFERENCES probed (id),
+    outcome INTEGER NOT NULL CHECK (outcome IN (0, 1, 2)),
+    attempts INTEGER NOT NULL,
+    latency INTEGER,
+    reason INTEGER REFERENCES reason (id),
+    batch INTEGER NOT NULL REFERENCES batch (id),
+    PRIMARY KEY (entry, at, probed)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations(name="2026-12-rejected")
+def _rejected(db: Database) -> None:
+    for statement in _statements(_REJECTED):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Return the statements of a script; a trigger's body ends with ``END``.
 

@@ -13,7 +13,7 @@ import pytest
 
 from monitor.model import CheckKey, Outcome
 from tests.integration.lab_config import INTERVAL, TIMEOUT, Customer, LabConfig, Server
-from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, metrics, wait_for
+from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, get_page, metrics, wait_for
 from tests.integration.lab_ledger import LedgerReader
 from tests.integration.lab_listeners import PORT, Listeners, address, now_ms
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.model import Result
+    from monitor.store.outbox import Mail
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 COUNT = 10
 LATE = 300
 """Milliseconds by which a probe may leave after its slot on a machine that is busy."""
@@ -150,7 +152,8 @@ def test_a_step_of_an_hour_backwards_is_followed_only_when_its_hour_has_passed(s
     for number in range(COUNT):
         results = scene.books.results(key(number))
         _true(results)
-        assert all(abs(later.at - earlier.at - INTERVAL) <= LATE for earlier, later in pairwise(results))
+        steps = [later.at - earlier.at for earlier, later in pairwise(results)]
+        assert all(abs(step - INTERVAL) <= LATE for step in steps), steps
     _ended_well(scene)
 
 
@@ -171,7 +174,7 @@ def test_a_daemon_whose_ledger_is_ahead_of_its_clock_continues_after_the_ledger(
     assert scene.books.newest_result_at() - ahead <= 1000 * (time.monotonic() - began) + 2 * INTERVAL
     [outage] = scene.books.outages()
     assert outage.check == key(COUNT - 1)
-    wait_for("both mails have left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending_mails())
+    wait_for("both mails have left", lambda: len(_mails_of_outages(scene)) == 2 and not scene.books.pending_mails())
     [record] = scene.daemon.run_json("outages", "list")["outages"]
     assert 0 < record["counted_seconds"] < 60
     assert scene.daemon.stop() < STOP_TIMEOUT
@@ -179,14 +182,80 @@ def test_a_daemon_whose_ledger_is_ahead_of_its_clock_continues_after_the_ledger(
     scene.daemon.verify()
 
 
+def _mails_of_outages(scene: Scene) -> list[Mail]:
+    """Return the mails about outages: the operators hear of the clock as well."""
+    return [mail for mail in scene.books.mails() if mail.kind == "outages"]
+
+
+def _ready(scene: Scene) -> bool:
+    answer = get_page(scene.port, "/readyz")
+    return answer is not None and answer.status == 200
+
+
+def test_what_a_clock_that_was_forty_days_ahead_wrote_is_reported_and_taken_back(scene: Scene) -> None:
+    before = scene.books.newest_result_at()
+    assert scene.daemon.stop() < STOP_TIMEOUT
+    scene.step("+40d")
+    scene.daemon.start()
+    wait_for("the ledger is days ahead", lambda: scene.books.newest_result_at() > now_ms() + 39 * DAY)
+    scene.doors.close(address(COUNT - 1))
+    wait_for("the fall is in the ledger", scene.books.outages)
+    wait_for("it says so", lambda: metrics(scene.port).get("monitor_clock_holds") == 1)
+    assert not _ready(scene)
+    assert "leapt 40 d" in scene.daemon.output()
+    assert scene.daemon.stop() < STOP_TIMEOUT
+
+    scene.step("+0")
+    scene.daemon.start()
+    wait_for("the operators have a mail", lambda: any("CLOCK" in mail.subject for mail in scene.books.mails()))
+    assert metrics(scene.port)["monitor_clock_behind_seconds"] > 39 * 86_400
+    last_sweep = wait_for(
+        "a sweep is over", lambda: metrics(scene.port).get("monitor_last_sweep_timestamp_seconds", 0.0)
+    )
+    assert abs(last_sweep - time.time()) < 60
+    assert not _ready(scene)
+    status = scene.daemon.run_json("status")
+    assert "after this machine's clock" in status["daemon"]["problems"]["clock"]
+    page = get_page(scene.port, "/")
+    assert page is not None
+    assert "monitor clock reject" in page.text
+    [waiting] = _mails_of_outages(scene)
+    assert waiting.state == "pending"
+    assert scene.daemon.run_cli("close").status == 2
+
+    scene.doors.open(address(COUNT - 1))
+    decision = scene.daemon.run_json("clock", "reject", "--yes")
+    assert decision["results"] > 0
+    wait_for("it is ready again", lambda: _ready(scene))
+    wait_for("it records by the clock", lambda: before < scene.books.newest_result_at() <= now_ms() + 1000)
+    wait_for("every check has a result again", lambda: metrics(scene.port).get("monitor_clock_holds") == 0)
+    assert scene.books.outages() == []
+    assert scene.daemon.run_json("clock", "show")["state"] == "trusted"
+    assert scene.daemon.stop() < STOP_TIMEOUT
+    assert "Traceback" not in scene.daemon.output()
+    scene.daemon.verify()
+
+
+def test_a_leap_of_days_under_a_running_daemon_is_not_followed_until_it_is_accepted(scene: Scene) -> None:
+    scene.step("+40d")
+    wait_for("it says so", lambda: metrics(scene.port).get("monitor_clock_holds") == 1)
+    before = scene.books.newest_result_at()
+    wait_for("it goes on", lambda: scene.books.newest_result_at() > before + 2 * INTERVAL)
+    assert scene.books.newest_result_at() < now_ms() + HOUR
+    scene.step("+0")
+    wait_for("all is well again", lambda: metrics(scene.port).get("monitor_clock_holds") == 0)
+    assert _ready(scene)
+    _ended_well(scene)
+
+
 def test_mail_leaves_in_time_whatever_the_clock_does(scene: Scene) -> None:
     scene.step("-1h")
     wait_for("the step is noticed", lambda: "the wall clock was stepped by -3" in scene.daemon.output())
     scene.doors.close(address(COUNT - 1))
-    wait_for("the mail has left", lambda: scene.books.mails() and not scene.books.pending_mails())
+    wait_for("the mail has left", lambda: _mails_of_outages(scene) and not scene.books.pending_mails())
     scene.step("+1h")
     wait_for("the books are an hour ahead", lambda: scene.books.newest_result_at() > now_ms() + HOUR - 5 * INTERVAL)
     scene.doors.open(address(COUNT - 1))
-    wait_for("the second has left", lambda: len(scene.books.mails()) == 2 and not scene.books.pending_mails())
+    wait_for("the second has left", lambda: len(_mails_of_outages(scene)) == 2 and not scene.books.pending_mails())
     [outage] = scene.books.outages()
     assert outage.end is not None

@@ -59,8 +59,12 @@ class Housekeeping:
         *,
         now: Callable[[], Millis],
         context: Callable[[], LedgerContext],
+        holds: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``reader`` does the long reads; it may be a separate process, so its work must be picklable."""
+        """``reader`` does the long reads; it may be a separate process, so its work must be picklable.
+
+        No month is closed while ``holds`` returns true, see ``clock_guard.py``.
+        """
         self._reader = reader
         self._writer = writer
         self._file = file
@@ -69,6 +73,7 @@ class Housekeeping:
         self._notifier = notifier
         self._now = now
         self._context = context
+        self._holds = holds
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": MISFIRE_GRACE_SECONDS, "coalesce": True}
         )
@@ -146,6 +151,9 @@ class Housekeeping:
 
     async def close_months(self) -> None:
         """Close finished months, each in one transaction; record corrections for facts that arrived later."""
+        if self._holds():
+            log.warning("no month is closed while the clock is in doubt")
+            return
         try:
             due = await self._reader.run(partial(months_due, at=self._now()))
             for month in due:

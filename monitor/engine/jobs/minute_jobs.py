@@ -28,4 +28,14 @@ def minute_jobs(engine: Engine, reader: DatabaseThread) -> tuple[Callable[[], Aw
     certificates = CertificateExpiryReminder(
         engine.live_state, engine.recorder.write, now=now, context=context, warn_days=lambda: engine.warn_days
     )
-    return claims.run, deadlines.run, certificates.run
+
+    def unless_held(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Skip a job that mails about deadlines while the clock is in doubt."""
+
+        async def run() -> None:
+            if not engine.clock_guard.holds:
+                await job()
+
+        return run
+
+    return unless_held(claims.run), deadlines.run, unless_held(certificates.run)

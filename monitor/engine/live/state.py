@@ -142,6 +142,7 @@ class LiveState:
         self._open_outage_ids: dict[CheckKey, int] = {}
         self.mails_pending = 0
         self.oldest_pending: Millis | None = None
+        self.mails_dead = 0
         self.problems: dict[str, Problem] = {}
         """By a short stable name: ``store``, ``icmp``, ``reload``, ``canaries``, ..."""
 

@@ -90,6 +90,10 @@ class Telemetry:
         self.journal_verified: Millis | None = None
         self.figures_drift = 0
         """Live figures that the daily self-check found different from the ledger."""
+        self.clock_behind: Millis = 0
+        """By how much the newest record lies after the wall clock; 0 where it does not."""
+        self.clock_holds = False
+        """Whether mails to customers and the closing of months wait for a decision about the clock."""
         self.reload_succeeded: bool | None = None
         self.reloaded_at: Millis | None = None
 
@@ -169,6 +173,11 @@ class Telemetry:
     def figures_drifted(self, count: int) -> None:
         """Count live figures that differed from the recomputed ones and were corrected."""
         self.figures_drift += count
+
+    def set_clock(self, *, behind: Millis, holds: bool) -> None:
+        """Note by how much the wall clock is behind the records, and whether that holds anything up."""
+        self.clock_behind = behind
+        self.clock_holds = holds
 
     def reloaded(self, *, ok: bool, at: Millis) -> None:
         """Record that the configuration was read, at start or on a signal, and applied (``ok``) or refused."""

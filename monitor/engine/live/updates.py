@@ -44,17 +44,19 @@ class LiveStateUpdater:
         recording: Recording,
         *,
         read_clocks: Callable[[], tuple[Millis, float]],
+        wall_time: Callable[[], Millis],
         certificate: Callable[[CheckKey], Certificate | None],
         phases: Callable[[CheckKey], Phases | None],
         write_in_background: Callable[[Callable[[Database], object]], None],
         on_sweep_written: Callable[[], None],
         on_new_runs: Callable[[Iterable[CheckKey]], None],
     ) -> None:
-        """``read_clocks`` returns the present recorded time and monotonic time."""
+        """``read_clocks`` returns the recorded and the monotonic time, ``wall_time`` the time of the wall clock."""
         self._live_state = live_state
         self._telemetry = telemetry
         self._recording = recording
         self._read_clocks = read_clocks
+        self._wall_time = wall_time
         self._certificate = certificate
         self._phases = phases
         self._write_in_background = write_in_background
@@ -126,7 +128,8 @@ class LiveStateUpdater:
 
     def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
         """Handle a sweep that is in the journal."""
-        self._telemetry.sweep_done(*self._read_clocks())
+        # by the wall clock: an alert on a dead monitor compares it with the time of another machine
+        self._telemetry.sweep_done(self._wall_time(), self._read_clocks()[1])
         self._telemetry.set_journal_entries(entries)
         self._live_state.set_mail_backlog(*pending)
         self._on_sweep_written()
@@ -154,11 +157,11 @@ class LiveStateUpdater:
             lambda db: notify_operators(db, self._context, OperatorNews.STORE, lines, now, since=since)
         )
 
-    def raise_problem(self, news: OperatorNews, lines: Iterable[str]) -> None:
-        """Mail the operators a lasting problem of the monitor itself, once."""
-        now, _ = self._read_clocks()
+    def raise_problem(self, news: OperatorNews, lines: Iterable[str], at: Millis | None = None) -> None:
+        """Mail the operators a lasting problem of the monitor itself, once; ``at`` replaces the recorded time."""
+        moment = self._read_clocks()[0] if at is None else at
         details = tuple(lines)
-        self._write_in_background(lambda db: raise_problem(db, self._context, news, details, now))
+        self._write_in_background(lambda db: raise_problem(db, self._context, news, details, moment))
 
     def clear_problem(self, news: OperatorNews) -> None:
         """Record that a problem is over, so that it is mailed again when it returns."""

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from monitor.ledger.months.corrections import apply_terms
-from monitor.ledger.outage_history import HistoryRebuild
+from monitor.ledger.outage_history import HistoryRebuild, outage_body
 from monitor.ledger.recorded_by import recorded_by
 from monitor.ledger.results.recording import close_batch
 from monitor.ledger.terms import terms_versions
@@ -117,18 +117,3 @@ def _clear_alerting(db: Database, rebuild: HistoryRebuild) -> None:
     alerting = history.read_alerting(db).get(rebuild.number)
     if alerting is not None and alerting.notified and rebuild.outage_state.open_outage is None:
         history.save_alerting(db, rebuild.number, AlertState(last_change=alerting.last_change))
-
-
-def outage_body(outage: Outage, batches: list[int]) -> dict[str, object]:
-    """Return an outage as the journal keeps it, with the batches of results that made it so."""
-    return {
-        "outage": outage.id,
-        "server": outage.check.server,
-        "check": outage.check.name,
-        "start": outage.start,
-        "last_fail": outage.last_fail,
-        "end": outage.end,
-        "last_ok": outage.last_ok,
-        "reason": outage.reason,
-        "batches": batches,
-    }

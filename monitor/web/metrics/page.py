@@ -132,6 +132,16 @@ METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
     _telemetry_metric(
         "monitor_last_sweep_timestamp_seconds", "When a sweep was last complete.", lambda t: _to_seconds(t.last_sweep)
     ),
+    _telemetry_metric(
+        "monitor_clock_behind_seconds",
+        "By how much the newest record lies after the clock.",
+        lambda t: t.clock_behind / 1000,
+    ),
+    _telemetry_metric(
+        "monitor_clock_holds",
+        "Whether mails and the closing of months wait for a decision about the clock.",
+        lambda t: int(t.clock_holds),
+    ),
     _gauge("monitor_outages_open", "Outages that are open now.", sources.open_outages),
     _gauge(
         "monitor_maintenance_active", "A maintenance window is active; absent otherwise.", sources.active_maintenance
@@ -139,6 +149,11 @@ METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
     _gauge("monitor_canary_success", "Whether the canary answered the last request.", sources.canary_success),
     _telemetry_metric("monitor_emails_sent_total", "Mails that the transport accepted.", lambda t: t.emails_sent),
     _telemetry_metric("monitor_emails_failed_total", "Attempts to send a mail that failed.", lambda t: t.emails_failed),
+    _gauge(
+        "monitor_emails_dead",
+        "Mails that did not reach all recipients and are not tried again.",
+        lambda scene: format_sample("monitor_emails_dead", scene.live_state.mails_dead),
+    ),
     _gauge(
         "monitor_emails_pending",
         "Mails that wait in the outbox.",

@@ -35,6 +35,7 @@ class Daemon:
 
     def __init__(self, file: Path) -> None:
         self.now = END - 60 * STEP
+        self.clock_in_doubt = False
         self.writer = database_thread.WriterThread(file)
         self.reader = database_thread.ReaderThread(file)
         self.recording = Recording(replace(make_context(), terms=TERMS))
@@ -43,6 +44,7 @@ class Daemon:
             *(self.reader, self.writer, file, self.board, Telemetry(), self.messenger),
             now=lambda: self.now,
             context=lambda: self.recording.context,
+            holds=lambda: self.clock_in_doubt,
         )
 
     async def probe(self, slot: int, outcome: Outcome) -> None:
@@ -80,6 +82,16 @@ async def test_a_month_is_closed_once_it_is_over_and_only_once(daemon: Daemon) -
     await daemon.keeping.close_months()
     assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) == first
     assert await daemon.reader.run(lambda db: corrections_of(db, "2024-10")) == []
+
+
+async def test_no_month_is_closed_while_the_clock_is_in_doubt(daemon: Daemon) -> None:
+    await daemon.probe(-60, Outcome.OK)
+    daemon.now, daemon.clock_in_doubt = END + 60 * STEP, True
+    await daemon.keeping.close_months()
+    assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is None
+    daemon.clock_in_doubt = False
+    await daemon.keeping.close_months()
+    assert await daemon.reader.run(lambda db: closing_of(db, "2024-10")) is not None
 
 
 async def test_what_results_change_that_come_after_the_closing_is_written_down_as_such(daemon: Daemon) -> None:

@@ -41,6 +41,7 @@ class Scene:
             Telemetry(),
             Recording(self.context),
             read_clocks=lambda: (self.now, 0.0),
+            wall_time=lambda: self.now,
             certificate=lambda _: None,
             phases=lambda _: None,
             write_in_background=self._write,
