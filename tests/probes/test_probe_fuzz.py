@@ -20,7 +20,8 @@ from monitor.probes.database.mysql import parse_greeting
 from monitor.probes.database.postgresql import failure_from_error as postgresql_refusal
 from monitor.probes.dns.message import DnsMessage
 from monitor.probes.http.client import HttpClient
-from monitor.probes.http.settings import parse_header, parse_json_expectation, parse_status_range
+from monitor.probes.http.json_expectation import parse_json_expectation
+from monitor.probes.http.settings import parse_header, parse_status_range
 from monitor.probes.icmp.pinger import Pinger
 from monitor.probes.net.address import Address
 from monitor.probes.net.connection import Connection, ConnectionProbe, Session, displayed_text

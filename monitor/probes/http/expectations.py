@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
-from monitor.probes.http.settings import JsonExpectation, parse_header, parse_json_expectation, parse_status_ranges
+from monitor.probes.http.json_expectation import parse_document, parse_json_expectation
+from monitor.probes.http.settings import parse_header, parse_status_ranges
 from monitor.probes.regex_search import Pattern
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 TURKISH_CODEC = "cp1254"
 """Pages that name their encoding only inside themselves are read in UTF-8 and in this one too."""
-MAX_JSON_SIZE = 256 * 1024
-"""Bytes of a document: the parser lets nobody else run meanwhile, for tens of milliseconds at a megabyte."""
 
 
 def expectations_of(settings: HttpSettings) -> Expectations:
@@ -79,34 +77,12 @@ class Expectations:
         if self._forbid is not None and _contains(body, self._forbid, answer.charset):
             raise server_failure(Reason.CONTENT, "forbidden text")
         if self._json_values:
-            document = _parse_json(body)
-            for each in self._json_values:
-                if not _matches_json(document, each):
-                    raise server_failure(Reason.CONTENT, "JSON differs")
+            document = parse_document(body)
+            if not all(each.is_met(document) for each in self._json_values):
+                raise server_failure(Reason.CONTENT, "JSON differs")
 
 
 _shared_expectations = lru_cache(maxsize=1024)(Expectations)
-
-
-def _parse_json(body: bytes) -> Any:
-    if len(body) > MAX_JSON_SIZE:
-        raise server_failure(Reason.CONTENT, "JSON too long")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise server_failure(Reason.CONTENT, "no JSON") from None
-
-
-def _matches_json(document: Any, wanted: JsonExpectation) -> bool:
-    found = document
-    for part in wanted.path:
-        inside: Any = found if isinstance(found, list if isinstance(part, int) else dict) else ()
-        try:
-            found = inside[part]
-        except (LookupError, TypeError):
-            return False
-    # true is no number here, whatever Python says
-    return type(found) is type(wanted.value) and bool(found == wanted.value)
 
 
 def _contains(body: bytes, text: str, charset: str | None) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from monitor.probes.http.json_expectation import parse_json_expectation
 from monitor.probes.http.url import parse_url
 from monitor.probes.settings import (
     any_value,
@@ -34,16 +34,6 @@ if TYPE_CHECKING:
 
 _CODES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}): *(.*)")
-_PATH = re.compile(r"(?:\$\.?)?((?:[\w-]+|\[[0-9]{1,6}\])(?:\.[\w-]+|\[[0-9]{1,6}\])*) *= *(.+)")
-_PART = re.compile(r"[\w-]+|\[[0-9]+\]")
-
-
-class JsonExpectation(NamedTuple):
-    """A value in a JSON document, and what it must be."""
-
-    path: tuple[str | int, ...]
-    """Names of members, numbers of items."""
-    value: Any
 
 
 def parse_status_range(text: str) -> range:
@@ -70,19 +60,6 @@ def parse_header(text: str) -> tuple[bytes, bytes]:
     if match is None:
         raise ValueError(text)
     return match[1].lower().encode(), match[2].strip().encode()
-
-
-def parse_json_expectation(text: str) -> JsonExpectation:
-    """Read ``data.items[0].state = "ok"``; what is no JSON after the sign is a text. Raises ``ValueError``."""
-    match = _PATH.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    parts = _PART.findall(match[1])
-    path = tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
-    try:
-        return JsonExpectation(path, json.loads(match[2]))
-    except ValueError:
-        return JsonExpectation(path, match[2])
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
@@ -172,7 +149,7 @@ class HttpSettings:
     expect_json: tuple[str, ...] = key(
         default=(),
         doc="what must stand where in a body of JSON",
-        allowed='a list of paths and values like ["data.items[0].state = \\"ok\\""]',
+        allowed='a list of paths and values like ["data.items[0].state = \\"ok\\"", "load < 4.5"]',
         check=_all_parse(parse_json_expectation),
     )
     address: str | None = key(

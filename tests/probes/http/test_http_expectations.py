@@ -71,7 +71,7 @@ async def test_text_is_found_in_a_page_whose_mark_tells_the_order_of_bytes(
     assert (seen.outcome, seen.reason) == (Outcome.OK, "")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"a": 1' + b"0" * 10_000 + b"}", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b"\xff\xfe\x00"])
 async def test_a_body_that_is_no_json_is_a_failure(attempt: AttemptFunction, body: bytes) -> None:
     async with ScriptedServer(PageServer({"/": page(body)})) as server:
         seen = await attempt("http", url=server.url(), expect_json=("a = 1",))
