@@ -35,6 +35,8 @@ _ORDINARY_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}[^\r\n]*")
 _STATUS_LINE_BEGIN = re.compile(rb"http|icy ", re.IGNORECASE)
 _MAX_JUNK_AND_WORD = 8
 """Bytes within which the status line must have begun: up to four before it are ignored, such as line ends."""
+_STATUS_LINE_COMING = re.compile(rb"[\s\S]{0,4}(?:h(?:tt?)?|i(?:cy?)?)?", re.IGNORECASE)
+"""What may still become the begin of a status line."""
 _ASSUMED_STATUS = 200
 """What a status line without a status means."""
 _SWITCHING_PROTOCOLS = 101
@@ -178,7 +180,7 @@ class HttpResponse:
         searched = max(0, len(self._pending) - _HEAD_END_LENGTH + 1)
         while not self.status:
             begin = _STATUS_LINE_BEGIN.search(pending, 0, _MAX_JUNK_AND_WORD)
-            if begin is None and len(pending) >= _MAX_JUNK_AND_WORD:
+            if begin is None and not _STATUS_LINE_COMING.fullmatch(pending):
                 raise server_failure(Reason.PROTOCOL)
             end = _HEAD_END.search(pending, max(searched, begin.end())) if begin else None
             if self._received_bytes - (len(pending) - end.end() if end else 0) > MAX_HEAD_SIZE:
@@ -300,6 +302,8 @@ def _parse_length(values: list[bytes]) -> int | None:
 _MAX_CHUNK_LINE = 16 * 1024
 _PLAIN_CHUNK_LINE = re.compile(rb"(?:\r\n)?([0-9A-Fa-f]{1,8})\r\n")
 """The end of the chunk before, and the size of the next one, as nearly all servers write them."""
+_CHUNK_SIZE_BEGIN = re.compile(rb"[\t\v\f\r ]*(?:[0-9A-Fa-f]|\Z)")
+"""What may still become a size, or an empty line."""
 _LINE_ENDS = re.compile(rb"(?:\r?\n)+")
 """The end of the chunk before, where it is not written like that."""
 _CHUNK_SIZE = re.compile(rb"[\t\v\f\r ]*(?:0[xX])?([0-9A-Fa-f]+)(?![0-9A-Za-z])")
@@ -362,6 +366,8 @@ class _ChunkDecoder:
     def _keep_line(self, line: bytes) -> None:
         if len(line) > _MAX_CHUNK_LINE:
             raise server_failure(Reason.PROTOCOL, "too long")
+        if not _CHUNK_SIZE_BEGIN.match(line):
+            self._parse_size(line, line)
         self.line = line
 
     def _parse_size(self, line: bytes, data: bytes) -> int:
