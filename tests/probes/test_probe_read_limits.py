@@ -71,6 +71,7 @@ PACKED = CHUNKED + b"Content-Encoding: gzip\r\n\r\n"
 FLOODS = {
     "a chunk's extension": (CHUNKED + b"\r\n5;", b"a" * 65536, TOO_LONG),
     "a chunk's size": (CHUNKED + b"\r\n", b"0" * 65536, TOO_LONG),
+    "chunks of a byte": (CHUNKED + b"\r\n", b"1\r\nx\r\n" * 10_000, TOO_LONG),
     "line ends between chunks": (CHUNKED + b"\r\n1\r\nx\r\n", b"\r\n" * 32768, TOO_LONG),
     "chunks of a byte, packed and empty": (
         PACKED + chunk(_packed()),
