@@ -13,6 +13,7 @@ from monitor.config import load
 from monitor.config.schema import ARRAY_TABLES, SINGLE_TABLES
 from monitor.model import Reason
 from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.settings import CheckSettings
 from monitor.web.metrics.page import METRICS
 from tests import cli_help
 
@@ -94,7 +95,13 @@ def test_every_check_type_has_its_heading_and_names_its_keys(name: str) -> None:
     under = [each for each in sections(DOCS / "checks.md") if name in (each.heading, *each.under)]
     assert under, f"docs/checks.md has no heading {name}"
     words = set(re.findall(r"[\w-]+", " ".join(f"{each.heading} {each.text}" for each in under)))
-    assert {field.name for field in dataclasses.fields(CHECK_TYPES[name].settings)} - words == set()
+    keys = {field.name for field in dataclasses.fields(CHECK_TYPES[name].settings)}
+    assert keys - {field.name for field in dataclasses.fields(CheckSettings)} - words == set()
+
+
+def test_the_keys_of_every_check_type_have_their_headings() -> None:
+    documented = {each.heading for each in sections(DOCS / "checks.md") if "Keys of every type" in each.under}
+    assert {field.name for field in dataclasses.fields(CheckSettings)} - documented == set()
 
 
 def test_every_metric_has_its_heading() -> None:

@@ -12,8 +12,11 @@ from monitor.cli.app import json_option, print_json, print_table
 from monitor.errors import InputError
 from monitor.probes.check_types import CHECK_TYPES, CheckType
 from monitor.probes.presets import PRESETS
+from monitor.probes.settings import CheckSettings, Duration, settings_fields
 
-_TYPE_NAMES: dict[object, str] = {str: "text", int: "number", bool: "true or false"}
+_TYPE_NAMES: dict[object, str] = {str: "text", int: "number", bool: "true or false", Duration: "number"}
+_COMMON_KEYS = {field.name for field in dataclasses.fields(CheckSettings)}
+_EVERY_TYPE = "all"
 
 
 @click.command("checks")
@@ -34,11 +37,8 @@ def checks(*, name: str | None, as_json: bool) -> None:
         ]
         print_json({"checks": types, "presets": presets})
         return
-    rows = [
-        (each["type"], key["key"], _format_default(key), key["allowed"], key["doc"])
-        for each in types
-        for key in each["keys"]
-    ]
+    rows = [_key_row(each["type"], key) for each in types for key in each["keys"] if key["key"] not in _COMMON_KEYS]
+    rows += [_key_row(_EVERY_TYPE, key) for key in types[0]["keys"] if key["key"] in _COMMON_KEYS]
     print_table(("type", "ok when"), [(each["type"], each["doc"]) for each in types], empty="")
     click.echo()
     print_table(("type", "key", "default", "allowed", "meaning"), rows, empty="")
@@ -53,13 +53,17 @@ def checks(*, name: str | None, as_json: bool) -> None:
     )
 
 
+def _key_row(check_type: str, key: dict[str, Any]) -> tuple[str, ...]:
+    return check_type, key["key"], _format_default(key), key["allowed"], key["doc"]
+
+
 def _check_type_json(check_type: CheckType) -> dict[str, Any]:
     hints = get_type_hints(check_type.settings)
     return {
         "type": check_type.name,
         "doc": check_type.doc,
         "tls": check_type.tls,
-        "keys": [_key_json(field, hints[field.name]) for field in dataclasses.fields(check_type.settings)],
+        "keys": [_key_json(field, hints[field.name]) for field in settings_fields(check_type.settings)],
     }
 
 

@@ -55,7 +55,13 @@ async def _run_checks(server: Server, checks: list[Check], policy: RetryPolicy) 
     clock = SystemClock()
     async with open_resources(clock) as resources:
         probes = [CHECK_TYPES[check.type].build(check.settings, resources) for check in checks]
-        return await asyncio.gather(*(run_check(each, Target(server.address), policy, clock) for each in probes))
+        target = Target(server.address)
+        return await asyncio.gather(
+            *(
+                run_check(probe, target, policy.for_check(check.settings), clock)
+                for check, probe in zip(checks, probes, strict=True)
+            )
+        )
 
 
 def _endpoint(server: Server, check: Check) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import fields
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from monitor.config.entries import SERVICE
 from monitor.config.toml_writer import format_table
 from monitor.config.validators import format_seconds
 from monitor.model import PING
+from monitor.probes.settings import Duration, settings_fields
 from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
@@ -125,12 +127,25 @@ def _reach_value(check: Check) -> str:
 
 def _service_table(check: Check) -> dict[str, Any]:
     settings: Any = check.settings
+    settings_type: type = type(settings)
+    durations = _duration_keys(settings_type)
     entry: dict[str, Any] = {"name": check.key.name, "type": check.type}
-    for field in fields(settings):
+    for field in settings_fields(settings_type):
         value = getattr(settings, field.name)
-        if field.init and value is not None:
-            entry[field.name] = str(value) if isinstance(value, Path) else value
+        if value is not None:
+            entry[field.name] = _toml_value(value, is_duration=field.name in durations)
     return entry
+
+
+@lru_cache
+def _duration_keys(settings: type) -> frozenset[str]:
+    return frozenset(name for name, hint in get_type_hints(settings).items() if Duration in (hint, *get_args(hint)))
+
+
+def _toml_value(value: Any, *, is_duration: bool) -> Any:
+    if is_duration:
+        return _toml_seconds(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _subscription_table(subscription: Subscription) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -13,9 +13,10 @@ from monitor.config.decode import REQUIRED, DecodedTable, Key, decode_table
 from monitor.config.faults import MISSING, Faults, Location, ValueRejected, unknown_name_message
 from monitor.config.schema import CUSTOMER_KEYS, SERVER_KEYS, SUBSCRIPTION_KEYS
 from monitor.config.toml_writer import format_redacted
-from monitor.config.validators import Validator, boolean, choice, identifier, list_of, path
+from monitor.config.validators import Validator, boolean, choice, identifier, list_of, path, seconds
 from monitor.formatting import pluralize
 from monitor.model import PING, Check, CheckKey, Customer, Server, Subscription
+from monitor.probes.settings import Duration, settings_fields
 from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # --- services: each check type declares its keys as fields of its settings --------------------------------------------
 
 SERVICE: Final = "service"
+_MAX_DURATION: Final = 86_400_000
+"""Milliseconds: more than any key allows."""
 
 
 class HasSettings(Protocol):
@@ -105,7 +108,7 @@ def _check_type_validator(types: Mapping[str, HasSettings]) -> Validator:
 @lru_cache
 def _settings_keys(settings: type, folder: Path) -> tuple[Key, ...]:
     hints = get_type_hints(settings)
-    return tuple(_settings_key(field, hints[field.name], folder) for field in fields(settings) if field.init)
+    return tuple(_settings_key(field, hints[field.name], folder) for field in settings_fields(settings))
 
 
 def _settings_key(field: Field[Any], hint: object, folder: Path) -> Key:
@@ -144,7 +147,13 @@ def _validator_for(hint: object, folder: Path) -> Validator:
     if get_origin(hint) is tuple:
         item, _ = get_args(hint)
         return list_of(_validator_for(item, folder), "values")
-    simple: dict[object, Validator] = {str: _string, int: _integer, bool: boolean, Path: _path_validator(folder)}
+    simple: dict[object, Validator] = {
+        str: _string,
+        int: _integer,
+        bool: boolean,
+        Path: _path_validator(folder),
+        Duration: seconds(0, _MAX_DURATION),
+    }
     if hint not in simple:
         raise TypeError(f"no key of a check type can be {hint!r}")
     return simple[hint]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,9 @@ def _check_measurable(entries: DecodedEntries, faults: Faults) -> None:
             )
 
 
+_ATTEMPT_KEYS = ("timeout", "retries", "retry_wait")
+"""The keys of [monitor] that a service may have too."""
+
 DEFAULT_PORTS: Mapping[str, int] = {"starttls": 587, "tls": 465, "none": 25}
 """The relay's default port, by security."""
 
@@ -139,6 +143,7 @@ def load(path: Path, check_types: Mapping[str, HasSettings] = CHECK_TYPES) -> Co
         _check_login(single["email"], faults)
     entries = decode_entries(sources.files, check_types, faults)
     if main:
+        _check_service_durations(single["monitor"], entries.servers, faults)
         check_references(single["contract"], entries, faults, complete=sources.complete)
     faults.raise_if_any(source.name for source in sources.files)
     return _build_config(sources, single, entries, check_types)
@@ -182,11 +187,31 @@ def _check_monitor_settings(values: DecodedTable, folder: Path, faults: Faults) 
             format_redacted(values["data_dir"]),
             "a folder; it is created if it does not exist",
         )
-    if not values.has("interval", "timeout", "retries", "retry_wait"):
-        return
-    settings = _monitor_settings(values)
-    if settings.max_check_duration > settings.interval:
+    settings = _valid_monitor_settings(values)
+    if settings is not None and settings.max_check_duration > settings.interval:
         faults.add(values.location, "timeout", format_seconds(settings.timeout), _too_long_message(settings))
+
+
+def _check_service_durations(monitor: DecodedTable, servers: Iterable[DecodedEntry], faults: Faults) -> None:
+    """Add a fault for each service whose own timeout, retries and retry_wait do not fit into the interval."""
+    settings = _valid_monitor_settings(monitor)
+    if settings is None:
+        return
+    for server in servers:
+        for service in server.services:
+            given = _own_attempt_keys(service.get("settings"))
+            own = replace(settings, **given)
+            if given and own.max_check_duration > own.interval:
+                key, value = next(iter(given.items()))
+                shown = str(value) if key == "retries" else format_seconds(value)
+                location = Location(server.location.file, f"{server.location.table} {SERVICE} {service['name']}")
+                faults.add(location, key, shown, _too_long_message(own))
+
+
+def _own_attempt_keys(settings: object) -> dict[str, int]:
+    """Return those of the keys of [monitor] about attempts that a service has itself."""
+    values = {name: getattr(settings, name, None) for name in _ATTEMPT_KEYS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _is_not_directory(path: Path) -> bool:
@@ -225,6 +250,11 @@ def _check_login(values: DecodedTable, faults: Faults) -> None:
     if in_clear and not is_loopback(values["host"]):
         allowed = "with a login only for a relay on this machine: the password would be sent in clear text"
         faults.add(values.location, "security", '"none"', f'{allowed}; use "starttls" or "tls"')
+
+
+def _valid_monitor_settings(values: DecodedTable) -> MonitorSettings | None:
+    """Return the settings of all checks; None if one of them is faulty."""
+    return _monitor_settings(values) if values.has("interval", *_ATTEMPT_KEYS) else None
 
 
 def _monitor_settings(values: DecodedTable) -> MonitorSettings:

@@ -33,14 +33,15 @@ from monitor.config.validators import (
     timezone,
 )
 from monitor.model import CreditPolicy, Language, Product, Rounding
+from monitor.probes.settings import MAX_RETRIES, MAX_RETRY_WAIT, MAX_TIMEOUT, MIN_TIMEOUT
 from monitor.sla.support_levels import SUPPORT_LEVELS
 
 MONITOR_KEYS: Final = (
     Key("data_dir", path, "data"),
     Key("interval", seconds(1_000, 3_600_000), 60_000),
-    Key("timeout", seconds(10, 60_000), 5_000),
-    Key("retries", integer(0, 10), 2),
-    Key("retry_wait", seconds(0, 600_000), 5_000),
+    Key("timeout", seconds(MIN_TIMEOUT, MAX_TIMEOUT), 5_000),
+    Key("retries", integer(0, MAX_RETRIES), 2),
+    Key("retry_wait", seconds(0, MAX_RETRY_WAIT), 5_000),
     Key("canaries", list_of(host, "addresses"), ()),
 )
 CONTRACT_KEYS: Final = (

@@ -70,15 +70,17 @@ async def prepare_config(config: EngineConfig, resources: ProbeResources) -> Pre
     prepared = PreparedConfig()
     for servers in chunked(config.servers, STEP_SIZE):
         for server in servers:
-            _prepare_server(server, prepared, resources)
+            _prepare_server(server, config.retry_policy, prepared, resources)
         await asyncio.sleep(0)
     return prepared
 
 
-def _prepare_server(server: Server, prepared: PreparedConfig, resources: ProbeResources) -> None:
+def _prepare_server(
+    server: Server, retry_policy: RetryPolicy, prepared: PreparedConfig, resources: ProbeResources
+) -> None:
     if server.checks:
         prepared.scheduled_checks[server.id] = tuple(
-            _scheduled_check(check, server.address, resources) for check in server.checks
+            _scheduled_check(check, server.address, retry_policy, resources) for check in server.checks
         )
     for check in server.checks:
         address = CHECK_TYPES[check.type].target_text(check.settings, server.address)
@@ -87,9 +89,17 @@ def _prepare_server(server: Server, prepared: PreparedConfig, resources: ProbeRe
             prepared.warn_days[check.key] = days
 
 
-def _scheduled_check(check: Check, address: str, resources: ProbeResources) -> ScheduledCheck:
+def _scheduled_check(
+    check: Check, address: str, retry_policy: RetryPolicy, resources: ProbeResources
+) -> ScheduledCheck:
     check_type = CHECK_TYPES[check.type]
     probe = check_type.build(check.settings, resources)
+    own_policy = retry_policy.for_check(check.settings)
     return ScheduledCheck(
-        check.key, check.type, probe, Target(address), endpoint_of(check_type, check.settings, address)
+        check.key,
+        check.type,
+        probe,
+        Target(address),
+        endpoint_of(check_type, check.settings, address),
+        None if own_policy is retry_policy else own_policy,
     )

@@ -150,6 +150,17 @@ class RetryPolicy:
     retry_wait: float = 5.0
     """From the end of a failed attempt to the next."""
 
+    def for_check(self, settings: object) -> RetryPolicy:
+        """Return the policy of one check: its own keys where given, else those of this policy."""
+        timeout, retries, retry_wait = (getattr(settings, name, None) for name in ("timeout", "retries", "retry_wait"))
+        if timeout is retries is retry_wait is None:
+            return self
+        return RetryPolicy(
+            self.timeout if timeout is None else timeout / 1000,
+            self.retries if retries is None else retries,
+            self.retry_wait if retry_wait is None else retry_wait / 1000,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:

@@ -1,21 +1,24 @@
 """How a check type declares its keys, so that the configuration decodes them without knowing the type.
 
 The settings of a type are a frozen dataclass. A field without a default must be given. Its type is one of ``str``,
-``int``, ``bool``, ``Path`` (relative to the file it stands in), a ``Literal`` of texts, a ``tuple`` of one of these
-with ``...``, or one of these with ``| None``. What two keys must be together is asked by ``validate``: a method that
-gets the server's address and gives the key at fault and what is allowed, or None.
+``int``, ``bool``, ``Path`` (relative to the file it stands in), ``Duration`` (written in seconds), a ``Literal`` of
+texts, a ``tuple`` of one of these with ``...``, or one of these with ``| None``. What two keys must be together is
+asked by ``validate``: a method that gets the server's address and gives the key at fault and what is allowed, or None.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path  # noqa: TC003 - the configuration reads the type hints at run time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Duration = NewType("Duration", int)
+"""Milliseconds, written in the configuration as seconds (``2.5``)."""
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -100,6 +103,16 @@ def flag_key(*, default: bool, doc: str) -> Any:
     return key(default=default, doc=doc, allowed="true or false", check=any_value)
 
 
+def duration_key(minimum: int, maximum: int, doc: str) -> Any:
+    """Declare an optional key in seconds; the bounds are milliseconds."""
+    return key(
+        default=None,
+        doc=doc,
+        allowed=f"seconds from {minimum / 1000:g} to {maximum / 1000:g}, to the millisecond",
+        check=lambda length: minimum <= length <= maximum,
+    )
+
+
 def any_value(_value: object) -> bool:
     """Allow every value of the declared type."""
     return True
@@ -123,6 +136,37 @@ def is_regex(text: str) -> bool:
     except (regex.error, ValueError, RecursionError, OverflowError):
         return False
     return bool(text)
+
+
+# --- keys of every check type -----------------------------------------------------------------------------------------
+
+MIN_TIMEOUT, MAX_TIMEOUT = 10, 60_000
+MAX_RETRIES = 10
+MAX_RETRY_WAIT = 600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSettings:
+    """The keys that every check type has; each type's settings inherit them."""
+
+    timeout: Duration | None = duration_key(  # noqa: RUF009 - it declares a field
+        MIN_TIMEOUT, MAX_TIMEOUT, "how long one attempt may take; as in [monitor] unless given"
+    )
+    retries: int | None = key(
+        default=None,
+        doc="how many attempts follow the first while none succeeded; as in [monitor] unless given",
+        allowed=f"a whole number from 0 to {MAX_RETRIES}",
+        check=lambda number: 0 <= number <= MAX_RETRIES,
+    )
+    retry_wait: Duration | None = duration_key(  # noqa: RUF009 - it declares a field
+        0, MAX_RETRY_WAIT, "the time from a failed attempt to the next; as in [monitor] unless given"
+    )
+
+
+def settings_fields(settings: type) -> list[Field[Any]]:
+    """Return the fields that are keys: those of the type first, then those that every type has."""
+    common = {field.name for field in fields(CheckSettings)}
+    return sorted((field for field in fields(settings) if field.init), key=lambda field: field.name in common)
 
 
 # --- keys that check types over a TCP connection share ----------------------------------------------------------------
@@ -199,7 +243,7 @@ def incomplete_login(user: str | None, password_file: Path | None) -> tuple[str,
 
 
 @dataclass(frozen=True, slots=True)
-class HostSettings:
+class HostSettings(CheckSettings):
     """Where to connect to; each type has a port of its own by default."""
 
     host: str | None = host_key()

@@ -84,3 +84,14 @@ def test_there_is_something_to_do_about_every_reason(reason: str) -> None:
 def test_the_phrases_that_have_a_remedy_are_those_that_the_documents_tell_of() -> None:
     assert failure_hint("name not resolved")
     assert failure_hint("slot missed") == ""
+
+
+def test_a_check_is_tried_as_its_own_keys_say(site: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    said = probed(site, f'type = "imap"\nport = {port}\nretries = 2\nretry_wait = 0')
+    assert [line.split(":")[0].strip() for line in said.splitlines() if "attempt" in line] == [
+        "attempt 1",
+        "attempt 2",
+        "attempt 3",
+    ]

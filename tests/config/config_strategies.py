@@ -63,11 +63,16 @@ def emails(draw: st.DrawFn) -> EmailSettings:
 
 
 def services() -> st.SearchStrategy[tuple[str, object]]:
-    """A check type and settings of it."""
+    """A check type and settings of it. Its attempts take no longer than those of any interval that is drawn."""
+    common = {
+        "timeout": st.none() | st.just(10),
+        "retries": st.none() | st.just(0),
+        "retry_wait": st.none() | st.just(0),
+    }
     http, tcp = CHECK_TYPES["https"].settings, CHECK_TYPES["tcp"].settings
     urls = st.builds("https://www.acme.example/{}".format, st.from_regex(r"[a-z0-9?=%&/._~-]{0,12}", fullmatch=True))
     return st.one_of(
-        st.tuples(st.just("tcp"), st.builds(tcp, host=st.none() | ADDRESSES, port=PORTS)),
+        st.tuples(st.just("tcp"), st.builds(tcp, host=st.none() | ADDRESSES, port=PORTS, **common)),
         st.tuples(
             st.just("https"),
             st.builds(
@@ -77,6 +82,7 @@ def services() -> st.SearchStrategy[tuple[str, object]]:
                 expect=st.none() | TEXTS,
                 follow_redirects=st.booleans(),
                 verify_certificate=st.booleans(),
+                **common,
             ),
         ),
     )

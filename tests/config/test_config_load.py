@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from monitor.config import ContractSettings, EmailSettings, MonitorSettings, load
+from monitor.config import ContractSettings, EmailSettings, MonitorSettings, dump_toml, load
 from monitor.config.validators import ListenAddress
 from monitor.errors import ConfigError, InputError
 from monitor.model import CheckKey, Customer, Subscription
+from monitor.probes.probe import RetryPolicy
 from monitor.sla.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
 from tests.config.sample_config import COMPLETE_CONFIG, CUSTOMER, SERVER, SERVICE, SUBSCRIPTION, faults_of, load_text
 
@@ -214,6 +215,22 @@ def test_seconds_become_whole_milliseconds_exactly(tmp_path: Path, written: str,
 def test_attempts_that_fill_the_interval_to_the_millisecond_fit(tmp_path: Path) -> None:
     monitor = load_text(tmp_path, "[monitor]\ntimeout = 20\nretries = 1\nretry_wait = 20\n").monitor
     assert monitor.max_check_duration == monitor.interval == 60_000
+
+
+def test_a_service_has_attempts_of_its_own_that_fill_the_interval_to_the_millisecond(tmp_path: Path) -> None:
+    service = SERVICE + "timeout = 26.25\nretries = 1\nretry_wait = 7.5\n"
+    settings = only(load_text(tmp_path, SERVER + service).servers[0].checks[1].settings)
+    assert (settings.timeout, settings.retries, settings.retry_wait) == (26_250, 1, 7_500)
+    assert "timeout = 26.25\nretries = 1\nretry_wait = 7.5\n" in dump_toml(load_text(tmp_path, SERVER + service))
+
+
+def test_keys_that_a_service_does_not_have_are_those_of_all_checks(tmp_path: Path) -> None:
+    monitor = "[monitor]\ntimeout = 10\nretries = 1\n"
+    settings = only(load_text(tmp_path, monitor + SERVER + SERVICE + "retries = 2\n").servers[0].checks[1].settings)
+    assert (settings.timeout, settings.retries, settings.retry_wait) == (None, 2, None)
+    assert RetryPolicy(10.0, 1, 5.0).for_check(settings) == RetryPolicy(10.0, 2, 5.0)
+    everywhere = RetryPolicy(10.0, 1, 5.0)
+    assert everywhere.for_check(only(load_text(tmp_path, SERVER + SERVICE).servers[0].checks[1].settings)) is everywhere
 
 
 def test_a_subscription_of_one_day_is_right(tmp_path: Path) -> None:

@@ -171,10 +171,11 @@ class CheckRunner:
         self._check_done(slot.sweep)
 
     def _start(self, check: ScheduledCheck, sweep: int, late: Millis, permit: Permit | None) -> None:
-        assert self._retry_policy is not None
+        retry_policy = check.retry_policy or self._retry_policy
+        assert retry_policy is not None
         self._telemetry.observe_lag(late / 1000)
-        if not self._start_callback(check, sweep, self._retry_policy, permit):
-            work = self._run_check(check, sweep, self._retry_policy, self._running_checks.predecessor(check.key))
+        if not self._start_callback(check, sweep, retry_policy, permit):
+            work = self._run_check(check, sweep, retry_policy, self._running_checks.predecessor(check.key))
             self._start_task(check.key, sweep, work, permit)
 
     def _start_callback(

@@ -156,7 +156,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from monitor.model import CheckKey
-    from monitor.probes.probe import Attempt, Probe, Target
+    from monitor.probes.probe import Attempt, Probe, RetryPolicy, Target
 
     _BeginAttempt: TypeAlias = Callable[[Target, float, Callable[[Attempt], None]], bool]
 
@@ -171,6 +171,8 @@ class ScheduledCheck:
     target: Target
     endpoint: str | None = None
     """The host and port whose concurrency is limited; None for pings, which share one socket."""
+    retry_policy: RetryPolicy | None = None
+    """The check's own; None: that of all checks."""
     begin: _BeginAttempt | None = field(init=False, compare=False, repr=False)
     """Starts the first attempt without a task, if the probe can do that; see ``CallbackProbe``."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from monitor.probes.http.json_expectation import parse_json_expectation
 from monitor.probes.http.url import parse_url
 from monitor.probes.settings import (
+    CheckSettings,
     any_value,
     ca_file_key,
     family_key,
@@ -102,7 +103,7 @@ def _are_codes(texts: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpSettings:
+class HttpSettings(CheckSettings):
     """The keys of type ``http``."""
 
     url: str = key(

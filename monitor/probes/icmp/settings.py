@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.probes.icmp.packets import DEFAULT_PAYLOAD_SIZE, MAX_PAYLOAD_SIZE
-from monitor.probes.settings import family_key, host_key, key
+from monitor.probes.settings import CheckSettings, family_key, host_key, key
 
 
 def _is_payload_size(size: int) -> bool:
@@ -14,7 +14,7 @@ def _is_payload_size(size: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class IcmpSettings:
+class IcmpSettings(CheckSettings):
     """The keys of type ``icmp``."""
 
     host: str | None = host_key()

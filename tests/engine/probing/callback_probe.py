@@ -23,6 +23,8 @@ class ScriptedCallbackProbe:
         self.takes = takes
         self.begun = 0
         self.awaited = 0
+        self.timeouts: list[float] = []
+        """The deadline of each attempt."""
         self.refuses = False
         self.breaks = False
 
@@ -31,6 +33,7 @@ class ScriptedCallbackProbe:
         return Attempt(outcome, at, 400 if outcome is OK else None, "" if outcome is OK else "timeout")
 
     def start(self, target: Target, timeout: float, done: Callable[[Attempt], None]) -> bool:  # noqa: ARG002 - see CallbackProbe
+        self.timeouts.append(timeout)
         if self.breaks:
             raise ZeroDivisionError
         if self.refuses:
@@ -44,6 +47,7 @@ class ScriptedCallbackProbe:
         return True
 
     async def attempt(self, target: Target, timeout: float) -> Attempt:  # noqa: ARG002, ASYNC109 - see Probe
+        self.timeouts.append(timeout)
         self.awaited += 1
         attempt = self._next(self._clock.monotonic())
         await asyncio.sleep(self.takes)

@@ -134,6 +134,17 @@ def test_a_host_that_must_be_looked_up_is_probed_in_a_task() -> None:
     assert (scene.probe.begun, scene.probe.awaited) == (0, 1)
 
 
+@pytest.mark.parametrize("as_callback", [True, False])
+def test_a_check_with_a_policy_of_its_own_is_tried_by_that_one(as_callback: bool) -> None:  # noqa: FBT001
+    scene = Scene(FAIL, FAIL, FAIL, FAIL, FAIL, retries=0)
+    scene.probe.refuses = not as_callback
+    own = ScheduledCheck(KEY, "icmp", scene.probe, Target("192.0.2.7"), retry_policy=RetryPolicy(7.0, 3, 2.0))
+    run_steps(scene.sweeper.configure({KEY.server: (own,)}, RetryPolicy(1.0, 0, 0.5), 60_000))
+    scene.run((0, launching(scene, 0)))
+    assert [each.attempts for each in scene.recorder.results] == [4]
+    assert set(scene.probe.timeouts) == {7.0}
+
+
 @pytest.mark.logs_errors
 def test_a_fault_in_a_swift_probe_leaves_the_slow_road(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()
