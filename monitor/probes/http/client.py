@@ -15,6 +15,7 @@ from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError, connection_failure, server_failure
 from monitor.probes.http.cookies import CookieJar
+from monitor.probes.http.request import is_reachable_by_redirect
 from monitor.probes.http.response import REDIRECT_STATUSES, HttpResponse
 from monitor.probes.http.url import parse_url
 from monitor.probes.net.resolver import parse_ip
@@ -200,6 +201,8 @@ class HttpExchange:
         self._trace.add_secrets(*check.secrets)
         self._timer: asyncio.TimerHandle | None = None
         self._redirects = 0
+        self._origin: Address | None = None
+        """The address that was connected to first."""
         self._cookies: CookieJar | None = None
         self._lookup: asyncio.Task[tuple[Address, ...]] | None = None
         self._connect: HappyEyeballsConnect | None = None
@@ -256,6 +259,12 @@ class HttpExchange:
     def _connect_to(self, addresses: tuple[Address, ...]) -> None:
         tried = interleave_families(addresses, self._check.family)
         self._trace.resolved(self._request.connect_to or self._request.host, tried)
+        if self._redirects:
+            origin = self._origin
+            assert origin is not None
+            tried = [address for address in tried if is_reachable_by_redirect(address, origin)]
+            if not tried:
+                raise server_failure(Reason.REDIRECT, "to nowhere")
         self._address = tried[0]
         self._connect = HappyEyeballsConnect(
             self._trace, tried, self._request.port, self._on_connected, self._on_connect_failed
@@ -267,6 +276,7 @@ class HttpExchange:
 
     def _on_connected(self, sock: socket.socket, address: Address) -> None:
         self._address = address
+        self._origin = self._origin or address
         self._connection = CallbackConnection(sock, self._run_step, self._on_data)
         self._run_step(self._start_conversation, self._connection)
 

@@ -7,12 +7,15 @@ import ipaddress
 import socket
 import sys
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
 from monitor.probes.http.url import Url, location_text, parse_url
 from monitor.probes.settings import is_host
+
+if TYPE_CHECKING:
+    from monitor.probes.net.address import Address
 
 # --- where a redirect may lead: the kernel's refusal to connect would look like the monitor's own fault ---------------
 
@@ -38,6 +41,23 @@ def is_public_target(host: str) -> bool:
             return _is_unicast_target(address)
         address = inner
     return _is_unicast_target(address) and not address.is_multicast and not _is_broadcast(str(address))
+
+
+def is_reachable_by_redirect(address: Address, origin: Address) -> bool:
+    """Whether a redirect of a server at ``origin`` may lead to an address.
+
+    An address that is valid on this machine or on its link only would let any server make the monitor ask its own
+    machine, or the metadata service of its host; only a server of the same kind may lead there.
+    """
+    kind = _local_kind(address)
+    return not kind or kind == _local_kind(origin)
+
+
+def _local_kind(address: Address) -> str:
+    ip = ipaddress.ip_address(address.host)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return "loopback" if ip.is_loopback else "link-local" if ip.is_link_local else ""
 
 
 def _is_unicast_target(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
