@@ -1,4 +1,4 @@
-"""What the books need to know of the configuration in force: who is to be told, and by which terms."""
+"""The part of the configuration that the ledger uses: terms, customers, servers and mail addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerContext:
-    """One configuration, as far as the books see it."""
+    """The part of one configuration that the ledger uses."""
 
     terms: Terms
     customers: Mapping[str, Customer]
@@ -27,7 +27,7 @@ class LedgerContext:
     """E-mail addresses of the operators."""
     public_url: str
     sender: str
-    """The address that mails come from; its domain makes their Message-IDs."""
+    """The sender of mails; its domain is that of their Message-IDs."""
 
     @property
     def interval(self) -> Millis:
@@ -36,7 +36,7 @@ class LedgerContext:
 
     @property
     def hold(self) -> Millis:
-        """How long a result holds at most (docs/contract.md#from-results-to-time)."""
+        """The longest time in milliseconds that a result holds (docs/contract.md#from-results-to-time)."""
         return 2 * self.terms.interval
 
     @property
@@ -45,12 +45,14 @@ class LedgerContext:
         return self.terms.timezone
 
     def subscriptions_of(self, server: str, at: Millis) -> list[Subscription]:
-        """Return the subscriptions that a server carries at a moment."""
+        """Return the subscriptions of a server that are in force at a moment."""
         return [s for s in self.terms.subscriptions.values() if s.server == server and self._is_in_force(s, at)]
 
     def _is_in_force(self, subscription: Subscription, at: Millis) -> bool:
-        begun = subscription.start is None or midnight(subscription.start, self.zone) <= at
-        return begun and (subscription.end is None or at < day_span(subscription.end, subscription.end, self.zone).end)
+        started = subscription.start is None or midnight(subscription.start, self.zone) <= at
+        return started and (
+            subscription.end is None or at < day_span(subscription.end, subscription.end, self.zone).end
+        )
 
     def customers_to_notify(self, key: CheckKey, at: Millis) -> list[str | None]:
         """Return the customers to notify of an outage of a check, by id; None stands for the operators alone.
@@ -70,26 +72,28 @@ class LedgerContext:
         by_server: dict[str, list[CheckKey]] = {}
         for key in keys:
             by_server.setdefault(key.server, []).append(key)
-        told: dict[str | None, dict[CheckKey, None]] = {}
+        checks: dict[str | None, dict[CheckKey, None]] = {}
         for s in self.terms.subscriptions.values():
             if s.server in by_server and self._is_in_force(s, at):
-                theirs = told.setdefault(s.customer, {})
-                theirs |= dict.fromkeys(k for k in by_server[s.server] if s.product != "web-hosting" or k.name != PING)
-        of_somebody = {key for theirs in told.values() for key in theirs}
-        nobodys = [key for several in by_server.values() for key in several if key not in of_somebody]
-        if nobodys:
-            told[None] = dict.fromkeys(nobodys)
-        return {customer: list(theirs) for customer, theirs in told.items() if theirs}
+                own_checks = checks.setdefault(s.customer, {})
+                own_checks |= dict.fromkeys(
+                    k for k in by_server[s.server] if s.product != "web-hosting" or k.name != PING
+                )
+        assigned = {key for own_checks in checks.values() for key in own_checks}
+        unassigned = [key for keys_of_server in by_server.values() for key in keys_of_server if key not in assigned]
+        if unassigned:
+            checks[None] = dict.fromkeys(unassigned)
+        return {customer: list(own_checks) for customer, own_checks in checks.items() if own_checks}
 
     def customers_of(self, servers: tuple[str, ...], at: Millis) -> list[str]:
-        """Return the customers who have a subscription on any of some servers at a moment."""
+        """Return the customers who have a subscription on any of the servers at a moment."""
         found = {s.customer: None for server in servers for s in self.subscriptions_of(server, at)}
         return list(found)
 
     def addresses(self, customer: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the addresses that a mail goes to, and those that get a copy unseen."""
-        known = self.customers.get(customer) if customer is not None else None
-        return (known.emails, self.operators) if known else (self.operators, ())
+        """Return the recipients of a mail and those of its blind copies."""
+        found = self.customers.get(customer) if customer is not None else None
+        return (found.emails, self.operators) if found else (self.operators, ())
 
     def language(self, customer: str | None) -> Language:
         """Return the language of a customer's mails; the operators' is English."""
@@ -97,6 +101,6 @@ class LedgerContext:
         return known.language if known else "en"
 
     def recipient(self, customer: str | None) -> Recipient:
-        """Return a customer (None: the operators) as letters address one."""
+        """Return a customer (None: the operators) as the recipient of a mail."""
         known = self.customers.get(customer) if customer is not None else None
         return Recipient(known.name if known else "", self.language(customer), self.zone, self.public_url)

@@ -1,7 +1,7 @@
-"""Exclusions (4.2 to 4.10, docs/contract.md#what-does-not-count): recorded and withdrawn by facts, never deleted.
+"""Exclusions (4.2 to 4.10, docs/contract.md#what-does-not-count): recorded and withdrawn, never deleted.
 
-An exclusion is nothing but its facts in the journal. One of an interval says its times itself; one of an outage runs
-from the outage's first fail to its end, excuses the outage's check, and goes where an import takes the outage.
+An exclusion consists of its facts in the journal. That of an interval has times of its own. That of an outage lasts
+from the outage's first fail to its end and applies to its check; if an import changes the outage, it changes too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EXCLUSION_EVENTS = ("exclusion-added", "exclusion-withdrawn")
 
 @dataclass(frozen=True, slots=True)
 class ExclusionRequest:
-    """What an operator asks to have excluded: an outage, or an interval of a server."""
+    """An operator's request to exclude an outage, or an interval of a server."""
 
     clause: str
     reason: str
@@ -45,7 +45,7 @@ class ExclusionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """That an exclusion does not hold any more: since when, by whom, why, by which entry of the journal."""
+    """The withdrawal of an exclusion: when, by whom and why; ``entry`` is the number of its journal entry."""
 
     at: Millis
     by: str
@@ -55,34 +55,34 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class ExclusionRecord:
-    """An exclusion as its facts stand."""
+    """A recorded exclusion."""
 
     id: int
     server: str
     check: str | None
-    """The one check that it excuses; None is the whole server."""
+    """The one check that it applies to; None: the whole server."""
     subscription: str | None
-    """The one subscription that it is limited to; None is all."""
+    """The one subscription that it is limited to; None: all."""
     outage: int | None
-    """The outage that it covers, where it is one's."""
+    """The outage that it covers; None for an interval."""
     start: Millis
     end: Millis | None
-    """None while its outage is open."""
+    """None while the outage is open."""
     clause: str
     reason: str
     recorded_at: Millis
     recorded_by: str
     entry: int
-    """The journal's number of the fact."""
+    """The number of its journal entry."""
     withdrawn: Withdrawal | None = None
 
     @property
     def reference(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
         return f"exclusion {self.id}"
 
     def exclusion(self, at: Millis) -> Exclusion:
-        """Return it as the accounts count it at a moment: to that moment while its outage is open."""
+        """Return the exclusion for the accounts as of ``at``: it ends then while the outage is open."""
         end = at if self.end is None else self.end
         return Exclusion(
             clause=self.clause,
@@ -96,28 +96,28 @@ class ExclusionRecord:
 
 
 def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) -> tuple[ExclusionRecord, ...]:
-    """Return the exclusions as the books stood at a moment, those withdrawn by then too.
+    """Return the exclusions that were recorded by ``at``, including withdrawn ones.
 
-    ``rewritten`` are the numbers of the checks that an import has changed since.
+    ``rewritten`` are the ids of the checks that an import has changed since.
     """
-    facts = list(journal.entries(db, *EXCLUSION_EVENTS, until=at))
-    asked = (fact.body["outage"] for fact in facts if fact.kind == "exclusion-added")
-    covered = outage_extents(db, (number for number in asked if number is not None), at, rewritten)
-    found: dict[int, ExclusionRecord] = {}
-    for fact in facts:
-        body, number = fact.body, fact.body["exclusion"]
-        if fact.kind == "exclusion-withdrawn":
-            if number in found:
-                withdrawal = Withdrawal(fact.at, body["recorded_by"], body["reason"], fact.number)
-                found[number] = replace(found[number], withdrawn=withdrawal)
+    entries = list(journal.entries(db, *EXCLUSION_EVENTS, until=at))
+    outage_ids = (entry.body["outage"] for entry in entries if entry.kind == "exclusion-added")
+    extents = outage_extents(db, (number for number in outage_ids if number is not None), at, rewritten)
+    records: dict[int, ExclusionRecord] = {}
+    for entry in entries:
+        body, number = entry.body, entry.body["exclusion"]
+        if entry.kind == "exclusion-withdrawn":
+            if number in records:
+                withdrawal = Withdrawal(entry.at, body["recorded_by"], body["reason"], entry.number)
+                records[number] = replace(records[number], withdrawn=withdrawal)
             continue
         start, end, outage = body["start"], body["end"], body["outage"]
         if outage is not None:
-            extent = covered.get(outage)
+            extent = extents.get(outage)
             if extent is None:
                 continue
             start, end, outage = extent.start, extent.end, extent.id
-        found[number] = ExclusionRecord(
+        records[number] = ExclusionRecord(
             id=number,
             server=body["server"],
             check=body["check"],
@@ -127,27 +127,27 @@ def known_exclusions(db: Database, at: Millis, rewritten: Collection[int] = ()) 
             end=end,
             clause=body["clause"],
             reason=body["reason"],
-            recorded_at=fact.at,
+            recorded_at=entry.at,
             recorded_by=body["recorded_by"],
-            entry=fact.number,
+            entry=entry.number,
         )
-    return tuple(found.values())
+    return tuple(records.values())
 
 
 def add(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> ExclusionRecord:
-    """Record an exclusion. Raises InputError, which names what is wrong, where it cannot be as asked."""
+    """Record an exclusion. Raises InputError if the request is not valid."""
     _check_clause(request)
-    terms = terms_versions(db, at, current)
+    versions = terms_versions(db, at, current)
     if request.outage is not None:
         extent = outage_extents(db, [request.outage], at, ()).get(request.outage)
         if extent is None:
-            raise InputError(f"--outage {request.outage}: there is none; `monitor outages list` shows them")
+            raise InputError(f"--outage {request.outage}: no such outage; see `monitor outages list`")
         if request.check not in (None, extent.check.name):
-            raise InputError(f"--check {request.check}: outage {extent.id} is one of {extent.check}")
+            raise InputError(f"--check {request.check}: outage {extent.id} is an outage of {extent.check}")
         body: dict[str, Any] = {"outage": extent.id, "server": extent.check.server, "check": extent.check.name}
         body |= {"start": None, "end": None}
     elif request.server is not None and request.span is not None:
-        _check_target(db, terms, request.server, request.check)
+        _check_target(db, versions, request.server, request.check)
         if request.span.end <= request.span.start:
             raise InputError("--end: an exclusion must end after it starts")
         body = {"outage": None, "server": request.server, "check": request.check}
@@ -155,8 +155,8 @@ def add(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> 
     else:
         raise InputError("give --outage, or --server with --start and --end")
     if request.subscription is not None:
-        _check_subscription(terms, request.subscription, body["server"])
-    number = next_number(fact.body["exclusion"] for fact in journal.entries(db, EXCLUSION_EVENTS[0]))
+        _check_subscription(versions, request.subscription, body["server"])
+    number = next_number(entry.body["exclusion"] for entry in journal.entries(db, EXCLUSION_EVENTS[0]))
     body |= {
         "exclusion": number,
         "subscription": request.subscription,
@@ -169,7 +169,7 @@ def add(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> 
 
 
 def withdraw(db: Database, number: int, reason: str, at: Millis) -> ExclusionRecord:
-    """Withdraw an exclusion: from now on it does not hold. Raises InputError for one unknown or withdrawn already."""
+    """Withdraw an exclusion from now on. Raises InputError if it does not exist or is withdrawn already."""
     withdrawn = _exclusion_of(db, number, at).withdrawn
     if withdrawn is not None:
         raise InputError(f"exclusion {number} was withdrawn already, by {withdrawn.by}: {withdrawn.reason}")
@@ -183,7 +183,7 @@ def _exclusion_of(db: Database, number: int, at: Millis) -> ExclusionRecord:
     for record in known_exclusions(db, at):
         if record.id == number:
             return record
-    raise InputError(f"exclusion {number}: there is none; `monitor exclude list` shows them")
+    raise InputError(f"exclusion {number} does not exist; see `monitor exclude list`")
 
 
 def _check_clause(request: ExclusionRequest) -> None:
@@ -191,13 +191,13 @@ def _check_clause(request: ExclusionRequest) -> None:
         raise InputError(f"--clause {request.clause}: must be one of {', '.join(RECORDED_CLAUSES)}")
     if request.subscription is not None and request.clause not in CUSTOMER_CLAUSES:
         raise InputError(
-            f"--subscription: clause {request.clause} concerns everybody on a server;"
+            f"--subscription: clause {request.clause} applies to all subscriptions of a server;"
             f" only {', '.join(CUSTOMER_CLAUSES)} can be limited to one subscription"
         )
 
 
 def _check_target(db: Database, terms: Sequence[Terms], server: str, check: str | None) -> None:
-    """The server and the check must be known: from the configuration, of now or of the past, or from the records."""
+    """Raise InputError if neither a version of the terms nor the records contain the server and the check."""
     measured = results.check_ids(db)
     known = [each.servers[server] for each in terms if server in each.servers]
     if not known and not any(key.server == server for key in measured):
@@ -214,4 +214,4 @@ def _check_subscription(terms: Sequence[Terms], name: str, server: str) -> None:
     if not known:
         raise InputError(f"--subscription {name}: no such subscription in the configuration or the records")
     if all(one.server != server for one in known):
-        raise InputError(f"--subscription {name}: is not on server {server} but on {known[-1].server}")
+        raise InputError(f"--subscription {name}: is on server {known[-1].server}, not on {server}")

@@ -1,8 +1,8 @@
-"""Maintenance windows: announced, extended, cancelled, and told to the customers (4.1, 4.9).
+"""Announces, extends and cancels maintenance windows, and mails the customers (4.1, 4.9).
 
-A window is nothing but the facts in the journal. The announcement of one counts from the moment at which the customers'
-mails were accepted into the outbox: that is this transaction, unless it was made elsewhere, with its own time and a
-reference; then who recorded it and when is kept.
+The rule is docs/contract.md#what-does-not-count. A window consists of its facts in the journal. The time of its
+announcement is the time at which the mails enter the outbox, in this transaction. An announcement made outside of this
+program has a time and a reference of its own; the fact states also who recorded it and when.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ class ExternalAnnouncement:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceRequest:
-    """What an operator asks to have announced."""
+    """An operator's request to announce a window."""
 
     servers: tuple[str, ...]
     start: Millis
     end: Millis
     reason: str
     emergency: str | None = None
-    """Why it cannot wait; None where it is planned."""
+    """Why the maintenance cannot wait; None if it is planned."""
     external: ExternalAnnouncement | None = None
-    """Where and when it was announced, unless it is now."""
+    """The announcement outside of this program; None if it is announced now."""
 
 
 def announce(db: Database, context: LedgerContext, request: MaintenanceRequest, at: Millis) -> MaintenanceWindow:
-    """Announce a window and queue the mails that tell of it. Raises InputError where it cannot be as asked."""
+    """Announce a window and queue the mails about it. Raises InputError if the request is not valid."""
     for server in request.servers:
         if server not in context.servers:
             raise InputError(f"--server {server}: no such server in the configuration; `monitor status` lists them")
@@ -78,11 +78,11 @@ def announce(db: Database, context: LedgerContext, request: MaintenanceRequest, 
 def extend(
     db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
 ) -> MaintenanceWindow:
-    """Return a window another end: a later one is a new announcement, an earlier one holds at once.
+    """Set another end of a window: a later end is a new announcement, an earlier end applies at once.
 
-    One that is over can still be given a later end: work that overran, or an extension that was announced elsewhere and
-    is recorded now. Raises InputError for a window that is unknown or cancelled, and for one that is over and would
-    become shorter.
+    A window that is over can still get a later end: the work took longer, or the extension was announced outside of
+    this program. Raises InputError if the window does not exist or is cancelled, or if it is over and would become
+    shorter.
     """
     window = window_of(db, number)
     before = window.end
@@ -90,7 +90,7 @@ def extend(
     if state is rules.MaintenanceState.CANCELLED or (state is rules.MaintenanceState.OVER and end < before):
         raise InputError(f"window {number} is {state}: announce another one")
     if end == before:
-        raise InputError(f"--end: window {number} ends then already")
+        raise InputError(f"--end: window {number} ends at that time already")
     if end <= window.start:
         raise InputError(f"--end: a window must end after it starts; `monitor maintenance cancel {number}` cancels it")
     _append_event(db, "maintenance-extended", {"window": number, "end": end}, external, _announced_at(external, at), at)
@@ -100,7 +100,7 @@ def extend(
 
 
 def cancel(db: Database, context: LedgerContext, number: int, at: Millis) -> MaintenanceWindow:
-    """Cancel a window: before its start nothing of it is left, later it ends now."""
+    """Cancel a window: before its start it has no effect at all, later it ends now."""
     before = _open_window(db, number, at)
     _append_event(db, "maintenance-cancelled", {"window": number}, None, at, at)
     _notify_customers(db, context, before, "cancelled", None, None, at)
@@ -111,7 +111,7 @@ def _announced_at(external: ExternalAnnouncement | None, at: Millis) -> Millis:
     if external is None:
         return at
     if external.at > at:
-        raise InputError("--announced-at: an announcement that was made elsewhere cannot lie in the future")
+        raise InputError("--announced-at: an announcement made elsewhere cannot be in the future")
     return external.at
 
 
@@ -123,11 +123,11 @@ def _open_window(db: Database, number: int, at: Millis) -> MaintenanceWindow:
 
 
 def window_of(db: Database, number: int) -> MaintenanceWindow:
-    """Return one window by its number. Raises InputError for one that is not there."""
+    """Return one window by its number. Raises InputError if there is no such window."""
     for window in known_windows(db):
         if window.id == number:
             return window
-    raise InputError(f"window {number}: there is none; `monitor maintenance list` shows them")
+    raise InputError(f"window {number} does not exist; see `monitor maintenance list`")
 
 
 def _append_event(
@@ -153,13 +153,13 @@ def _notify_customers(
     external: ExternalAnnouncement | None,
     at: Millis,
 ) -> None:
-    """Queue one mail for each customer concerned; with no customer concerned, one for the operators."""
+    """Queue one mail for each customer with a subscription on the servers; without any, one for the operators."""
     customers: list[str | None] = [*context.customers_of(window.servers, at)] or [None]
     for customer in customers:
         servers = window.servers
         if customer is not None:
             servers = tuple(s for s in servers if customer in context.customers_of((s,), at))
-        letter = compose(
+        mail = compose(
             MaintenanceMail(
                 recipient=context.recipient(customer),
                 change=change,
@@ -181,6 +181,6 @@ def _notify_customers(
             at=at,
             customer=customer,
             body={"window": window.id, "change": change},
-            letter=letter,
+            rendered=mail,
             refers=notification_log.maintenance_thread(db, window.id, customer),
         )

@@ -1,4 +1,4 @@
-"""Maintenance windows as the journal tells of them (4.1, 4.9); ``maintenance`` is how they come into it."""
+"""Reads maintenance windows from the journal (4.1, 4.9); ``maintenance`` records them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAINTENANCE_EVENTS = ("maintenance-announced", "maintenance-extended", "maintena
 
 
 def known_windows(db: Database, at: Millis | None = None) -> tuple[MaintenanceWindow, ...]:
-    """Return the windows as the books stood at a moment, or as they stand."""
-    facts = [_maintenance_event(entry) for entry in journal.entries(db, *MAINTENANCE_EVENTS, until=at)]
-    return rules.windows_from(facts)
+    """Return the windows that were recorded by ``at``, by default all."""
+    events = [_maintenance_event(entry) for entry in journal.entries(db, *MAINTENANCE_EVENTS, until=at)]
+    return rules.windows_from(events)
 
 
 def _maintenance_event(entry: journal.JournalEntry) -> rules.MaintenanceEvent:

@@ -1,8 +1,8 @@
-"""The numbers by which facts go: which one is next, and which outage one meant at some moment.
+"""The numbers of facts, and the outages as they were at an earlier moment.
 
-Numbers stay, and an import may lengthen, join or split outages. Today's outages stand in their table. What they were
-before an import is told by the journal alone: an outage that was joined into another lives on in that one, one that was
-split keeps its number for its first part.
+Numbers never change, but an import can lengthen, join or split outages. The present outages are in their table; what
+they were before an import is in the journal alone. An outage that was joined into another is replaced by that one; one
+that was split keeps its number for the first part.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OUTAGE_EVENTS = (
 
 @dataclass(frozen=True, slots=True)
 class OutageExtent:
-    """An outage as it stood: its check, its first fail, and the first ok after it (None while there was none)."""
+    """An outage at some moment: its check, its first fail, and the first ok after it (None while it was open)."""
 
     id: int
     check: CheckKey
@@ -47,65 +47,65 @@ class OutageExtent:
     end: Millis | None
 
 
-def next_number(taken: Iterable[int]) -> int:
-    """Return the number of the next fact of a kind, after those that are taken; the first is 1."""
-    return 1 + max(taken, default=0)
+def next_number(used: Iterable[int]) -> int:
+    """Return the next free number after those in use; the first is 1."""
+    return 1 + max(used, default=0)
 
 
 def outages_as_recorded(db: Database, at: Millis) -> dict[int, OutageExtent]:
-    """Return every outage as the journal records it until a moment, by its number; slow.
+    """Return every outage as of ``at`` by its number, from the journal alone; this is slow.
 
-    A result of our own counts from its own time, one that was imported from its recording.
+    A measured result counts from its own time, an imported one from the time at which it was recorded.
     """
-    found: dict[int, OutageExtent] = {}
+    extents: dict[int, OutageExtent] = {}
     for entry in journal.entries(db, *_OUTAGE_EVENTS):
         body, number = entry.body, entry.body["outage"]
         if entry.kind == "outage-opened":
             if body["start"] <= at:
-                found[number] = OutageExtent(number, CheckKey(body["server"], body["check"]), body["start"], None)
+                extents[number] = OutageExtent(number, CheckKey(body["server"], body["check"]), body["start"], None)
         elif entry.kind == "outage-ended":
-            if body["end"] <= at and number in found:
-                found[number] = replace(found[number], end=body["end"])
+            if body["end"] <= at and number in extents:
+                extents[number] = replace(extents[number], end=body["end"])
         elif entry.at > at:
             continue
         elif entry.kind in ("outage-joined", "outage-rejected"):
-            found.pop(number, None)
+            extents.pop(number, None)
         else:
-            found[number] = OutageExtent(number, CheckKey(body["server"], body["check"]), body["start"], body["end"])
-    return found
+            extents[number] = OutageExtent(number, CheckKey(body["server"], body["check"]), body["start"], body["end"])
+    return extents
 
 
 def outage_extents(
-    db: Database, wanted: Iterable[int], at: Millis, rewritten: Collection[int]
+    db: Database, outage_ids: Iterable[int], at: Millis, rewritten: Collection[int]
 ) -> dict[int, OutageExtent]:
-    """Say what some numbers meant at a moment; a number that meant nothing is left out.
+    """Return the outages with these ids as of ``at``; ids that did not exist are left out.
 
-    ``rewritten`` are the numbers of the checks that an import has changed since: for these the journal is asked.
+    ``rewritten`` are the ids of the checks that an import has changed since: for these the journal is read.
     """
-    asked = set(wanted)
-    if not asked:
+    ids = set(outage_ids)
+    if not ids:
         return {}
     joined = {entry.body["outage"]: entry.body["into"] for entry in journal.entries(db, "outage-joined", until=at)}
-    found: dict[int, OutageExtent] = {}
-    told: dict[int, OutageExtent] | None = None
-    numbers = results.check_ids(db)
-    for number in asked:
-        own = number
-        while own in joined:
-            own = joined[own]
-        stored = history.get_outage(db, own)
-        if stored is not None and numbers[stored.check] not in rewritten:
+    extents: dict[int, OutageExtent] = {}
+    recorded: dict[int, OutageExtent] | None = None
+    check_ids = results.check_ids(db)
+    for outage_id in ids:
+        current_id = outage_id
+        while current_id in joined:
+            current_id = joined[current_id]
+        stored = history.get_outage(db, current_id)
+        if stored is not None and check_ids[stored.check] not in rewritten:
             end = stored.end if stored.end is not None and stored.end <= at else None
-            found[number] = OutageExtent(own, stored.check, stored.start, end)
+            extents[outage_id] = OutageExtent(current_id, stored.check, stored.start, end)
             continue
-        told = outages_as_recorded(db, at) if told is None else told
-        if own in told:
-            found[number] = told[own]
-    return found
+        recorded = outages_as_recorded(db, at) if recorded is None else recorded
+        if current_id in recorded:
+            extents[outage_id] = recorded[current_id]
+    return extents
 
 
 def outage_body(outage: Outage, batches: list[int]) -> dict[str, object]:
-    """Return an outage as the journal keeps it, with the batches of imported results that made it so."""
+    """Return an outage as the journal stores it, with the batches of results that caused the change."""
     return {
         "outage": outage.id,
         "server": outage.check.server,
@@ -119,32 +119,32 @@ def outage_body(outage: Outage, batches: list[int]) -> dict[str, object]:
     }
 
 
-# --- a check's history rebuilt from its results: its runs and its outages ---------------------------------------------
+# --- the history of a check, rebuilt from its results: runs and outages -----------------------------------------------
 
 
 @dataclass
 class HistoryRebuild:
-    """One check, whose past is made anew from ``since`` on."""
+    """Rebuilds the runs and outages of one check from ``since`` on."""
 
     key: CheckKey
-    number: int
+    check_id: int
     since: Millis
     outage_state: OutageState
     old_runs: list[Run]
-    """The runs as they were."""
+    """The runs before the rebuild."""
     run: Run | None = None
     runs: list[Run] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
 
     def hold_at(self, at: Millis, terms: Sequence[Terms]) -> Millis:
-        """Return how long a result holds: as it was measured; one that is new, by the terms in force at its time."""
-        place = bisect_right(self.old_runs, at, key=lambda run: run.first) - 1
-        if place >= 0 and at <= self.old_runs[place].last:
-            return self.old_runs[place].hold
+        """Return how long a result holds: as in its old run, or for a new result by the terms in force at its time."""
+        index = bisect_right(self.old_runs, at, key=lambda run: run.first) - 1
+        if index >= 0 and at <= self.old_runs[index].last:
+            return self.old_runs[index].hold
         return 2 * terms_at(terms, at).interval
 
     def add(self, result: Result, hold: Millis) -> None:
-        """Live through one result again."""
+        """Add the next result, in time order."""
         run = extend_run(self.run, result, hold)
         if self.runs and self.runs[-1].first == run.first:
             self.runs[-1] = run
@@ -161,22 +161,22 @@ class HistoryRebuild:
         if self.outage_state.open_outage:
             self._add_outage(self.outage_state.open_outage, None)
 
-    def _add_outage(self, one: OpenOutage, end: Millis | None) -> None:
-        self.outages.append(Outage(0, self.key, one.start, one.last_fail, end, one.last_ok, one.reason))
+    def _add_outage(self, outage: OpenOutage, end: Millis | None) -> None:
+        self.outages.append(Outage(0, self.key, outage.start, outage.last_fail, end, outage.last_ok, outage.reason))
 
 
 def history_before_imports(
     db: Database, key: CheckKey, until: Millis, batches: frozenset[int], terms: Sequence[Terms], at: Millis
 ) -> History:
-    """Make a check's past anew as it stood at ``at``, before some batches came, from its results until a moment.
+    """Rebuild a check's history as of ``at``, before some batches were imported, from its results until a moment.
 
-    The slow road, for questions of what the books said before an import. Outages have the numbers that they had then.
+    This is slow; it serves views of the ledger before an import. Outages have the numbers that they had then.
     """
-    number = results.check_ids(db)[key]
-    one = HistoryRebuild(key, number, 0, OutageState(), list(runs_of_check(db, number)))
+    check_id = results.check_ids(db)[key]
+    rebuild = HistoryRebuild(key, check_id, 0, OutageState(), list(runs_of_check(db, check_id)))
     for result in history_rebuild.results_excluding(db, key, until, batches):
-        one.add(result, one.hold_at(result.at, terms))
-    one.finish()
-    then = {extent.start: extent.id for extent in outages_as_recorded(db, at).values() if extent.check == key}
-    numbered = [replace(outage, id=then.get(outage.start, 0)) for outage in one.outages]
-    return History(tuple(one.runs), tuple(numbered))
+        rebuild.add(result, rebuild.hold_at(result.at, terms))
+    rebuild.finish()
+    ids_by_start = {extent.start: extent.id for extent in outages_as_recorded(db, at).values() if extent.check == key}
+    numbered = [replace(outage, id=ids_by_start.get(outage.start, 0)) for outage in rebuild.outages]
+    return History(tuple(rebuild.runs), tuple(numbered))

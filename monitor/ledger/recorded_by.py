@@ -1,4 +1,4 @@
-"""Who records a fact by the command line: kept with every fact that a person decides on."""
+"""The person who records a fact on the command line; stored with every fact that a person decides on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 
 def recorded_by() -> str:
-    """Return the user's login name; the user's number where the system knows no name for it."""
+    """Return the user's login name, or the user's number if the system has no name for it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""The terms in force: recorded whenever they change, and what past months are read with."""
+"""The terms in force: recorded whenever they change, and read again for past months."""
 
 from __future__ import annotations
 
@@ -21,39 +21,36 @@ if TYPE_CHECKING:
 
 
 def record_terms(db: Database, terms: Terms, at: Millis) -> int | None:
-    """Record the terms of a configuration that comes into force now, unless they are those in force already.
-
-    Gives the number of the entry, or None.
-    """
+    """Record terms that come into force now; return the number of the entry, None if they are in force already."""
     body = terms_body(terms)
-    same = journal.last_body_text(db, "terms") == journal.canonical_json(body)
-    number = None if same else journal.append(db, at, "terms", body)
+    unchanged = journal.last_body_text(db, "terms") == journal.canonical_json(body)
+    number = None if unchanged else journal.append(db, at, "terms", body)
     free_body(body)
     return number
 
 
 def terms_versions(db: Database, at: Millis, current: Terms) -> TermsVersions:
-    """Return every version of the terms recorded until ``at``, oldest first; each is read when it is first looked at.
+    """Return every version of the terms recorded by ``at``, oldest first; each is read on first access.
 
-    The configuration as it stands now is the newest where it has not come into force yet: a server that is configured
-    now may have history already, and is read with the terms as configured now. One that came into force after ``at``
-    does not exist in the books as they stood, and neither does ``current`` where it is in force only from later on.
+    The configured terms (``current``) are the newest version if they are not recorded yet: a server that was added to
+    the configuration may have results already, and these need terms. Versions that came into force after ``at`` are not
+    included, and neither is ``current`` if it comes into force later.
     """
     recorded = journal.positions(db, "terms", until=at)
     newest, body = journal.last(db, "terms"), terms_body(current)
     pending = not recorded or (current.in_force <= at and (newest is None or newest.body != body))
     reader = TermsReader()
 
-    def read(place: int) -> Terms:
-        if place == len(recorded):
+    def read(index: int) -> Terms:
+        if index == len(recorded):
             return reader.read(at, body)
-        number, in_force = recorded[place]
+        number, in_force = recorded[index]
         if newest is not None and newest.number == number:
             return reader.read(in_force, newest.body)
-        known = journal.get(db, number)
-        found = reader.read(in_force, known.body)
-        free_body(known.body)
-        return found
+        entry = journal.get(db, number)
+        terms = reader.read(in_force, entry.body)
+        free_body(entry.body)
+        return terms
 
     def close() -> None:
         reader.clear()
@@ -65,17 +62,17 @@ def terms_versions(db: Database, at: Millis, current: Terms) -> TermsVersions:
 
 
 def free_body(body: dict[str, Any]) -> None:
-    """Free the body of some terms piece by piece, so that other threads get their turn; it is empty afterwards."""
-    for members in body.values():
-        if isinstance(members, dict):
-            while members:
-                members.popitem()
+    """Empty the body of terms item by item, so that other threads can run meanwhile."""
+    for value in body.values():
+        if isinstance(value, dict):
+            while value:
+                value.popitem()
 
 
 def terms_in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
-    """Return the terms that were recorded last until a moment, with their number in the journal."""
-    found = journal.last(db, "terms", until=at)
-    return None if found is None else (found.number, terms_from_body(found.at, found.body))
+    """Return the terms in force at ``at``, with the number of their journal entry; None if there are none."""
+    entry = journal.last(db, "terms", until=at)
+    return None if entry is None else (entry.number, terms_from_body(entry.at, entry.body))
 
 
 # --- the terms of one subscription at a moment ------------------------------------------------------------------------
@@ -83,7 +80,7 @@ def terms_in_force(db: Database, at: Millis) -> tuple[int, Terms] | None:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionTerms:
-    """One subscription at one moment."""
+    """The terms of one subscription at one moment."""
 
     terms: Terms
     subscription: Subscription
@@ -100,13 +97,13 @@ class SubscriptionTerms:
 
 
 def subscription_terms_at(versions: Sequence[Terms], subscription: str, at: Millis) -> SubscriptionTerms | None:
-    """Say what was agreed at a moment; None where the subscription was not in force then."""
+    """Return the terms of a subscription at a moment; None if it was not in force then."""
     found = terms_at_end(versions, subscription, Span(at, at + 1), at + 1)
     return SubscriptionTerms(*found) if found is not None else None
 
 
 def require_terms(versions: Sequence[Terms], subscription: str, at: Millis) -> SubscriptionTerms:
-    """Say what was agreed, for a command that names a subscription. Raises InputError where nothing was."""
+    """Return the terms of a subscription that a command names. Raises InputError if it was not in force then."""
     found = subscription_terms_at(versions, subscription, at)
     if found is not None:
         return found
@@ -116,17 +113,17 @@ def require_terms(versions: Sequence[Terms], subscription: str, at: Millis) -> S
 def breach_counts_within(
     versions: Sequence[Terms], subscription: str, due: Millis, opened_at: Millis, window: Span
 ) -> bool:
-    """Whether a promise that was broken at ``due`` counts for a month.
+    """Return whether a deadline that was missed at ``due`` counts for a month.
 
-    It counts for the month in which its time passed; where the subscription was not in force any more at that moment,
-    for the month of the opening.
+    It counts for the month of the deadline, or for the month of ``opened_at`` if the subscription was no longer in
+    force at the deadline.
     """
     in_force = subscription_terms_at(versions, subscription, due) is not None
     return window.start <= (due if in_force else opened_at) < window.end
 
 
 def absence_reason(versions: Sequence[Terms], subscription: str, at: Millis) -> str:
-    """Say why nothing was agreed: nobody knows the subscription, or it was not in force."""
+    """Return why there are no terms: the subscription is unknown, or it was not in force."""
     if not any(subscription in terms.subscriptions for terms in versions):
         return "no such subscription in the configuration or the records"
     return f"was not in force at {format_instant(at, versions[-1].timezone)}"

@@ -140,7 +140,7 @@ def test_an_announcement_made_elsewhere_counts_from_its_own_time(desk: LedgerFix
 
 
 def test_an_announcement_made_elsewhere_cannot_lie_in_the_future(desk: LedgerFixture) -> None:
-    with pytest.raises(InputError, match="cannot lie in the future"):
+    with pytest.raises(InputError, match="cannot be in the future"):
         desk.announce("web-00", start=START + DAY, end=START + 2 * DAY, external=ExternalAnnouncement(START + 1, "x"))
     desk.announce("web-00", start=START + DAY, end=START + 2 * DAY, external=ExternalAnnouncement(START, "x"))
 
@@ -294,7 +294,7 @@ def test_a_cancelled_window_can_be_neither_changed_nor_cancelled(desk: LedgerFix
 
 
 @pytest.mark.parametrize(
-    ("end", "why"), [(2 * DAY, "ends then already"), (DAY, "cancel 1` cancels it"), (0, "cancel 1` cancels it")]
+    ("end", "why"), [(2 * DAY, "ends at that time already"), (DAY, "cancel 1` cancels it"), (0, "cancel 1` cancels it")]
 )
 def test_a_change_that_is_none_or_leaves_nothing_is_refused(desk: LedgerFixture, end: int, why: str) -> None:
     window = desk.announce("web-00", start=START + DAY, end=START + 2 * DAY)
@@ -304,7 +304,7 @@ def test_a_change_that_is_none_or_leaves_nothing_is_refused(desk: LedgerFixture,
 
 def test_a_window_that_is_not_there_is_named(desk: LedgerFixture) -> None:
     window = desk.announce("web-00", start=START + DAY, end=START + 2 * DAY)
-    with pytest.raises(InputError, match="window 8: there is none"):
+    with pytest.raises(InputError, match="window 8 does not exist"):
         cancel(desk, replace(window, id=8), START)
 
 

@@ -21,7 +21,7 @@ def test_an_end_that_was_cut_off_is_noticed_although_the_chain_holds() -> None:
     desk.announce("web-01", start=START + 3 * HOUR, end=START + 4 * HOUR, at=START + HOUR, emergency="disk")
     number, _ = journal.head(desk.db)
     found = wrong(desk, f"DELETE FROM journal WHERE number = {number}")
-    assert found == f"journal entry {number} is missing: the last that is there is {number - 1}"
+    assert found == f"journal entry {number} is missing: the last entry is {number - 1}"
 
 
 def test_a_chain_that_was_made_anew_does_not_end_in_what_was_written_last() -> None:
@@ -34,7 +34,7 @@ def test_a_chain_that_was_made_anew_does_not_end_in_what_was_written_last() -> N
     with unlocked(desk.db):
         desk.db.execute("UPDATE journal SET body = ?, hash = ? WHERE number = ?", [body, forged, number])
     assert forged != hash_
-    assert "is not what was written last" in (verify(desk.db).error or "")
+    assert "is not the last that was written" in (verify(desk.db).error or "")
 
 
 def test_untouched_records_pass_and_are_counted() -> None:

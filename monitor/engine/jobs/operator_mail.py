@@ -36,7 +36,7 @@ def notify_operators(
     """
     mail = compose(OperatorMail(context.recipient(None), news, at if since is None else since, lines))
     return queue_mail(
-        db, context, "monitor", at=at, customer=None, body={"news": str(news), **(extra or {})}, letter=mail
+        db, context, "monitor", at=at, customer=None, body={"news": str(news), **(extra or {})}, rendered=mail
     )
 
 

@@ -1,6 +1,6 @@
 """Accounts of subscriptions over a window, as of a moment.
 
 Start with ``accounts.LedgerView``: it reads the facts once and computes accounts, outages and exclusions.
-``credits.py`` lists what is owed for a month, ``explain.py`` explains one instant, ``status.py`` the state of servers
-now.
+``credits.py`` computes the credits of a month, ``explain.py`` explains one instant, ``status.py`` reads the present
+state of servers.
 """

@@ -1,4 +1,4 @@
-"""From what is stored to the accounts of a window: which subscriptions, what was measured, what it comes to."""
+"""Computes the accounts of a window from the recorded facts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionAccount:
-    """One subscription's window: its terms, its account and the credit that follows."""
+    """One subscription's account of a window, with its terms and the resulting credit."""
 
     subscription: Subscription
     terms: Terms
@@ -43,12 +43,12 @@ class SubscriptionAccount:
     budget: Millis
     """Downtime left before the target is missed over the whole of ``window``; negative after."""
     terms_from: Millis | None = None
-    """When its first terms came into force, where they read results from before that too; ``None`` where none."""
+    """When its first terms came into force, if the account includes results from before that; else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All subscriptions' accounts of one window."""
+    """The accounts of all subscriptions for one window."""
 
     at: Millis
     timezone: str
@@ -59,7 +59,7 @@ class Accounts:
 
 
 class Measurements:
-    """What was measured of every check in a span, read at once: two questions instead of two for each check."""
+    """The runs and outages of every check in a span, read with two queries instead of two for each check."""
 
     def __init__(self, db: Database, span: Span) -> None:
         self.span = span
@@ -68,12 +68,11 @@ class Measurements:
 
 
 class LedgerView:
-    """The books as they stood at one moment, open for reading.
+    """The ledger as of one moment, for reading.
 
-    What was recorded later than ``at`` does not exist in them: results of a later time, windows announced, exclusions
-    recorded or withdrawn, and terms that came into force afterwards. What is read once is kept for as long as the
-    object lives: one question. ``measured_until`` leaves out results that are later still: those of the last
-    moments may not have been written yet.
+    Facts later than ``at`` are not in it: results of a later time, and windows, exclusions, withdrawals and terms that
+    were recorded later. What is read once is cached for the lifetime of the object. ``measured_until`` excludes the
+    results after an earlier moment, since the newest results may not have been recorded yet.
     """
 
     def __init__(self, db: Database, at: Millis, current: Terms, measured_until: Millis | None = None) -> None:
@@ -81,7 +80,7 @@ class LedgerView:
         self.at = at
         self.measured_until = at if measured_until is None else measured_until
         self.versions = terms_versions(db, at, current)
-        self._numbers = results.check_ids(db)
+        self._check_ids = results.check_ids(db)
         self._late_imports = history_rebuild.imports_recorded_after(db, at)
         self._rewritten_checks = (
             history_rebuild.checks_in_batches(db, self._late_imports) if self._late_imports else frozenset()
@@ -93,76 +92,78 @@ class LedgerView:
             *(record.exclusion(at) for record in self.exclusion_records if record.withdrawn is None),
         )
         self._by_server: dict[str | None, list[Exclusion]] = {}
-        for one in self.exclusions:
-            for server in one.servers or (None,):
-                self._by_server.setdefault(server, []).append(one)
+        for exclusion in self.exclusions:
+            for server in exclusion.servers or (None,):
+                self._by_server.setdefault(server, []).append(exclusion)
         self._histories: dict[tuple[CheckKey, Span], History] = {}
         self._measurements: Measurements | None = None
 
     @property
     def terms(self) -> Terms:
-        """The terms in force at that moment."""
+        """The terms in force at ``at``."""
         return terms_at(self.versions, self.at)
 
     def month(self, year: int, month: int, only: str | None = None) -> Accounts:
-        """Account for a calendar month in the contract's zone (5.2.1)."""
+        """Compute the accounts of a calendar month in the contract's zone (5.2.1)."""
         return self._accounts(month_window(self.versions, year, month), month_text(year, month), only)
 
     def rolling(self, days: int, only: str | None = None) -> Accounts:
-        """Account for the last ``days`` days."""
+        """Compute the accounts of the last ``days`` days."""
         return self._accounts(rolling_span(self.at, days), f"{days} days", only)
 
     def _accounts(self, window: Span, label: str, only: str | None) -> Accounts:
         names = [only] if only is not None else self._subscription_ids(window.start)
         if only is None and window.start < self.at:
             self._measurements = Measurements(self._db, Span(window.start, min(window.end, self.at)))
-        found = [self._account_of(name, window) for name in names]
+        accounts = [self._account_of(name, window) for name in names]
         zone = terms_of_window(self.versions, window, self.at).timezone
-        return Accounts(self.at, zone, window, label, tuple(each for each in found if each is not None))
+        return Accounts(self.at, zone, window, label, tuple(account for account in accounts if account is not None))
 
     def _subscription_ids(self, since: Millis) -> list[str]:
-        """Return the subscriptions in the terms that are in force from then on or come into force later."""
+        """Return the subscriptions of all terms in force at ``since`` or later."""
         versions = self.versions
-        known = {name for at in range(index_at(versions, since), len(versions)) for name in versions[at].subscriptions}
-        return sorted(known)
+        ids = {name for at in range(index_at(versions, since), len(versions)) for name in versions[at].subscriptions}
+        return sorted(ids)
 
     def _account_of(self, name: str, window: Span) -> SubscriptionAccount | None:
-        known = terms_and_segments(self.versions, name, window, self.at)
-        if known is None:
+        found = terms_and_segments(self.versions, name, window, self.at)
+        if found is None:
             return None
-        terms, subscription, parts = known
+        terms, subscription, own_segments = found
         product = PRODUCTS[subscription.product]
-        histories = self._histories_of(parts)
-        came_to = compute_account(
-            parts,
+        histories = self._histories_of(own_segments)
+        account = compute_account(
+            own_segments,
             histories,
-            self._applicable_exclusions(parts),
+            self._applicable_exclusions(own_segments),
             rounding=terms.rounding,
             target=product.target,
             now=self.at,
         )
-        # as if everything stayed as it is now; what a subscription was not in force for is not in it
-        whole = parts if window.end <= self.at else segments(self.versions, name, window, window.end)
-        nominal = Span(whole[0].span.start, whole[-1].span.end) if whole else window
-        budget = came_to.budget_ms(sum(part.span.end - part.span.start for part in whole))
-        owed = availability_credit(product, came_to, subscription)
-        since = self._terms_from(name, came_to, histories.values())
-        return SubscriptionAccount(subscription, terms, nominal, came_to, owed, budget, since)
+        # assumes that the terms stay as they are; the time without the subscription in force is not included
+        nominal_segments = own_segments if window.end <= self.at else segments(self.versions, name, window, window.end)
+        nominal = Span(nominal_segments[0].span.start, nominal_segments[-1].span.end) if nominal_segments else window
+        budget = account.budget_ms(sum(part.span.end - part.span.start for part in nominal_segments))
+        credit = availability_credit(product, account, subscription)
+        since = self._terms_from(name, account, histories.values())
+        return SubscriptionAccount(subscription, terms, nominal, account, credit, budget, since)
 
     def _applicable_exclusions(self, parts: Iterable[Segment]) -> list[Exclusion]:
         """Return the exclusions that apply to the servers of some segments, or to every server."""
         servers = dict.fromkeys(part.server for part in parts)
-        return list(dict.fromkeys(one for server in (None, *servers) for one in self._by_server.get(server, ())))
+        return list(
+            dict.fromkeys(exclusion for server in (None, *servers) for exclusion in self._by_server.get(server, ()))
+        )
 
-    def _terms_from(self, name: str, came_to: Account, histories: Iterable[History]) -> Millis | None:
-        """Say from when on a subscription's first terms were in force, where they read results from before it."""
-        if came_to.span is None:
+    def _terms_from(self, name: str, account: Account, histories: Iterable[History]) -> Millis | None:
+        """Return when a subscription's first terms came into force, if its account includes earlier results."""
+        if account.span is None:
             return None
-        known = terms_at(self.versions, came_to.span.start)
-        if name in known.subscriptions and known.in_force <= came_to.span.start:
+        known = terms_at(self.versions, account.span.start)
+        if name in known.subscriptions and known.in_force <= account.span.start:
             return None
-        first = next(each.in_force for each in self.versions if name in each.subscriptions)
-        if came_to.span.start >= first:
+        first = next(terms.in_force for terms in self.versions if name in terms.subscriptions)
+        if account.span.start >= first:
             return None
         return first if any(known.runs and known.runs[0].first < first for known in histories) else None
 
@@ -171,44 +172,46 @@ class LedgerView:
         for part in parts:
             for name in part.checks:
                 key = CheckKey(part.server, name)
-                known = spans.get(key, part.span)
-                spans[key] = Span(min(known.start, part.span.start), max(known.end, part.span.end))
+                span = spans.get(key, part.span)
+                spans[key] = Span(min(span.start, part.span.start), max(span.end, part.span.end))
         return {key: self.history(key, span) for key, span in spans.items()}
 
     def history(self, key: CheckKey, span: Span) -> History:
-        """Read one check's record as far as it says something of a span, as it stood."""
+        """Return one check's runs and outages that concern a span, as of ``at``."""
         if (key, span) not in self._histories:
             self._histories[key, span] = self._history(key, span)
         return self._histories[key, span]
 
     def _history(self, key: CheckKey, span: Span) -> History:
-        number = self._numbers.get(key)
-        if number is None:
+        check_id = self._check_ids.get(key)
+        if check_id is None:
             return History()
-        if number in self._rewritten_checks:
+        if check_id in self._rewritten_checks:
             return history_before_imports(
                 self._db, key, self.measured_until, self._late_imports, self.versions, self.at
             )
-        # what follows the window still says when its last outage had its last fail, and when it ended
+        # results after the window decide when its last outage had its last fail and when it ended
         measurements = self._measurements
         if measurements is not None and measurements.span == span:
-            found = measurements.outages.get(key, [])
+            found_outages = measurements.outages.get(key, [])
         else:
-            found = outages.outages_touching(self._db, number, span.start, span.end)
-        until = max((each.end or self.at for each in found), default=span.end)
-        start = min((each.start for each in found), default=span.start)
+            found_outages = outages.outages_touching(self._db, check_id, span.start, span.end)
+        until = max((outage.end or self.at for outage in found_outages), default=span.end)
+        start = min((outage.start for outage in found_outages), default=span.start)
         if measurements is not None and measurements.span == span and span.start <= start and until <= span.end:
-            stored = measurements.runs.get(number, [])
+            stored_runs = measurements.runs.get(check_id, [])
         else:
-            stored = runs_between(self._db, number, min(start, span.start), max(until, span.end) + 1)
-        runs = tuple(self._run_as_of(number, run) for run in stored if run.first <= self.measured_until)
-        begun = (each for each in found if each.start <= self.measured_until)
-        return History(runs, tuple(self._outage_as_of(each, runs) for each in begun))
+            stored_runs = runs_between(self._db, check_id, min(start, span.start), max(until, span.end) + 1)
+        runs = tuple(self._run_as_of(check_id, run) for run in stored_runs if run.first <= self.measured_until)
+        started = (outage for outage in found_outages if outage.start <= self.measured_until)
+        return History(runs, tuple(self._outage_as_of(outage, runs) for outage in started))
 
-    def _run_as_of(self, number: int, run: Run) -> Run:
+    def _run_as_of(self, check_id: int, run: Run) -> Run:
         if run.last <= self.measured_until:
             return run
-        return replace(run, last=results.last_result_at(self._db, number, run.first, self.measured_until) or run.first)
+        return replace(
+            run, last=results.last_result_at(self._db, check_id, run.first, self.measured_until) or run.first
+        )
 
     def _outage_as_of(self, outage: Outage, runs: Sequence[Run]) -> Outage:
         end = outage.end if outage.end is not None and outage.end <= self.measured_until else None
@@ -218,28 +221,32 @@ class LedgerView:
         return replace(outage, end=end, last_fail=max(fails, default=outage.start))
 
 
-# --- one outage: its durations, and how much of it is excluded --------------------------------------------------------
+# --- one outage: its durations and its excluded time ------------------------------------------------------------------
 
 
 def measure_outage(ledger: LedgerView, outage: Outage) -> tuple[OutageDurations, Millis]:
-    """Measure an outage: its lengths before exclusions, and the counted time that exclusions cover, in milliseconds.
+    """Return an outage's durations before exclusions, and the counted time that exclusions cover, in milliseconds.
 
-    Not cut to any month. Exclusions limited to one subscription are not counted here: the outage is everybody's.
+    Neither is cut to a month. Exclusions limited to one subscription do not count here.
     """
     end = outage.end if outage.end is not None else ledger.at
     history = ledger.history(outage.check, Span(outage.start, max(end, outage.start + 1)))
-    stood = next((each for each in history.outages if each.id == outage.id), outage)
-    excluded = excluded_downtime(stood, history, ledger.exclusions, ledger.at)
-    return outage_durations(stood, history, ledger.at), excluded
+    recorded = next((candidate for candidate in history.outages if candidate.id == outage.id), outage)
+    excluded = excluded_downtime(recorded, history, ledger.exclusions, ledger.at)
+    return outage_durations(recorded, history, ledger.at), excluded
 
 
-# --- an account as the journal keeps it: whole milliseconds, hundredths of a percent, money as text -------------------
+# --- an account as the journal stores it: whole milliseconds, hundredths of a percent, money as text ------------------
 
 
-def account_fields(each: SubscriptionAccount) -> dict[str, Any]:
-    """Return every figure of one subscription's window, complete: two accounts are the same where these are."""
-    account, credit, subscription = each.account, each.credit, each.subscription
-    span = account.span or each.window
+def account_fields(subscription_account: SubscriptionAccount) -> dict[str, Any]:
+    """Return all figures of one subscription's account: two accounts are equal if these are."""
+    account, credit, subscription = (
+        subscription_account.account,
+        subscription_account.credit,
+        subscription_account.subscription,
+    )
+    span = account.span or subscription_account.window
     return {
         "customer": subscription.customer,
         "server": subscription.server,

@@ -1,6 +1,6 @@
-"""What is owed for a month (clauses 6.1 to 6.6): each subscription's credits from every source, under one cap.
+"""The credits of a month (6.1 to 6.6, docs/contract.md#amounts): those of every source, under one cap.
 
-Looking to add a source of credits? A function here that gives its causes, a line in ``SOURCES``.
+To add a source of credits, add a function that returns its causes and a line in ``SOURCES``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CreditCause:
     claimed: bool
     """Whether it was claimed in time (6.2)."""
     name: str = "availability"
-    """What it is for: ``availability``, or the record that it comes from, ``late_replacements 3``."""
+    """``availability``, or the record that causes the credit, such as ``hardware 3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,100 +46,100 @@ class MonthCredit:
 
     subscription: Subscription
     credit: Credit
-    """Its amount is what the cap leaves of it."""
+    """The credit with its amount after the cap."""
     claimed: bool
     due: bool
-    """Claimed in time, or credits are given without being asked."""
+    """Claimed in time, or the terms grant credits without a claim."""
     credited_in: str
     """The month after, ``YYYY-MM`` (6.4)."""
     final: bool
     """The month is over."""
     cause: str
-    """What it is for."""
+    """See ``CreditCause.name``."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreditInputs:
-    """What the sources of credits may look at."""
+    """The input of the sources of credits."""
 
     db: Database
     ledger: LedgerView
     claimed_outages: frozenset[tuple[str, int]]
-    """Subscription and outage of each claim made in time."""
+    """Subscription and outage of each claim that was in time."""
     late_replacements: tuple[HardwareCase, ...] = ()
-    """Replacements that took too long, of all subscriptions."""
+    """Hardware cases of all subscriptions whose replacement was late."""
     late_responses: tuple[ResponseClock, ...] = ()
-    """First responses that came too late, of all subscriptions."""
+    """First responses of all subscriptions that were late."""
 
 
 CreditSource: TypeAlias = "Callable[[CreditInputs, SubscriptionAccount], Iterable[CreditCause]]"
 
 
-def _by_availability(month: CreditInputs, each: SubscriptionAccount) -> Iterable[CreditCause]:
-    """5.1.2, 5.2.2, 5.3.2: claimed where any outage of the month was, for the rate is one of all of them together."""
-    claimed = any((each.subscription.id, outage) in month.claimed_outages for outage in each.account.outages)
-    yield CreditCause(each.credit, claimed)
+def _by_availability(month: CreditInputs, account: SubscriptionAccount) -> Iterable[CreditCause]:
+    """5.1.2, 5.2.2, 5.3.2: claimed if any outage of the month was, since all of them share one rate."""
+    claimed = any((account.subscription.id, outage) in month.claimed_outages for outage in account.account.outages)
+    yield CreditCause(account.credit, claimed)
 
 
-def _by_hardware(month: CreditInputs, each: SubscriptionAccount) -> Iterable[CreditCause]:
-    """5.2.2: the customer's ticket that a case names is its claim; it came before the 12 h had passed."""
+def _by_hardware(month: CreditInputs, account: SubscriptionAccount) -> Iterable[CreditCause]:
+    """5.2.2: the customer's ticket that a case names is its claim; it was opened before the 12 h had passed."""
     for case in month.late_replacements:
-        if case.subscription == each.subscription.id:
+        if case.subscription == account.subscription.id:
             until = month.ledger.at if case.replaced_at is None else case.replaced_at
-            credit = hardware_credit(PRODUCTS[HARDWARE_PRODUCT], each.subscription, case.opened_at, until)
+            credit = hardware_credit(PRODUCTS[HARDWARE_PRODUCT], account.subscription, case.opened_at, until)
             yield CreditCause(credit, case.reference is not None, case.name)
 
 
-def _by_response(month: CreditInputs, each: SubscriptionAccount) -> Iterable[CreditCause]:
-    """5.4.5, where its rate is set: the ticket itself is the claim; it was made in time."""
-    percent, one = each.terms.support_credit, each.subscription
+def _by_response(month: CreditInputs, account: SubscriptionAccount) -> Iterable[CreditCause]:
+    """5.4.5, if the terms set its rate: the ticket itself is the claim, and it is in time."""
+    percent, subscription = account.terms.support_credit, account.subscription
     for clock in month.late_responses:
-        if percent is not None and clock.ticket.subscription == one.id:
-            credit = Credit(percent, True, credit_amount(one, percent), one.currency, CREDIT_CLAUSE)  # noqa: FBT003
+        if percent is not None and clock.ticket.subscription == subscription.id:
+            credit = Credit(percent, True, credit_amount(subscription, percent), subscription.currency, CREDIT_CLAUSE)  # noqa: FBT003
             yield CreditCause(credit, claimed=True, name=clock.ticket.name)
 
 
 SOURCES: tuple[CreditSource, ...] = (_by_availability, _by_hardware, _by_response)
 
 
-def credit_causes(month: CreditInputs, each: SubscriptionAccount) -> list[CreditCause]:
-    """Gather a subscription's credits of a month from all sources; those with a rate above 0."""
-    return [cause for source in SOURCES for cause in source(month, each) if cause.credit.percent > 0]
+def credit_causes(month: CreditInputs, account: SubscriptionAccount) -> list[CreditCause]:
+    """Return a subscription's credits of a month from all sources, those with a rate above 0."""
+    return [cause for source in SOURCES for cause in source(month, account) if cause.credit.percent > 0]
 
 
 def month_credits(
     db: Database, ledger: LedgerView, year: int, month: int, only: str | None = None
 ) -> tuple[MonthCredit, ...]:
-    """Return what is owed for a month, by subscription, what is not due too."""
+    """Return the credits of a month, by subscription, including those that are not due."""
     accounts = ledger.month(year, month, only)
-    broken = breached_cases(db, ledger.versions, ledger.at, accounts.window)
-    paid = any(terms.support_credit is not None for terms in ledger.versions)
-    missed = breached_response_clocks(db, ledger, accounts.window) if paid else ()
-    looked_at = CreditInputs(db, ledger, in_time_claims(db, ledger.at), broken, missed)
+    late_replacements = breached_cases(db, ledger.versions, ledger.at, accounts.window)
+    responses_credited = any(terms.support_credit is not None for terms in ledger.versions)
+    late_responses = breached_response_clocks(db, ledger, accounts.window) if responses_credited else ()
+    inputs = CreditInputs(db, ledger, in_time_claims(db, ledger.at), late_replacements, late_responses)
     credited_in, final = month_text(*month_after(year, month)), accounts.window.end <= ledger.at
     return tuple(
-        MonthCredit(each.subscription, credit, cause.claimed, due, credited_in, final, cause.name)
-        for each in accounts.subscriptions
-        for cause, due, credit in _apply_cap(credit_causes(looked_at, each), each)
+        MonthCredit(account.subscription, credit, cause.claimed, due, credited_in, final, cause.name)
+        for account in accounts.subscriptions
+        for cause, due, credit in _apply_cap(credit_causes(inputs, account), account)
     )
 
 
-def _apply_cap(found: list[CreditCause], each: SubscriptionAccount) -> list[tuple[CreditCause, bool, Credit]]:
-    """Bound a service's credits of one month by its monthly fee (6.6): what is due is paid before what is not."""
-    automatic = each.terms.credit == "automatic"
-    ordered = sorted(((cause, automatic or cause.claimed) for cause in found), key=lambda pair: not pair[1])
+def _apply_cap(causes: list[CreditCause], account: SubscriptionAccount) -> list[tuple[CreditCause, bool, Credit]]:
+    """Limit a service's credits of one month to its monthly fee (6.6); credits that are due come first."""
+    automatic = account.terms.credit == "automatic"
+    ordered = sorted(((cause, automatic or cause.claimed) for cause in causes), key=lambda pair: not pair[1])
     amounts = [cause.credit.amount for cause, _ in ordered if cause.credit.amount is not None]
-    paid = iter(cap_to_fee(amounts, each.subscription))
+    capped = iter(cap_to_fee(amounts, account.subscription))
     return [
-        (cause, due, cause.credit if cause.credit.amount is None else replace(cause.credit, amount=next(paid)))
+        (cause, due, cause.credit if cause.credit.amount is None else replace(cause.credit, amount=next(capped)))
         for cause, due in ordered
     ]
 
 
 def in_time_claims(db: Database, at: Millis) -> frozenset[tuple[str, int]]:
-    """Return subscription and outage of each claim that was opened until a moment and not refused.
+    """Return subscription and outage of each claim that was opened by ``at`` and not refused.
 
-    An outage that was joined into another since is given by that one's number.
+    For an outage that was joined into another since, this is the id of the other.
     """
     opened: dict[int, tuple[str, int]] = {}
     for entry in journal.entries(db, "claim-opened", "claim-refused", until=at):
@@ -148,7 +148,7 @@ def in_time_claims(db: Database, at: Millis) -> frozenset[tuple[str, int]]:
             opened.pop(body["claim"], None)
         else:
             opened[body["claim"]] = body["subscription"], body["outage"]
-    meant = outage_extents(db, (outage for _, outage in opened.values()), at, ())
+    extents = outage_extents(db, (outage for _, outage in opened.values()), at, ())
     return frozenset(
-        (subscription, meant[outage].id if outage in meant else outage) for subscription, outage in opened.values()
+        (subscription, extents[outage].id if outage in extents else outage) for subscription, outage in opened.values()
     )

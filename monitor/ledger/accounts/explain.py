@@ -1,7 +1,7 @@
-"""What one instant of a server was, and why: results, outages, windows, exclusions, and what follows for whom.
+"""Explains one instant of a server: results, outages, windows, exclusions and the verdict for each subscription.
 
-A subscription's verdict is its account of that one millisecond, by the same function as the account of its month: so
-the two cannot disagree, and the record that an excluded instant is charged to is the one that the month charges.
+A subscription's verdict is its account of that one millisecond, computed by the same function as the account of its
+month. So both agree, and an excluded instant is attributed to the same record in both.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class CheckAtInstant:
     key: CheckKey
     state: Literal["up", "down", "unknown"]
     evidence: ResultOrigin | None
-    """The result that holds; None where none does."""
+    """The result that holds at the instant; None if none does."""
     until: Millis | None
-    """To when it holds; None where none does."""
+    """Until when it holds; None if no result holds."""
     last_result_at: Millis | None
-    """Where none holds: the time of the last result before, if there is one."""
+    """If no result holds: the time of the last result before, if there is one."""
     outage: Outage | None
     """The outage that the instant lies in, from its first fail to the first ok after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowAtInstant:
-    """A maintenance window that covers an instant, with the fact that made this part of it."""
+    """A maintenance window that covers an instant, with the part and journal entry that cover it."""
 
     window: MaintenanceWindow
     part: AnnouncedPart
@@ -62,7 +62,7 @@ class WindowAtInstant:
 
     @property
     def clause(self) -> str:
-        """What it counts as, where it excludes."""
+        """The clause by which it excludes, if it excludes."""
         return rules.CLAUSE[self.window.kind]
 
     @property
@@ -72,28 +72,28 @@ class WindowAtInstant:
 
     @property
     def short_by(self) -> Millis:
-        """How much notice it lacked, in milliseconds."""
+        """By how many milliseconds its notice was too short."""
         return rules.notice_shortfall(self.part, self.window.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionVerdict:
-    """What an instant is in the accounts of one subscription."""
+    """The verdict on an instant in the accounts of one subscription."""
 
     subscription: str
     customer: str
     product: str
     measured_checks: tuple[str, ...]
-    """The checks that it is read on; none on level 1."""
+    """The checks that measure it; none on level 1."""
     verdict: InstantState
     clause: str | None
-    """Where it is excluded: the clause, and the record that it is charged to."""
+    """If it is excluded: the clause; ``reference`` is the record that it is attributed to."""
     reference: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class InstantExplanation:
-    """Everything about one instant of a server."""
+    """The explanation of one instant of a server."""
 
     server: str
     at: Millis
@@ -104,7 +104,7 @@ class InstantExplanation:
 
 
 def checks_at(db: Database, ledger: LedgerView, server: str, at: Millis) -> list[str]:
-    """Name the checks that a server had then, by the terms in force and by the records."""
+    """Return the names of the checks that a server had at an instant, by the terms in force and by the records."""
     terms = terms_at(ledger.versions, at).servers.get(server)
     names = dict.fromkeys(check.name for check in terms.checks) if terms else {}
     names |= {key.name: None for key in sorted(results.check_ids(db)) if key.server == server}
@@ -112,7 +112,7 @@ def checks_at(db: Database, ledger: LedgerView, server: str, at: Millis) -> list
 
 
 def explain(db: Database, ledger: LedgerView, server: str, at: Millis, checks: list[str]) -> InstantExplanation:
-    """Explain an instant, which lies before the moment that the books are read at."""
+    """Explain an instant, which must be earlier than the moment of the ledger view."""
     span = Span(at, at + 1)
     return InstantExplanation(
         server=server,
@@ -144,17 +144,19 @@ def _last_before(runs: tuple[Run, ...], at: Millis) -> Millis | None:
 
 
 def _windows_at(db: Database, ledger: LedgerView, server: str, at: Millis) -> list[WindowAtInstant]:
-    found = []
+    windows = []
     for window in ledger.windows:
         if not rules.is_active(window, server, at):
             continue
         part = next(part for part in window.parts if part.start <= at < part.end)
-        facts = journal.entries(db, *MAINTENANCE_EVENTS, until=ledger.at)
-        fact = next((one for one in facts if one.body["window"] == window.id and one.at == part.recorded_at), None)
-        found.append(
-            WindowAtInstant(window, part, fact.body["recorded_by"] if fact else None, fact.number if fact else None)
+        entries = journal.entries(db, *MAINTENANCE_EVENTS, until=ledger.at)
+        entry = next(
+            (entry for entry in entries if entry.body["window"] == window.id and entry.at == part.recorded_at), None
         )
-    return found
+        windows.append(
+            WindowAtInstant(window, part, entry.body["recorded_by"] if entry else None, entry.number if entry else None)
+        )
+    return windows
 
 
 def _exclusions_at(ledger: LedgerView, server: str, at: Millis) -> list[ExclusionRecord]:
@@ -167,7 +169,7 @@ def _exclusions_at(ledger: LedgerView, server: str, at: Millis) -> list[Exclusio
 
 def _verdicts(ledger: LedgerView, server: str, span: Span) -> list[SubscriptionVerdict]:
     names = sorted({name for terms in ledger.versions for name in terms.subscriptions})
-    found = []
+    verdicts = []
     for name in names:
         parts = segments(ledger.versions, name, span, ledger.at)
         last = terms_at_end(ledger.versions, name, span, ledger.at)
@@ -180,29 +182,29 @@ def _verdicts(ledger: LedgerView, server: str, span: Span) -> list[SubscriptionV
             for check in part.checks
         }
         target = PRODUCTS[subscription.product].target
-        came_to = compute_account(
+        account = compute_account(
             parts, histories, ledger.exclusions, rounding=terms.rounding, target=target, now=ledger.at
         )
-        charge = came_to.exclusions[0] if came_to.exclusions else None
-        found.append(
+        charge = account.exclusions[0] if account.exclusions else None
+        verdicts.append(
             SubscriptionVerdict(
                 subscription=name,
                 customer=subscription.customer,
                 product=subscription.product,
                 measured_checks=parts[0].checks,
-                verdict=_state_of(came_to),
+                verdict=_state_of(account),
                 clause=charge.clause if charge else None,
                 reference=charge.reference if charge else None,
             )
         )
-    return found
+    return verdicts
 
 
-def _state_of(came_to: Account) -> InstantState:
-    lengths: dict[InstantState, Millis] = {
-        "up": came_to.up,
-        "down": came_to.down,
-        "excluded": came_to.excluded,
-        "unknown": came_to.unknown,
+def _state_of(account: Account) -> InstantState:
+    durations: dict[InstantState, Millis] = {
+        "up": account.up,
+        "down": account.down,
+        "excluded": account.excluded,
+        "unknown": account.unknown,
     }
-    return next(kind for kind, length in lengths.items() if length)
+    return next(state for state, duration in durations.items() if duration)

@@ -1,4 +1,4 @@
-"""How everything stands now, read from the records alone: also where no daemon runs."""
+"""The present state of all servers, read from the records alone, so that no daemon is needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STATES = {Outcome.OK: State.UP, Outcome.FAIL: State.DOWN, Outcome.UNKNOWN: Stat
 
 @dataclass(frozen=True, slots=True)
 class CheckStatus:
-    """One check now."""
+    """The present state of one check."""
 
     check: Check
     state: State
@@ -36,12 +36,12 @@ class CheckStatus:
     latency: int | None
     """Microseconds of the last result; None unless it was ok and still holds."""
     availability: Percent | None
-    """Over the rolling window, exclusions taken out; None where nothing was measured."""
+    """Over the rolling window, after exclusions; None if nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One server now."""
+    """The present state of one server."""
 
     server: Server
     state: State
@@ -49,56 +49,56 @@ class ServerStatus:
 
 
 def server_state(states: Iterable[tuple[str, str, State]], *, only_web: bool) -> State:
-    """Say how a server stands, from the name, the type and the state of each of its checks.
+    """Return the state of a server, from the name, type and state of each of its checks.
 
-    It is as its reachability check is. A server that carries web hosting alone is up while its web checks are, also
-    where it does not answer ping (docs/contract.md#products-targets-and-credit-tables).
+    It is the state of the reachability check. A server with web hosting alone is up while its web checks are up, even
+    if it does not answer ping (docs/contract.md#products-targets-and-credit-tables).
     """
-    known = list(states)
-    if any(state is State.MAINTENANCE for _, _, state in known):
+    checks = list(states)
+    if any(state is State.MAINTENANCE for _, _, state in checks):
         return State.MAINTENANCE
-    web = [state for _, kind, state in known if kind in ("http", "https")]
-    if only_web and web and all(state is State.UP for state in web):
+    web_states = [state for _, check_type, state in checks if check_type in ("http", "https")]
+    if only_web and web_states and all(state is State.UP for state in web_states):
         return State.UP
-    return next((state for name, _, state in known if name == PING), State.UNKNOWN)
+    return next((state for name, _, state in checks if name == PING), State.UNKNOWN)
 
 
 def server_statuses(db: Database, context: LedgerContext, at: Millis) -> list[ServerStatus]:
-    """Read how every configured server stands at ``at``, which is now."""
-    books = LedgerView(db, at, context.terms)
-    numbers, runs, opened = results.check_ids(db), last_runs(db), history.open_outages(db)
+    """Return the state of every configured server at ``at``, which is now."""
+    ledger = LedgerView(db, at, context.terms)
+    check_ids, runs, open_outages = results.check_ids(db), last_runs(db), history.open_outages(db)
 
     def state(key: CheckKey) -> tuple[State, Millis | None, int | None]:
-        run = runs.get(numbers.get(key, 0))
+        run = runs.get(check_ids.get(key, 0))
         if run is None or at >= run.last + run.hold:
             return State.UNKNOWN, None if run is None else run.last + run.hold, None
         since = run.first
-        if run.outcome is Outcome.FAIL and numbers[key] in opened:
-            since = opened[numbers[key]][1].start
-        latency = results.latency_at(db, numbers[key], run.last) if run.outcome is Outcome.OK else None
+        if run.outcome is Outcome.FAIL and check_ids[key] in open_outages:
+            since = open_outages[check_ids[key]][1].start
+        latency = results.latency_at(db, check_ids[key], run.last) if run.outcome is Outcome.OK else None
         return _STATES[run.outcome], since, latency
 
-    def check_standing(check: Check) -> CheckStatus:
-        shown, since, latency = state(check.key)
-        for window in books.windows:
+    def check_status(check: Check) -> CheckStatus:
+        displayed, since, latency = state(check.key)
+        for window in ledger.windows:
             if is_active(window, check.key.server, at):
-                shown, since = State.MAINTENANCE, window.start
-        return CheckStatus(check, shown, since, latency, _rolling_availability(books, context, check.key))
+                displayed, since = State.MAINTENANCE, window.start
+        return CheckStatus(check, displayed, since, latency, _rolling_availability(ledger, context, check.key))
 
-    found = []
+    statuses = []
     for server in context.servers.values():
-        checks = tuple(check_standing(check) for check in server.checks)
+        checks = tuple(check_status(check) for check in server.checks)
         products = {subscription.product for subscription in context.subscriptions_of(server.id, at)}
-        triples = ((each.check.key.name, each.check.type, each.state) for each in checks)
-        found.append(ServerStatus(server, server_state(triples, only_web=products == {"web-hosting"}), checks))
-    return found
+        check_states = ((status.check.key.name, status.check.type, status.state) for status in checks)
+        statuses.append(ServerStatus(server, server_state(check_states, only_web=products == {"web-hosting"}), checks))
+    return statuses
 
 
 def _rolling_availability(ledger: LedgerView, context: LedgerContext, key: CheckKey) -> Percent | None:
-    """Account for one check over the rolling window, as if a subscription were read on it alone."""
+    """Return the availability of one check over the rolling window, as of a subscription measured by it alone."""
     window = rolling_span(ledger.at, context.terms.rolling_days)
     segment = Segment(window, key.server, (key.name,), "")
-    came_to = compute_account(
+    account = compute_account(
         [segment],
         {key: ledger.history(key, window)},
         ledger.exclusions,
@@ -106,4 +106,4 @@ def _rolling_availability(ledger: LedgerView, context: LedgerContext, key: Check
         target=PRODUCTS["server"].target,
         now=ledger.at,
     )
-    return came_to.availability
+    return account.availability

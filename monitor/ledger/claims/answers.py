@@ -1,7 +1,7 @@
-"""The provider's answer to a claim (6.3): computed, told by a letter and kept with every figure, in one transaction.
+"""The provider's answer to a claim (6.3): computed, mailed and recorded with every figure, in one transaction.
 
-The entry in the journal holds the figures as they stand in the letter, the letter's text and its Message-ID, and which
-entry was the newest when they were computed. So an answer can be computed again and compared.
+The journal entry contains the figures of the mail, the mail's text and Message-ID, and the newest entry at the time of
+the computation. So an answer can be computed again and compared.
 """
 
 from __future__ import annotations
@@ -56,20 +56,24 @@ if TYPE_CHECKING:
     from monitor.sla.terms import ProductTerms
 
 
-# --- one month of one subscription as the answer to a claim shows it (6.3) --------------------------------------------
+# --- one month of one subscription in the answer to a claim (6.3) -----------------------------------------------------
 
 NON_CREDIT_INTERPRETATIONS = frozenset({"rolling_days", "support_credit", "ticket_area"})
-"""Decisions on which no availability credit hangs."""
+"""Interpretations that do not affect an availability credit."""
 
 
 def claim_month(db: Database, ledger: LedgerView, year: int, month: int, subscription: str) -> ClaimMonth | None:
-    """Return a month's figures as the books stand; None where the subscription has no day in it."""
+    """Return a month's figures; None if the subscription has no day in it."""
     accounts = ledger.month(year, month, subscription)
     if not accounts.subscriptions:
         return None
-    each = accounts.subscriptions[0]
-    came_to, owed, product = each.account, each.credit, PRODUCTS[each.subscription.product]
-    lower, upper = _band_bounds(product, came_to.availability)
+    subscription_account = accounts.subscriptions[0]
+    account, credit, product = (
+        subscription_account.account,
+        subscription_account.credit,
+        PRODUCTS[subscription_account.subscription.product],
+    )
+    lower, upper = _band_bounds(product, account.availability)
     return ClaimMonth(
         month=accounts.label,
         start=accounts.window.start,
@@ -77,50 +81,53 @@ def claim_month(db: Database, ledger: LedgerView, year: int, month: int, subscri
         until=min(accounts.window.end, ledger.at),
         final=accounts.window.end <= ledger.at,
         closed=_closing(db, accounts.label, subscription, ledger.at),
-        product=each.subscription.product,
+        product=subscription_account.subscription.product,
         clause=product.credit_clause,
-        up=came_to.up,
-        down=came_to.down,
-        excluded=came_to.excluded,
-        unknown=came_to.unknown,
-        availability=_percent_text(came_to.availability),
-        lowest=_percent_text(came_to.lowest),
-        highest=_percent_text(came_to.highest),
-        experienced=_percent_text(came_to.experienced),
-        coverage=_percent_text(came_to.coverage),
-        target=percent_text(came_to.target),
-        target_met=came_to.target_met,
-        percent=str(owed.percent),
-        percent_lowest=str(credit_percent(product, came_to.lowest)),
-        percent_highest=str(credit_percent(product, came_to.highest)),
-        certain=owed.certain,
+        up=account.up,
+        down=account.down,
+        excluded=account.excluded,
+        unknown=account.unknown,
+        availability=_percent_text(account.availability),
+        lowest=_percent_text(account.lowest),
+        highest=_percent_text(account.highest),
+        experienced=_percent_text(account.experienced),
+        coverage=_percent_text(account.coverage),
+        target=percent_text(account.target),
+        target_met=account.target_met,
+        percent=str(credit.percent),
+        percent_lowest=str(credit_percent(product, account.lowest)),
+        percent_highest=str(credit_percent(product, account.highest)),
+        certain=credit.certain,
         band_from=_percent_text(lower),
         band_to=_percent_text(upper),
         floor=percent_text(product.bands[-1].upper + 1),
-        fee=None if each.subscription.fee is None else str(each.subscription.fee),
-        fee_months=each.subscription.months,
-        currency=owed.currency,
-        amount=None if owed.amount is None else str(owed.amount),
+        fee=None if subscription_account.subscription.fee is None else str(subscription_account.subscription.fee),
+        fee_months=subscription_account.subscription.months,
+        currency=credit.currency,
+        amount=None if credit.amount is None else str(credit.amount),
         credited_in=month_text(*month_after(year, month)),
-        outages=tuple(_outages(db, ledger, came_to.outages)),
-        exclusions=(*_exclusions(ledger, each), *_announced_too_late(ledger, each, accounts.window)),
+        outages=tuple(_outages(db, ledger, account.outages)),
+        exclusions=(
+            *_exclusions(ledger, subscription_account),
+            *_announced_too_late(ledger, subscription_account, accounts.window),
+        ),
         decisions=tuple(
-            ClaimInterpretation(one.setting, one.value, one.clause)
-            for one in interpretations_of(each.terms)
-            if one.setting not in NON_CREDIT_INTERPRETATIONS
+            ClaimInterpretation(interpretation.setting, interpretation.value, interpretation.clause)
+            for interpretation in interpretations_of(subscription_account.terms)
+            if interpretation.setting not in NON_CREDIT_INTERPRETATIONS
         ),
     )
 
 
 def _closing(db: Database, month: str, subscription: str, at: Millis) -> ClaimClosing | None:
-    """Return the month's closing and what corrected the subscription's figures since; today's are both together."""
+    """Return the month's closing and its later corrections of the subscription's figures."""
     closing = closing_of(db, month, at)
     if closing is None:
         return None
     corrections = tuple(
-        ClaimCorrection(one.entry, one.at, one.reason)
-        for one in corrections_of(db, month, at)
-        if subscription in one.changes
+        ClaimCorrection(correction.entry, correction.at, correction.reason)
+        for correction in corrections_of(db, month, at)
+        if subscription in correction.changes
     )
     return ClaimClosing(closing.entry, closing.at, corrections)
 
@@ -130,7 +137,7 @@ def _percent_text(figure: Percent | None) -> str | None:
 
 
 def _band_bounds(product: ProductTerms, figure: Percent | None) -> tuple[Percent | None, Percent | None]:
-    """Return the least and the greatest figure of the band that a figure falls in; None is open to that side."""
+    """Return the lowest and highest figure of the band that contains a figure; None: no bound."""
     if figure is None:
         return None, None
     lower = None
@@ -141,12 +148,12 @@ def _band_bounds(product: ProductTerms, figure: Percent | None) -> tuple[Percent
     return lower, None
 
 
-def _outages(db: Database, ledger: LedgerView, found: tuple[int, ...]) -> Iterator[ClaimOutage]:
-    for number in found:
-        outage = history.get_outage(db, number)
+def _outages(db: Database, ledger: LedgerView, outage_ids: tuple[int, ...]) -> Iterator[ClaimOutage]:
+    for outage_id in outage_ids:
+        outage = history.get_outage(db, outage_id)
         if outage is None:
             continue
-        long, excluded = measure_outage(ledger, outage)
+        durations, excluded = measure_outage(ledger, outage)
         end = outage.end if outage.end is not None and outage.end <= ledger.at else None
         yield ClaimOutage(
             id=outage.id,
@@ -154,15 +161,15 @@ def _outages(db: Database, ledger: LedgerView, found: tuple[int, ...]) -> Iterat
             check=outage.check.name,
             start=outage.start,
             end=end,
-            counted=long.counted,
-            least=long.least,
-            most=long.most,
+            counted=durations.counted,
+            least=durations.least,
+            most=durations.most,
             excluded=excluded,
         )
 
 
 def _exclusions(ledger: LedgerView, each: SubscriptionAccount) -> Iterator[ClaimExclusion]:
-    """Return what was charged to each record, with the reason that the record gives."""
+    """Return the time attributed to each record, with the record's reason."""
     reasons = {window.reference: window.reason for window in ledger.windows}
     reasons |= {record.reference: record.reason for record in ledger.exclusion_records}
     for charge in each.account.exclusions:
@@ -170,29 +177,29 @@ def _exclusions(ledger: LedgerView, each: SubscriptionAccount) -> Iterator[Claim
 
 
 def _announced_too_late(ledger: LedgerView, each: SubscriptionAccount, month: Span) -> Iterator[ClaimExclusion]:
-    """Return the planned maintenance that excludes nothing in the month, or less than it lasted, for want of notice."""
+    """Return the planned maintenance that excludes less time in the month than it lasted, for lack of notice."""
     servers = {part.server for part in segments(ledger.versions, each.subscription.id, month, ledger.at)}
     for window in ledger.windows:
         if window.cancelled_before_start or servers.isdisjoint(window.servers):
             continue
-        short: list[Millis] = [
-            missed
+        shortfalls: list[Millis] = [
+            shortfall
             for part in window.parts
-            if part.start < month.end and part.end > month.start and (missed := notice_shortfall(part, window.kind))
+            if part.start < month.end and part.end > month.start and (shortfall := notice_shortfall(part, window.kind))
         ]
-        if short:
-            yield ClaimExclusion("4.1", window.reference, window.reason, 0, max(short))
+        if shortfalls:
+            yield ClaimExclusion("4.1", window.reference, window.reason, 0, max(shortfalls))
 
 
 NOT_MEASURED_BY = {"web-hosting": "5.1.2, 4.5", "server": "5.2.2, 4.4, 4.8", "colocation": "5.3.2, 4.4, 4.8"}
-"""The clauses by which an outage of a check beside the measured ones does not count, by product."""
+"""The clauses by which an outage of a check that is not measured does not count, by product."""
 
 
 def refuse(db: Database, context: LedgerContext, claim: Claim, reason: ClaimRefusalReason, at: Millis) -> Claim:
-    """Refuse a claim that was just recorded, and queue the mail that says why."""
+    """Refuse a claim that was just recorded, and queue the mail with the reason."""
     terms = terms_at(LedgerView(db, at, context.terms).versions, claim.outage_start)
     subscription = terms.subscriptions.get(claim.subscription)
-    letter = compose(
+    mail = compose(
         ClaimRefusalMail(
             recipient=context.recipient(customer_of(db, context, claim, at)),
             claim=claim_facts(claim),
@@ -201,38 +208,41 @@ def refuse(db: Database, context: LedgerContext, claim: Claim, reason: ClaimRefu
             clause=NOT_MEASURED_BY[subscription.product] if subscription else "",
         )
     )
-    kept = _queue_answer(db, context, claim, letter, "refused", at)
-    body = {"claim": claim.id, "why": str(reason), "letter": kept, "recorded_by": recorded_by()}
+    letter = _queue_answer(db, context, claim, mail, "refused", at)
+    body = {"claim": claim.id, "why": str(reason), "letter": letter, "recorded_by": recorded_by()}
     journal.append(db, at, REFUSED, body)
     return claim_of(db, claim.id, at)
 
 
 def answer(db: Database, context: LedgerContext, number: int, note: str, at: Millis) -> Claim:
-    """Answer a claim: provisionally while one of its months is running, for good when all are over.
+    """Answer a claim: provisionally while one of its months is running, finally when all are over.
 
-    After a provisional answer the final one can be given. Raises InputError for a claim that is unknown, refused, or
-    answered as far as it can be.
+    A final answer can follow a provisional one. Raises InputError if the claim is unknown or refused, or if no further
+    answer is possible now.
     """
     claim = claim_of(db, number, at)
     if claim.refused is not None:
-        raise InputError(f"claim {number} was refused: it is not answered again")
-    found = compute_answer(db, context, claim, note, at)
+        raise InputError(f"claim {number} was refused and gets no other answer")
+    computed = compute_answer(db, context, claim, note, at)
     if claim.answers:
-        given = format_instant(claim.answers[-1].at, context.zone)
+        answered_at = format_instant(claim.answers[-1].at, context.zone)
         if claim.final:
-            raise InputError(f"claim {number} was answered already, at {given}; see `monitor claim show {number}`")
-        if not found.final:
-            over = format_instant(max(each.end for each in found.months), context.zone)
             raise InputError(
-                f"claim {number} was answered provisionally, at {given}; the final answer can be given from {over} on"
+                f"claim {number} was answered already, at {answered_at}; see `monitor claim show {number}`"
             )
-    letter = compose(ClaimAnswerMail(context.recipient(customer_of(db, context, claim, at)), found))
-    kept = _queue_answer(db, context, claim, letter, "final" if found.final else "provisional", at)
+        if not computed.final:
+            months_end = format_instant(max(each.end for each in computed.months), context.zone)
+            raise InputError(
+                f"claim {number} was answered provisionally, at {answered_at};"
+                f" the final answer is possible from {months_end} on"
+            )
+    mail = compose(ClaimAnswerMail(context.recipient(customer_of(db, context, claim, at)), computed))
+    letter = _queue_answer(db, context, claim, mail, "final" if computed.final else "provisional", at)
     body: dict[str, Any] = {
         "claim": claim.id,
-        "final": found.final,
-        "answer": asdict(found),
-        "letter": kept,
+        "final": computed.final,
+        "answer": asdict(computed),
+        "letter": letter,
         "recorded_by": recorded_by(),
     }
     journal.append(db, at, ANSWERED, body)
@@ -240,7 +250,7 @@ def answer(db: Database, context: LedgerContext, number: int, note: str, at: Mil
 
 
 def claim_facts(claim: Claim) -> ClaimDetails:
-    """Return a claim as letters tell of it."""
+    """Return the details of a claim for mails."""
     return ClaimDetails(
         claim=claim.id,
         subscription=claim.subscription,
@@ -255,52 +265,52 @@ def claim_facts(claim: Claim) -> ClaimDetails:
 
 
 def compute_answer(db: Database, context: LedgerContext, claim: Claim, note: str, at: Millis) -> ClaimAnswer:
-    """Compute the answer as the books stand at ``at``, which is now: a month for each that the outage touches.
+    """Compute the answer as of ``at``, which is now, with the figures of each month that the outage touches.
 
-    Raises InputError where the subscription has no day in any of them.
+    Raises InputError if the subscription has no day in any of them.
     """
-    books = LedgerView(db, at, context.terms)
-    found = (
-        claim_month(db, books, year, month, claim.subscription) for year, month in _months_touched(db, books, claim)
+    ledger = LedgerView(db, at, context.terms)
+    claim_months = (
+        claim_month(db, ledger, year, month, claim.subscription) for year, month in _months_touched(db, ledger, claim)
     )
-    months = tuple(each for each in found if each is not None)
+    months = tuple(month for month in claim_months if month is not None)
     if not months:
         raise InputError(f"claim {claim.id}: {claim.subscription} has no accounts for the month of its outage")
-    entry, own = journal.head(db)
+    entry, entry_hash = journal.head(db)
     return ClaimAnswer(
         claim=claim_facts(claim),
-        final=all(each.final for each in months),
-        positive=any(each.percent != "0" for each in months),
+        final=all(month.final for month in months),
+        positive=any(month.percent != "0" for month in months),
         note=one_line(note),
         months=months,
-        records=LedgerSnapshot(entry, own, at),
+        records=LedgerSnapshot(entry, entry_hash, at),
     )
 
 
 def _months_touched(db: Database, ledger: LedgerView, claim: Claim) -> list[tuple[int, int]]:
-    """Return the months that the outage touches as of now: one claim counts for each of them."""
+    """Return the months that the outage touches as of now; one claim counts for all of them."""
     extent = outage_extents(db, [claim.outage], ledger.at, ()).get(claim.outage)
     start, end = (extent.start, extent.end) if extent else (claim.outage_start, claim.outage_start + 1)
     zone = ledger.terms.timezone
     month, last = month_of(start, zone), month_of(max(start, (ledger.at if end is None else end) - 1), zone)
-    found = [month]
-    while found[-1] < last:
-        found.append(month_after(*found[-1]))
-    return found
+    months = [month]
+    while months[-1] < last:
+        months.append(month_after(*months[-1]))
+    return months
 
 
 def _queue_answer(
-    db: Database, context: LedgerContext, claim: Claim, letter: RenderedMail, answer_kind: str, at: Millis
+    db: Database, context: LedgerContext, claim: Claim, rendered: RenderedMail, answer_kind: str, at: Millis
 ) -> dict[str, Any]:
-    """Queue a letter, in the thread of its outage; gives what the journal keeps of it, also where nobody gets it."""
+    """Queue a mail in the thread of its outage; return the journal's copy, even if there is no recipient."""
     customer = customer_of(db, context, claim, at)
-    own_id = generate_message_id(context)
-    kept = {
-        "message_id": own_id,
+    message_id = generate_message_id(context)
+    letter_body = {
+        "message_id": message_id,
         "language": context.language(customer),
-        "subject": letter.subject,
-        "text": letter.text,
-        "html_sha256": hashlib.sha256(letter.html.encode()).hexdigest(),
+        "subject": rendered.subject,
+        "text": rendered.text,
+        "html_sha256": hashlib.sha256(rendered.html.encode()).hexdigest(),
     }
     mail = queue_mail(
         db,
@@ -309,10 +319,10 @@ def _queue_answer(
         at=at,
         customer=customer,
         body={"claim": claim.id, "answer": answer_kind},
-        letter=letter,
-        own_id=own_id,
+        rendered=rendered,
+        own_id=message_id,
         refers=notification_log.outage_thread(db, [claim.outage], customer),
     )
     if mail is not None:
         notification_log.link_outage(db, claim.outage, mail)
-    return kept | {"mail": mail}
+    return letter_body | {"mail": mail}

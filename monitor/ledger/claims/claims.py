@@ -1,7 +1,7 @@
 """Claims: opened by ticket, refused if late, answered by mail (6.1 to 6.3, docs/contract.md#claims-and-answers).
 
-A claim is nothing but the facts in the journal: that it was opened, refused, answered. Its deadline and the time by
-which it must be answered are written down with it, as the calendar had them on that day.
+A claim consists of its facts in the journal: opened, refused, answered. Its deadline and the time by which it must be
+answered are recorded with it, as computed by the calendar of that day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPENED, REFUSED, ANSWERED = CLAIM_EVENTS = ("claim-opened", "claim-refused", "cl
 
 
 def claims(db: Database, at: Millis) -> tuple[Claim, ...]:
-    """Return the claims as the books stood at a moment, by their number; none recorded after it exists."""
+    """Return the claims that were recorded by ``at``, in order of their numbers."""
     return rules.claims_from(_event(entry) for entry in journal.entries(db, *CLAIM_EVENTS, until=at))
 
 
@@ -57,47 +57,49 @@ def _event(entry: journal.JournalEntry) -> rules.ClaimEvent:
 
 
 def claim_of(db: Database, number: int, at: Millis) -> Claim:
-    """Return one claim by its number. Raises InputError for one that is not there."""
+    """Return one claim by its number. Raises InputError if there is no such claim."""
     for claim in claims(db, at):
         if claim.id == number:
             return claim
-    raise InputError(f"claim {number}: there is none; `monitor claim list` shows them")
+    raise InputError(f"claim {number} does not exist; see `monitor claim list`")
 
 
 class PendingClaims(NamedTuple):
-    """The claims that wait for their answer."""
+    """The claims that wait for an answer."""
 
     open: tuple[Claim, ...]
     overdue: tuple[Claim, ...]
-    """Those of them whose answer should have been given by now (6.3)."""
+    """Those of ``open`` whose answer is overdue (6.3)."""
     next_due: Millis | None
-    """After this moment one more is overdue."""
+    """After this moment another answer is overdue."""
 
 
 def pending_claims(db: Database, at: Millis) -> PendingClaims:
-    """Return the claims that wait for their answer."""
-    still_open = tuple(claim for claim in claims(db, at) if claim.state is ClaimState.OPEN)
-    due = (claim.answer_due for claim in still_open if not claim.overdue(at))
-    return PendingClaims(still_open, tuple(claim for claim in still_open if claim.overdue(at)), min(due, default=None))
+    """Return the claims that wait for an answer."""
+    open_claims = tuple(claim for claim in claims(db, at) if claim.state is ClaimState.OPEN)
+    due = (claim.answer_due for claim in open_claims if not claim.overdue(at))
+    return PendingClaims(
+        open_claims, tuple(claim for claim in open_claims if claim.overdue(at)), min(due, default=None)
+    )
 
 
 def open_claim(
     db: Database, context: LedgerContext, subscription: str, outage: int, opened_at: Millis | None, at: Millis
 ) -> tuple[Claim, ClaimRefusalReason | None]:
-    """Record a claim; ``opened_at`` is when the customer's ticket came, else it comes now.
+    """Record a claim; ``opened_at`` is the time of the customer's ticket, by default now.
 
-    Gives with it why it has to be refused, which is for the caller to record in the same transaction: it came too late
-    (6.2), or the subscription's availability is not read on the outage's check. Raises InputError where it cannot be
-    as asked; then nothing is recorded.
+    Return the claim and the reason to refuse it, if there is one: the claim is late (6.2), or the outage's check does
+    not measure the subscription. The caller records the refusal in the same transaction. Raises InputError if the
+    request is not valid; then nothing is recorded.
     """
     extent = outage_extents(db, [outage], at, ()).get(outage)
     if extent is None:
-        raise InputError(f"--outage {outage}: there is none; `monitor outages list` shows them")
+        raise InputError(f"--outage {outage}: no such outage; see `monitor outages list`")
     measured = _is_measured(db, context, subscription, extent, at)
-    made = _claimed_at(context, extent, opened_at, at)
-    known = claims(db, at)
-    _reject_duplicate(db, known, subscription, extent, at)
-    number = next_number(claim.id for claim in known)
+    claimed_at = _claimed_at(context, extent, opened_at, at)
+    existing = claims(db, at)
+    _reject_duplicate(db, existing, subscription, extent, at)
+    number = next_number(claim.id for claim in existing)
     body: dict[str, Any] = {
         "claim": number,
         "subscription": subscription,
@@ -105,9 +107,9 @@ def open_claim(
         "server": extent.check.server,
         "check": extent.check.name,
         "began": extent.start,
-        "opened_at": made,
+        "opened_at": claimed_at,
         "deadline": claim_deadline(extent.start, context.zone),
-        "answer_due": answer_deadline(made, context.zone),
+        "answer_due": answer_deadline(claimed_at, context.zone),
         "recorded_by": recorded_by(),
     }
     journal.append(db, at, OPENED, body)
@@ -129,36 +131,37 @@ def _claimed_at(context: LedgerContext, extent: OutageExtent, opened_at: Millis 
 
 
 def _is_measured(db: Database, context: LedgerContext, subscription: str, extent: OutageExtent, at: Millis) -> bool:
-    """Whether the outage's check is one that the subscription is measured on.
+    """Return whether the outage's check measures the subscription.
 
-    See docs/contract.md#products-targets-and-credit-tables.
-
-    Raises InputError for an unknown subscription, and for one that was not on the outage's server while it lasted.
+    See docs/contract.md#products-targets-and-credit-tables. Raises InputError if the subscription is unknown or was not
+    on the outage's server during the outage.
     """
-    known = terms_versions(db, at, context.terms)
-    stood = [terms.subscriptions[subscription] for terms in known if subscription in terms.subscriptions]
-    if not stood:
+    versions = terms_versions(db, at, context.terms)
+    subscriptions = [terms.subscriptions[subscription] for terms in versions if subscription in terms.subscriptions]
+    if not subscriptions:
         raise InputError(f"--subscription {subscription}: no such subscription in the configuration or the records")
     end = at if extent.end is None else extent.end
     window = Span(extent.start, max(end, extent.start + 1))
-    parts = [part for part in segments(known, subscription, window, window.end) if part.server == extent.check.server]
+    parts = [
+        part for part in segments(versions, subscription, window, window.end) if part.server == extent.check.server
+    ]
     if parts:
         return any(extent.check.name in part.checks for part in parts)
-    outage = f"--outage {extent.id}: it is one of {extent.check}"
-    if all(one.server != extent.check.server for one in stood):
-        raise InputError(f"{outage}, and {subscription} is on server {stood[-1].server}")
-    raise InputError(f"{outage}, and {subscription} was not in force there while it lasted")
+    outage = f"--outage {extent.id}: it is an outage of {extent.check}"
+    if all(each.server != extent.check.server for each in subscriptions):
+        raise InputError(f"{outage}, and {subscription} is on server {subscriptions[-1].server}")
+    raise InputError(f"{outage}, and {subscription} was not in force there during the outage")
 
 
 def _reject_duplicate(
-    db: Database, known: tuple[Claim, ...], subscription: str, extent: OutageExtent, at: Millis
+    db: Database, existing: tuple[Claim, ...], subscription: str, extent: OutageExtent, at: Millis
 ) -> None:
-    # an import may have joined an outage that was claimed to this one
-    mine = [claim for claim in known if claim.subscription == subscription]
-    meant = outage_extents(db, {claim.outage for claim in mine}, at, ())
-    for claim in mine:
-        found = meant.get(claim.outage)
-        if found is not None and found.id == extent.id:
+    # an import may have joined a claimed outage to this one
+    own_claims = [claim for claim in existing if claim.subscription == subscription]
+    extents = outage_extents(db, {claim.outage for claim in own_claims}, at, ())
+    for claim in own_claims:
+        claimed = extents.get(claim.outage)
+        if claimed is not None and claimed.id == extent.id:
             raise InputError(
                 f"outage {extent.id} was claimed for {subscription} already: claim {claim.id} is {claim.state};"
                 f" see `monitor claim show {claim.id}`"
@@ -166,8 +169,10 @@ def _reject_duplicate(
 
 
 def customer_of(db: Database, context: LedgerContext, claim: Claim, at: Millis) -> str | None:
-    """Return the customer whose claim it is: by the terms of the outage's beginning, or the first that know of it."""
-    known = terms_versions(db, at, context.terms)
-    first = terms_at(known, claim.outage_start).subscriptions.get(claim.subscription)
-    found = [terms.subscriptions[claim.subscription] for terms in known if claim.subscription in terms.subscriptions]
-    return (first or found[0]).customer if first or found else None
+    """Return the customer of a claim: by the terms at the start of the outage, or the first terms that name one."""
+    versions = terms_versions(db, at, context.terms)
+    first = terms_at(versions, claim.outage_start).subscriptions.get(claim.subscription)
+    subscriptions = [
+        terms.subscriptions[claim.subscription] for terms in versions if claim.subscription in terms.subscriptions
+    ]
+    return (first or subscriptions[0]).customer if first or subscriptions else None

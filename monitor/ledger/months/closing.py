@@ -1,7 +1,7 @@
-"""Closing a month: its accounts are frozen, whole, in an entry of the journal, with the terms they were read with.
+"""Closes months: a journal entry freezes all accounts of the month, with the terms that they were computed with.
 
-Results are taken until two intervals before the closing: what was measured until then is written down by now. So
-the ledger as of the closing gives the same figures to the last digit at any later time.
+Results count until two intervals before the closing, since these have all been recorded by then. So the ledger as of
+the closing yields the same figures at any later time (docs/contract.md#closing).
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ _ACCOUNT_EVENTS = (
     "maintenance-extended",
     "maintenance-cancelled",
 )
-"""The kinds that accounts hang on, besides results and outages."""
+"""The journal kinds that affect accounts, besides results and outages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A month as it was closed."""
+    """The closing of a month."""
 
     month: str
     entry: int
     at: Millis
     window: Span
     measured_until: Millis
-    """Results later than this are not in it."""
+    """Later results are not included."""
     terms_entry: int
-    """The journal's number of the terms in force."""
+    """The number of the journal entry of the terms in force."""
     recorded_by: str
     subscriptions: dict[str, dict[str, Any]]
-    """The figures, as ``account_fields`` gives them, by subscription."""
+    """The figures by subscription, as returned by ``account_fields``."""
 
 
 def closing_of(db: Database, month: str, at: Millis | None = None) -> Closing | None:
-    """Return a month's closing, if it was closed until a moment."""
+    """Return a month's closing, if it was closed by ``at``."""
     for entry in journal.entries_of_month(db, "month-closed", month):
         if at is None or entry.at <= at:
             return _closing_from(entry)
@@ -75,65 +75,67 @@ def _closing_from(entry: journal.JournalEntry) -> Closing:
 
 
 def last_finished_month(zone: str, at: Millis) -> tuple[int, int]:
-    """Return the last month that is over at a moment."""
+    """Return the last month that is over at ``at``."""
     year, month = month_of(at, zone)
     return month_of(month_span(year, month, zone).start - 1, zone)
 
 
 def close(db: Database, current: Terms, when: tuple[int, int], at: Millis, by: str) -> tuple[Closing, bool]:
-    """Close a month, inside a transaction; gives its closing and whether it is new.
+    """Close a month, inside a transaction; return its closing and whether it is new.
 
-    A month is closed once. Where no terms were recorded yet, ``current`` come into force. Raises InputError for a month
-    that runs still, or whose last results may be on their way.
+    A month is closed once. If no terms were recorded yet, ``current`` is recorded. Raises InputError if the month is
+    still running, or if its last results may not have been recorded yet.
     """
     month = month_text(*when)
-    if (known := closing_of(db, month)) is not None:
-        return known, False
-    found = terms_in_force(db, at)
-    if found is None:
+    if (existing := closing_of(db, month)) is not None:
+        return existing, False
+    in_force = terms_in_force(db, at)
+    if in_force is None:
         record_terms(db, current, at)
-        found = terms_in_force(db, at)
-    assert found is not None
-    entry, terms = found
-    measured = at - terms.hold
-    books = LedgerView(db, at, terms, measured)
-    window = month_window(books.versions, *when)
+        in_force = terms_in_force(db, at)
+    assert in_force is not None
+    entry, terms = in_force
+    measured_until = at - terms.hold
+    ledger = LedgerView(db, at, terms, measured_until)
+    window = month_window(ledger.versions, *when)
     if at < window.end:
-        raise InputError(f"{month} is not over: only a month that is over can be closed")
-    if measured < window.end:
-        raise InputError(f"{month} is over, and its last results may be on their way still: try again in two intervals")
+        raise InputError(f"{month} is not over: only a finished month can be closed")
+    if measured_until < window.end:
+        raise InputError(f"{month} is over, but its last results may not be recorded yet: try again in two intervals")
     body = {
         "month": month,
         "start": window.start,
         "end": window.end,
-        "measured_until": measured,
+        "measured_until": measured_until,
         "terms": entry,
         "recorded_by": by,
-        "subscriptions": {each.subscription.id: account_fields(each) for each in books.month(*when).subscriptions},
+        "subscriptions": {
+            account.subscription.id: account_fields(account) for account in ledger.month(*when).subscriptions
+        },
     }
     journal.append(db, at, CLOSED, body)
-    made = closing_of(db, month)
-    assert made is not None
-    return made, True
+    closing = closing_of(db, month)
+    assert closing is not None
+    return closing, True
 
 
 def close_with_recorded_terms(db: Database, when: tuple[int, int], at: Millis, by: str) -> tuple[Closing, bool]:
-    """Close a month with the terms that were recorded; ``months_due`` gives those for which there are any."""
-    found = terms_in_force(db, at)
-    assert found is not None
-    return close(db, found[1], when, at, by)
+    """Close a month of ``months_due`` with the recorded terms."""
+    in_force = terms_in_force(db, at)
+    assert in_force is not None
+    return close(db, in_force[1], when, at, by)
 
 
 def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:
-    """Return the months that are over and not closed: those in which the books were open.
+    """Return the months to close now: those that are over and not closed, from that of the first journal entry on.
 
-    The last one too where the books were opened after it and it has results, for they were imported. Earlier ones are
-    closed when somebody asks for it.
+    If the first entry is later than the last finished month, that month is included if it has imported results. Earlier
+    months are closed by command only.
     """
-    found, first = terms_in_force(db, at), journal.first(db)
-    if found is None or first is None:
+    in_force, first = terms_in_force(db, at), journal.first(db)
+    if in_force is None or first is None:
         return []
-    zone, hold = found[1].timezone, found[1].hold
+    zone, hold = in_force[1].timezone, in_force[1].hold
     last = last_finished_month(zone, at - hold)
     months, month = [], month_of(first.at, zone)
     while month <= last:
@@ -146,26 +148,26 @@ def months_due(db: Database, at: Millis) -> list[tuple[int, int]]:
 
 
 def find_closing_mismatch(db: Database, month: str) -> str | None:
-    """Compute a closed month again as of its closing; gives the first figure that differs, None where none does.
+    """Recompute a closed month as of its closing; return the first figure that differs, None if none does.
 
-    Where the clock ran backwards later facts bear earlier times, so that the moment cannot be told from them: then
-    nothing is said.
+    If the clock ran backwards, later facts have earlier times and the state at the closing cannot be reconstructed:
+    then return None.
     """
     closing = closing_of(db, month)
     if closing is None:
-        return "which was closed, cannot be found"
+        return "the closing is missing"
     if journal.any_backdated(db, _ACCOUNT_EVENTS, closing.entry, closing.at):
         return None
-    found = terms_in_force(db, closing.at)
-    if found is None or found[0] != closing.terms_entry:
-        return f"journal entry {closing.entry}: the terms in force were not those of entry {closing.terms_entry}"
-    books = LedgerView(db, closing.at, found[1], closing.measured_until)
-    accounts = books.month(*parse_month(closing.month))
-    again = {each.subscription.id: account_fields(each) for each in accounts.subscriptions}
-    for name in sorted(again.keys() | closing.subscriptions.keys()):
-        frozen, computed = closing.subscriptions.get(name, {}), again.get(name, {})
+    in_force = terms_in_force(db, closing.at)
+    if in_force is None or in_force[0] != closing.terms_entry:
+        return f"journal entry {closing.entry}: the terms in force are not those of entry {closing.terms_entry}"
+    ledger = LedgerView(db, closing.at, in_force[1], closing.measured_until)
+    accounts = ledger.month(*parse_month(closing.month))
+    recomputed = {account.subscription.id: account_fields(account) for account in accounts.subscriptions}
+    for name in sorted(recomputed.keys() | closing.subscriptions.keys()):
+        frozen, computed = closing.subscriptions.get(name, {}), recomputed.get(name, {})
         for field in sorted(frozen.keys() | computed.keys()):
             if frozen.get(field) != computed.get(field):
-                was = f"{field} was closed as {frozen.get(field)}"
-                return f"journal entry {closing.entry}: {name}: {was}, the records give {computed.get(field)}"
+                frozen_text = f"{field} was closed as {frozen.get(field)}"
+                return f"journal entry {closing.entry}: {name}: {frozen_text}, recomputed it is {computed.get(field)}"
     return None

@@ -1,7 +1,7 @@
-"""Corrections: what a later fact changes in a month that was closed is written down beside it, in one transaction.
+"""Corrections: the changes that a later fact causes in a closed month, recorded in the transaction of the fact.
 
-The closing stays as it is; each correction says which figure was what before, what it is after, when, by whom and why.
-The figures of a closed month and all its corrections, one after the other, are the figures of today.
+The closing never changes. Each correction states the old and new value of each figure, when, by whom and why. The
+figures of a closed month with all its corrections applied are the present figures (docs/contract.md#closing).
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ DAY_MS = 86_400_000
 CORRECTED = "month-corrected"
 LATER_RESULTS = "results that were measured after the closing"
 DAEMON = "monitor run"
-"""Who records what nobody asked for."""
+"""The ``recorded_by`` of facts that the daemon records by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorrectionScope:
-    """What a fact may change: a stretch of time, and the servers, or the subscriptions, that it concerns."""
+    """The range that a fact may change: a time span, and the servers or subscriptions that it concerns."""
 
     span: Span
     servers: Collection[str] = ()
     subscriptions: Collection[str] = ()
     everything: bool = False
-    """Every server and subscription that was ever known."""
+    """All servers and subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Correction:
     reason: str
     recorded_by: str
     changes: dict[str, dict[str, tuple[Any, Any]]]
-    """By subscription and figure: what it was before, and what it is after; None where there was no such figure."""
+    """The old and new value by subscription and figure; None if the figure did not exist."""
 
 
 def corrections_of(db: Database, month: str, at: Millis | None = None) -> list[Correction]:
-    """Return the corrections of a month that were recorded until a moment."""
+    """Return the corrections of a month that were recorded by ``at``."""
     return [
         Correction(
             month=month,
@@ -77,56 +77,56 @@ def corrections_of(db: Database, month: str, at: Millis | None = None) -> list[C
 
 
 def corrected_figures(db: Database, closing: Closing) -> dict[str, dict[str, Any]]:
-    """Return the figures of a closed month with all its corrections."""
-    found = {name: dict(frozen) for name, frozen in closing.subscriptions.items()}
+    """Return the figures of a closed month after all its corrections."""
+    figures = {name: dict(frozen) for name, frozen in closing.subscriptions.items()}
     for correction in corrections_of(db, closing.month):
         for name, changed in correction.changes.items():
-            found.setdefault(name, {}).update((field, after) for field, (_, after) in changed.items())
-    return found
+            figures.setdefault(name, {}).update((field, after) for field, (_, after) in changed.items())
+    return figures
 
 
 def find_correction_mismatch(db: Database, month: str) -> str | None:
-    """Say which correction of a closed month does not begin with what stood there before; None where all do."""
+    """Return the first correction of a closed month whose old value is not the figure before it; None if all match."""
     closing = closing_of(db, month)
-    found = closing.subscriptions if closing is not None else {}
+    figures = closing.subscriptions if closing is not None else {}
     for correction in corrections_of(db, month):
         for name, changed in correction.changes.items():
-            known = found.setdefault(name, {})
+            own_figures = figures.setdefault(name, {})
             for field, (before, after) in changed.items():
-                if known.get(field) != before:
-                    place = f"journal entry {correction.entry}: {name}: {field}"
-                    return f"{place} is corrected from {before}, where {known.get(field)} stood"
-                known[field] = after
+                if own_figures.get(field) != before:
+                    label = f"journal entry {correction.entry}: {name}: {field}"
+                    return f"{label} is corrected from {before}, but the figure was {own_figures.get(field)}"
+                own_figures[field] = after
     return None
 
 
 def differences(db: Database, at: Millis, scope: CorrectionScope) -> dict[str, dict[str, dict[str, list[Any]]]]:
-    """Say what the books say otherwise today than the closed months in a scope and their corrections.
+    """Compare the closed months in a scope, with their corrections, to the present figures.
 
-    By month, subscription and figure: what was written down, and what it is.
+    Return what differs by month, subscription and figure: the recorded and the present value.
     """
     closings = list(_closings_in(db, at, scope.span))
-    found = terms_in_force(db, at)
-    if not closings or found is None:
+    in_force = terms_in_force(db, at)
+    if not closings or in_force is None:
         return {}
-    books = LedgerView(db, at, found[1])
-    names = _subscriptions_in(books, scope)
+    ledger = LedgerView(db, at, in_force[1])
+    names = _subscriptions_in(ledger, scope)
     months = {}
     for closing in closings:
-        known, month = corrected_figures(db, closing), parse_month(closing.month)
+        recorded, month = corrected_figures(db, closing), parse_month(closing.month)
         changes = {}
         for name in names:
-            accounts = books.month(*month, name)
-            today = account_fields(accounts.subscriptions[0]) if accounts.subscriptions else {}
-            if changed := _changed_fields(known.get(name, {}), today):
-                changes[name] = changed
+            accounts = ledger.month(*month, name)
+            present = account_fields(accounts.subscriptions[0]) if accounts.subscriptions else {}
+            if changed_fields := _changed_fields(recorded.get(name, {}), present):
+                changes[name] = changed_fields
         if changes:
             months[closing.month] = changes
     return months
 
 
 def record_corrections(db: Database, at: Millis, scope: CorrectionScope, reason: str, by: str) -> list[int]:
-    """Write down what changed in the closed months of a scope; gives the entries. Inside the fact's transaction."""
+    """Record the changes in the closed months of a scope, in the fact's transaction; return the entries."""
     return [
         journal.append(db, at, CORRECTED, {"month": month, "why": reason, "recorded_by": by, "changes": changes})
         for month, changes in differences(db, at, scope).items()
@@ -134,44 +134,46 @@ def record_corrections(db: Database, at: Millis, scope: CorrectionScope, reason:
 
 
 def last_month_differs(db: Database, at: Millis) -> bool:
-    """Whether results that came later changed the month that was closed last."""
+    """Return whether results recorded later change the month that was closed last."""
     scope = _last_month_scope(db, at)
     return scope is not None and bool(differences(db, at, scope))
 
 
 def correct_last_month(db: Database, at: Millis) -> None:
-    """Write down what results that came later changed in the month that was closed last."""
+    """Record the changes that later results cause in the month that was closed last."""
     scope = _last_month_scope(db, at)
     if scope is not None:
         record_corrections(db, at, scope, LATER_RESULTS, DAEMON)
 
 
 def _last_month_scope(db: Database, at: Millis) -> CorrectionScope | None:
-    found = terms_in_force(db, at)
-    if found is None:
+    in_force = terms_in_force(db, at)
+    if in_force is None:
         return None
-    closing = closing_of(db, month_text(*last_finished_month(found[1].timezone, at)))
+    closing = closing_of(db, month_text(*last_finished_month(in_force[1].timezone, at)))
     return None if closing is None else CorrectionScope(closing.window, everything=True)
 
 
 def apply_terms(db: Database, terms: Terms, at: Millis, by: str) -> bool:
-    """Put terms into force; a subscription that they have first reaches back, also into months that were closed."""
-    own = record_terms(db, terms, at)
-    if own is None:
+    """Record new terms; a new subscription may start in the past, also in months that are closed."""
+    entry = record_terms(db, terms, at)
+    if entry is None:
         return False
-    new = terms.subscriptions.keys() - journal.keys_of(db, "terms", "subscriptions", own)
+    new = terms.subscriptions.keys() - journal.keys_of(db, "terms", "subscriptions", entry)
     if new:
-        record_corrections(db, at, CorrectionScope(Span(0, at), subscriptions=new), f"terms of journal entry {own}", by)
+        record_corrections(
+            db, at, CorrectionScope(Span(0, at), subscriptions=new), f"terms of journal entry {entry}", by
+        )
     return True
 
 
 def _closings_in(db: Database, at: Millis, span: Span) -> Iterator[Closing]:
-    """Return the closed months that a span touches."""
-    found, oldest = terms_in_force(db, at), journal.oldest_month(db, CLOSED)
-    if found is None or oldest is None:
+    """Return the closings of the months that a span touches."""
+    in_force, oldest = terms_in_force(db, at), journal.oldest_month(db, CLOSED)
+    if in_force is None or oldest is None:
         return
-    zone = found[1].timezone
-    # the zone may have been another one then: a day more at each end
+    zone = in_force[1].timezone
+    # the zone may have been another one: extend the span by a day at each end
     month = max(month_of(max(span.start - DAY_MS, 0), zone), parse_month(oldest))
     last = month_of(min(span.end + DAY_MS, at), zone)
     while month <= last:
@@ -182,13 +184,15 @@ def _closings_in(db: Database, at: Millis, span: Span) -> Iterator[Closing]:
 
 
 def _subscriptions_in(ledger: LedgerView, scope: CorrectionScope) -> list[str]:
-    found = set(scope.subscriptions)
-    if scope.everything:  # terms before those in force at its start say nothing of it
+    names = set(scope.subscriptions)
+    if scope.everything:  # earlier versions of the terms do not affect the scope
         since = index_at(ledger.versions, scope.span.start)
-        return sorted(found.union(*(ledger.versions[at].subscriptions for at in range(since, len(ledger.versions)))))
+        return sorted(names.union(*(ledger.versions[at].subscriptions for at in range(since, len(ledger.versions)))))
     for terms in ledger.versions:
-        found |= {one.id for one in terms.subscriptions.values() if one.server in scope.servers}
-    return sorted(found)
+        names |= {
+            subscription.id for subscription in terms.subscriptions.values() if subscription.server in scope.servers
+        }
+    return sorted(names)
 
 
 def _changed_fields(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

@@ -1,7 +1,7 @@
-"""The month's report by mail (7): when a month is closed, each customer is told what it came to.
+"""The monthly report by mail (7): when a month is closed, each customer gets its figures.
 
-It is queued in the transaction of the closing, so that it is sent once, with the figures that were frozen. Of a month
-in which the books were not open yet nothing is sent: imported history sends no mail.
+It is queued in the transaction of the closing, so that it is sent once, with the frozen figures. Months before the
+first journal entry get no report: imported history sends no mail.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def close_and_report(db: Database, context: LedgerContext, when: tuple[int, int], at: Millis, by: str) -> Closing:
-    """Close a month that is due with the terms that were recorded, and queue its reports."""
+    """Close a finished month with the recorded terms, and queue its reports."""
     closing, new = close_with_recorded_terms(db, when, at, by)
     if new:
         queue_reports(db, context, closing, at)
@@ -35,28 +35,28 @@ def close_and_report(db: Database, context: LedgerContext, when: tuple[int, int]
 
 
 def queue_reports(db: Database, context: LedgerContext, closing: Closing, at: Millis) -> int:
-    """Queue a mail to each customer for whom anything was measured in a month that was just closed; gives how many."""
+    """Queue the report of a closed month to each customer with measured time in it; return how many."""
     first = journal.first(db)
     if first is None or first.at >= closing.window.end:
         return 0
-    found: dict[str, list[ReportRow]] = {}
-    for customer, line in _report_lines(closing):
-        found.setdefault(customer, []).append(line)
-    told = [customer for customer in found if customer in context.customers]
-    for customer in told:
-        letter = compose(ReportMail(context.recipient(customer), closing.month, tuple(found[customer])))
+    rows: dict[str, list[ReportRow]] = {}
+    for customer, row in _report_rows(closing):
+        rows.setdefault(customer, []).append(row)
+    customers = [customer for customer in rows if customer in context.customers]
+    for customer in customers:
+        rendered = compose(ReportMail(context.recipient(customer), closing.month, tuple(rows[customer])))
         body = {"month": closing.month, "entry": closing.entry}
-        queue_mail(db, context, "report", at=at, customer=customer, body=body, letter=letter)
-    return len(told)
+        queue_mail(db, context, "report", at=at, customer=customer, body=body, rendered=rendered)
+    return len(customers)
 
 
-def _report_lines(closing: Closing) -> Iterator[tuple[str, ReportRow]]:
+def _report_rows(closing: Closing) -> Iterator[tuple[str, ReportRow]]:
     for name, frozen in sorted(closing.subscriptions.items()):
         if frozen["up"] or frozen["down"] or frozen["excluded"]:
-            yield frozen["customer"], _report_line(name, frozen)
+            yield frozen["customer"], _report_row(name, frozen)
 
 
-def _report_line(name: str, frozen: dict[str, Any]) -> ReportRow:
+def _report_row(name: str, frozen: dict[str, Any]) -> ReportRow:
     amount = frozen["credit_amount"]
     return ReportRow(
         subscription=name,

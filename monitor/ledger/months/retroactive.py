@@ -1,6 +1,7 @@
-"""Facts that may reach into a closed month, each recorded together with the correction that it causes.
+"""Records facts that may affect a closed month, each together with the corrections that it causes.
 
-First what has drifted already is settled under its own name, so that a correction never lays it to the fact after it.
+Differences that exist already are recorded first, with a reason of their own, so that no correction attributes them to
+the new fact.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class _CorrectionReason:
-    """What a correction is laid to; known only when the fact is recorded."""
+    """The reason of a correction, which is set when the fact is recorded."""
 
     text = ""
 
@@ -39,10 +40,10 @@ class _CorrectionReason:
 def _recording_corrections(db: Database, at: Millis, scopes: Sequence[CorrectionScope]) -> Iterator[_CorrectionReason]:
     for scope in scopes:
         record_corrections(db, at, scope, LATER_RESULTS, DAEMON)
-    why = _CorrectionReason()
-    yield why
+    correction_reason = _CorrectionReason()
+    yield correction_reason
     for scope in scopes:
-        record_corrections(db, at, scope, why.text, recorded_by())
+        record_corrections(db, at, scope, correction_reason.text, recorded_by())
 
 
 def exclude(db: Database, current: Terms, request: ExclusionRequest, at: Millis) -> ExclusionRecord:
@@ -54,9 +55,9 @@ def exclude(db: Database, current: Terms, request: ExclusionRequest, at: Millis)
     ):
         span, server = Span(extent.start, at if extent.end is None else extent.end), extent.check.server
     scopes = [CorrectionScope(span, servers=(server,))] if span is not None and server is not None else []
-    with _recording_corrections(db, at, scopes) as why:
+    with _recording_corrections(db, at, scopes) as correction_reason:
         record = exclusions.add(db, current, request, at)
-        why.text = record.reference
+        correction_reason.text = record.reference
     return record
 
 
@@ -64,9 +65,9 @@ def withdraw(db: Database, number: int, reason: str, at: Millis) -> ExclusionRec
     """Withdraw an exclusion; see ``exclusions.withdraw``."""
     known = next((one for one in exclusions.known_exclusions(db, at) if one.id == number), None)
     scopes = [CorrectionScope(known.exclusion(at).span, servers=(known.server,))] if known is not None else []
-    with _recording_corrections(db, at, scopes) as why:
+    with _recording_corrections(db, at, scopes) as correction_reason:
         record = exclusions.withdraw(db, number, reason, at)
-        why.text = f"{record.reference}, withdrawn"
+        correction_reason.text = f"{record.reference}, withdrawn"
     return record
 
 
@@ -76,33 +77,33 @@ def announce(
     """Announce a window; see ``maintenance.announce``."""
     with _recording_corrections(
         db, at, [CorrectionScope(Span(request.start, request.end), servers=request.servers)]
-    ) as why:
+    ) as correction_reason:
         window = maintenance.announce(db, context, request, at)
-        why.text = window.reference
+        correction_reason.text = window.reference
     return window
 
 
 def extend(
     db: Database, context: LedgerContext, number: int, end: Millis, external: ExternalAnnouncement | None, at: Millis
 ) -> MaintenanceWindow:
-    """Return a window another end; see ``maintenance.extend``. What is added to one that is over may reach back."""
+    """Set another end of a window; see ``maintenance.extend``. For a past window this can affect a closed month."""
     before = maintenance.window_of(db, number)
     scopes = [CorrectionScope(Span(before.end, end), servers=before.servers)] if before.end < min(end, at) else []
-    with _recording_corrections(db, at, scopes) as why:
-        why.text = before.reference
+    with _recording_corrections(db, at, scopes) as correction_reason:
+        correction_reason.text = before.reference
         return maintenance.extend(db, context, number, end, external, at)
 
 
 def import_results(db: Database, current: Terms, at: Millis, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Take in what waits in the staging table; see ``importing.import_results``."""
+    """Import the results of the staging table; see ``importing.import_results``."""
     closed = journal.oldest_month(db, "month-closed") is not None
     scopes = (
         [_import_scope(db, server, span) for server, span in import_staging.time_spans(db).items()] if closed else []
     )
-    with _recording_corrections(db, at, scopes) as why:
+    with _recording_corrections(db, at, scopes) as correction_reason:
         before = result_origin.last_batch_id(db)
         count = importing.import_results(db, current, at, progress)
-        why.text = _batches_label(before + 1, result_origin.last_batch_id(db))
+        correction_reason.text = _batches_label(before + 1, result_origin.last_batch_id(db))
     return count
 
 

@@ -1,7 +1,7 @@
-"""Certificates that are about to expire: who is told, once for each of the days that checks name.
+"""Queues warnings before certificates expire: one for each threshold of days that the checks configure.
 
-A certificate is itself wherever it is shown: one that several checks and servers show is named in one mail to each
-customer, with all of them. A new one, renewed or not, starts afresh.
+A certificate that several checks and servers present is one certificate: each customer gets one mail that names all of
+them. A new certificate gets warnings of its own.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ KIND = "certificate"
 
 
 class CertificateId(NamedTuple):
-    """A certificate, as the mails that tell of it know it again."""
+    """The identity of a certificate in the stored warnings."""
 
     fingerprint: str
     expiry: int
-    """Unix seconds; an authority on the way that ends sooner can be renewed while the certificate stays."""
+    """Unix seconds, the earliest of the chain; an intermediate certificate can be renewed on its own."""
 
 
 class _ExpiryWarning(NamedTuple):
@@ -47,7 +47,7 @@ def days_left(expiry: int, at: Millis) -> int:
 
 
 def reached_threshold(expiry: int, warn_days: Iterable[int], at: Millis) -> int | None:
-    """Return the last of the days to be warned on that has been reached; None while none has."""
+    """Return the last threshold that has been reached; None if none has."""
     left = days_left(expiry, at)
     return min((days for days in warn_days if left <= days), default=None)
 
@@ -55,37 +55,39 @@ def reached_threshold(expiry: int, warn_days: Iterable[int], at: Millis) -> int 
 def queue_expiry_warnings(
     db: Database, context: LedgerContext, due: Mapping[CertificateId, Mapping[CheckKey, tuple[int, ...]]], at: Millis
 ) -> tuple[int, ...]:
-    """Queue one mail for each customer who was not yet told of a step, or a later one, of some certificates.
+    """Queue one mail for each customer to whom a reached threshold, or a later one, was not mailed yet.
 
-    ``due`` has the checks that show each of them, with the days at which those want it told. Everybody is told who is
-    told of a check's outages; the operators get a copy. Gives the numbers of the mails.
+    ``due`` contains the checks that present each certificate, with their thresholds in days. The recipients are those
+    of a check's outages; the operators get a copy. Return the ids of the mails.
     """
-    told = notification_log.sent_certificate_warnings(db)
-    news: dict[str | None, list[_ExpiryWarning]] = {}
-    for seen, watched in due.items():
-        for customer, keys in context.checks_by_customer(watched, at).items():
-            step = reached_threshold(seen.expiry, (days for key in keys for days in watched[key]), at)
-            if step is not None and told.get((customer, *seen), step + 1) > step:
-                news.setdefault(customer, []).append(_ExpiryWarning(seen, step, tuple(keys)))
-    queued = (_queue(db, context, customer, their_news, at) for customer, their_news in news.items())
-    return tuple(number for number in queued if number is not None)
+    sent = notification_log.sent_certificate_warnings(db)
+    warnings: dict[str | None, list[_ExpiryWarning]] = {}
+    for certificate, warn_days in due.items():
+        for customer, keys in context.checks_by_customer(warn_days, at).items():
+            threshold = reached_threshold(certificate.expiry, (days for key in keys for days in warn_days[key]), at)
+            if threshold is not None and sent.get((customer, *certificate), threshold + 1) > threshold:
+                warnings.setdefault(customer, []).append(_ExpiryWarning(certificate, threshold, tuple(keys)))
+    mail_ids = (_queue(db, context, customer, own_warnings, at) for customer, own_warnings in warnings.items())
+    return tuple(mail_id for mail_id in mail_ids if mail_id is not None)
 
 
 def _queue(
-    db: Database, context: LedgerContext, customer: str | None, news: list[_ExpiryWarning], at: Millis
+    db: Database, context: LedgerContext, customer: str | None, warnings: list[_ExpiryWarning], at: Millis
 ) -> int | None:
-    nearest_first = sorted(news, key=lambda each: each.certificate.expiry)
-    letter = CertificateMail(
+    by_expiry = sorted(warnings, key=lambda warning: warning.certificate.expiry)
+    content = CertificateMail(
         context.recipient(customer),
         tuple(
-            ExpiringCertificate(seen.fingerprint, seen.expiry * 1000, days_left(seen.expiry, at), checks)
-            for seen, _, checks in nearest_first
+            ExpiringCertificate(
+                certificate.fingerprint, certificate.expiry * 1000, days_left(certificate.expiry, at), checks
+            )
+            for certificate, _, checks in by_expiry
         ),
     )
     body = {
         "certificates": [
-            {**seen._asdict(), "days": step, "checks": [list(key) for key in checks]}
-            for seen, step, checks in nearest_first
+            {**certificate._asdict(), "days": threshold, "checks": [list(key) for key in checks]}
+            for certificate, threshold, checks in by_expiry
         ]
     }
-    return queue_mail(db, context, KIND, at=at, customer=customer, body=body, letter=compose(letter))
+    return queue_mail(db, context, KIND, at=at, customer=customer, body=body, rendered=compose(content))

@@ -1,4 +1,4 @@
-"""Letters into the outbox: who gets them, in which language and under which Message-ID, as is configured now."""
+"""Puts mails into the outbox, with the recipients, language and Message-ID of the present configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def generate_message_id(context: LedgerContext) -> str:
-    """Make a Message-ID under the sender's domain."""
+    """Return a new Message-ID with the sender's domain."""
     return new_message_id(sender_domain(context.sender))
 
 
@@ -30,15 +30,15 @@ def queue_mail(
     at: Millis,
     customer: str | None,
     body: dict[str, Any],
-    letter: RenderedMail | None = None,
+    rendered: RenderedMail | None = None,
     own_id: str | None = None,
     refers: Iterable[str] = (),
     sweep: int | None = None,
 ) -> int | None:
-    """Queue a mail to a customer (None: the operators) and give its number; None where there is nobody to send it to.
+    """Queue a mail to a customer (None: the operators) and return its id; None if there are no recipients.
 
-    ``body`` is kept with the mail, as what it tells of. A mail without a ``letter`` gathers until ``sweep`` is over and
-    is worded then. ``own_id`` is its Message-ID where the caller keeps that too; else it gets a new one.
+    ``body`` is stored with the mail: the facts that it reports. A mail without ``rendered`` is a digest: it collects
+    news until ``sweep`` is over and is rendered then. ``own_id`` is its Message-ID; by default it gets a new one.
     """
     recipients, copies = context.addresses(customer)
     if not recipients and not copies:
@@ -54,8 +54,8 @@ def queue_mail(
         message_id=own_id or generate_message_id(context),
         body=body,
         sweep=sweep,
-        subject=letter.subject if letter else "",
-        text=letter.text if letter else "",
-        html=letter.html if letter else "",
+        subject=rendered.subject if rendered else "",
+        text=rendered.text if rendered else "",
+        html=rendered.html if rendered else "",
         refers=refers,
     )

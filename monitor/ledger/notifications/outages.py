@@ -1,8 +1,8 @@
-"""Who is notified of outages, and when: one mail per customer and sweep, however many servers fall.
+"""Notifies customers of outages: one mail per customer and sweep, no matter how many servers go down.
 
-News is written into the customer's gathering mail in the transaction of the result that made it. When the sweep is over
-the mail is worded, with the figures of that moment, and may leave. News of a child waits one sweep more for the word of
-its parent, so that a fallen parent is named above its children.
+News is added to the customer's digest in the transaction of the result that causes it. When the sweep is over, the
+digest is rendered with the figures of that moment and can be sent. News of a child waits one sweep longer for news of
+its parent, so that the mail can name a parent that is down above its children.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ if TYPE_CHECKING:
 
 
 def outage_mail_content(db: Database, context: LedgerContext, mail: Mail, at: Millis) -> OutageMail:
-    """Put a gathered mail's news into a letter, as things stand at ``at``."""
-    books = LedgerView(db, at, context.terms)
-    told: dict[str, list[dict[str, Any]]] = {}
+    """Return the content of a digest, with the figures as of ``at``."""
+    ledger = LedgerView(db, at, context.terms)
+    news_by_server: dict[str, list[dict[str, Any]]] = {}
     for news in _omit_superseded(mail.body["news"]):
-        told.setdefault(news["server"], []).append(news)
+        news_by_server.setdefault(news["server"], []).append(news)
     events = {
-        server: tuple(_event(books, db, context, mail.customer, news) for news in all_news)
-        for server, all_news in told.items()
+        server: tuple(_event(ledger, db, context, mail.customer, news) for news in all_news)
+        for server, all_news in news_by_server.items()
     }
-    standings = {
-        server: _months_to_date(books, context, mail.customer, server)
-        for server, happened in events.items()
-        if any(isinstance(event, OutageEnded) for event in happened)
+    months_to_date = {
+        server: _months_to_date(ledger, context, mail.customer, server)
+        for server, server_events in events.items()
+        if any(isinstance(event, OutageEnded) for event in server_events)
     }
-    return OutageMail(context.recipient(mail.customer), _server_tree(db, context, events, standings))
+    return OutageMail(context.recipient(mail.customer), _server_tree(db, context, events, months_to_date))
 
 
 def _omit_superseded(all_news: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out the beginning of an outage whose end is told by the same mail."""
+    """Omit the start of an outage whose end is in the same mail."""
     ended = {news["outage"] for news in all_news if news["notice"] == "up"}
     return [news for news in all_news if not (news["notice"] == "down" and news["outage"] in ended)]
 
@@ -76,15 +76,15 @@ def _event(
     outage = history.get_outage(db, news["outage"])
     if news["notice"] == "down" or outage is None or outage.end is None:
         return OutageStarted(check, news["since"], news["reason"])
-    long, excluded = measure_outage(ledger, outage)
+    durations, excluded = measure_outage(ledger, outage)
     deadline = claim_deadline(outage.start, context.zone) if customer is not None else None
     return OutageEnded(
         check=check,
         start=outage.start,
         end=outage.end,
-        counted=long.counted,
-        least=long.least,
-        most=long.most,
+        counted=durations.counted,
+        least=durations.least,
+        most=durations.most,
         excluded=excluded,
         claim_deadline=deadline,
     )
@@ -93,19 +93,23 @@ def _event(
 def _months_to_date(
     ledger: LedgerView, context: LedgerContext, customer: str | None, server: str
 ) -> tuple[MonthToDate, ...]:
-    """Return the month so far of a customer's subscriptions on a server."""
+    """Return the present month's availability of a customer's subscriptions on a server."""
     month = month_of(ledger.at, context.zone)
-    found = []
+    months = []
     for subscription in context.subscriptions_of(server, ledger.at):
         if subscription.customer != customer:
             continue
         accounts = ledger.month(*month, only=subscription.id)
-        for each in accounts.subscriptions:
-            figure = each.account.availability
-            shown = percent_text(figure) if figure is not None else None
-            target = percent_text(each.account.target)
-            found.append(MonthToDate(subscription.id, accounts.label, shown, target, each.account.target_met))
-    return tuple(found)
+        for subscription_account in accounts.subscriptions:
+            figure = subscription_account.account.availability
+            availability = percent_text(figure) if figure is not None else None
+            target = percent_text(subscription_account.account.target)
+            months.append(
+                MonthToDate(
+                    subscription.id, accounts.label, availability, target, subscription_account.account.target_met
+                )
+            )
+    return tuple(months)
 
 
 def _server_tree(
@@ -132,11 +136,11 @@ def _server_tree(
     for server in events:
         place(server)
 
-    def news(server: str) -> ServerEvents:
-        below = tuple(news(child) for child in children.get(server, ()))
-        return ServerEvents(server, events.get(server, ()), months_to_date.get(server, ()), below)
+    def server_events(server: str) -> ServerEvents:
+        nested = tuple(server_events(child) for child in children.get(server, ()))
+        return ServerEvents(server, events.get(server, ()), months_to_date.get(server, ()), nested)
 
-    return tuple(news(server) for server in roots)
+    return tuple(server_events(server) for server in roots)
 
 
 def _is_down(db: Database, server: str) -> bool:
@@ -145,17 +149,17 @@ def _is_down(db: Database, server: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CheckNews:
-    """Something to tell of one check."""
+    """One event of one check that is mailed."""
 
     notice: Notification
     check: CheckKey
     outage: int | None
-    """The outage that is open, or that has just ended."""
+    """The outage that is open or has just ended."""
     alerting: AlertState
     outcome: Outcome
 
     def body(self, db: Database) -> dict[str, Any]:
-        """Return it as data, complete: it is worded later."""
+        """Return all data that the digest needs when it is rendered later."""
         outage = history.get_outage(db, self.outage) if self.outage is not None else None
         return {
             "notice": str(self.notice),
@@ -174,54 +178,54 @@ class CheckNews:
 def add_news(
     db: Database, context: LedgerContext, news: CheckNews, sweep: int, at: Millis, *, wait_for_parent: bool = False
 ) -> None:
-    """Put news of a sweep into the mail of everybody who is to be told; it may leave when that sweep is over.
+    """Add news of a sweep to the digest of each customer to notify; it can be sent when that sweep is over.
 
-    News that ``wait_for_parent`` may leave one sweep later. A mail waits for no more than the sweep after its first
-    news: however many children fall, one after the other, they hold up nobody's mail.
+    With ``wait_for_parent`` it can be sent one sweep later. A digest waits at most for the sweep after its first news,
+    so that children that go down one after the other do not delay it further.
     """
     for customer in _customers_to_notify(db, context, news, at):
         mail = outbox.open_digest(db, customer, sweep)
         until = sweep + 1 if wait_for_parent else sweep
         if mail is not None:
-            number = mail.id
+            mail_id = mail.id
             mail.body["news"].append(news.body(db))
             until = min(max(until, mail.sweep or until), mail.body["sweep"] + 1)
-            outbox.update_digest(db, number, mail.body, until)
+            outbox.update_digest(db, mail_id, mail.body, until)
         else:
             body = {"sweep": sweep, "news": [news.body(db)]}
-            begun = queue_mail(db, context, "outages", at=at, customer=customer, body=body, sweep=until)
-            if begun is None:
+            new_mail_id = queue_mail(db, context, "outages", at=at, customer=customer, body=body, sweep=until)
+            if new_mail_id is None:
                 continue
-            number = begun
+            mail_id = new_mail_id
         if news.outage is not None:
-            notification_log.link_outage(db, news.outage, number)
+            notification_log.link_outage(db, news.outage, mail_id)
 
 
 def _customers_to_notify(db: Database, context: LedgerContext, news: CheckNews, at: Millis) -> list[str | None]:
-    """Return who is notified: of an end those notified of the beginning, even if their subscription has ended."""
+    """Return the customers to notify: of an end those notified of the start, even if their subscription has ended."""
     if news.notice is Notification.UP and news.outage is not None:
-        told = notification_log.notified_customers(db, news.outage)
-        if known := [customer for customer in told if customer is None or customer in context.customers]:
-            return known
+        notified = notification_log.notified_customers(db, news.outage)
+        if configured := [customer for customer in notified if customer is None or customer in context.customers]:
+            return configured
     return context.customers_to_notify(news.check, at)
 
 
 def finish_sweep(db: Database, context: LedgerContext, sweep: int, at: Millis) -> int:
-    """Word the mails whose sweep is over, so that they may leave; gives how many."""
-    gathered = outbox.due_digests(db, sweep)
-    for mail in gathered:
-        letter = compose(outage_mail_content(db, context, mail, at))
-        told = [number for news in mail.body["news"] for number in _outage_ids(db, news)]
-        thread = notification_log.outage_thread(db, told, mail.customer)
+    """Render the digests whose sweep is over, so that they can be sent; return how many."""
+    digests = outbox.due_digests(db, sweep)
+    for mail in digests:
+        rendered = compose(outage_mail_content(db, context, mail, at))
+        outage_ids = [outage_id for news in mail.body["news"] for outage_id in _outage_ids(db, news)]
+        thread = notification_log.outage_thread(db, outage_ids, mail.customer)
         outbox.save_rendered(
-            db, mail.id, subject=letter.subject, text=letter.text, html=letter.html, refers=thread, at=at
+            db, mail.id, subject=rendered.subject, text=rendered.text, html=rendered.html, refers=thread, at=at
         )
-    return len(gathered)
+    return len(digests)
 
 
 def _outage_ids(db: Database, news: dict[str, Any]) -> list[int]:
-    """Return the numbers of the outages that news is about; what has settled is about all since it began to flap."""
+    """Return the ids of the outages that news is about; the end of flapping is about all outages since its start."""
     if news["notice"] == Notification.FLAPPING_ENDED and news["flapping"] is not None:
-        found = history.list_outages(db, server=news["server"], start=news["flapping"], end=news["changed"] + 1)
-        return [outage.id for outage in found if outage.check.name == news["check"]]
+        outages = history.list_outages(db, server=news["server"], start=news["flapping"], end=news["changed"] + 1)
+        return [outage.id for outage in outages if outage.check.name == news["check"]]
     return [] if news["outage"] is None else [news["outage"]]

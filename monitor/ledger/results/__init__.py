@@ -1,4 +1,4 @@
-"""Results become runs, outages, journal entries and mails.
+"""Turns results into runs, outages, journal entries and mails.
 
-``recording.Recording`` records what is probed, sweep by sweep; ``importing.import_results`` records history.
+``recording.Recording`` records measured results sweep by sweep; ``importing.import_results`` imports history.
 """

@@ -1,4 +1,4 @@
-"""What the support levels promise (8.1): hardware, first responses, quotas.
+"""The commitments of the support levels (8.1): hardware replacement, first responses, quotas.
 
-One module a subject, each with its facts and what is read from them; ``deadlines.py`` lists what is due soon.
+Each module records and reads the facts of one subject; ``deadlines.py`` lists pending deadlines.
 """

@@ -1,4 +1,4 @@
-"""What the provider has promised and not yet done: hardware to replace (5.2.2), tickets to answer first (5.4.4)."""
+"""The pending deadlines of support: hardware to replace (5.2.2) and first responses to tickets (5.4.4)."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PendingDeadlines:
-    """What waits of one kind, by number."""
+    """The pending cases of one kind, by number."""
 
     open: tuple[int, ...] = ()
     due_soon: tuple[int, ...] = ()
-    """Those of them in the last third of their time."""
+    """Those of ``open`` in the last third of their time limit."""
     overdue: tuple[int, ...] = ()
-    """Those of them for which the promise is broken already."""
+    """Those of ``open`` whose deadline has passed."""
     next_due: Millis | None = None
-    """When the first of those that are not overdue is due; None where there is none."""
+    """The next deadline of those that are not overdue; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupportDeadlines:
-    """Everything that waits."""
+    """All pending deadlines."""
 
     hardware: PendingDeadlines = PendingDeadlines()
     tickets: PendingDeadlines = PendingDeadlines()
 
 
 def read_deadlines(db: Database, current: Terms, now: Millis) -> SupportDeadlines:
-    """Say what waits now."""
+    """Return the pending deadlines."""
     cases = hardware.open_cases(db)
-    # most of the time nothing waits, and then nothing else need be read
-    some = any(ticket.responded_at is None for ticket in tickets.tickets(db, now))
-    clocks = tickets.unanswered_response_clocks(db, LedgerView(db, now, current)) if some else ()
+    # mostly no ticket is unanswered, and then no ledger view is needed
+    any_unanswered = any(ticket.responded_at is None for ticket in tickets.tickets(db, now))
+    clocks = tickets.unanswered_response_clocks(db, LedgerView(db, now, current)) if any_unanswered else ()
     return SupportDeadlines(_hardware_deadlines(cases, now), _ticket_deadlines(clocks))
 
 
 def _hardware_deadlines(cases: Iterable[HardwareCase], now: Millis) -> PendingDeadlines:
-    known = list(cases)
+    case_list = list(cases)
     return PendingDeadlines(
-        open=tuple(sorted(case.id for case in known)),
-        due_soon=tuple(sorted(case.id for case in known if case.due_soon(now))),
-        overdue=tuple(sorted(case.id for case in known if case.overdue(now))),
-        next_due=min((case.due for case in known if not case.overdue(now)), default=None),
+        open=tuple(sorted(case.id for case in case_list)),
+        due_soon=tuple(sorted(case.id for case in case_list if case.due_soon(now))),
+        overdue=tuple(sorted(case.id for case in case_list if case.overdue(now))),
+        next_due=min((case.due for case in case_list if not case.overdue(now)), default=None),
     )
 
 
 def _ticket_deadlines(clocks: Iterable[ResponseClock]) -> PendingDeadlines:
-    known = list(clocks)
+    clock_list = list(clocks)
     return PendingDeadlines(
-        open=tuple(clock.ticket.id for clock in known),
-        due_soon=tuple(clock.ticket.id for clock in known if clock.due_soon),
-        overdue=tuple(clock.ticket.id for clock in known if clock.overdue),
-        next_due=min((clock.due for clock in known if clock.due is not None and not clock.overdue), default=None),
+        open=tuple(clock.ticket.id for clock in clock_list),
+        due_soon=tuple(clock.ticket.id for clock in clock_list if clock.due_soon),
+        overdue=tuple(clock.ticket.id for clock in clock_list if clock.overdue),
+        next_due=min((clock.due for clock in clock_list if clock.due is not None and not clock.overdue), default=None),
     )

@@ -1,4 +1,4 @@
-"""Failed hardware and its replacement (5.2.1, 5.2.2): facts of the journal, folded into cases, and what they cost."""
+"""Failed hardware and its replacement (5.2.1, 5.2.2, docs/contract.md#hardware): cases from journal facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENED, REPLACED = HARDWARE_EVENTS = ("hardware-opened", "hardware-replaced")
 
 
 def cases(db: Database, at: Millis | None = None) -> tuple[HardwareCase, ...]:
-    """Return the cases as the books stood at a moment, or as they stand, by their number."""
+    """Return the cases that were recorded by ``at`` (by default all), in order of their numbers."""
     return rules.cases_from(_event(entry) for entry in journal.entries(db, *HARDWARE_EVENTS, until=at))
 
 
@@ -54,15 +54,15 @@ def open_case(
     opened_at: Millis | None,
     at: Millis,
 ) -> HardwareCase:
-    """Record that a part failed, now unless ``opened_at`` says when.
+    """Record that a part failed, at ``opened_at`` or by default now.
 
-    Raises InputError where the product has no such guarantee, with the clause, or where nothing was agreed then.
+    Raises InputError if the product has no such guarantee or the subscription was not in force then.
     """
-    when = at if opened_at is None else opened_at
-    if when > at:
+    failed_at = at if opened_at is None else opened_at
+    if failed_at > at:
         raise InputError("--at: a part cannot have failed in the future")
-    agreed = require_terms(terms_versions(db, at, current), subscription, when)
-    product = agreed.subscription.product
+    terms = require_terms(terms_versions(db, at, current), subscription, failed_at)
+    product = terms.subscription.product
     if product != rules.HARDWARE_PRODUCT:
         raise InputError(
             f"--subscription {subscription}: its product is {product}, and {rules.NO_GUARANTEE_REASON[product]}"
@@ -71,9 +71,9 @@ def open_case(
     body = {
         "case": number,
         "subscription": subscription,
-        "server": agreed.subscription.server,
+        "server": terms.subscription.server,
         "part": one_line(part),
-        "opened_at": when,
+        "opened_at": failed_at,
         "reference": one_line(reference) if reference is not None else None,
         "recorded_by": recorded_by(),
     }
@@ -82,42 +82,42 @@ def open_case(
 
 
 def record_replacement(db: Database, zone: str, number: int, replaced_at: Millis | None, at: Millis) -> HardwareCase:
-    """Record that the part of a case was replaced, now unless ``replaced_at`` says when. Raises InputError."""
+    """Record that the part of a case was replaced, at ``replaced_at`` or by default now. Raises InputError."""
     case = case_of(db, number)
-    when = at if replaced_at is None else replaced_at
+    replacement_at = at if replaced_at is None else replaced_at
     if case.replaced_at is not None:
         raise InputError(f"hardware {number} was replaced already, at {format_instant(case.replaced_at, zone)}")
-    if when > at:
+    if replacement_at > at:
         raise InputError("--at: a part cannot have been replaced in the future")
-    if when < case.opened_at:
-        failed = format_instant(case.opened_at, zone)
-        raise InputError(f"--at: a part cannot have been replaced before it failed, at {failed}")
-    journal.append(db, at, REPLACED, {"case": number, "replaced_at": when, "recorded_by": recorded_by()})
+    if replacement_at < case.opened_at:
+        failed_text = format_instant(case.opened_at, zone)
+        raise InputError(f"--at: a part cannot have been replaced before it failed, at {failed_text}")
+    journal.append(db, at, REPLACED, {"case": number, "replaced_at": replacement_at, "recorded_by": recorded_by()})
     return case_of(db, number)
 
 
 def case_of(db: Database, number: int) -> HardwareCase:
-    """Return one case by its number. Raises InputError for one that is not there."""
+    """Return one case by its number. Raises InputError if there is no such case."""
     for case in cases(db):
         if case.id == number:
             return case
-    raise InputError(f"hardware {number}: there is none; `monitor hardware list` shows them")
+    raise InputError(f"hardware {number} does not exist; see `monitor hardware list`")
 
 
 def open_cases(db: Database) -> tuple[HardwareCase, ...]:
-    """Return the cases that are open, the one that is due first before the others."""
+    """Return the open cases in order of their deadlines."""
     return tuple(
         sorted((case for case in cases(db) if case.state is HardwareCaseState.OPEN), key=lambda case: case.due)
     )
 
 
-def breached_cases(db: Database, known: Sequence[Terms], at: Millis, window: Span) -> tuple[HardwareCase, ...]:
-    """Return the cases for which a credit is owed in a month, as the books stood at ``at``.
+def breached_cases(db: Database, versions: Sequence[Terms], at: Millis, window: Span) -> tuple[HardwareCase, ...]:
+    """Return the cases that cause a credit in a month, as of ``at``.
 
-    See ``breach_counts_within``; a customer who still waits has the credit already.
+    See ``breach_counts_within``; a case that is still open causes a credit as soon as it is overdue.
     """
     return tuple(
         case
         for case in cases(db, at)
-        if case.breached(at) and breach_counts_within(known, case.subscription, case.due, case.opened_at, window)
+        if case.breached(at) and breach_counts_within(versions, case.subscription, case.due, case.opened_at, window)
     )

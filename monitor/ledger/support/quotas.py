@@ -1,4 +1,4 @@
-"""What was used of the quotas of a support level (8.1): each use is a fact of the journal, nothing else is kept."""
+"""The quotas of support levels and their use (8.1, docs/contract.md#quotas); each use is a fact in the journal."""
 
 from __future__ import annotations
 
@@ -32,51 +32,52 @@ class Quota:
     subscription: str
     kind: QuotaKind
     level: int
-    """Of the subscription's server, as agreed at the moment that was asked for."""
+    """The level of the subscription's server at the requested moment."""
     period: Span
     label: str
-    """The period as people write it: ``2026`` or ``2026-10``."""
+    """The text of the period: ``2026`` or ``2026-10``."""
     included: int
     used: int
 
     @property
     def remaining(self) -> int:
-        """What is left; negative where more was used than is included."""
+        """The remaining amount; negative if more was used than is included."""
         return self.included - self.used
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaUseRequest:
-    """What an operator asks to record."""
+    """An operator's request to record a use."""
 
     subscription: str
     kind: QuotaKind
     amount: int
     reference: str | None
     force: str | None
-    """Why it is recorded also where it is more than what is left."""
+    """Why the use is recorded even if it exceeds the quota; None: then it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaExceeded:
-    """The answer is no: more was asked for than is left."""
+    """The refusal of a use that exceeds the quota."""
 
     quota: Quota
     requested: int
 
     def __str__(self) -> str:
         quota, unit = self.quota, rules.QUOTA_UNITS[self.quota.kind]
-        left, included, asked = (
+        remaining, included, requested = (
             amount_text(quota.kind, amount) for amount in (max(0, quota.remaining), quota.included, self.requested)
         )
         return (
-            f"{quota.subscription}: {left} of {included} {unit} are left in {quota.label} on level {quota.level} (8.1),"
-            f" {asked} were asked for: nothing was recorded; --force REASON records it nevertheless"
+            f"{quota.subscription}: {remaining} of {included} {unit} remain in {quota.label}"
+            f" on level {quota.level} (8.1), {requested} were requested:"
+            " nothing was recorded; --force REASON records the use"
         )
 
 
 def uses(db: Database) -> tuple[QuotaUse, ...]:
-    """Return every use, in the order in which they were recorded."""
+    """Return all uses in the order of their recording."""
     return tuple(_use_from(entry) for entry in journal.entries(db, USED))
 
 
@@ -98,52 +99,60 @@ def _use_from(entry: journal.JournalEntry) -> QuotaUse:
 def record_use(
     db: Database, current: Terms, request: QuotaUseRequest, used_at: Millis | None, at: Millis
 ) -> tuple[QuotaUse | QuotaExceeded, Quota]:
-    """Record a use, now unless ``used_at`` says when; gives it, or why not, with the quota that it falls into.
+    """Record a use, at ``used_at`` or by default now; return it or the refusal, with the quota of its period.
 
-    An overdraft is recorded only with a reason; without one nothing is. The whole period counts, also what was used
-    in it later. Raises InputError where it cannot be as asked.
+    A use that exceeds the quota is recorded only with a reason. All uses of the period count, including later ones.
+    Raises InputError if the request is not valid.
     """
-    when = at if used_at is None else used_at
-    if when > at:
+    use_time = at if used_at is None else used_at
+    if use_time > at:
         raise InputError("--at: nothing can have been used in the future")
-    agreed = require_terms(terms_versions(db, at, current), request.subscription, when)
-    known = uses(db)
-    before = _quota(agreed, request.kind, when, known)
-    overdrawn = request.amount > before.remaining
+    terms = require_terms(terms_versions(db, at, current), request.subscription, use_time)
+    existing = uses(db)
+    quota = _quota(terms, request.kind, use_time, existing)
+    overdrawn = request.amount > quota.remaining
     if overdrawn and request.force is None:
-        return QuotaExceeded(before, request.amount), before
-    number = next_number(each.id for each in known)
+        return QuotaExceeded(quota, request.amount), quota
+    number = next_number(use.id for use in existing)
     body = {
         "use": number,
         "subscription": request.subscription,
         "kind": request.kind,
         "amount": request.amount,
-        "used_at": when,
+        "used_at": use_time,
         "reference": one_line(request.reference) if request.reference is not None else None,
         "forced": one_line(request.force) if overdrawn and request.force is not None else None,
         "recorded_by": recorded_by(),
     }
     journal.append(db, at, USED, body)
-    known = uses(db)
-    return known[-1], _quota(agreed, request.kind, when, known)
+    existing = uses(db)
+    return existing[-1], _quota(terms, request.kind, use_time, existing)
 
 
 def quotas(db: Database, current: Terms, at: Millis, now: Millis, only: str | None = None) -> tuple[Quota, ...]:
-    """Return every quota in the periods that hold ``at``, with what was used of it until then, as is known now.
+    """Return the quotas of the periods that contain ``at``, with their use until ``at`` as recorded by now.
 
-    Of the subscriptions that were in force; or of the ``only`` one. Raises InputError where that was not.
+    They are those of all subscriptions in force, or of the ``only`` one. Raises InputError if that was not in force.
     """
-    known = terms_versions(db, now, current)
-    until = tuple(each for each in uses(db) if each.at <= at)
+    versions = terms_versions(db, now, current)
+    uses_until = tuple(use for use in uses(db) if use.at <= at)
     if only is not None:
-        found = [require_terms(known, only, at)]
+        subscriptions = [require_terms(versions, only, at)]
     else:
-        names = sorted({name for terms in known for name in terms.subscriptions})
-        found = [agreed for name in names if (agreed := subscription_terms_at(known, name, at)) is not None]
-    return tuple(_quota(agreed, kind, at, until) for agreed in found for kind in rules.QUOTA_KINDS)
+        names = sorted({name for terms in versions for name in terms.subscriptions})
+        subscriptions = [
+            subscription_terms
+            for name in names
+            if (subscription_terms := subscription_terms_at(versions, name, at)) is not None
+        ]
+    return tuple(
+        _quota(subscription_terms, kind, at, uses_until)
+        for subscription_terms in subscriptions
+        for kind in rules.QUOTA_KINDS
+    )
 
 
-def _quota(terms: SubscriptionTerms, kind: QuotaKind, at: Millis, known: tuple[QuotaUse, ...]) -> Quota:
+def _quota(terms: SubscriptionTerms, kind: QuotaKind, at: Millis, recorded_uses: tuple[QuotaUse, ...]) -> Quota:
     name, level, zone = terms.subscription.id, terms.level, terms.zone
     period = rules.quota_period(kind, at, zone)
     return Quota(
@@ -153,5 +162,5 @@ def _quota(terms: SubscriptionTerms, kind: QuotaKind, at: Millis, known: tuple[Q
         period=period,
         label=rules.period_text(kind, at, zone),
         included=rules.included_amount(level, kind),
-        used=rules.used_amount(known, name, kind, period),
+        used=rules.used_amount(recorded_uses, name, kind, period),
     )

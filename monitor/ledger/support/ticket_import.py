@@ -1,4 +1,4 @@
-"""Tickets out of the ticket system: a file of them is taken in whole, and what is known already is nothing new."""
+"""Imports tickets from a file of the ticket system: all rows or none; known tickets are skipped."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """One line of a file: a ticket as the ticket system has it."""
+    """One row of a file: a ticket of the ticket system."""
 
     line_number: int
-    """Of the line; 0 stands for the records."""
+    """The line of the file; 0 for a recorded ticket."""
     reference: str
     subscription: str
     channel: Channel
@@ -33,12 +33,12 @@ class TicketRow:
 
     @property
     def location(self) -> str:
-        """Where it stands, for a message."""
+        """The start of a message about a conflict."""
         return f"line {self.line_number} says" if self.line_number else "the records say"
 
 
-class TicketConflicts(Exception):  # noqa: N818 - it is an answer: nothing was taken
-    """Lines that contradict others, or the records: the number of each line, and what it contradicts."""
+class TicketConflicts(Exception):  # noqa: N818 - a result: nothing was imported
+    """Rows that contradict other rows or the records: the line number and a message for each."""
 
     def __init__(self, conflicts: list[tuple[int, str]]) -> None:
         super().__init__(conflicts)
@@ -46,65 +46,67 @@ class TicketConflicts(Exception):  # noqa: N818 - it is an answer: nothing was t
 
 
 def import_tickets(db: Database, rows: Iterable[TicketRow], at: Millis) -> tuple[int, int]:
-    """Record what is new in some lines, in any order; gives how many tickets and how many first answers are new.
+    """Record what is new in some rows, in any order; return the numbers of new tickets and new first responses.
 
-    A line may bring the answer to a ticket that is known without one. Raises Clashes, before anything is recorded.
+    A row can add the first response to a known ticket. Raises TicketConflicts before anything is recorded.
     """
-    known = tickets(db)
-    stored = {ticket.reference: ticket for ticket in known if ticket.reference is not None}
-    said = {
-        reference: TicketRow(0, reference, one.subscription, one.channel, one.level, one.opened_at, one.responded_at)
-        for reference, one in stored.items()
+    existing = tickets(db)
+    stored = {ticket.reference: ticket for ticket in existing if ticket.reference is not None}
+    merged = {
+        reference: TicketRow(
+            0, reference, ticket.subscription, ticket.channel, ticket.level, ticket.opened_at, ticket.responded_at
+        )
+        for reference, ticket in stored.items()
     }
-    clashes: list[tuple[int, str]] = []
-    for line in rows:
-        before = said.get(line.reference)
-        if before is None:
-            said[line.reference] = line
-        elif (why := _contradiction(line, before)) is not None:
-            clashes.append((line.line_number, why))
-        elif before.responded_at is None and line.responded_at is not None:
-            said[line.reference] = replace(before, responded_at=line.responded_at, line_number=line.line_number)
-    if clashes:
-        raise TicketConflicts(clashes)
-    return _record_rows(db, said, known, at)
+    conflicts: list[tuple[int, str]] = []
+    for row in rows:
+        earlier = merged.get(row.reference)
+        if earlier is None:
+            merged[row.reference] = row
+        elif (contradiction := _contradiction(row, earlier)) is not None:
+            conflicts.append((row.line_number, contradiction))
+        elif earlier.responded_at is None and row.responded_at is not None:
+            merged[row.reference] = replace(earlier, responded_at=row.responded_at, line_number=row.line_number)
+    if conflicts:
+        raise TicketConflicts(conflicts)
+    return _record_rows(db, merged, existing, at)
 
 
-def _contradiction(row: TicketRow, before: TicketRow) -> str | None:
-    """Say in which column a line says otherwise than what was said before of the same ticket."""
-    for column, mine, other in (
-        ("subscription", row.subscription, before.subscription),
-        ("channel", row.channel, before.channel),
-        ("opened", row.opened_at, before.opened_at),
-        ("responded", row.responded_at, before.responded_at),
+def _contradiction(row: TicketRow, earlier: TicketRow) -> str | None:
+    """Return the column in which a row contradicts an earlier row or record of the same ticket, as a message."""
+    for column, value, earlier_value in (
+        ("subscription", row.subscription, earlier.subscription),
+        ("channel", row.channel, earlier.channel),
+        ("opened", row.opened_at, earlier.opened_at),
+        ("responded", row.responded_at, earlier.responded_at),
     ):
-        if mine != other and not (column == "responded" and None in (mine, other)):
-            return f"{column}: {before.location} something else of ticket {row.reference!r}"
+        if value != earlier_value and not (column == "responded" and None in (value, earlier_value)):
+            return f"{column}: {earlier.location} something else of ticket {row.reference!r}"
     return None
 
 
-def _record_rows(db: Database, rows: dict[str, TicketRow], known: tuple[Ticket, ...], at: Millis) -> tuple[int, int]:
+def _record_rows(db: Database, rows: dict[str, TicketRow], existing: tuple[Ticket, ...], at: Millis) -> tuple[int, int]:
     opened = answered = 0
-    numbers = {ticket.reference: ticket.id for ticket in known}
-    answers = {ticket.id for ticket in known if ticket.responded_at is not None}
-    free = count(next_number(ticket.id for ticket in known))
-    for reference, line in rows.items():
-        own = numbers.get(reference)
-        if own is None:
-            own = next(free)
+    numbers = {ticket.reference: ticket.id for ticket in existing}
+    answered_ids = {ticket.id for ticket in existing if ticket.responded_at is not None}
+    free_numbers = count(next_number(ticket.id for ticket in existing))
+    for reference, row in rows.items():
+        number = numbers.get(reference)
+        if number is None:
+            number = next(free_numbers)
             opened += 1
             append_opening(
                 db,
-                own,
-                line.subscription,
-                line.channel,
-                line.level,
-                line.opened_at,
+                number,
+                row.subscription,
+                row.channel,
+                row.level,
+                row.opened_at,
                 reference,
                 at,
                 imported=True,
             )
-        if line.responded_at is not None and own not in answers:
+        if row.responded_at is not None and number not in answered_ids:
             answered += 1
-            append_response(db, own, line.responded_at, at)
+            append_response(db, number, row.responded_at, at)
     return opened, answered

@@ -1,4 +1,4 @@
-"""Tickets and their first responses (5.4.3, 5.4.4): facts of the journal, folded, each with its clock."""
+"""Tickets and their first responses (5.4.3, 5.4.4, docs/contract.md#first-response), from the facts of the journal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPENED, RESPONDED = TICKET_EVENTS = ("ticket-opened", "ticket-responded")
 
 
 def tickets(db: Database, at: Millis | None = None) -> tuple[Ticket, ...]:
-    """Return the tickets as the books stood at a moment, or as they stand, by their number."""
+    """Return the tickets that were recorded by ``at`` (by default all), in order of their numbers."""
     return rules.tickets_from(_event(entry) for entry in journal.entries(db, *TICKET_EVENTS, until=at))
 
 
@@ -53,28 +53,28 @@ def _event(entry: journal.JournalEntry) -> rules.TicketEvent:
 
 def open_ticket(
     db: Database,
-    known: Sequence[Terms],
+    versions: Sequence[Terms],
     subscription: str,
     channel: Channel,
     reference: str | None,
     opened_at: Millis | None,
     at: Millis,
 ) -> Ticket:
-    """Record that a ticket was opened, now unless ``opened_at`` says when; ``known`` are all versions of the terms.
+    """Record that a ticket was opened, at ``opened_at`` or by default now; ``versions`` are all terms.
 
-    Raises InputError where nothing was agreed then, and where its reference is another ticket's.
+    Raises InputError if the subscription was not in force then, or if another ticket has the same reference.
     """
-    when = at if opened_at is None else opened_at
-    if when > at:
+    ticket_time = at if opened_at is None else opened_at
+    if ticket_time > at:
         raise InputError("--at: a ticket cannot have been opened in the future")
-    level = require_terms(known, subscription, when).level
-    found = tickets(db)
+    level = require_terms(versions, subscription, ticket_time).level
+    existing = tickets(db)
     reference = None if reference is None else one_line(reference)
-    for ticket in found:
+    for ticket in existing:
         if reference is not None and ticket.reference == reference:
             raise InputError(f"--reference {reference}: ticket {ticket.id} has it already")
-    number = next_number(ticket.id for ticket in found)
-    append_opening(db, number, subscription, channel, level, when, reference, at, imported=False)
+    number = next_number(ticket.id for ticket in existing)
+    append_opening(db, number, subscription, channel, level, ticket_time, reference, at, imported=False)
     return ticket_of(db, number)
 
 
@@ -90,7 +90,7 @@ def append_opening(
     *,
     imported: bool,
 ) -> None:
-    """Write down that a ticket was opened; whether that can be is asked before."""
+    """Append the opening of a ticket to the journal; the caller has validated it."""
     body = {
         "ticket": number,
         "subscription": subscription,
@@ -105,48 +105,49 @@ def append_opening(
 
 
 def append_response(db: Database, number: int, responded_at: Millis, at: Millis) -> None:
-    """Write down the first answer; whether it can be is asked before."""
+    """Append the first response to the journal; the caller has validated it."""
     journal.append(db, at, RESPONDED, {"ticket": number, "responded_at": responded_at, "recorded_by": recorded_by()})
 
 
 def record_first_response(db: Database, zone: str, number: int, responded_at: Millis | None, at: Millis) -> Ticket:
-    """Record the first human answer, now unless ``responded_at`` says when. Raises InputError."""
+    """Record the first human response, at ``responded_at`` or by default now. Raises InputError."""
     ticket = ticket_of(db, number)
-    when = at if responded_at is None else responded_at
+    response_time = at if responded_at is None else responded_at
     if ticket.responded_at is not None:
         first = format_instant(ticket.responded_at, zone)
         raise InputError(f"ticket {number} was answered first at {first}: only the first answer counts")
-    if when > at:
+    if response_time > at:
         raise InputError("--at: a ticket cannot have been answered in the future")
-    if when < ticket.opened_at:
+    if response_time < ticket.opened_at:
         opened = format_instant(ticket.opened_at, zone)
         raise InputError(f"--at: a ticket cannot have been answered before it was opened, at {opened}")
-    append_response(db, number, when, at)
+    append_response(db, number, response_time, at)
     return ticket_of(db, number)
 
 
 def ticket_of(db: Database, number: int) -> Ticket:
-    """Return one ticket by its number. Raises InputError for one that is not there."""
+    """Return one ticket by its number. Raises InputError if there is no such ticket."""
     for ticket in tickets(db):
         if ticket.id == number:
             return ticket
-    raise InputError(f"ticket {number}: there is none; `monitor ticket list` shows them")
+    raise InputError(f"ticket {number} does not exist; see `monitor ticket list`")
 
 
 def response_clocks(ledger: LedgerView, selected: Collection[Ticket]) -> tuple[ResponseClock, ...]:
-    """Return the clocks of some tickets, in their order; the ticket area is read once for all of them."""
+    """Return the response clocks of some tickets, in their order; the portal's downtime is computed once for all."""
     now = ledger.at
     if not selected:
         return ()
     ends = [now if ticket.responded_at is None else ticket.responded_at for ticket in selected]
-    away = _portal_downtime(ledger, Span(min(ticket.opened_at for ticket in selected), max(ends)))
+    downtime = _portal_downtime(ledger, Span(min(ticket.opened_at for ticket in selected), max(ends)))
     return tuple(
-        ResponseClock(ticket, now, away.clip(ticket.opened_at, end)) for ticket, end in zip(selected, ends, strict=True)
+        ResponseClock(ticket, now, downtime.clip(ticket.opened_at, end))
+        for ticket, end in zip(selected, ends, strict=True)
     )
 
 
 def _portal_downtime(ledger: LedgerView, window: Span) -> IntervalSet:
-    """Say when the ticket area was away (5.4.3)."""
+    """Return the downtime of the support portal (5.4.3)."""
     parts = portal_downtime.portal_periods(ledger.versions, window)
     keys = [(CheckKey(part.server, name), part.span) for part in parts for name in part.checks]
     return portal_downtime.portal_downtime(
@@ -155,20 +156,20 @@ def _portal_downtime(ledger: LedgerView, window: Span) -> IntervalSet:
 
 
 def unanswered_response_clocks(db: Database, ledger: LedgerView) -> tuple[ResponseClock, ...]:
-    """Return the clocks of the tickets that nobody answered yet, as the books stood."""
+    """Return the response clocks of the tickets without a first response, as of the ledger view."""
     return response_clocks(ledger, [ticket for ticket in tickets(db, ledger.at) if ticket.responded_at is None])
 
 
 def breached_response_clocks(db: Database, ledger: LedgerView, window: Span) -> tuple[ResponseClock, ...]:
-    """Return the promises that were broken in a month, as the books stood; see ``breach_counts_within``."""
-    could = [
+    """Return the response clocks that were breached in a month; see ``breach_counts_within``."""
+    candidates = [
         ticket
         for ticket in tickets(db, ledger.at)
         if ticket.opened_at < window.end and (ticket.responded_at is None or ticket.responded_at >= window.start)
     ]
     return tuple(
         clock
-        for clock in response_clocks(ledger, could)
+        for clock in response_clocks(ledger, candidates)
         if clock.breached
         and clock.due is not None
         and breach_counts_within(ledger.versions, clock.ticket.subscription, clock.due, clock.ticket.opened_at, window)

@@ -168,7 +168,7 @@ def test_a_month_is_closed_once_its_last_results_must_be_in(late: int) -> None:
     db = ledger_in_memory()
     with database.transaction(db):
         record_terms(db, TERMS, BEGAN)
-        with pytest.raises(InputError, match="on their way"):
+        with pytest.raises(InputError, match="may not be recorded yet"):
             close(db, TERMS, WHEN, WINDOW.end + late, DAEMON)
         close(db, TERMS, WHEN, WINDOW.end + 2 * STEP, DAEMON)
 

@@ -21,7 +21,7 @@ def posted(
 ) -> Mail | None:
     with database.transaction(desk.db):
         number = queue_mail(
-            desk.db, desk.context, "test", at=START, customer=customer, body={"a": 1}, letter=letter, sweep=sweep
+            desk.db, desk.context, "test", at=START, customer=customer, body={"a": 1}, rendered=letter, sweep=sweep
         )
     return None if number is None else outbox.get(desk.db, number)
 

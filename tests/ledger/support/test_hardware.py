@@ -162,7 +162,7 @@ def test_a_part_is_replaced_once() -> None:
     mend(desk, case, START + HOUR)
     with pytest.raises(InputError, match="replaced already, at 2026-10-02 14:00"):
         mend(desk, case, START + 2 * HOUR)
-    with pytest.raises(InputError, match="hardware 2: there is none"):
+    with pytest.raises(InputError, match="hardware 2 does not exist"):
         mend(desk, replace(case, id=2), START + 2 * HOUR)
 
 

@@ -66,7 +66,7 @@ def test_what_is_left_can_be_used_to_the_last_and_no_more() -> None:
     use(desk, "reinstall", 2)
     refused = use(desk, "reinstall", 1)
     assert isinstance(refused, QuotaExceeded)
-    assert str(refused).startswith(f"{NAME}: 0 of 2 reinstallations are left in 2026 on level 3 (8.1), 1 were asked")
+    assert str(refused).startswith(f"{NAME}: 0 of 2 reinstallations remain in 2026 on level 3 (8.1), 1 were requested")
     assert len(desk.journal_bodies("quota-used")) == 1
 
 

@@ -212,7 +212,7 @@ def test_what_cannot_be_is_refused() -> None:
     answer(desk, ticket, START + MINUTE)
     with pytest.raises(InputError, match="only the first answer counts"):
         answer(desk, ticket, START + HOUR)
-    with pytest.raises(InputError, match="ticket 2: there is none"):
+    with pytest.raises(InputError, match="ticket 2 does not exist"):
         answer(desk, replace(ticket, id=2), START + HOUR)
 
 
