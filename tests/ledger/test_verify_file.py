@@ -119,7 +119,7 @@ def test_statistics_of_the_query_planner_are_no_fault() -> None:
 
 def test_a_missing_note_of_the_newest_entry_is_a_fault() -> None:
     found = wrong(lived(), "DELETE FROM note WHERE key = 'journal-head'")
-    assert found == "the note of the entry that was written last is missing"
+    assert found == "the record of the last written journal entry is missing"
 
 
 @pytest.mark.parametrize(
