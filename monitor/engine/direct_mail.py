@@ -1,7 +1,7 @@
-"""Mail to the operators that leaves without the database: what it tells of is that the database is gone.
+"""Mails the operators without the database, for when the database is lost.
 
-It is not in the outbox, and it is sent once: one mail about a subject within ``MIN_INTERVAL_MS``, also across restarts,
-so that a service manager that starts the daemon again and again does not flood anybody.
+These mails are not in the outbox. One mail about each subject is sent within ``MIN_INTERVAL_MS``, also across restarts,
+so that a service manager that restarts the daemon repeatedly does not flood the recipients.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ log = logging.getLogger(__name__)
 
 MIN_INTERVAL_MS: Final = 6 * 3_600_000
 STAMP_FILE: Final = "direct-mails.json"
-"""When a mail about each subject left last."""
+"""The file with the time of the last mail about each subject."""
 
 
 async def send_direct(
     transport: MailTransport, context: LedgerContext, data_dir: Path, subject: str, lines: Iterable[str], at: Millis
 ) -> bool:
-    """Send the operators a mail now; returns whether one about this subject has left, now or a short time ago."""
+    """Mail the operators now; return whether a mail about this subject was sent, now or within the interval."""
     sent = _read_stamps(data_dir)
     if 0 <= at - sent.get(subject, -MIN_INTERVAL_MS) < MIN_INTERVAL_MS:
         return True
     recipients, copies = context.addresses(None)
-    everybody = tuple(dict.fromkeys([*recipients, *copies]))
-    if not everybody:
+    all_recipients = tuple(dict.fromkeys([*recipients, *copies]))
+    if not all_recipients:
         return True
     text = "\n\n".join(one_line(line) for line in lines) + "\n"
     message = Message(
         sender=context.sender,
-        to=tuple(recipients) or everybody,
+        to=tuple(recipients) or all_recipients,
         bcc=tuple(copies) if recipients else (),
         subject=subject,
         text=text,
@@ -55,7 +55,7 @@ async def send_direct(
         language="en",
     )
     try:
-        await transport.send(message, everybody)
+        await transport.send(message, all_recipients)
     except TransportError as error:
         log.error("the operators could not be mailed that %s: %s", subject, error.text)  # noqa: TRY400 - for users
         return False

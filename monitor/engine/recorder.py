@@ -1,7 +1,7 @@
-"""From results to the books, without ever holding up the loop.
+"""Records results without blocking the event loop.
 
-Results wait here for a tick, then go to the writer in one transaction. Where the database refuses (disk full, locked by
-a backup), they stay here and are tried again: a database error never becomes a verdict on a server.
+Results wait here for a tick, then the writer stores them in one transaction. If the database refuses (disk full, locked
+by a backup), they stay in the queue and are tried again: a database error never affects the state of a server.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 COMMIT_INTERVAL = 1.0
-"""Seconds for which results gather into one transaction: what is lost at most where the process is killed."""
+"""Seconds for which results are collected in one transaction: at most these are lost if the process is killed."""
 URGENT_COMMIT_DELAY = 0.2
-"""Seconds for which they gather where one of them is not ok: that somebody waits to hear of."""
+"""Seconds for which they are collected if one of them is not ok, since it can cause a mail."""
 MAX_RESULTS_PER_COMMIT = 2_000
-"""Results in one transaction at most: to show them when they are written takes the loop 5 ms."""
+"""The most results in one transaction: showing them after the commit takes the event loop 5 ms."""
 RETRY_INTERVAL = 2.0
-"""Seconds between tries while the database refuses."""
+"""Seconds between attempts while the database refuses."""
 MAX_QUEUED_RESULTS = 500_000
-"""Results that are kept in memory while the database refuses: over four hours of 2,000 checks."""
+"""The most results in memory while the database refuses: more than four hours of 2,000 checks."""
 
 
 class RecordingListener(Protocol):
-    """Who hears of what was written; called on the loop, after the commit."""
+    """Receives what was written; called on the event loop, after the commit."""
 
     def on_recorded(self, recorded: RecordedResults) -> None:
-        """Hear of results that are in the books now."""
+        """Handle results that have been committed."""
 
     def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
-        """Hear of a sweep that is in the journal: how long that is now, and how many mails wait since when."""
+        """Handle a sweep that is in the journal: its number of entries, and the mails that wait and since when."""
 
     def on_store_state(self, error: str | None) -> None:
-        """Hear whether the database can be written; None: it can."""
+        """Handle the state of the database: the error of a refused write, or None after a successful one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ _Work: TypeAlias = "Callable[[Database], Callable[[], None]]"
 
 
 class Recorder:
-    """One way in: ``submit`` results in any order, then ``end_sweep``."""
+    """The only way to record results: ``submit`` them in any order, then call ``end_sweep``."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class Recorder:
         max_queued: int = MAX_QUEUED_RESULTS,
         save_unrecorded: Callable[[list[Result]], None] | None = None,
     ) -> None:
-        """``max_queued`` bounds how many results wait in memory.
+        """``max_queued`` limits how many results wait in memory.
 
-        ``save_unrecorded`` keeps results elsewhere where the database file is lost; without it they wait in memory.
+        ``save_unrecorded`` stores results elsewhere if the database file is lost; without it they wait in memory.
         """
         self._max_queued = max_queued
         self._save_unrecorded = save_unrecorded
@@ -96,19 +96,19 @@ class Recorder:
         self._telemetry = telemetry
         self._listener = listener
         self.before_write: Callable[[Database], bool] = lambda _: False
-        """Called at the beginning of each transaction; returns whether results from after the present are dropped."""
+        """Called at the start of each transaction; returns whether results with a later time than now are dropped."""
         self._queue: deque[_Item] = deque()
         self._transaction: tuple[list[_Item], _Work, asyncio.Future[Callable[[], None]]] | None = None
-        """The transaction that the writer was asked for and has not answered, after what is in it."""
+        """The transaction that the writer has not finished: its items, its work and its future."""
         self._not_empty = asyncio.Event()
         self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._last_answer = clock.monotonic()
-        """Monotonic seconds of the last commit or refusal, or of when something began to wait."""
+        """Monotonic seconds of the last commit or refusal, or of the first item after an idle time."""
 
     def submit(self, sweep: int, result: Result) -> None:
-        """Take one result of a sweep; it is in the books a tick later."""
+        """Queue one result of a sweep; it is recorded a tick later."""
         if len(self._queue) >= self._max_queued:
             self._drop_oldest()
         self._enqueue((sweep, result))
@@ -116,15 +116,17 @@ class Recorder:
             self._urgent.set()
 
     def _drop_oldest(self) -> None:
-        """Make room; ends of sweeps stay, for their results may be in the books already."""
-        for place, item in enumerate(self._queue):
+        """Drop the oldest result; ends of sweeps stay, since their results may be recorded already."""
+        for index, item in enumerate(self._queue):
             if not isinstance(item, _SweepEnd):
-                del self._queue[place]
-                log.error("the database has refused for so long that the oldest result is dropped: its time is unknown")
+                del self._queue[index]
+                log.error(
+                    "the queue is full, since the database refuses: the oldest result is dropped, its time is unknown"
+                )
                 return
 
     def end_sweep(self, sweep: int) -> None:
-        """Close a sweep once everything submitted before is written."""
+        """Close a sweep as soon as everything submitted before is written."""
         self._enqueue(_SweepEnd(sweep))
 
     def _enqueue(self, item: _Item) -> None:
@@ -136,7 +138,7 @@ class Recorder:
 
     @property
     def is_making_progress(self) -> bool:
-        """Whether the database answers in reasonable time; a refusal is an answer, and what waits is not lost by it."""
+        """Whether the database answers in time; a refusal is an answer, since the queued results are not lost."""
         return self._idle.is_set() or self._clock.monotonic() - self._last_answer < 10 * RETRY_INTERVAL
 
     async def run(self) -> None:
@@ -150,21 +152,21 @@ class Recorder:
             await self.flush()
 
     async def drain(self) -> None:
-        """Wait until everything that was submitted is in the books."""
+        """Wait until everything that was submitted is recorded."""
         await self._idle.wait()
 
     async def flush(self) -> None:
-        """Write everything that waits, in order; a sweep is closed in a transaction of its own."""
+        """Write the queue in order; a sweep is closed in a transaction of its own."""
         self._urgent.clear()
         while self._queue:
             for item in await self._commit():
-                if self._queue and self._queue[0] is item:  # the oldest of them may have been dropped meanwhile
+                if self._queue and self._queue[0] is item:  # it may have been dropped meanwhile
                     self._queue.popleft()
         self._not_empty.clear()
         self._idle.set()
 
     def _next_transaction(self) -> tuple[list[_Item], _Work]:
-        """Take what belongs into the next transaction; it stays in the queue until that is committed."""
+        """Return the items and the work of the next transaction; the items stay in the queue until the commit."""
         head = self._queue[0]
         if isinstance(head, _SweepEnd):
             return [head], lambda db: self._close_sweep(db, head.sweep)
@@ -181,38 +183,38 @@ class Recorder:
         drop_later = self.before_write(db)
         at = self._recorded_time.now()
         if drop_later:
-            sweeps = {sweep: [each for each in found if each.at <= at] for sweep, found in sweeps.items()}
-        # where the end of one meets the beginning of the next, the results of a check come in the order of its sweeps
+            sweeps = {sweep: [result for result in queued if result.at <= at] for sweep, queued in sweeps.items()}
+        # with results of two sweeps, those of one check are recorded in the order of the sweeps
         written = [self._recording.record(db, sweep, sweeps[sweep], at) for sweep in sorted(sweeps)]
 
-        def tell() -> None:
+        def notify() -> None:
             for recorded in written:
                 self._listener.on_recorded(recorded)
 
-        return tell
+        return notify
 
     def _close_sweep(self, db: Database, sweep: int) -> Callable[[], None]:
         self.before_write(db)
         entries = self._recording.end_sweep(db, sweep, self._recorded_time.now())
-        waiting = outbox.pending_summary(db)
-        return lambda: self._listener.on_sweep_closed(sweep, entries, waiting)
+        pending = outbox.pending_summary(db)
+        return lambda: self._listener.on_sweep_closed(sweep, entries, pending)
 
     async def _commit(self) -> list[_Item]:
-        """Do one transaction, again and again until it is committed, then tell the audience; gives what was in it.
+        """Execute one transaction, with retries until it is committed, then call the listener; return its items.
 
-        A caller that is cancelled meanwhile leaves the transaction to the next one: it is not done twice.
+        If the caller is cancelled meanwhile, the next caller waits for the same transaction: it runs only once.
         """
-        again: tuple[list[_Item], _Work] | None = None
+        retry: tuple[list[_Item], _Work] | None = None
         while True:
             began = self._clock.monotonic()
             if self._transaction is None:
-                items, work = again or self._next_transaction()
+                items, work = retry or self._next_transaction()
                 self._transaction = items, work, asyncio.ensure_future(self._writer.run(work))
-            items, work, writing = self._transaction
+            items, work, future = self._transaction
             try:
-                tell = await asyncio.shield(writing)
+                notify = await asyncio.shield(future)
             except StoreError as error:
-                self._transaction, again = None, (items, work)
+                self._transaction, retry = None, (items, work)
                 self._last_answer = self._clock.monotonic()
                 self._recording.invalidate()
                 self._telemetry.write_failed()
@@ -222,38 +224,38 @@ class Recorder:
                 log.error("%s; %d results wait", error, len(self._queue))  # noqa: TRY400 - no traceback for users
                 await asyncio.sleep(RETRY_INTERVAL)
                 continue
-            if self._handled_elsewhere(writing):
-                return items  # by somebody else who waited for it
+            if self._handled_elsewhere(future):
+                return items  # another caller waited for it too
             self._transaction = None
             self._last_answer = self._clock.monotonic()
             self._telemetry.observe_write(self._last_answer - began)
             self._listener.on_store_state(None)
-            tell()
+            notify()
             return items
 
     async def save_queue(self) -> None:
-        """Keep everything that waits elsewhere: the database cannot take it any more."""
+        """Store the queued results elsewhere, since the database cannot store them any more."""
         items = list(self._queue)
         if await self._save_elsewhere(items):
             self._queue.clear()
 
     async def _save_elsewhere(self, items: list[_Item]) -> bool:
-        """Keep results outside of a database that is lost; returns whether that was done."""
+        """Store results outside of a lost database; return whether that succeeded."""
         if self._save_unrecorded is None:
             return False
-        found = [item[1] for item in items if not isinstance(item, _SweepEnd)]
+        results = [item[1] for item in items if not isinstance(item, _SweepEnd)]
         try:
-            await asyncio.to_thread(self._save_unrecorded, found)
+            await asyncio.to_thread(self._save_unrecorded, results)
         except OSError as error:
-            log.error("%d results could not be kept beside the database: %s", len(found), error)  # noqa: TRY400
+            log.error("%d results could not be stored beside the database: %s", len(results), error)  # noqa: TRY400
             return False
         return True
 
-    def _handled_elsewhere(self, writing: asyncio.Future[Callable[[], None]]) -> bool:
-        return self._transaction is None or self._transaction[2] is not writing
+    def _handled_elsewhere(self, future: asyncio.Future[Callable[[], None]]) -> bool:
+        return self._transaction is None or self._transaction[2] is not future
 
     async def write(self, work: Callable[[Database], T]) -> T:
-        """Do other work in the writer's thread. Raises StoreError where the database refuses."""
+        """Execute other work in the writer's thread. Raises StoreError if the database refuses."""
         try:
             return await self._writer.run(work)
         except StoreError:

@@ -1,4 +1,4 @@
-"""Results that could not be recorded, kept in a CSV file beside the database, as ``monitor import csv`` reads them."""
+"""Stores results that could not be recorded in a CSV file beside the database, for ``monitor import csv``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HEADER: Final = ("server", "check", "time", "outcome", "latency_ms", "attempts",
 
 
 def time_stamp(at: Millis) -> str:
-    """Return a time as it stands in file names: ``20261002T101500Z``."""
+    """Return a time for use in file names: ``20261002T101500Z``."""
     return f"{dt.datetime.fromtimestamp(at // 1000, dt.UTC):%Y%m%dT%H%M%SZ}"
 
 
 class UnsavedResults:
-    """One file, which begins with the first result that is kept in it."""
+    """One file, which is created with the first result that is saved."""
 
     def __init__(self, data_dir: Path, started_at: Millis) -> None:
         self.path = data_dir / f"unsaved-results-{time_stamp(started_at)}.csv"
@@ -33,7 +33,7 @@ class UnsavedResults:
         """Results in the file."""
 
     def save(self, results: Iterable[Result]) -> None:
-        """Append results, and have them on the disk. Raises OSError."""
+        """Append results and sync them to the disk. Raises OSError."""
         rows = [_row(result) for result in results]
         if not rows:
             return

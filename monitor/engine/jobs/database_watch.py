@@ -1,9 +1,9 @@
-"""Watches over the database file while the daemon runs, and tells everybody where it is lost or was replaced.
+"""Watches the database file while the daemon runs, and reports when it is lost or replaced.
 
-Each second it asks ``FileGuard``. Where the file is lost, the writer writes nothing more into it, the recorder keeps
-results in a CSV file, and this says so: log, page, ``/readyz``, metric, and a mail that needs no database. What the
-open connections still show is copied beside the lost file. Else it notes the journal's head outside of the database,
-so that the next start can tell an older copy.
+It checks ``FileGuard`` every second. If the file is lost, the writer writes no more to it and the recorder stores
+results in a CSV file. This job reports the loss in the log, on the page, at ``/readyz``, by metric and by a mail that
+needs no database, and copies what the open connections can still read. Otherwise it stores the journal's head outside
+of the database, so that the next start can detect an older copy.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ log = logging.getLogger(__name__)
 PROBLEM: Final = "database"
 """The file that the daemon writes to is lost."""
 START_PROBLEM: Final = "ledger"
-"""The ledger that the daemon found at its start lacks what was recorded, or was damaged and set aside."""
+"""At the start the ledger lacked recorded entries, or was damaged and set aside."""
 CHECK_INTERVAL: Final = 1.0
 CHECKS_PER_MARK: Final = 10
-"""Seconds between two marks, about: what a lost write-ahead log may hold without being missed."""
+"""About the seconds between two marks; the loss of a write-ahead log within this time can go undetected."""
 CHECKS_PER_MAIL: Final = 60
-"""Seconds between two attempts to mail the operators, about."""
+"""About the seconds between two attempts to mail the operators."""
 
 
 class DatabaseWatch:
-    """Runs until cancelled; ``send`` mails the operators directly and says whether that mail has left."""
+    """Watches until cancelled; ``send`` mails the operators directly and returns whether that succeeded."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class DatabaseWatch:
         self._send = send
         self._found_at_start = found_at_start
         self._damaged = damaged
-        self._told: str | None = None
+        self._reported_loss: str | None = None
         self._rescued: Path | None = None
         self._unsent: dict[str, tuple[str, ...]] = {}
-        """Mails to the operators that have not left, by subject."""
+        """Mails to the operators that are not sent yet, by subject."""
         self._mark: HeadMark | None = None
 
     async def run(self) -> None:
@@ -109,11 +109,11 @@ class DatabaseWatch:
         self._unsent["the monitor started with another ledger than it stopped with"] = (found, remedy)
 
     async def check(self) -> None:
-        """Look at the file once, and say what changed."""
+        """Check the file once and report a change."""
         loss = await asyncio.to_thread(self._guard.check)
-        if loss == self._told or self._guard.damaged:  # a damaged one is set aside by the daemon
+        if loss == self._reported_loss or self._guard.damaged:  # a damaged one is set aside by the daemon
             return
-        self._told = loss
+        self._reported_loss = loss
         if loss is None:
             self._rescued = None
             self._live_state.clear_problem(PROBLEM)
@@ -139,7 +139,7 @@ class DatabaseWatch:
         await self._send_mails()
 
     async def _rescue(self) -> Path | None:
-        """Copy what the open connections still show; once."""
+        """Copy what the open connections can still read, once."""
         if self._rescued is None:
             copy = self._file.with_name(f"{self._file.stem}-rescued-{time_stamp(self._now())}{self._file.suffix}")
             try:
@@ -153,12 +153,12 @@ class DatabaseWatch:
         return self._rescued
 
     async def mark(self) -> None:
-        """Note the journal's head beside the database, unless something is wrong with it."""
+        """Store the journal's head beside the database, unless the database has a problem."""
         if self._guard.loss is not None:
             return
         if self._found_at_start is not None:
             if head_mark.read(self._file.parent) is not None:
-                return  # nobody has accepted it yet
+                return  # the operator has not accepted the ledger yet
             log.warning("%s was deleted: the ledger is accepted as it is", self._file.with_name(head_mark.MARK_FILE))
             self._found_at_start = None
             self._live_state.clear_problem(START_PROBLEM)

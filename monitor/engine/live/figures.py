@@ -1,7 +1,7 @@
-"""Keeps the figures of the page and the metrics up to date after each sweep.
+"""Updates the figures of the page and the metrics after each sweep.
 
-What changed is read in the reader's thread; the other subscriptions advance in straight lines (``LiveFigures``), here,
-a slice at a time. Once a day everything is computed from scratch and compared.
+The reader's thread reads what changed; the figures of all other subscriptions advance linearly (``LiveFigures``), on
+the event loop in steps. Once a day everything is computed from scratch and compared.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAUSE_FACTOR = 10
-"""At most one part in so many of a core goes into keeping the figures up to date."""
+"""The pause after an update, as a multiple of its duration: an update uses at most a tenth of a core."""
 MIN_PAUSE = 1.0
-"""Seconds between two readings, at least."""
+"""The shortest pause between two updates in seconds."""
 STEP_SIZE = 500
-"""Subscriptions that are advanced before the loop may turn again: a millisecond or two."""
+"""Subscriptions that are advanced between two turns of the event loop: a millisecond or two."""
 REBUILD_STEP_SIZE = 50
-"""The same where many of them were read again: their windows are laid out anew, which takes 60 us each."""
+"""The same if many were read again: their windows are projected anew, which takes 60 us each."""
 REBUILD_THRESHOLD = 500
-"""Subscriptions that have to be read again, from where on the collector is kept away."""
+"""Subscriptions to read again above which the garbage collector is paused."""
 MISMATCH_CONFIRMATIONS = 3
-"""A difference counts as drift when it is found so often: a result may be written between two looks, not always."""
+"""Times that a difference must be found to count: results may be written between two reads, but not each time."""
 PROBLEM = "figures"
 MAX_MAIL_LINES = 20
-"""Lines of one mail about drift."""
+"""Lines of one mail about differences."""
 _MISMATCH_TEXTS = (
-    "figure had drifted from the books and was corrected",
-    "figures had drifted from the books and were corrected",
+    "figure differed from the books and was corrected",
+    "figures differed from the books and were corrected",
 )
 
 
 class LiveFiguresUpdater:
-    """Brings the figures of both windows to now whenever a sweep was written."""
+    """Updates the figures of both windows whenever a sweep was written."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class LiveFiguresUpdater:
         terms: Callable[[], Terms],
         on_mismatches: Callable[[tuple[str, ...]], None],
     ) -> None:
-        """``on_mismatches`` tells the operators of figures that had drifted, a line each."""
+        """``on_mismatches`` mails the operators the figures that differed, one line each."""
         self._reader = reader
         self._live_state = live_state
         self._telemetry = telemetry
@@ -80,15 +80,15 @@ class LiveFiguresUpdater:
         self._lock = asyncio.Lock()
 
     def on_new_runs(self, checks: Iterable[CheckKey]) -> None:
-        """Take note of checks that gave, after a commit, something else than before, or again after a gap."""
+        """Add checks with a new run: another outcome than before, or a result after a gap."""
         self._checks_with_new_runs.update(checks)
 
     def on_sweep_written(self) -> None:
-        """Advance soon."""
+        """Request an update."""
         self._due.set()
 
     async def run(self) -> None:
-        """Keep up until cancelled; the first figures come at once."""
+        """Update until cancelled; the first update starts at once."""
         self._due.set()
         while True:
             await self._due.wait()
@@ -101,27 +101,29 @@ class LiveFiguresUpdater:
             await asyncio.sleep(max(MIN_PAUSE, PAUSE_FACTOR * (self._clock.monotonic() - began)))
 
     async def update(self) -> None:
-        """Bring every subscription's figures to now. Raises StoreError; then everything is read again next time."""
+        """Update the figures of all subscriptions. After a StoreError everything is read again next time."""
         async with self._lock:
             await self._advance()
 
     async def _advance(self) -> None:
-        keeping, now, terms = self._live_figures, self._now(), self._terms()
-        silent: set[str] = set()
-        for names in chunked(keeping.names, STEP_SIZE):
-            silent |= keeping.stale_subscriptions(names, now, self._newest_result)
+        figures, now, terms = self._live_figures, self._now(), self._terms()
+        stale: set[str] = set()
+        for names in chunked(figures.names, STEP_SIZE):
+            stale |= figures.stale_subscriptions(names, now, self._newest_result)
             await asyncio.sleep(0)
-        # only now: a check that was found to have spoken after a silence is among them
-        began, self._checks_with_new_runs = self._checks_with_new_runs, set()
-        much = keeping.needs_rebuild or terms is not keeping.current or len(began) + len(silent) > REBUILD_THRESHOLD
-        with gc_paused() if much else nullcontext():
+        # after the steps above, so that it includes checks that just got a result after a gap
+        new_runs, self._checks_with_new_runs = self._checks_with_new_runs, set()
+        large_update = (
+            figures.needs_rebuild or terms is not figures.current or len(new_runs) + len(stale) > REBUILD_THRESHOLD
+        )
+        with gc_paused() if large_update else nullcontext():
             try:
-                await self._reader.run(lambda db: keeping.catch_up(db, now, terms, began, silent))
+                await self._reader.run(lambda db: figures.catch_up(db, now, terms, new_runs, stale))
             except StoreError:
-                keeping.invalidate()
+                figures.invalidate()
                 raise
-            for names in chunked(keeping.names, REBUILD_STEP_SIZE if much else STEP_SIZE):
-                for change in keeping.advance(names):
+            for names in chunked(figures.names, REBUILD_STEP_SIZE if large_update else STEP_SIZE):
+                for change in figures.advance(names):
                     self._live_state.set_figures(*change)
                 await asyncio.sleep(0)
 
@@ -130,12 +132,12 @@ class LiveFiguresUpdater:
         return view.at if view is not None else None
 
     async def verify(self) -> None:
-        """Compute everything again and compare; log and correct what differs."""
+        """Compute all figures from scratch and compare; report and correct what differs."""
         try:
             async with self._lock:
-                found = await self._find_mismatches()
-                if found:
-                    self._report(found)
+                mismatches = await self._find_mismatches()
+                if mismatches:
+                    self._report(mismatches)
                     self._live_figures.invalidate()
                     await self._advance()
                 else:
@@ -144,30 +146,30 @@ class LiveFiguresUpdater:
             log.warning("the figures could not be checked: %s", error)
 
     async def _find_mismatches(self) -> list[FigureMismatch]:
-        """Look again at what differs: results that came in between the two readings make a difference once."""
+        """Return figures that differ each time: results between two reads cause a difference only once."""
         names: set[str] | None = None
         for _ in range(MISMATCH_CONFIRMATIONS):
             await self._advance()
             chosen = names
             with gc_paused():
-                found = await self._reader.run(lambda db: find_mismatches(db, self._live_figures, chosen))  # noqa: B023 - awaited here
-            if not found:
+                mismatches = await self._reader.run(lambda db: find_mismatches(db, self._live_figures, chosen))  # noqa: B023 - awaited here
+            if not mismatches:
                 break
-            names = {drift.subscription for drift in found}
-        return found
+            names = {mismatch.subscription for mismatch in mismatches}
+        return mismatches
 
     def _report(self, mismatches: list[FigureMismatch]) -> None:
         lines = tuple(
-            f"{drift.subscription}, {drift.window}: kept {drift.live}, computed {drift.computed}"
-            for drift in mismatches
+            f"{mismatch.subscription}, {mismatch.window}: shown {mismatch.live}, computed {mismatch.computed}"
+            for mismatch in mismatches
         )
         for line in lines:
-            log.error("figures had drifted from the books, and are corrected: %s", line)
+            log.error("figures differed from the ledger and are corrected: %s", line)
         self._telemetry.figures_drifted(len(mismatches))
         self._live_state.set_problem(
             PROBLEM,
             f"{pluralize(len(mismatches), *_MISMATCH_TEXTS)}, the first: {lines[0]}. "
-            "Accounts, reports and credits are computed from the books and are not touched; please report it.",
+            "Accounts, reports and credits are computed from the books and are not affected; please report this error.",
             ready=True,
         )
         more = (f"and {len(lines) - MAX_MAIL_LINES} more, in the log",) if len(lines) > MAX_MAIL_LINES else ()

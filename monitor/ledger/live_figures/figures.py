@@ -1,8 +1,8 @@
-"""The figures of every subscription, advanced by what is new in the ledger instead of computed again.
+"""The figures of all subscriptions, updated by the changes of the ledger instead of computed from scratch.
 
-For every subscription this keeps what each instant counts as (``classified_time``) and how the figures of both windows
-go on (``window_figures``). It reads again only what a new run, a silent check or a recorded fact touches, and only the
-results after the time that is final.
+For each subscription this stores the class of every instant (``classified_time``) and the projection of both windows'
+figures (``window_figures``). It reads again only the subscriptions that a new run, a check without results or a new
+fact affects, and of these only the results after the time that is final.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.sla.terms import PromisePeriod, Segment, Terms
 
 
-# --- what figures depend on besides results at one moment: versions of the terms, and what does not count -------------
+# --- the facts that figures depend on besides results: the terms and the exclusions -----------------------------------
 
 
 _MONTH = 33 * 86_400_000
@@ -42,115 +42,117 @@ _MONTH = 33 * 86_400_000
 
 
 def recent_versions(ledger: LedgerView, current: Terms) -> tuple[Terms, ...]:
-    """Return the versions of the terms that were in force in any window: most of many years are not even read."""
+    """Return the versions of the terms that were in force in any window; older versions are not read."""
     start = min(ledger.at - _MONTH, rolling_span(ledger.at, current.rolling_days).start)
     return tuple(ledger.versions[index_at(ledger.versions, start) :])
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """The facts of the books, in a form that holds beyond the moment that they were read at."""
+    """The facts that figures depend on, in a form that stays valid after the moment of reading."""
 
     current: Terms
-    """The configuration that they were read under."""
+    """The configured terms at the time of reading."""
     timezone_versions: tuple[Terms, ...]
-    """The versions of the terms with which the zone of the months changed, and of them no more than that.
+    """The versions of the terms that changed the time zone, reduced to the zone.
 
-    One version of a large configuration takes megabytes.
+    One complete version of a large configuration takes megabytes.
     """
     exclusions: frozenset[Exclusion]
-    """Those of an outage that is still open go to ``END_OF_TIME``."""
+    """Exclusions of outages that are still open end at ``END_OF_TIME``."""
     open_outages: frozenset[int]
-    """The numbers of those outages."""
+    """The ids of those outages."""
     _by_server: Mapping[str | None, list[Exclusion]]
 
     @classmethod
     def from_ledger(cls, ledger: LedgerView, current: Terms) -> LedgerFacts:
-        """Take them out of books that are open."""
+        """Read the facts from a ledger view."""
         valid = [record for record in ledger.exclusion_records if record.withdrawn is None]
-        found = [one for window in ledger.windows for one in rules.exclusions_of(window)]
-        found += [record.exclusion(END_OF_TIME) for record in valid]
-        growing = frozenset(record.outage for record in valid if record.end is None and record.outage is not None)
+        all_exclusions = [exclusion for window in ledger.windows for exclusion in rules.exclusions_of(window)]
+        all_exclusions += [record.exclusion(END_OF_TIME) for record in valid]
+        open_outages = frozenset(record.outage for record in valid if record.end is None and record.outage is not None)
         by_server: dict[str | None, list[Exclusion]] = {}
-        for one in found:
-            for server in one.servers or (None,):
-                by_server.setdefault(server, []).append(one)
-        recent = recent_versions(ledger, current)
-        changed = [True, *(one.timezone != other.timezone for one, other in pairwise(recent))]
-        zones = (replace(one, servers={}, subscriptions={}, customers={}) for one in compress(recent, changed))
-        return cls(current, tuple(zones), frozenset(found), growing, by_server)
+        for exclusion in all_exclusions:
+            for server in exclusion.servers or (None,):
+                by_server.setdefault(server, []).append(exclusion)
+        versions = recent_versions(ledger, current)
+        zone_changed = [True, *(old.timezone != new.timezone for old, new in pairwise(versions))]
+        zones = (
+            replace(terms, servers={}, subscriptions={}, customers={}) for terms in compress(versions, zone_changed)
+        )
+        return cls(current, tuple(zones), frozenset(all_exclusions), open_outages, by_server)
 
     def month_at(self, at: Millis) -> Span:
-        """Return the calendar month in which an instant lies."""
+        """Return the calendar month that contains an instant."""
         return month_window(self.timezone_versions, *month_of(at, self.current.timezone))
 
     def applicable_exclusions(self, parts: Iterable[Segment]) -> list[Exclusion]:
-        """Return the exclusions that may concern the servers of some segments."""
+        """Return the exclusions that can apply to the servers of some segments."""
         servers = dict.fromkeys(part.server for part in parts)
-        return [one for server in (None, *servers) for one in self._by_server.get(server, ())]
+        return [exclusion for server in (None, *servers) for exclusion in self._by_server.get(server, ())]
 
 
 FIGURE_EVENTS: Final = ("terms", *maintenance_windows.MAINTENANCE_EVENTS, *exclusions.EXCLUSION_EVENTS)
-"""What figures hang on, besides results."""
+"""The journal kinds that affect figures, besides results."""
 FigureChange: TypeAlias = "tuple[str, WindowName, WindowFigures | None]"
-"""The figures of one subscription's window as they are now; None: it is not in that window."""
+"""The present figures of one subscription's window; None: the subscription is not in the window."""
 CLOCK_MARGIN: Final = 86_400_000
-"""Milliseconds that are kept before the windows' start, for a clock that is set back."""
+"""Milliseconds that are stored before the start of the windows, in case the clock is set back."""
 
 
 @dataclass(slots=True)
 class _SubscriptionFigures:
-    """What is kept of one subscription."""
+    """The stored state of one subscription."""
 
     since: Millis
-    """Where its segments begin."""
+    """The start of its segments."""
     segments: tuple[Segment, ...]
     promises: tuple[PromisePeriod, ...]
     timeline: IncrementalTimeline
     valid_until: Millis
-    """As of the last look at the newest results."""
+    """As of the last call with the newest results."""
     month: WindowProjection | None = None
     rolling: WindowProjection | None = None
 
 
 class LiveFigures:
-    """The kept figures; empty until they first catch up. No two of its methods may be called at the same time."""
+    """The live figures, empty until the first ``catch_up``. Methods must not be called concurrently."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _SubscriptionFigures] = {}
         self._subscriptions_by_check: dict[CheckKey, list[str]] = {}
-        """Which subscriptions each check is measured for."""
+        """The subscriptions that each check measures."""
         self._facts: LedgerFacts | None = None
-        """As of the last time that they were read; None before."""
+        """The facts as last read; None before the first time."""
         self.needs_rebuild = True
-        """Whether everything will be read from the beginning when next catching up."""
-        self._numbers: dict[CheckKey, int] = {}
+        """Whether the next ``catch_up`` reads everything from scratch."""
+        self._check_ids: dict[CheckKey, int] = {}
         self._last_entry = 0
-        """The number of the newest entry of the journal that was looked at."""
+        """The number of the newest journal entry that was read."""
         self.now: Millis = 0
-        """The moment that the figures are as of."""
+        """The moment of the figures."""
         self._latest: Millis = 0
-        """The latest moment that was ever seen."""
+        """The latest moment seen so far."""
         self._month = self._rolling = Span(0, 0)
 
     @property
     def current(self) -> Terms | None:
-        """The configuration that the figures were read under; None before the first time."""
+        """The configured terms at the last ``catch_up``; None before the first."""
         return self._facts.current if self._facts else None
 
     @property
     def names(self) -> list[str]:
-        """Every subscription that is kept."""
+        """The ids of all subscriptions with figures."""
         return [*self._entries]
 
     def stale_subscriptions(
         self, names: Iterable[str], now: Millis, newest_result: Callable[[CheckKey], Millis | None]
     ) -> set[str]:
-        """Return the subscriptions of which a check went silent or gives results again; see ``IncrementalTimeline``.
+        """Return the subscriptions with a check that has no recent results, or new ones (``IncrementalTimeline``).
 
-        One with a check of which a run began may be missing: what began is caught up with anyway.
+        A subscription with a new run may be missing: ``catch_up`` reads these anyway.
         """
-        found: set[str] = set()
+        stale: set[str] = set()
         for name in names:
             entry = self._entries[name]
             if entry.valid_until < now:
@@ -158,8 +160,8 @@ class LiveFigures:
             if entry.valid_until < now or (
                 entry.timeline.stale_checks and entry.timeline.has_new_results(newest_result)
             ):
-                found.add(name)
-        return found
+                stale.add(name)
+        return stale
 
     def catch_up(
         self,
@@ -169,58 +171,58 @@ class LiveFigures:
         checks_with_new_runs: Collection[CheckKey] = (),
         stale: Iterable[str] = (),
     ) -> None:
-        """Take in what is new as of now: facts, the checks of which a run began, the subscriptions that went silent."""
+        """Update to ``now``: read new facts, the checks with new runs and the stale subscriptions."""
         self._latest = max(self._latest, now)
         facts, imported = self._read_journal(db)
-        # a clock that was set back leaves facts, and imports, that have not happened yet
-        behind = now < self._latest or (imported and bool(history_rebuild.imports_recorded_after(db, now)))
+        # after the clock was set back, some facts and imports are in the future
+        clock_behind = now < self._latest or (imported and bool(history_rebuild.imports_recorded_after(db, now)))
         due = {name for key in checks_with_new_runs for name in self._subscriptions_by_check.get(key, ())}.union(stale)
         self.now = now
-        if self._facts is None or behind or facts or imported or self._facts.current is not current:
-            self._reload_facts(db, current, due, rebuild_all=behind or imported)
+        if self._facts is None or clock_behind or facts or imported or self._facts.current is not current:
+            self._reload_facts(db, current, due, rebuild_all=clock_behind or imported)
         else:
             self._set_windows(self._facts)
             for name in due & self._entries.keys():
                 self._extend(db, self._entries[name], self._facts)
-        self.needs_rebuild = behind
+        self.needs_rebuild = clock_behind
 
     def _read_journal(self, db: Database) -> tuple[bool, bool]:
-        """Look through the journal: whether there are new facts, and whether results may have been imported."""
+        """Read the journal; return whether there are new facts, and whether results may have been imported."""
         since, self._last_entry = self._last_entry, journal.length(db)
         times = journal.recorded_at(db, since, *FIGURE_EVENTS)
         self._latest = max(self._latest, *times, 0)
         if self.needs_rebuild:
             return True, True
-        growing = self._facts.open_outages if self._facts else frozenset()
-        ended = imported = False
+        open_outages = self._facts.open_outages if self._facts else frozenset()
+        outage_ended = imported = False
         for entry in journal.entries_after(db, since, "outage-ended", "results"):
             if entry.kind == "results":
                 imported = imported or entry.body["source"] == "import"
-            elif entry.body["outage"] in growing:
-                ended, self._latest = True, max(self._latest, entry.at)
-        return bool(times) or ended, imported
+            elif entry.body["outage"] in open_outages:
+                outage_ended, self._latest = True, max(self._latest, entry.at)
+        return bool(times) or outage_ended, imported
 
     def _set_windows(self, facts: LedgerFacts) -> Millis:
-        """Return the first instant that any window has."""
+        """Set both windows for ``now``; return the earlier start."""
         self._month = facts.month_at(self.now)
         self._rolling = rolling_span(self.now, facts.current.rolling_days)
         return min(self._month.start, self._rolling.start)
 
     def _reload_facts(self, db: Database, current: Terms, to_extend: set[str], *, rebuild_all: bool) -> None:
-        """Read every fact, and again whatever subscription they touch."""
-        books = LedgerView(db, self.now, current)
-        before, facts = self._facts, LedgerFacts.from_ledger(books, current)
+        """Read all facts, and the subscriptions that changed facts affect."""
+        ledger = LedgerView(db, self.now, current)
+        old_facts, facts = self._facts, LedgerFacts.from_ledger(ledger, current)
         self._facts = facts
         start = self._set_windows(facts)
-        anew = rebuild_all or before is None
-        changed = before.exclusions ^ facts.exclusions if before else frozenset()
-        kept, self._entries = self._entries, {}
-        for name in dict.fromkeys(name for terms in recent_versions(books, current) for name in terms.subscriptions):
-            entry = kept.get(name)
-            if entry is None or anew or not self._is_current(books, name, entry, start, changed):
-                entry = self._build(books, name, facts, start - CLOCK_MARGIN)
+        rebuild = rebuild_all or old_facts is None
+        changed_exclusions = old_facts.exclusions ^ facts.exclusions if old_facts else frozenset()
+        old_entries, self._entries = self._entries, {}
+        for name in dict.fromkeys(name for terms in recent_versions(ledger, current) for name in terms.subscriptions):
+            entry = old_entries.get(name)
+            if entry is None or rebuild or not self._is_current(ledger, name, entry, start, changed_exclusions):
+                entry = self._build(ledger, name, facts, start - CLOCK_MARGIN)
             else:
-                entry.promises = promise_periods(books.versions, name, Span(entry.since, END_OF_TIME))
+                entry.promises = promise_periods(ledger.versions, name, Span(entry.since, END_OF_TIME))
                 entry.month = entry.rolling = None
                 if name in to_extend:
                     self._extend(db, entry, facts)
@@ -229,31 +231,35 @@ class LiveFigures:
         for name, entry in self._entries.items():
             for key in _measured_checks(entry.segments):
                 self._subscriptions_by_check.setdefault(key, []).append(name)
-        books.versions.close()
+        ledger.versions.close()
 
     @staticmethod
     def _is_current(
         ledger: LedgerView, name: str, entry: _SubscriptionFigures, start: Millis, changed: Collection[Exclusion]
     ) -> bool:
-        """Whether what is kept of a subscription is true by these facts too."""
+        """Return whether the stored state of a subscription is valid with the new facts too."""
         return (
             entry.timeline.cumulative.starts[0] <= start
-            and not any(one.applies_to(part.server) for one in changed for part in entry.segments)
+            and not any(exclusion.applies_to(part.server) for exclusion in changed for part in entry.segments)
             and segments(ledger.versions, name, Span(entry.since, END_OF_TIME), END_OF_TIME) == entry.segments
         )
 
     def _build(self, ledger: LedgerView, name: str, facts: LedgerFacts, since: Millis) -> _SubscriptionFigures:
-        """Read all of one subscription from the books."""
+        """Read one subscription completely from the ledger."""
         window = Span(since, END_OF_TIME)
         parts = segments(ledger.versions, name, window, END_OF_TIME)
         records = {key: ledger.history(key, window).runs for key in _measured_checks(parts)}
-        kept = build_timeline(parts, records, facts.applicable_exclusions(parts), since, self.now)
+        timeline = build_timeline(parts, records, facts.applicable_exclusions(parts), since, self.now)
         return _SubscriptionFigures(
-            since, parts, promise_periods(ledger.versions, name, window), kept, kept.valid_until(_no_newer_result)
+            since,
+            parts,
+            promise_periods(ledger.versions, name, window),
+            timeline,
+            timeline.valid_until(_no_newer_result),
         )
 
     def _extend(self, db: Database, entry: _SubscriptionFigures, facts: LedgerFacts) -> None:
-        """Read what came to one subscription since it was last read."""
+        """Read the new results of one subscription."""
         since = min(self._month.start, self._rolling.start) - CLOCK_MARGIN
         records = {key: self._runs(db, key, entry.timeline.final_until) for key in _measured_checks(entry.segments)}
         entry.timeline = extend_timeline(
@@ -263,29 +269,29 @@ class LiveFigures:
         entry.month = entry.rolling = None
 
     def _runs(self, db: Database, key: CheckKey, since: Millis) -> Sequence[Run]:
-        if key not in self._numbers:
-            self._numbers = results.check_ids(db)
-        number = self._numbers.get(key)
-        return () if number is None else runs_between(db, number, since, END_OF_TIME)
+        if key not in self._check_ids:
+            self._check_ids = results.check_ids(db)
+        check_id = self._check_ids.get(key)
+        return () if check_id is None else runs_between(db, check_id, since, END_OF_TIME)
 
     def advance(self, names: Iterable[str]) -> list[FigureChange]:
-        """Bring the figures of some subscriptions to the moment that was caught up with; give those that changed."""
+        """Advance the figures of some subscriptions to ``now``; return those that changed."""
         now = self.now
         changes: list[FigureChange] = []
         for name in names:
             entry = self._entries[name]
-            outlook = entry.rolling
-            if outlook is None or not outlook.at <= now < outlook.until:
-                outlook = self._project_rolling(entry)
-                changes.append((name, "rolling", outlook.figures_at(now)))
-            elif not outlook.constant:
-                changes.append((name, "rolling", outlook.figures_at(now)))
-            outlook = entry.month
-            if outlook is None or not outlook.at <= now < outlook.until:
-                outlook = self._project_month(entry)
-                changes.append((name, "month", outlook.figures_at(now)))
-            elif not outlook.constant:
-                changes.append((name, "month", outlook.figures_at(now)))
+            projection = entry.rolling
+            if projection is None or not projection.at <= now < projection.until:
+                projection = self._project_rolling(entry)
+                changes.append((name, "rolling", projection.figures_at(now)))
+            elif not projection.constant:
+                changes.append((name, "rolling", projection.figures_at(now)))
+            projection = entry.month
+            if projection is None or not projection.at <= now < projection.until:
+                projection = self._project_month(entry)
+                changes.append((name, "month", projection.figures_at(now)))
+            elif not projection.constant:
+                changes.append((name, "month", projection.figures_at(now)))
         return changes
 
     def _project_rolling(self, entry: _SubscriptionFigures) -> WindowProjection:
@@ -303,11 +309,11 @@ class LiveFigures:
         return month.figures_at(self.now), rolling.figures_at(self.now)
 
     def timeline(self, name: str) -> CumulativeTimeline:
-        """Return what every instant of one subscription counts as."""
+        """Return the class of every instant of one subscription."""
         return self._entries[name].timeline.cumulative
 
     def invalidate(self) -> None:
-        """Read everything from the beginning when next catching up."""
+        """Make the next ``catch_up`` read everything from scratch."""
         self.needs_rebuild = True
 
 
@@ -316,4 +322,4 @@ def _measured_checks(parts: Iterable[Segment]) -> set[CheckKey]:
 
 
 def _no_newer_result(_: CheckKey) -> None:
-    """Know of no newer result than those that were read."""
+    """Return None: there is no newer result than those that were read."""

@@ -1,4 +1,4 @@
-"""Compares the kept figures with the accounts, computed from scratch."""
+"""Compares the live figures with the accounts, computed from scratch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 MAX_COMPUTED_SINGLY = 20
-"""So many subscriptions are computed one by one; for more it is cheaper to compute all."""
+"""The most subscriptions to compute one by one; for more it is cheaper to compute all."""
 
 
 class FigureMismatch(NamedTuple):
-    """Figures that were kept, and what the same facts come to when all is computed from the beginning."""
+    """The live figures of a window, and those computed from scratch from the same facts."""
 
     subscription: str
     window: WindowName
@@ -34,24 +34,24 @@ class FigureMismatch(NamedTuple):
 def find_mismatches(
     db: Database, live_figures: LiveFigures, names: Collection[str] | None = None
 ) -> list[FigureMismatch]:
-    """Compute every subscription, or some, as of the moment of the kept figures, and give what differs.
+    """Compute all subscriptions, or some, as of the moment of the live figures; return the differences.
 
-    A difference may also be a result or a fact that was written since the figures caught up.
+    A result or a fact that was recorded since the last ``catch_up`` can cause a difference too.
     """
     terms = live_figures.current
     if terms is None:
         return []
-    books, month = LedgerView(db, live_figures.now, terms), month_of(live_figures.now, terms.timezone)
+    ledger, month = LedgerView(db, live_figures.now, terms), month_of(live_figures.now, terms.timezone)
     computed: dict[tuple[str, WindowName], WindowFigures] = {}
     for only in names if names is not None and len(names) <= MAX_COMPUTED_SINGLY else [None]:
-        computed |= _computed_figures("month", books.month(*month, only))
-        computed |= _computed_figures("rolling", books.rolling(terms.rolling_days, only))
-    found = [
-        FigureMismatch(name, window, own, computed.get((name, window)))
+        computed |= _computed_figures("month", ledger.month(*month, only))
+        computed |= _computed_figures("rolling", ledger.rolling(terms.rolling_days, only))
+    compared = [
+        FigureMismatch(name, window, live, computed.get((name, window)))
         for name in (live_figures.names if names is None else names)
-        for window, own in _live_windows(live_figures, name)
+        for window, live in _live_windows(live_figures, name)
     ]
-    return [drift for drift in found if drift.live != drift.computed]
+    return [mismatch for mismatch in compared if mismatch.live != mismatch.computed]
 
 
 def _live_windows(live_figures: LiveFigures, name: str) -> Iterable[tuple[WindowName, WindowFigures | None]]:
@@ -61,13 +61,13 @@ def _live_windows(live_figures: LiveFigures, name: str) -> Iterable[tuple[Window
 
 def _computed_figures(window: WindowName, accounts: Accounts) -> dict[tuple[str, WindowName], WindowFigures]:
     return {
-        (each.subscription.id, window): WindowFigures(
-            up=each.account.up,
-            down=each.account.down,
-            unknown=each.account.unknown,
-            availability=each.account.availability,
-            budget=each.budget,
-            credit=each.credit.percent if window == "month" else None,
+        (subscription_account.subscription.id, window): WindowFigures(
+            up=subscription_account.account.up,
+            down=subscription_account.account.down,
+            unknown=subscription_account.account.unknown,
+            availability=subscription_account.account.availability,
+            budget=subscription_account.budget,
+            credit=subscription_account.credit.percent if window == "month" else None,
         )
-        for each in accounts.subscriptions
+        for subscription_account in accounts.subscriptions
     }

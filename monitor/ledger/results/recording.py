@@ -1,8 +1,8 @@
-"""Results on their way into the ledger: probed here, they become runs, outages, journal entries and mails.
+"""Records measured results: stores them with their runs, outages, journal entries and mails.
 
-Everything in this module runs in the writer's thread, inside one transaction: either all of it happened or none. Two
-steps record results: ``transitions.compute_changes`` computes what they change, ``Recording`` writes that. What it
-remembers is only a copy of what the tables say, read again whenever another process wrote or a transaction failed.
+Everything in this module runs in the writer's thread, inside one transaction. Recording has two steps:
+``transitions.compute_changes`` computes what results change, ``Recording`` writes it. The state in memory is a copy of
+the tables, read again whenever another process has written or a transaction has failed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenBatch:
-    """A sweep whose digest is not in the journal yet, and the times between which its results lie."""
+    """The batch of a sweep whose digest is not in the journal yet, with the time range of its results."""
 
     number: int
     first: Millis
@@ -40,24 +40,24 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True)
 class RecordedResults:
-    """Results that are written, and what they changed."""
+    """Recorded results and what they changed."""
 
     results: tuple[Result, ...]
     rejected: tuple[Result, ...]
-    """Results for a time that their check has been accounted for already (the clock ran backwards)."""
+    """Results for a time that is accounted for already, since the clock ran backwards."""
     opened_outages: tuple[Outage, ...] = ()
-    """Those that began and are still open."""
+    """The outages that started and are still open."""
     ended_outages: tuple[int, ...] = ()
-    """The numbers of those that ended."""
+    """The ids of the outages that ended."""
     checks_with_new_runs: frozenset[CheckKey] = frozenset()
-    """The checks of which a run began: every other result repeated what its check had given before."""
+    """The checks with a new run; the results of all others repeat the last outcome."""
 
 
 # --- batches of results: each has one journal entry with its digest ---------------------------------------------------
 
 
 def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Millis] | None, at: Millis) -> None:
-    """Put the digest of a batch into the journal; a batch in which nothing came is forgotten."""
+    """Append the digest of a batch to the journal; an empty batch is deleted."""
     digest = results.digest_batch(db, batch, within) if within else None
     if digest is None:
         results.drop_batch(db, batch)
@@ -75,25 +75,25 @@ def close_batch(db: Database, batch: int, source: str, within: tuple[Millis, Mil
 
 @dataclass
 class Recording:
-    """Records the results of sweeps; one for each database that is written."""
+    """Records the results of sweeps; there is one for each database."""
 
     context: LedgerContext
     _check_ids: dict[CheckKey, int] = field(default_factory=dict)
     _outage_ids: dict[CheckKey, int] = field(default_factory=dict)
-    """The number of the open outage of each check that has one."""
+    """The id of the open outage of each check that has one."""
     _state: RecordedState = field(default_factory=RecordedState)
     _windows: tuple[MaintenanceWindow, ...] = ()
     _batches: dict[int, OpenBatch] = field(default_factory=dict)
     _closed_sweeps: set[int] = field(default_factory=set)
-    """Sweeps closed by the last transaction: only the next one knows that it was committed."""
+    """Sweeps closed by the last transaction, which is known to be committed only at the next one."""
     _data_version: int | None = None
 
     def invalidate(self) -> None:
-        """Read everything again before the next write: the last one did not happen."""
+        """Read the state again before the next write, since the last transaction failed."""
         self._data_version = None
 
     def refresh(self, db: Database) -> None:
-        """Read from the tables what another process may have changed."""
+        """Read the state from the tables, if another process may have changed them."""
         version: int = db.execute("PRAGMA data_version").fetchone()[0]
         committed = {sweep: batch for sweep, batch in self._batches.items() if sweep not in self._closed_sweeps}
         self._closed_sweeps.clear()
@@ -105,16 +105,16 @@ class Recording:
         self._check_ids = results.check_ids(db)
         self._outage_ids.clear()
         self._state = RecordedState()
-        for key, number in self._check_ids.items():
+        for key, check_id in self._check_ids.items():
             outage = None
-            if number in open_outages:
-                self._outage_ids[key], outage = open_outages[number]
-            if number in runs:
-                self._state.runs[key] = runs[number]
-            outage_state = OutageState(last_oks.get(number), outage)
-            self._state.checks[key] = CheckState(outage_state, alerting.get(number, AlertState()))
+            if check_id in open_outages:
+                self._outage_ids[key], outage = open_outages[check_id]
+            if check_id in runs:
+                self._state.runs[key] = runs[check_id]
+            outage_state = OutageState(last_oks.get(check_id), outage)
+            self._state.checks[key] = CheckState(outage_state, alerting.get(check_id, AlertState()))
         self._windows = known_windows(db)
-        still_open = {number for number, _, _ in results.open_batches(db)}
+        still_open = {check_id for check_id, _, _ in results.open_batches(db)}
         self._batches = {sweep: batch for sweep, batch in self._batches.items() if batch.number in still_open}
         self._data_version = version
 
@@ -127,7 +127,7 @@ class Recording:
         return recorded
 
     def _write(self, db: Database, sweep: int, changes: Changes, at: Millis) -> RecordedResults:
-        """Write what results changed: outages, notifications and journal first, then the results and their runs."""
+        """Write changes: outages, notifications and journal first, then the results and their runs."""
         ids = self._check_ids
         for result in changes.accepted:
             if result.check not in ids:
@@ -135,22 +135,22 @@ class Recording:
         opened: dict[int, Outage] = {}
         ended: list[int] = []
         for transition in changes.transitions:
-            number = self._write_outage(db, transition, at)
-            outage = _as_outage(number, transition.result.check, transition.outage)
+            outage_id = self._write_outage(db, transition, at)
+            outage = _as_outage(outage_id, transition.result.check, transition.outage)
             if outage is not None and transition.change is OutageChange.OPENED:
                 opened[outage.id] = outage
             elif outage is not None and transition.change is OutageChange.ENDED:
                 opened.pop(outage.id, None)
                 ended.append(outage.id)
-            self._write_notification(db, transition, number, sweep, at)
+            self._write_notification(db, transition, outage_id, sweep, at)
         if changes.accepted:
             batch = self._sweep_batch(db, sweep, changes.accepted[0].at, changes.accepted[-1].at, at)
             results.add(db, batch, ((ids[result.check], result) for result in changes.accepted))
         history.save_runs(db, ((ids[key], run) for (key, _), run in changes.new_runs.items()))
         history.extend_runs(db, {(ids[key], first): last for (key, first), last in changes.extended_runs.items()})
-        new = frozenset(key for key, _ in changes.new_runs)
+        checks_with_new_runs = frozenset(key for key, _ in changes.new_runs)
         return RecordedResults(
-            tuple(changes.accepted), tuple(changes.rejected), tuple(opened.values()), tuple(ended), new
+            tuple(changes.accepted), tuple(changes.rejected), tuple(opened.values()), tuple(ended), checks_with_new_runs
         )
 
     def _sweep_batch(self, db: Database, sweep: int, first: Millis, last: Millis, at: Millis) -> int:
@@ -161,15 +161,15 @@ class Recording:
         return batch.number
 
     def _write_outage(self, db: Database, transition: Transition, at: Millis) -> int | None:
-        """Write what a result did to the outages; returns the number of the outage that it concerns."""
+        """Write the change of an outage; return the id of the outage that the result concerns."""
         key, outage, result = transition.result.check, transition.outage, transition.result
-        number = self._outage_ids.get(key)
+        outage_id = self._outage_ids.get(key)
         if outage is None:
-            return number
+            return outage_id
         if transition.change is OutageChange.OPENED:
-            number = self._outage_ids[key] = history.insert_outage(db, self._check_ids[key], outage)
+            outage_id = self._outage_ids[key] = history.insert_outage(db, self._check_ids[key], outage)
             body = {
-                "outage": number,
+                "outage": outage_id,
                 "server": key.server,
                 "check": key.name,
                 "start": outage.start,
@@ -177,14 +177,14 @@ class Recording:
                 "reason": outage.reason,
             }
             journal.append(db, at, "outage-opened", body)
-        elif transition.change is OutageChange.CONTINUED and number is not None:
-            history.update_last_fail(db, number, result.at)
-        elif transition.change is OutageChange.ENDED and number is not None:
+        elif transition.change is OutageChange.CONTINUED and outage_id is not None:
+            history.update_last_fail(db, outage_id, result.at)
+        elif transition.change is OutageChange.ENDED and outage_id is not None:
             del self._outage_ids[key]
-            history.close_outage(db, number, result.at)
-            body = {"outage": number, "end": result.at, "last_fail": outage.last_fail}
+            history.close_outage(db, outage_id, result.at)
+            body = {"outage": outage_id, "end": result.at, "last_fail": outage.last_fail}
             journal.append(db, at, "outage-ended", body)
-        return number
+        return outage_id
 
     def _write_notification(
         self, db: Database, transition: Transition, outage: int | None, sweep: int, at: Millis
@@ -199,7 +199,7 @@ class Recording:
             notifications.add_news(db, self.context, news, sweep, at, wait_for_parent=transition.wait_for_parent)
 
     def end_sweep(self, db: Database, sweep: int, at: Millis) -> int:
-        """Close a sweep: its digest goes into the journal, its mails may leave. Gives the journal's length."""
+        """Close a sweep: append its digest to the journal and release its mails. Return the journal's length."""
         self.refresh(db)
         batch = self._batches.get(sweep)
         self._closed_sweeps.add(sweep)
@@ -209,10 +209,10 @@ class Recording:
         return journal.length(db)
 
     def recover(self, db: Database, at: Millis) -> None:
-        """Pick up what an earlier process left: close its sweeps and let its gathered mails leave."""
+        """Complete what an earlier process left: close its sweeps and release its digests."""
         self.refresh(db)
-        for number, source, _ in results.open_batches(db):
-            close_batch(db, number, source, results.batch_bounds(db, number), at)
+        for batch, source, _ in results.open_batches(db):
+            close_batch(db, batch, source, results.batch_bounds(db, batch), at)
         self._batches.clear()
         notifications.finish_sweep(db, self.context, 1 << 62, at)
 
@@ -222,14 +222,14 @@ class Recording:
         return self._windows
 
     def check_states(self) -> list[tuple[CheckKey, Run | None, Outage | None]]:
-        """Return the last run and the open outage of every check that has a number, as last read or written."""
+        """Return the last run and the open outage of every recorded check, as last read or written."""
         return [
             (key, self._state.runs.get(key), _as_outage(self._outage_ids.get(key), key, state.outage.open_outage))
             for key, state in self._state.checks.items()
         ]
 
 
-def _as_outage(number: int | None, key: CheckKey, outage: OpenOutage | None) -> Outage | None:
-    if number is None or outage is None:
+def _as_outage(outage_id: int | None, key: CheckKey, outage: OpenOutage | None) -> Outage | None:
+    if outage_id is None or outage is None:
         return None
-    return Outage(number, key, outage.start, outage.last_fail, None, outage.last_ok, outage.reason)
+    return Outage(outage_id, key, outage.start, outage.last_fail, None, outage.last_ok, outage.reason)

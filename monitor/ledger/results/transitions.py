@@ -1,7 +1,7 @@
-"""What results change, as a pure step: the state of the checks and some results in, the changes out.
+"""Computes what results change, as a pure step: from the state of the checks and new results to changes.
 
-Nothing here reads or writes the database. ``recording.Recording`` holds the state and writes the changes, all of them
-in one transaction; only then do they belong to the state (``RecordedState.apply``).
+Nothing here reads or writes the database. ``recording.Recording`` holds the state and writes the changes in one
+transaction; after that it adds them to the state (``RecordedState.apply``).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _AT = attrgetter("at")
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """What is known of one check besides its last run."""
+    """The state of one check, besides its last run."""
 
     outage: OutageState = field(default_factory=OutageState)
-    """As of the last result that was more than another ok: the run has the time of those."""
+    """As of the last result that did more than repeat ok; the run has the time of the repeated ones."""
     alerting: AlertState = field(default_factory=AlertState)
 
 
@@ -41,60 +41,60 @@ NEW_CHECK = CheckState()
 
 @dataclass(slots=True)
 class RecordedState:
-    """What is known of every check that has a result."""
+    """The recorded state of all checks that have results."""
 
     runs: dict[CheckKey, Run] = field(default_factory=dict)
-    """The last run of each."""
+    """The last run of each check."""
     checks: dict[CheckKey, CheckState] = field(default_factory=dict)
 
     def apply(self, changes: Changes) -> None:
-        """Take changes over, once they are written."""
+        """Add changes to the state, after they are written."""
         self.runs.update(changes.runs)
         self.checks.update(changes.checks)
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What one result did to the outages and the notifications of its check."""
+    """The effect of one result on the outage and the notifications of its check."""
 
     result: Result
     change: OutageChange
     outage: OpenOutage | None
     """The outage that it opened, continued or ended, as it is after an opening and before an end."""
     alerting: AlertState | None
-    """What has been notified from now on; None where that did not change."""
+    """The new alert state; None if it did not change."""
     notification: Notification | None
-    """What the customers of the check are told."""
+    """The notification to the customers of the check."""
     notified: AlertState
-    """The facts of that notification: a check that settled is reported with the beginning of its flapping."""
+    """The alert state that the notification reports; the end of flapping is reported with its start."""
     wait_for_parent: bool
-    """Whether the notification waits a sweep for that of the server's parent."""
+    """Whether the notification waits one sweep for that of the server's parent."""
 
 
 @dataclass(slots=True)
 class Changes:
-    """What some results change; nothing of it is written yet."""
+    """The changes that results cause, before they are written."""
 
     accepted: list[Result] = field(default_factory=list)
-    """In the order of their times."""
+    """In time order."""
     rejected: list[Result] = field(default_factory=list)
-    """Results for a time that their check has been accounted for already (the clock ran backwards)."""
+    """Results for a time that is accounted for already, since the clock ran backwards."""
     transitions: list[Transition] = field(default_factory=list)
     """In the order of their results."""
     new_runs: dict[tuple[CheckKey, Millis], Run] = field(default_factory=dict)
-    """By check and beginning."""
+    """By check and start."""
     extended_runs: dict[tuple[CheckKey, Millis], Millis] = field(default_factory=dict)
-    """Until when, by check and beginning."""
+    """The new ends of runs, by check and start."""
     runs: dict[CheckKey, Run] = field(default_factory=dict)
     """The last run of each check that had a result."""
     checks: dict[CheckKey, CheckState] = field(default_factory=dict)
-    """The state of each check of which a result was more than another ok."""
+    """The new state of each check with a result that did more than repeat ok."""
 
 
 def compute_changes(
     state: RecordedState, results: Iterable[Result], context: LedgerContext, windows: Sequence[MaintenanceWindow]
 ) -> Changes:
-    """Compute what results, in any order, change; ``state`` stays as it is."""
+    """Return what results change; they may be in any order, and ``state`` is not modified."""
     changes = Changes()
     hold = context.hold
     for result in sorted(results, key=_AT):
@@ -104,13 +104,13 @@ def compute_changes(
             changes.rejected.append(result)
             continue
         changes.accepted.append(result)
-        known = changes.checks.get(key) or state.checks.get(key, NEW_CHECK)
-        if run is not None and _only_extends(run, known, result, hold):
+        check_state = changes.checks.get(key) or state.checks.get(key, NEW_CHECK)
+        if run is not None and _only_extends(run, check_state, result, hold):
             extended = Run(run.first, result.at, run.outcome, hold)
         else:
             extended = extend_run(run, result, hold)
-            before = known if run is None else _with_last_ok(known, run)
-            _add_transition(changes, state, before, result, context, windows)
+            state_before = check_state if run is None else _with_last_ok(check_state, run)
+            _add_transition(changes, state, state_before, result, context, windows)
         changes.runs[key] = extended
         if extended.first == result.at:
             changes.new_runs[key, result.at] = extended
@@ -119,58 +119,58 @@ def compute_changes(
     return changes
 
 
-def _only_extends(run: Run, known: CheckState, result: Result, hold: Millis) -> bool:
-    """Whether a result does no more than extend its check's run: nearly every one, ok after ok."""
+def _only_extends(run: Run, check_state: CheckState, result: Result, hold: Millis) -> bool:
+    """Return whether a result only extends its check's run, as nearly all do: ok after ok."""
     return (
         result.outcome is Outcome.OK
         and run.outcome is Outcome.OK
         and run.hold == hold
         and result.at - run.last <= hold
-        and known.outage.open_outage is None
-        and known.alerting.flapping_since is None
+        and check_state.outage.open_outage is None
+        and check_state.alerting.flapping_since is None
     )
 
 
-def _with_last_ok(known: CheckState, run: Run) -> CheckState:
-    """Return the state with the last of the oks that only extended the run."""
-    if run.outcome is Outcome.OK and known.outage.last_ok != run.last:
-        return replace(known, outage=replace(known.outage, last_ok=run.last))
-    return known
+def _with_last_ok(check_state: CheckState, run: Run) -> CheckState:
+    """Return the state with the time of the last ok that only extended the run."""
+    if run.outcome is Outcome.OK and check_state.outage.last_ok != run.last:
+        return replace(check_state, outage=replace(check_state.outage, last_ok=run.last))
+    return check_state
 
 
 def _add_transition(
     changes: Changes,
     state: RecordedState,
-    before: CheckState,
+    state_before: CheckState,
     result: Result,
     context: LedgerContext,
     windows: Sequence[MaintenanceWindow],
 ) -> None:
-    outage_state, change = advance(before.outage, result)
+    outage_state, change = advance(state_before.outage, result)
     in_maintenance = any(is_active(window, result.check.server, result.at) for window in windows)
     alerting, notification = decide_notification(
-        before.alerting, change, result, in_maintenance=in_maintenance, interval=context.interval
+        state_before.alerting, change, result, in_maintenance=in_maintenance, interval=context.interval
     )
     changes.checks[result.check] = CheckState(outage_state, alerting)
-    if change is OutageChange.NONE and notification is None and alerting == before.alerting:
+    if change is OutageChange.NONE and notification is None and alerting == state_before.alerting:
         return
     changes.transitions.append(
         Transition(
             result,
             change,
-            before.outage.open_outage if change is OutageChange.ENDED else outage_state.open_outage,
-            alerting if alerting != before.alerting else None,
+            state_before.outage.open_outage if change is OutageChange.ENDED else outage_state.open_outage,
+            alerting if alerting != state_before.alerting else None,
             notification,
-            before.alerting if notification is Notification.FLAPPING_ENDED else alerting,
+            state_before.alerting if notification is Notification.FLAPPING_ENDED else alerting,
             notification is Notification.DOWN and _parent_may_go_down(result.check.server, changes, state, context),
         )
     )
 
 
 def _parent_may_go_down(server: str, changes: Changes, state: RecordedState, context: LedgerContext) -> bool:
-    """Whether the server depends on one that still counts as up: then that one's next result is awaited."""
-    known = context.servers.get(server)
-    parent = context.servers.get(known.parent) if known and known.parent else None
+    """Return whether the server has a parent that still counts as up, so that its next result is awaited."""
+    configured = context.servers.get(server)
+    parent = context.servers.get(configured.parent) if configured and configured.parent else None
     if parent is None or not parent.checks:
         return False
     key = parent.checks[0].key

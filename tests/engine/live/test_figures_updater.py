@@ -181,7 +181,7 @@ async def test_a_drift_is_found_counted_told_and_mended(caplog: pytest.LogCaptur
     assert str(mended) in caplog.text
     assert office.shown() == office.computed()
     assert mended.down == 0
-    assert "2 figures had drifted" in office.board.problems["figures"].text
+    assert "2 figures differed" in office.board.problems["figures"].text
     await office.keeper.verify()
     assert (office.telemetry.figures_drift, dict(office.board.problems)) == (2, {})
 
