@@ -196,22 +196,22 @@ def _check_clause(request: ExclusionRequest) -> None:
         )
 
 
-def _check_target(db: Database, terms: Sequence[Terms], server: str, check: str | None) -> None:
+def _check_target(db: Database, versions: Sequence[Terms], server: str, check: str | None) -> None:
     """Raise InputError if neither a version of the terms nor the records contain the server and the check."""
     measured = results.check_ids(db)
-    known = [each.servers[server] for each in terms if server in each.servers]
-    if not known and not any(key.server == server for key in measured):
+    configured = [server_terms.servers[server] for server_terms in versions if server in server_terms.servers]
+    if not configured and not any(key.server == server for key in measured):
         raise InputError(f"--server {server}: no such server in the configuration or the records")
-    names = dict.fromkeys(one.name for each in known for one in each.checks)
+    names = dict.fromkeys(known_check.name for server_terms in configured for known_check in server_terms.checks)
     names |= {key.name: None for key in measured if key.server == server}
     if check is not None and check not in names:
         has = f"it has {', '.join(names)}" if names else "it has none"
         raise InputError(f"--check {check}: server {server} has no such check; {has}")
 
 
-def _check_subscription(terms: Sequence[Terms], name: str, server: str) -> None:
-    known = [each.subscriptions[name] for each in terms if name in each.subscriptions]
-    if not known:
+def _check_subscription(versions: Sequence[Terms], name: str, server: str) -> None:
+    subscriptions = [terms.subscriptions[name] for terms in versions if name in terms.subscriptions]
+    if not subscriptions:
         raise InputError(f"--subscription {name}: no such subscription in the configuration or the records")
-    if all(one.server != server for one in known):
-        raise InputError(f"--subscription {name}: is on server {known[-1].server}, not on {server}")
+    if all(subscription.server != server for subscription in subscriptions):
+        raise InputError(f"--subscription {name}: is on server {subscriptions[-1].server}, not on {server}")

@@ -90,10 +90,10 @@ class LiveStateUpdater:
         )
         self._telemetry.set_canaries(canaries)
 
-    def restore(self, known: Iterable[tuple[CheckKey, Run | None, Outage | None]]) -> None:
+    def restore(self, check_states: Iterable[tuple[CheckKey, Run | None, Outage | None]]) -> None:
         """Restore the states that an earlier process recorded and that still hold; others stay unknown."""
         now, _ = self._read_clocks()
-        for key, run, outage in known:
+        for key, run, outage in check_states:
             if outage is not None:
                 self._live_state.add_outage(outage)
             if run is not None and now < run.last + run.hold:

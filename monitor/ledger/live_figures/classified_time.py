@@ -96,20 +96,20 @@ class CumulativeTimeline:
         """Return this timeline continued by ``later`` from its start on; time before ``since`` may be dropped."""
         cut = later.starts[0]
         head = max(bisect_right(self.starts, since) - 1, 0)
-        kept = bisect_right(self.starts, cut - 1)
-        if kept <= head:
+        tail = bisect_right(self.starts, cut - 1)
+        if tail <= head:
             return later
-        sums = _add_time(self.sums[kept - 1], self.classes[kept - 1], cut - self.starts[kept - 1])
+        sums = _add_time(self.sums[tail - 1], self.classes[tail - 1], cut - self.starts[tail - 1])
         # an equal class continues and is no change
-        same = later.classes[0] is self.classes[kept - 1]
+        same = later.classes[0] is self.classes[tail - 1]
         added = tuple(
-            (own[0] + sums[0], own[1] + sums[1], own[2] + sums[2], own[3] + sums[3], own[4] + sums[4])
-            for own in later.sums[same:]
+            (before[0] + sums[0], before[1] + sums[1], before[2] + sums[2], before[3] + sums[3], before[4] + sums[4])
+            for before in later.sums[same:]
         )
         return CumulativeTimeline(
-            self.starts[head:kept] + later.starts[same:],
-            self.classes[head:kept] + later.classes[same:],
-            self.sums[head:kept] + added,
+            self.starts[head:tail] + later.starts[same:],
+            self.classes[head:tail] + later.classes[same:],
+            self.sums[head:tail] + added,
         )
 
 
