@@ -59,6 +59,8 @@ class Reason(StrEnum):
     HOST_KEY = "host_key"
     HOST_BLOCKED = "host_blocked"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    SLOW = "slow"
+    ANSWERS = "answers"
 
     def with_detail(self, detail: str) -> str:
         """Return the reason with a detail, in the program's own words and numbers: never the server's words."""

@@ -34,6 +34,8 @@ _HINTS_BY_REASON: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.HOST_KEY: "the server's key is not in fingerprints: find out why before you change them",
         Reason.HOST_BLOCKED: "MySQL has blocked this address after too many connection errors: run FLUSH HOSTS there",
         Reason.TOO_MANY_CONNECTIONS: "the server accepts no more connections: raise its limit, or find what holds them",
+        Reason.SLOW: "the answer took longer than slower_than: the steps above show where the time was spent",
+        Reason.ANSWERS: "the check has invert = true, and the server passes it: stop the service, or block the port",
     }
 )
 _HINTS_BY_TEXT: Final[Mapping[str, str]] = MappingProxyType(

@@ -13,6 +13,7 @@ from monitor.clock import SystemClock
 from monitor.errors import InputError
 from monitor.model import Outcome
 from monitor.probes.check_types import CHECK_TYPES
+from monitor.probes.judgement import is_slow, slow_reason, warning_limit
 from monitor.probes.probe import FIRST_BYTE, RECEIVE, SEND, TLS, RetryPolicy, Target, run_check
 from monitor.probes.resources import open_resources
 
@@ -78,6 +79,7 @@ def _check_json(server: Server, check: Check, run: CheckRun) -> dict[str, Any]:
         "latency_seconds": _latency_seconds(last),
         "reason": last.reason,
         "hint": failure_hint(last.reason) or None,
+        "warning": _slow_warning(check, last),
         "certificate": _certificate_json(last),
         "attempts": [
             {
@@ -105,6 +107,12 @@ def _certificate_json(attempt: Attempt) -> dict[str, Any] | None:
     }
 
 
+def _slow_warning(check: Check, attempt: Attempt) -> str | None:
+    """Return the warning about an answer that is ok but slow; None if there is none."""
+    limit = warning_limit(check.settings)
+    return slow_reason(limit) if limit is not None and is_slow(attempt.latency_us, limit) else None
+
+
 def _latency_seconds(attempt: Attempt) -> float | None:
     return None if attempt.latency_us is None else attempt.latency_us / 1_000_000
 
@@ -121,5 +129,7 @@ def _print_check(server: Server, check: Check, run: CheckRun) -> None:
             click.echo(f"    {step.name:<10} {step.microseconds / 1000:>9.3f} ms {mark} {first}".rstrip())
             for line in more:
                 click.echo(f"{'':<27} {mark} {line}".rstrip())
+    if warning := _slow_warning(check, run.attempts[-1]):
+        click.echo(f"  warning: {warning}")
     if advice := failure_hint(run.attempts[-1].reason):
         click.echo(f"  {advice}")

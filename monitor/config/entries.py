@@ -16,7 +16,7 @@ from monitor.config.toml_writer import format_redacted
 from monitor.config.validators import Validator, boolean, choice, identifier, list_of, path, seconds
 from monitor.formatting import pluralize
 from monitor.model import PING, Check, CheckKey, Customer, Server, Subscription
-from monitor.probes.settings import Duration, settings_fields
+from monitor.probes.settings import CheckSettings, Duration, settings_fields
 from monitor.sla.support_levels import SUPPORT_LEVELS
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def decode_service(
 
 def _validate_settings(settings: object, address: str) -> tuple[str, str] | None:
     """Validate the keys of a service together; return the faulty key and what is allowed, or None."""
+    if isinstance(settings, CheckSettings) and (wrong := settings.validate_common()):
+        return wrong
     validate: Callable[[str], tuple[str, str] | None] | None = getattr(settings, "validate", None)
     return validate(address) if validate else None
 

@@ -11,6 +11,7 @@ from monitor.engine.live.state import CheckEntry
 from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.probes.check_types import CHECK_TYPES
 from monitor.probes.http.request import build_request
+from monitor.probes.judgement import is_inverted, warning_limit
 from monitor.probes.probe import Target
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _prepare_server(
         )
     for check in server.checks:
         address = CHECK_TYPES[check.type].target_text(check.settings, server.address)
-        prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, address))
+        limit = warning_limit(check.settings)
+        prepared.check_entries.append(CheckEntry(server.id, check.key.name, check.type, address, limit))
         if days := getattr(check.settings, "warn_days", ()):
             prepared.warn_days[check.key] = days
 
@@ -102,4 +104,5 @@ def _scheduled_check(
         Target(address),
         endpoint_of(check_type, check.settings, address),
         None if own_policy is retry_policy else own_policy,
+        is_inverted(check.settings),
     )

@@ -16,6 +16,7 @@ from monitor.probes.database import settings as database_settings
 from monitor.probes.dns import settings as dns_settings
 from monitor.probes.http.settings import HttpSettings, HttpsSettings
 from monitor.probes.icmp.settings import IcmpSettings
+from monitor.probes.judgement import judge_by_keys
 from monitor.probes.ssh import settings as ssh_settings
 from monitor.probes.tcp import settings as tcp_settings
 from monitor.probes.tls import settings as tls_settings
@@ -46,10 +47,10 @@ class CheckType:
     """One line for listings."""
 
     def build(self, settings: Any, resources: ProbeResources) -> Probe:
-        """Return the probe of its settings; no I/O."""
+        """Return the probe of its settings, which judges by the keys of every type too; no I/O."""
         module, _, name = self.probe.partition(":")
         made: Probe = getattr(import_module(f"monitor.probes.{module}"), name)(settings, resources)
-        return made
+        return judge_by_keys(made, settings)
 
     def target_text(self, settings: Any, address: str) -> str:
         """Return what is probed, in words: the URL, the host, or host and port (``192.0.2.1:80``)."""

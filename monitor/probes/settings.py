@@ -161,6 +161,24 @@ class CheckSettings:
     retry_wait: Duration | None = duration_key(  # noqa: RUF009 - it declares a field
         0, MAX_RETRY_WAIT, "the time from a failed attempt to the next; as in [monitor] unless given"
     )
+    slower_than: Duration | None = duration_key(  # noqa: RUF009 - it declares a field
+        1, MAX_TIMEOUT, "the latency above which an answer is slow; never unless given"
+    )
+    slow_is: Literal["warning", "fail"] = key(
+        default="warning",
+        doc="what a slow answer is: a warning that changes no figure, or a failure",
+        allowed='"warning" or "fail"',
+        check=any_value,
+    )
+    invert: bool = flag_key(default=False, doc="whether the check is ok if the server fails it, and fails if it is ok")
+
+    def validate_common(self) -> tuple[str, str] | None:
+        """Return the common key that does not fit the others, and what is allowed."""
+        if self.slow_is == "fail" and self.slower_than is None:
+            return "slower_than", 'the latency above which an answer fails, where slow_is = "fail"'
+        if self.invert and self.slower_than is not None:
+            return "slower_than", "nothing where invert = true: a failure has no latency"
+        return None
 
 
 def settings_fields(settings: type) -> list[Field[Any]]:

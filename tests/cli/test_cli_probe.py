@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,14 @@ HERE = '[[server]]\nid = "here"\naddress = "127.0.0.1"\nlevel = 4\n[[server.serv
 
 
 @contextmanager
-def greets(greeting: bytes) -> Iterator[int]:
+def greets(greeting: bytes, delay: float = 0.0) -> Iterator[int]:
     """Greet one caller, say so to whatever comes, and give the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             caller, _ = listener.accept()
             with caller:
+                time.sleep(delay)
                 caller.sendall(greeting)
                 while caller.recv(4096):
                     caller.sendall(b"221 bye\r\n")
@@ -95,3 +97,19 @@ def test_a_check_is_tried_as_its_own_keys_say(site: Installation) -> None:
         "attempt 2",
         "attempt 3",
     ]
+
+
+@pytest.mark.parametrize(("limit", "warned"), [("0.001", True), ("60", False)])
+def test_a_slow_answer_is_ok_with_a_warning(site: Installation, limit: str, warned: bool) -> None:  # noqa: FBT001
+    with greets(b"220 ready\r\n", delay=0.01) as port:
+        said = probed(site, f'type = "ftp"\nport = {port}\nslower_than = {limit}')
+    assert ": ok\n" in said
+    assert ("  warning: slow: more than 0.001 s\n" in said) == warned == ("warning" in said)
+
+
+def test_a_slow_answer_fails_where_the_check_says_so(site: Installation) -> None:
+    with greets(b"220 ready\r\n", delay=0.01) as port:
+        said = probed(site, f'type = "ftp"\nport = {port}\nslower_than = 0.001\nslow_is = "fail"')
+    assert ": fail\n" in said
+    assert failure_hint("slow") in said
+    assert "warning" not in said

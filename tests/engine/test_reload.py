@@ -47,3 +47,8 @@ def test_a_check_has_a_retry_policy_of_its_own_where_its_keys_say_so(
     keys: dict[str, object], policy: RetryPolicy | None
 ) -> None:
     assert prepared(**keys).retry_policy == policy
+
+
+def test_an_inverted_check_is_known_to_the_runner() -> None:
+    assert prepared(invert=True).inverted
+    assert not prepared().inverted

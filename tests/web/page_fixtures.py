@@ -29,7 +29,7 @@ MINUTE = 60_000
 CERTIFICATE = Certificate("ab" * 32, expiry=1_900_000_000, earliest_expiry=1_800_000_000)
 CHECKS = (
     CheckEntry("web-01", "ping", "icmp", "192.0.2.10"),
-    CheckEntry("web-01", "site", "https", "https://www.acme.example/"),
+    CheckEntry("web-01", "site", "https", "https://www.acme.example/", slower_than=2_000),
     CheckEntry("mail-01", "ping", "icmp", "192.0.2.20"),
 )
 SUBSCRIPTIONS = (

@@ -167,6 +167,14 @@ def test_names_are_escaped_wherever_they_stand() -> None:
     assert [attributes["value"] for tag, attributes in reader.tags if tag == "input"] == [EVIL]
 
 
+def test_a_slow_answer_is_marked() -> None:
+    board = configured_state()
+    board.set_check_result(make_result(SITE, latency=2_000_000))
+    assert "slower than" not in html(board, after_a_sweep())
+    board.set_check_result(make_result(SITE, latency=2_000_001))
+    assert '<b title="slower than 2.0 s">slow</b>' in html(board, after_a_sweep())
+
+
 def test_it_needs_no_script_and_nothing_from_elsewhere(everything: Reader) -> None:
     tags = {tag for tag, _ in everything.tags}
     assert tags & {"script", "img", "iframe", "object", "font", "base"} == set()

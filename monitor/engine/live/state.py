@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from monitor.engine.cooperative import free_in_steps
 from monitor.ledger.live_figures.window_figures import WindowFigures, WindowName
 from monitor.model import PING, CheckKey, State
+from monitor.probes.judgement import is_slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +35,8 @@ class CheckEntry:
     """The check's type: ``icmp``, ``tcp``, ``http``, ..."""
     address: str
     """What is probed: an address, a host name, ``host:port`` or a URL without its secrets."""
+    slower_than: Millis | None = None
+    """The latency above which an ok result is shown with a warning; None: no warning."""
 
     @property
     def key(self) -> CheckKey:
@@ -72,6 +75,11 @@ class CheckView:
     """The certificate seen last, kept while the check fails; None for checks without TLS."""
     phases: Phases | None = None
     """The phase durations of the last attempt; None for pings."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the last result was ok, but slower than the check's warning allows."""
+        return is_slow(self.latency, self.entry.slower_than)
 
 
 @dataclass(slots=True)

@@ -282,7 +282,8 @@ class CheckRunner:
             first_attempt,
         )
         outcome, reason = check_run.outcome, check_run.attempts[-1].reason
-        if outcome is Outcome.FAIL and not await self._connectivity.confirms_failure(began):
+        no_answer = Outcome.OK if check.inverted else Outcome.FAIL
+        if outcome is no_answer and not await self._connectivity.confirms_failure(began):
             outcome, reason = Outcome.UNKNOWN, NO_CONNECTIVITY
         await self._submit_after(predecessor, sweep, self._build_result(check, check_run.attempts, outcome, reason))
 

@@ -173,6 +173,8 @@ class ScheduledCheck:
     """The host and port whose concurrency is limited; None for pings, which share one socket."""
     retry_policy: RetryPolicy | None = None
     """The check's own; None: that of all checks."""
+    inverted: bool = False
+    """Whether it is ok if the server does not answer, which the monitor's own network can feign."""
     begin: _BeginAttempt | None = field(init=False, compare=False, repr=False)
     """Starts the first attempt without a task, if the probe can do that; see ``CallbackProbe``."""
 

@@ -86,6 +86,7 @@ def _deadline_metrics(
 METRICS: tuple[tuple[MetricFamily, MetricSource], ...] = (
     _cached_gauge("probe_success", "Whether the last result was ok; absent while unknown."),
     _cached_gauge("probe_duration_seconds", "Latency of the last result; absent unless it was ok."),
+    _cached_gauge("monitor_check_slow", "Whether the last result was ok but slower than slower_than."),
     _cached_gauge("probe_ssl_earliest_cert_expiry", "The first expiry of the presented certificates."),
     _cached_gauge("probe_ssl_last_chain_expiry_timestamp_seconds", "The expiry of the verified chain."),
     _cached_gauge(

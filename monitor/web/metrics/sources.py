@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.engine.live.state import CheckView, LiveState, SubscriptionView, WindowFigures, WindowName
     from monitor.engine.live.telemetry import ProberCounts, Telemetry
-    from monitor.model import Certificate
+    from monitor.model import Certificate, Millis
 
 
 # --- lines that are cached between scrapes ----------------------------------------------------------------------------
@@ -109,6 +109,12 @@ class SeriesCache:
         )
         self._add_cached("probe_success", labelled, lambda: [view.outcome for view in views], _success_value)
         self._add_cached("probe_duration_seconds", labelled, lambda: [view.latency for view in views], _latency_seconds)
+        limited = [view for view in views if view.entry.slower_than is not None]
+        if limited:
+            own = [format_labels(server=view.entry.server, check=view.entry.check) for view in limited]
+            self._add_cached(
+                "monitor_check_slow", own, lambda: [(view.at, view.is_slow) for view in limited], _slow_value
+            )
         services = [view for view in views if view.entry.check != PING]
         phased = [
             format_labels(server=view.entry.server, check=view.entry.check, phase=phase)
@@ -158,6 +164,12 @@ class SeriesCache:
 def _success_value(outcome: Outcome | None) -> int | None:
     """Return 1 for ok, 0 for fail, None for unknown."""
     return None if outcome is None or outcome is Outcome.UNKNOWN else int(outcome is Outcome.OK)
+
+
+def _slow_value(last_result: tuple[Millis | None, bool]) -> int | None:
+    """Return 1 for a slow last result, else 0; None before the first."""
+    at, is_slow = last_result
+    return None if at is None else int(is_slow)
 
 
 def _latency_seconds(latency: int | None) -> float | None:

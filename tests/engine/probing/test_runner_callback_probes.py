@@ -14,6 +14,7 @@ from monitor.engine.probing.running_checks import ScheduledCheck
 from monitor.engine.probing.scheduler import Slot
 from monitor.engine.recorded_time import RecordedTime
 from monitor.model import CheckKey
+from monitor.probes.judgement import InvertedProbe
 from monitor.probes.probe import RetryPolicy, Target
 from tests.engine.probing.callback_probe import ScriptedCallbackProbe
 from tests.engine.probing.runner_fakes import NotingRecorder, SilentListener
@@ -143,6 +144,26 @@ def test_a_check_with_a_policy_of_its_own_is_tried_by_that_one(as_callback: bool
     scene.run((0, launching(scene, 0)))
     assert [each.attempts for each in scene.recorder.results] == [4]
     assert set(scene.probe.timeouts) == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("said", "sees", "outcome", "reason"),
+    [
+        (FAIL, OK, OK, ""),
+        (FAIL, FAIL, UNKNOWN, NO_CONNECTIVITY),
+        (OK, OK, FAIL, "answers"),
+        (OK, FAIL, FAIL, "answers"),
+    ],
+)
+def test_an_inverted_check_is_ok_only_if_a_canary_answers(
+    said: Outcome, sees: Outcome, outcome: Outcome, reason: str
+) -> None:
+    scene = Scene(said, retries=0, sees=sees)
+    check = ScheduledCheck(KEY, "icmp", InvertedProbe(scene.probe), Target("192.0.2.7"), inverted=True)
+    run_steps(scene.sweeper.configure({KEY.server: (check,)}, RetryPolicy(1.0, 0, 0.5), 60_000))
+    scene.run((0, launching(scene, 0)))
+    [result] = scene.recorder.results
+    assert (result.outcome, result.reason, result.latency) == (outcome, reason, None)
 
 
 @pytest.mark.logs_errors

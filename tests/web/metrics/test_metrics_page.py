@@ -48,6 +48,7 @@ CHECK, SUBSCRIPTION, WINDOW, PROBER = ["server", "check"], ["subscription"], ["s
 PROMISED: dict[str, tuple[str, list[str]]] = {
     "probe_success": ("gauge", CHECK),
     "probe_duration_seconds": ("gauge", CHECK),
+    "monitor_check_slow": ("gauge", CHECK),
     "probe_ssl_earliest_cert_expiry": ("gauge", CHECK),
     "probe_ssl_last_chain_expiry_timestamp_seconds": ("gauge", CHECK),
     "monitor_probe_phase_seconds": ("gauge", [*CHECK, "phase"]),
@@ -364,6 +365,25 @@ def test_what_is_kept_is_written_again_as_soon_as_it_changed() -> None:
     board.set_figures("acme-web-01", "month", None)
     assert shown("probe_success") == {'server="web-01",check="ping"': 0}
     assert shown("probe_duration_seconds") == shown("sla_credit_ratio") == {}
+
+
+def test_a_slow_answer_is_told_of_checks_with_a_limit_alone() -> None:
+    board = configured_state()
+    metrics = MetricsPage(board, Telemetry(), CollectorRegistry())
+
+    def shown() -> dict[str, float]:
+        return samples_of("".join(metrics.render(ExpositionFormat.TEXT)), "monitor_check_slow")
+
+    labels = 'server="web-01",check="site"'
+    assert shown() == {}
+    for result, slow in (
+        (make_result(SITE, latency=2_000_001), 1),
+        (make_result(SITE, latency=2_000_000), 0),
+        (make_result(SITE, Outcome.FAIL), 0),
+    ):
+        board.set_check_result(result)
+        board.set_check_result(make_result(PING, latency=9_000_000))
+        assert shown() == {labels: slow}
 
 
 def test_two_scrapes_of_a_new_configuration_prepare_it_together() -> None:
