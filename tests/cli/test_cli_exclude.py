@@ -143,7 +143,7 @@ def test_the_table_lists_what_was_excluded_and_by_whom(site: Installation) -> No
         (("--server", "nobody", *INTERVAL[2:], *WHY), "nobody"),
         ((*INTERVAL, "--check", "mail", *WHY), "it has ping, site"),
         ((*INTERVAL, "--subscription", "nobody", *WHY), "nobody"),
-        ((*INTERVAL, "--subscription", "acme-free", *WHY), "not on server web-01 but on free-01"),
+        ((*INTERVAL, "--subscription", "acme-free", *WHY), "is on server free-01, not on web-01"),
         (("--server", "web-01", "--start", "2024-10-05", "--end", "2024-10-05", *WHY), "--end"),
         (("--server", "web-01", "--start", "2024-10-05", *WHY), "--end"),
         (("--server", "web-01", "--start", "soon", "--end", "2024-10-05", *WHY), "--start"),

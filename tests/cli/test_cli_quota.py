@@ -48,7 +48,7 @@ def test_the_whole_record_is_printed_as_json(site: Installation) -> None:
 def test_an_overdraft_is_answered_with_no_and_records_nothing(site: Installation) -> None:
     answer = site.run("quota", "use", *WEB, "--kind", "reinstall", "--amount", "5")
     assert (answer.status, answer.out, answer.err.count("\n")) == (1, "", 1)
-    assert "4 of 4 reinstallations are left" in answer.err
+    assert "4 of 4 reinstallations remain" in answer.err
     assert quota(site, "reinstall")["used"] == "0"
 
 

@@ -201,7 +201,7 @@ def test_a_claim_for_a_check_that_is_not_measured_is_recorded_and_refused() -> N
     claim = make(desk, START + HOUR)
     assert claim.refused is not None
     assert claim.refused.reason is ClaimRefusalReason.NOT_MEASURED
-    assert "read on ping" in letter(desk).text
+    assert "measured by ping" in " ".join(letter(desk).text.split())
     assert "5.2.2, 4.4, 4.8" in letter(desk).text
 
 
