@@ -220,11 +220,11 @@ class Engine:
                 self._write_in_background(partial(daemon_state.put, key="problems", body=texts))
 
     async def _watch_clock(self) -> None:
-        """Follow the wall clock where that is safe, and report one that cannot be trusted."""
+        """Follow the wall clock if that is safe, and report one that cannot be trusted."""
         guard = self.clock_guard
         max_forward = None if guard.may_leap else LEAP_MS
         if step := self.recorded_time.follow_wall_clock(self._config.interval, max_forward=max_forward):
-            log.warning("the wall clock was stepped by %d ms; probing goes on unmoved", step)
+            log.warning("the wall clock was stepped by %d ms; probing continues on schedule", step)
             self._write_in_background(partial(self._record_clock_step, step))
         if guard.in_doubt:
             try:
