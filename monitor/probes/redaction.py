@@ -19,6 +19,9 @@ MASK = "********"
 _MIN_BASE64_LENGTH = 4
 """Characters of base64 that a password alone decides; of fewer nobody learns it, and they stand in any text."""
 _UNQUOTED_IN_URLS = "/?:@!$&'()*+,;="
+_UNQUOTED_IN_PATHS = "!$%&'()*+,/:;=?@[]|"
+_UNQUOTED_IN_QUERIES = "!$%&()*+,/:;=?@[\\]^`{|}"
+"""What browsers leave as it is, and so this program: see ``http/url.py``."""
 _ENCODINGS = ("latin-1", "cp1254")
 _MIN_CUT_LENGTH = 4
 """Characters of a password at the end of a text that was cut there."""
@@ -59,6 +62,8 @@ def _secret_variants(secret: str) -> Iterable[str]:
     escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
     forms = {secret, escaped, html.escape(secret), quote(secret, safe=""), quote(secret), quote_plus(secret)}
     forms |= {quote(secret, safe=_UNQUOTED_IN_URLS), quote_plus(secret, safe=_UNQUOTED_IN_URLS)}
+    forms |= {quote(secret, safe=_UNQUOTED_IN_QUERIES), quote(secret, safe=_UNQUOTED_IN_PATHS)}
+    forms |= {quote(secret.replace("\\", "/"), safe=_UNQUOTED_IN_PATHS)}
     forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], *_base64_fragments(secret.encode())}
     forms |= {form.encode().decode("latin-1") for form in (secret, escaped)}
     forms |= {secret.encode(other, "replace").decode("utf-8", "replace") for other in _ENCODINGS}

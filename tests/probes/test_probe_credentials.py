@@ -74,7 +74,7 @@ async def test_a_page_that_shows_the_login_in_its_headers_tells_it_to_nobody(
     attempt: AttemptFunction, file: Path
 ) -> None:
     leak = f"X-Was: Basic {TOKEN}\r\nX-Password: {PASSWORD}\r\n"
-    pages = {"/": redirect(f"/secret?{PASSWORD}", leak), "/secret?gizli+%2242%22+&+%C3%A7ok/uzun": page()}
+    pages = {"/": redirect(f"/secret?{PASSWORD}", leak), "/secret?gizli%20%2242%22%20&%20%C3%A7ok/uzun": page()}
     async with ScriptedServer(PageServer(pages)) as server:
         seen = await attempt("http", url=server.url(), user="sla", password_file=file)
     assert_hidden(seen)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from monitor.model import Outcome, Reason
 from monitor.probes.failures import ProbeError
 from monitor.probes.http.expectations import expectations_of
-from monitor.probes.http.request import build_request
+from monitor.probes.http.request import build_request, headers_of
 from monitor.probes.http.response import MAX_BODY_SIZE
-from monitor.probes.http.settings import HttpsSettings
+from monitor.probes.http.settings import HttpsSettings, parse_request_header
 from monitor.probes.probe import Attempt
 
 if TYPE_CHECKING:
@@ -28,11 +28,17 @@ __all__ = ["MAX_BODY_SIZE", "HttpProbe"]
 class HttpProbe:
     """Asks for a page on a connection of its own; keeps cookies for one attempt, uses no proxy."""
 
-    secrets: tuple[str, ...] = ()
-    __slots__ = ("_expectations", "_resources", "_settings", "family", "follow_redirects", "keep_body", "request")
+    __slots__ = (
+        *("_expectations", "_resources", "_settings", "family", "follow_redirects", "keep_body", "request"),
+        "secrets",
+    )
 
     def __init__(self, settings: HttpSettings, resources: ProbeResources) -> None:
-        self.request = build_request(settings.url, settings.method, connect_to=settings.address)
+        headers = headers_of(tuple(map(parse_request_header, settings.headers)))
+        self.request = build_request(
+            settings.url, settings.method, connect_to=settings.address, headers=headers, body=settings.body
+        )
+        self.secrets: tuple[str, ...] = headers.secrets
         self.follow_redirects = settings.follow_redirects
         self.family: str = settings.family
         self._settings = settings
@@ -112,7 +118,7 @@ class _HttpAttempt:
 
     def __init__(self, probe: HttpProbe, credentials: tuple[str, ...]) -> None:
         self.request = probe.request.with_login(f"Authorization: Basic {credentials[-1]}\r\n" if credentials else "")
-        self.secrets = credentials
+        self.secrets = (*probe.secrets, *credentials)
         self.keep_body = probe.keep_body
         self.follow_redirects = probe.follow_redirects
         self.family = probe.family

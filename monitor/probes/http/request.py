@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 import sys
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,10 +78,48 @@ def _is_broadcast(host: str) -> bool:
 
 
 USER_AGENT_PRODUCT = "sla-monitor"
-_HEADERS = (
-    f"User-Agent: {USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}\r\n"
-    "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
-).encode("ascii")
+_DEFAULT_HEADERS = {
+    "User-Agent": f"{USER_AGENT_PRODUCT}/{version(USER_AGENT_PRODUCT)}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+_PUBLIC_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "accept-language", "cache-control", "content-type", "dnt", "origin", "pragma"),
+        *("range", "referer", "upgrade-insecure-requests", "user-agent"),
+    )
+)
+"""Headers without secrets: they are shown, and sent to whatever a redirect leads to."""
+
+
+class RequestHeaders(NamedTuple):
+    """The headers of a check's requests, apart from ``Host`` and those that depend on the response before."""
+
+    public: bytes
+    """Those that are shown and sent to everybody, with their line ends."""
+    private: bytes = b""
+    """Those that only the check's own origin gets; their values are never shown."""
+    secrets: tuple[str, ...] = ()
+    """The values of the private ones."""
+
+
+@lru_cache
+def headers_of(given: tuple[tuple[str, str], ...]) -> RequestHeaders:
+    """Return the headers of requests to which ``given`` ones are added, or by which defaults are replaced."""
+    names = {name.lower() for name, _ in given}
+    headers = [(name, text) for name, text in _DEFAULT_HEADERS.items() if name.lower() not in names]
+    public = [*headers, *((name, text) for name, text in given if name.lower() in _PUBLIC_HEADERS)]
+    private = [(name, text) for name, text in given if name.lower() not in _PUBLIC_HEADERS]
+    secrets = tuple(part for _, text in private for part in {text, text.rpartition(" ")[2]} if part)
+    return RequestHeaders(_encode(public), _encode(private), secrets)
+
+
+def _encode(headers: list[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {text}\r\n" for name, text in headers).encode()
+
+
+_HEADERS = headers_of(())
 _MAX_LOCATION_LENGTH = 8 * 1024
 """Bytes of what a redirect says."""
 _SEE_OTHER = 303
@@ -103,6 +142,8 @@ class Request(NamedTuple):
     method: str = "GET"
     connect_to: str | None = None
     """Where the connection goes instead of the host."""
+    headers: RequestHeaders = _HEADERS
+    body: bytes = b""
     login: str = ""
     """The header that logs in, with its line end; never shown."""
     cookies: bytes = b""
@@ -110,8 +151,8 @@ class Request(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        """All headers that may be shown: no login, and no end."""
-        return self.start_lines + _HEADERS + self.cookies
+        """All headers that may be shown: no login, no private ones, and no end."""
+        return self.start_lines + self.headers.public + self.cookies
 
     @property
     def server_name(self) -> str:
@@ -120,14 +161,15 @@ class Request(NamedTuple):
 
     @property
     def displayed(self) -> str:
-        """What a person sees of it: without the login."""
-        return self.head.decode("latin-1").replace("\r\n", "\n").rstrip("\n")
+        """What a person sees of it: without the login, and without the values of private headers."""
+        private = b"".join(line.partition(b":")[0] + b": ********\n" for line in self.headers.private.splitlines())
+        return (self.head + private).decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
 
     @property
     def encoded(self) -> bytes:
         """All that is sent."""
-        more = self.login + ("Content-Length: 0\r\n" if self.method == _POST else "")
-        return self.head + more.encode() + b"\r\n"
+        length = b"Content-Length: %d\r\n" % len(self.body) if self.method == _POST else b""
+        return self.head + self.headers.private + self.login.encode() + length + b"\r\n" + self.body
 
     def with_login(self, login: str) -> Request:
         """Return the same request with a header that logs in."""
@@ -140,7 +182,7 @@ class Request(NamedTuple):
     def redirect_to(self, to: bytes, status: int) -> Request:
         """Return the request that a redirect leads to. Raises ``ProbeError`` where it leads nowhere.
 
-        To another origin it goes without the login, to another host without the address to connect to instead.
+        To another origin it goes without login and private headers, to another host without ``connect_to``.
         """
         try:
             if len(to) > _MAX_LOCATION_LENGTH:
@@ -151,17 +193,30 @@ class Request(NamedTuple):
             raise server_failure(Reason.REDIRECT, "to nowhere") from None
         if not url.port or (url.host != own.host and not is_public_target(url.host)):
             raise server_failure(Reason.REDIRECT, "to nowhere")
-        method = "GET" if self.method == _POST and status <= _SEE_OTHER else self.method
-        further = _request(str(url), url, method, self.connect_to if url.host == own.host else None)
-        return further.with_login(self.login) if url.origin == own.origin else further
+        becomes_get = self.method == _POST and status <= _SEE_OTHER
+        is_same_origin = url.origin == own.origin
+        return _request(str(url), url, "GET" if becomes_get else self.method)._replace(
+            connect_to=self.connect_to if url.host == own.host else None,
+            headers=self.headers if is_same_origin else self.headers._replace(private=b""),
+            body=b"" if becomes_get else self.body,
+            login=self.login if is_same_origin else "",
+        )
 
 
-def build_request(address: str, method: str = "GET", *, connect_to: str | None = None) -> Request:
+def build_request(
+    address: str,
+    method: str = "GET",
+    *,
+    connect_to: str | None = None,
+    headers: RequestHeaders = _HEADERS,
+    body: str | None = None,
+) -> Request:
     """Return the request for a page; ``address`` is its absolute URL. Raises ``ValueError`` where it is none."""
-    return _request(address, parse_url(address), method, connect_to)
+    request = _request(address, parse_url(address), method)
+    return request._replace(connect_to=connect_to, headers=headers, body=(body or "").encode())
 
 
-def _request(address: str, url: Url, method: str, connect_to: str | None) -> Request:
+def _request(address: str, url: Url, method: str) -> Request:
     start_lines = f"{method} {url.target} HTTP/1.1\r\nHost: {url.authority}\r\n".encode("ascii")
     # many pages have one host
-    return Request(address, sys.intern(url.host), url.port, url.scheme == "https", start_lines, method, connect_to)
+    return Request(address, sys.intern(url.host), url.port, url.scheme == "https", start_lines, method)

@@ -63,6 +63,20 @@ def parse_header(text: str) -> tuple[bytes, bytes]:
     return match[1].lower().encode(), match[2].strip().encode()
 
 
+_OWN_HEADERS = frozenset(
+    ("connection", "content-length", "cookie", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding")
+)
+"""Headers that the check itself sends, or that would make a request of another shape."""
+
+
+def parse_request_header(text: str) -> tuple[str, str]:
+    """Parse ``Name: text``, a header that may be sent; raises ``ValueError`` for anything else."""
+    match = _HEADER.fullmatch(text)
+    if match is None or match[1].lower() in _OWN_HEADERS or not text.isprintable():
+        raise ValueError(text)
+    return match[1], match[2].strip()
+
+
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -125,9 +139,21 @@ class HttpSettings(CheckSettings):
     )
     method: Literal["GET", "HEAD", "OPTIONS", "POST"] = key(
         default="GET",
-        doc="what is asked; POST sends no body",
+        doc="the request method",
         allowed='"GET", "HEAD", "OPTIONS" or "POST"',
         check=any_value,
+    )
+    headers: tuple[str, ...] = key(
+        default=(),
+        doc="headers that the request has besides its own, or instead of them, such as User-Agent",
+        allowed='a list of headers like ["User-Agent: Mozilla/5.0"], without Host, Cookie and those of the connection',
+        check=_all_parse(parse_request_header),
+    )
+    body: str | None = key(
+        default=None,
+        doc="what POST sends; Content-Type belongs in headers",
+        allowed="a text that is not empty",
+        check=bool,
     )
     forbid: str | None = key(
         default=None,
@@ -174,7 +200,14 @@ class HttpSettings(CheckSettings):
         for name in ("expect", "forbid", "expect_pattern", "expect_json"):
             if self.method == "HEAD" and getattr(self, name):
                 return name, 'nothing where method = "HEAD": there is no body'
+        if self.body is not None and self.method != "POST":
+            return "body", 'nothing unless method = "POST"'
         url = parse_url(self.url)
+        has_authorization = any(text.lower().startswith("authorization:") for text in self.headers)
+        if has_authorization and self.user is not None:
+            return "headers", "no Authorization beside user"
+        if has_authorization and url.scheme == "http" and not is_loopback(self.address or url.host):
+            return "headers", 'no Authorization where type = "http": it would travel in clear; use type = "https"'
         if self.user is not None and url.scheme == "http" and not is_loopback(self.address or url.host):
             return "user", 'nobody where type = "http": the password would travel in clear; use type = "https"'
         return incomplete_login(self.user, self.password_file)
