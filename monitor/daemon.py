@@ -41,6 +41,7 @@ from monitor.store.daemon_lock import DaemonLock
 from monitor.store.file_guard import FileGuard
 from monitor.store.head_mark import HeadMark
 from monitor.store.reader_process import ReaderProcess
+from monitor.web.connections import connection_limits
 from monitor.web.server import WebState, serve
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class Daemon:
         for reader in readers:
             stack.push_async_callback(reader.close)
         instruments = await stack.enter_async_context(open_resources(self._clock))
+        descriptors = raise_descriptor_limit()
         orders = engine_config(config, self._environ, self._clock.now())
         unsaved = UnsavedResults(config.data_dir, self._clock.now())
         engine = Engine(
@@ -217,7 +219,7 @@ class Daemon:
             self._clock,
             instruments,
             DatabaseThreads(writer, *readers[:2]),
-            max_concurrent_checks(raise_descriptor_limit()),
+            max_concurrent_checks(descriptors),
             unsaved.save,
         )
         await engine.prepare()
@@ -237,7 +239,9 @@ class Daemon:
         await self._check_icmp_permission()
         engine.live_updater.clear_problem(OperatorNews.RELOAD)
         site = WebState(engine.live_state, engine.telemetry, self._clock)
-        await stack.enter_async_context(serve(site, config.web.listen, config.web.public_url))
+        limits = connection_limits(descriptors)
+        on_shortage = engine.live_updater.blindness.on_descriptors_exhausted
+        await stack.enter_async_context(serve(site, config.web.listen, config.web.public_url, limits, on_shortage))
         keeping = Housekeeping(
             *(ReaderProcess(file), writer, file, engine.live_state, engine.telemetry, engine.live_updater),
             now=engine.recorded_time.now,

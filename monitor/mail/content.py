@@ -213,7 +213,9 @@ class OperatorNews(StrEnum):
     """Problems of the monitor itself."""
 
     NO_CONNECTIVITY = "blind"
-    """All canaries fail: failures are recorded as unknown, no customer gets a mail."""
+    """No canary answers, or none can be probed: the monitor may have no network connection."""
+    RESOURCES = "resources"
+    """The monitor lacks descriptors, memory or threads, so checks are unknown."""
     ICMP = "icmp"
     """The operating system does not permit the monitor to send ICMP."""
     DEAD_LETTER = "dead-letter"

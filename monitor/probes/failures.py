@@ -37,6 +37,12 @@ def monitor_failure(reason: str) -> ProbeError:
 
 NO_ROUTE = "no route"
 NO_PERMISSION = "not permitted"
+NO_DESCRIPTOR = "no file descriptor"
+NO_BUFFER = "no buffer space"
+NO_MEMORY = "no memory"
+NO_THREAD = "no thread"
+SHORTAGES = frozenset({NO_DESCRIPTOR, NO_BUFFER, NO_MEMORY, NO_THREAD})
+"""The reasons of results that are unknown because the monitor lacks resources of its own."""
 
 _NETWORK_ERRORS = {
     errno.ECONNREFUSED: (Reason.REFUSED, ""),
@@ -70,11 +76,11 @@ _LOCAL_ERRORS = {
     errno.EADDRNOTAVAIL: "no local address",
     errno.EADDRINUSE: "no local address",
     errno.EAFNOSUPPORT: "address family not supported",
-    errno.EMFILE: "no file descriptor",
-    errno.ENFILE: "no file descriptor",
-    errno.ENOBUFS: "no buffer space",
-    errno.ENOMEM: "no buffer space",
-    errno.EAGAIN: "no buffer space",
+    errno.EMFILE: NO_DESCRIPTOR,
+    errno.ENFILE: NO_DESCRIPTOR,
+    errno.ENOBUFS: NO_BUFFER,
+    errno.ENOMEM: NO_BUFFER,
+    errno.EAGAIN: NO_BUFFER,
     errno.EMSGSIZE: "packet too large",
 }
 
@@ -110,6 +116,22 @@ def route_failure(address: Address) -> ProbeError | None:
     except OSError as error:
         return local_os_failure(error)
     return None
+
+
+def unexpected_failure(error: Exception) -> ProbeError:
+    """Judge an error that no probe expects: always the monitor's, by its name unless it is a lack of resources."""
+    if isinstance(error, MemoryError):
+        return monitor_failure(NO_MEMORY)
+    if is_thread_shortage(error):
+        return monitor_failure(NO_THREAD)
+    if isinstance(error, OSError):
+        return local_os_failure(error)
+    return monitor_failure(f"error {type(error).__name__}")
+
+
+def is_thread_shortage(error: Exception) -> bool:
+    """Return whether the system let Python start no thread."""
+    return isinstance(error, RuntimeError) and "start new thread" in str(error)
 
 
 def _error_name(error: OSError) -> str:

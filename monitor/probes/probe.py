@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from monitor.model import Outcome, Reason
+from monitor.probes.failures import SHORTAGES, unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -204,5 +205,9 @@ async def _attempt(probe: Probe, target: Target, timeout: float, clock: Clock) -
         if isinstance(error, TimeoutError) and deadline.expired():
             outcome, reason = judge_timeout(clock.monotonic() - at - timeout - CANCEL_GRACE, None)
             return Attempt(outcome, at, None, reason)
-        _log.exception("the code of %s failed on %s", type(probe).__name__, target.host)
-        return Attempt(Outcome.UNKNOWN, at, None, f"error {type(error).__name__}")
+        failure = unexpected_failure(error)
+        if failure.reason in SHORTAGES:  # one line: there may be thousands
+            _log.error("%s: %s", target.host, failure.reason)
+        else:
+            _log.exception("the code of %s failed on %s", type(probe).__name__, target.host)
+        return Attempt(failure.outcome, at, None, failure.reason)

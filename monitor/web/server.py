@@ -17,6 +17,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from monitor.errors import InputError
 from monitor.web.accept_header import AcceptHeader
 from monitor.web.access import AccessPolicy
+from monitor.web.connections import (
+    KEEPALIVE_TIMEOUT,
+    REQUEST_TIMEOUT,
+    ConnectionGuard,
+    ConnectionLimits,
+    listening_sockets,
+)
 from monitor.web.health import Health
 from monitor.web.metrics.exposition import ExpositionFormat
 from monitor.web.metrics.page import MetricsPage
@@ -24,7 +31,7 @@ from monitor.web.page import OperatorsPage
 from monitor.web.server_list import ServerQuery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from monitor.clock import Clock
     from monitor.engine.live.state import LiveState
@@ -66,10 +73,10 @@ class WebState:
         self.page = OperatorsPage(live_state, telemetry, self.health, clock)
 
 
-def make_app(state: WebState, listen_host: str, public_url: str) -> web.Application:
+def make_app(state: WebState, listen_host: str, public_url: str, guard: ConnectionGuard) -> web.Application:
     """Return the application with its routes; GET and HEAD only."""
     handlers = _Handlers(state, AccessPolicy(listen_host, public_url))
-    app = web.Application()
+    app = web.Application(middlewares=[guard.middleware])
     app.on_response_prepare.append(_add_headers)
     app.add_routes(
         [
@@ -140,7 +147,7 @@ async def _stream_response(request: web.Request, chunks: Iterator[str], headers:
     for piece in chunks:
         data = piece.encode()
         if packer and len(data) >= THREADED_COMPRESSION_BYTES:
-            data = await asyncio.to_thread(packer.compress, data)
+            data = await _compress_in_thread(packer, data)
         elif packer:
             data = packer.compress(data)
         if data:
@@ -148,6 +155,15 @@ async def _stream_response(request: web.Request, chunks: Iterator[str], headers:
         await asyncio.sleep(0)
     await response.write_eof(packer.flush() if packer else b"")
     return response
+
+
+async def _compress_in_thread(packer: zlib._Compress, data: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    try:
+        work = loop.run_in_executor(None, packer.compress, data)
+    except RuntimeError:  # the system permits no more threads
+        return packer.compress(data)
+    return await work
 
 
 def _accepts_gzip(request: web.Request) -> bool:
@@ -158,37 +174,58 @@ def _accepts_gzip(request: web.Request) -> bool:
 
 
 @asynccontextmanager
-async def serve(state: WebState, listen: tuple[str, int], public_url: str) -> AsyncIterator[str]:
+async def serve(
+    state: WebState,
+    listen_at: tuple[str, int],
+    public_url: str,
+    limits: ConnectionLimits | None = None,
+    on_resource_shortage: Callable[[str], None] = log.error,
+) -> AsyncIterator[str]:
     """Serve within the context, whose value is the address of the page.
 
-    ``listen`` is host and port (0: any free one), ``public_url`` the address for clients elsewhere. Raise InputError
-    if it is impossible to listen there.
+    ``listen_at`` is host and port (0: any free one), ``public_url`` the address for clients elsewhere;
+    ``on_resource_shortage`` is called with the error if the system cannot accept a connection. Raise InputError if it
+    is impossible to listen there.
     """
-    host, port = listen
-    app = make_app(state, host, public_url)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    host, port = listen_at
+    guard = ConnectionGuard(limits or ConnectionLimits(), on_resource_shortage)
+    app = make_app(state, host, public_url, guard)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_TIMEOUT,
+        lingering_time=REQUEST_TIMEOUT,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
+    )
     await runner.setup()
+    assert runner.server is not None
+    tasks: list[asyncio.Task[None]] = []
+    sockets: list[socket.socket] = []
     try:
-        address = await _listen(runner, host, port)
+        sockets += await _listen(host, port)
+        tasks += [asyncio.create_task(guard.accept(listener, runner.server)) for listener in sockets]
+        tasks.append(asyncio.create_task(guard.enforce_deadlines()))
+        address = f"http://{_name(host)}:{sockets[0].getsockname()[1]}/"
         log.debug("serving %s", address)
         yield address
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for listener in sockets:
+            listener.close()
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
-    named = f"[{host}]" if ":" in host else host
+def _name(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
     try:
-        if host == "::" and socket.has_dualstack_ipv6():
-            # asyncio's own socket would accept IPv6 only
-            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-            await web.SockSite(runner, both).start()
-        else:
-            await web.TCPSite(runner, host, port).start()
+        return await listening_sockets(host, port)
     except socket.gaierror:
-        raise InputError(f'[web] listen = "{named}:{port}": the name is not known') from None
+        raise InputError(f'[web] listen = "{_name(host)}:{port}": the name is not known') from None
     except OSError as error:
-        # asyncio of Python 3.13 skips addresses of other machines, and its error then has no errno
-        why = _LISTEN_ERRORS.get(error.errno or errno.EADDRNOTAVAIL, error.strerror)
-        raise InputError(f'[web] listen = "{named}:{port}": {why}') from None
-    return f"http://{named}:{runner.addresses[0][1]}/"
+        why = _LISTEN_ERRORS.get(error.errno or 0, error.strerror)
+        raise InputError(f'[web] listen = "{_name(host)}:{port}": {why}') from None

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from monitor.engine.jobs.operator_mail import clear_problem, notify_operators, raise_problem
+from monitor.engine.live.blindness import CANARIES, OFFLINE_TEXT, BlindnessWatch
 from monitor.engine.live.state import ActiveMaintenanceWindow, CheckEntry, SubscriptionEntry
 from monitor.mail.content import OperatorNews
 from monitor.model import PING, Outcome, State
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 
 _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
 """Indexed by outcome."""
-NO_CONNECTIVITY_TEXT = (
-    "No canary answers: the monitor has no network connection. Failures are recorded as unknown and no customer is "
-    "notified; restore the monitor's own connection."
-)
 
 
 class LiveStateUpdater:
@@ -62,6 +59,13 @@ class LiveStateUpdater:
         self._write_in_background = write_in_background
         self._on_sweep_written = on_sweep_written
         self._on_new_runs = on_new_runs
+        self.blindness = BlindnessWatch(
+            live_state,
+            telemetry,
+            read_seconds=lambda: read_clocks()[1],
+            raise_problem=self.raise_problem,
+            clear_problem=self.clear_problem,
+        )
         self._store_failure: tuple[Millis, str] | None = None
         """Since when the database refuses writes, and its first error."""
 
@@ -103,6 +107,7 @@ class LiveStateUpdater:
     def on_recorded(self, recorded: RecordedResults) -> None:
         """Show results that have been committed."""
         self._on_new_runs(recorded.checks_with_new_runs)
+        self.blindness.on_results(recorded.results)
         for outage in recorded.opened_outages:
             self._live_state.add_outage(outage)
         for outage_id in recorded.ended_outages:
@@ -133,6 +138,7 @@ class LiveStateUpdater:
         self._telemetry.set_journal_entries(entries)
         self._live_state.set_mail_backlog(*pending)
         self._on_sweep_written()
+        self.blindness.on_sweep()
         log.debug("sweep %d closed", sweep)
 
     def on_store_state(self, error: str | None) -> None:
@@ -179,17 +185,19 @@ class LiveStateUpdater:
 
     def on_canary_result(self, address: str, outcome: Outcome) -> None:
         """Handle the result of a canary; one that could not be probed leaves the state unchanged."""
+        if outcome is Outcome.OK:
+            self.blindness.on_canary_answer()
         if outcome is not Outcome.UNKNOWN:
             self._telemetry.set_canary(address, ok=outcome is Outcome.OK)
 
     def on_connectivity_change(self, *, offline: bool) -> None:
         """Handle a change of the monitor's connectivity; mail the operators when it goes offline."""
         if not offline:
-            self._live_state.clear_problem("canaries")
+            self._live_state.clear_problem(CANARIES)
             log.warning("a canary answers again: the monitor is online")
             return
         log.error("no canary answers: failures are recorded as unknown until one does")
-        self._live_state.set_problem("canaries", NO_CONNECTIVITY_TEXT, ready=True)
+        self._live_state.set_problem(CANARIES, OFFLINE_TEXT, ready=True)
         now, _ = self._read_clocks()
         lines = tuple(self._telemetry.canaries)
         self._write_in_background(

@@ -25,9 +25,9 @@ MAX_CONCURRENT = 10_000
 """Check runs at once, if there are enough descriptors: 15,000 checks a minute that all time out need so many."""
 MAX_PER_ENDPOINT = 100
 """Check runs at once at one endpoint: a host and port."""
-MIN_CONCURRENT = 64
+MIN_CONCURRENT = 8
 RESERVED_DESCRIPTORS = 256
-"""File descriptors that are reserved for everything else."""
+"""File descriptors that are reserved for everything else, among it the connections of the web server; at most half."""
 RECENTLY_FAILED_SHARE = 3 / 4
 """The part of the permits that checks whose last result was not ok may hold together."""
 
@@ -48,7 +48,8 @@ def max_concurrent_checks(descriptors: int) -> int:
     """Return how many checks may run at once with so many descriptors; a name with two addresses may take two."""
     if descriptors == resource.RLIM_INFINITY:
         return MAX_CONCURRENT
-    return max(MIN_CONCURRENT, min(MAX_CONCURRENT, (descriptors - RESERVED_DESCRIPTORS) * 3 // 4))
+    reserved = min(RESERVED_DESCRIPTORS, descriptors // 2)
+    return max(MIN_CONCURRENT, min(MAX_CONCURRENT, (descriptors - reserved) * 3 // 4))
 
 
 @dataclass(slots=True, eq=False)

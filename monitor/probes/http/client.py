@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from monitor.clock import SystemClock
 from monitor.model import Outcome, Reason
-from monitor.probes.failures import ProbeError, connection_failure, server_failure
+from monitor.probes.failures import SHORTAGES, ProbeError, connection_failure, server_failure, unexpected_failure
 from monitor.probes.http.cookies import CookieJar
 from monitor.probes.http.request import is_reachable_by_redirect
 from monitor.probes.http.response import REDIRECT_STATUSES, HttpResponse
@@ -234,8 +234,12 @@ class HttpExchange:
             verdict = connection_failure(error, self._address)
             self._finish(verdict.outcome, verdict.reason)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not become the server's
-            _log.exception("the code of a visit to %s failed", self._request.host)
-            self._finish(Outcome.UNKNOWN, f"error {type(error).__name__}")
+            failure = unexpected_failure(error)
+            if failure.reason in SHORTAGES:
+                _log.error("%s: %s", self._request.host, failure.reason)
+            else:
+                _log.exception("the code of a visit to %s failed", self._request.host)
+            self._finish(failure.outcome, failure.reason)
 
     def _on_timeout(self) -> None:
         self._finish(*judge_timeout(self._clock.monotonic() - self._deadline, self._trace.step))

@@ -136,7 +136,9 @@ def test_never_too_many_are_inside_and_nobody_is_forgotten(
         (20_000, MAX_CONCURRENT),
         (524_288, MAX_CONCURRENT),
         (resource.RLIM_INFINITY, MAX_CONCURRENT),
-        (300, MIN_CONCURRENT),
+        (300, 112),
+        (64, 24),
+        (12, MIN_CONCURRENT),
     ],
 )
 def test_the_places_respect_the_file_descriptors(descriptors: int, most: int) -> None:
