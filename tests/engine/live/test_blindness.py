@@ -59,6 +59,7 @@ def watched() -> Watched:
     return Watched()
 
 
+@pytest.mark.logs_errors
 @pytest.mark.parametrize("reason", sorted(SHORTAGES))
 def test_a_shortage_in_two_sweeps_is_a_problem_and_a_mail(watched: Watched, reason: str) -> None:
     watched.sweep(reason)
@@ -89,6 +90,7 @@ def test_two_sweeps_that_end_together_are_one_observation(watched: Watched) -> N
     assert watched.problem(RESOURCES) is None
 
 
+@pytest.mark.logs_errors
 def test_a_shortage_that_is_over_is_told_again_when_it_returns(watched: Watched) -> None:
     for reason in ("no thread", "no thread", "", "", ""):
         watched.sweep(reason)
@@ -99,6 +101,7 @@ def test_a_shortage_that_is_over_is_told_again_when_it_returns(watched: Watched)
     assert len(watched.mails) == 2
 
 
+@pytest.mark.logs_errors
 def test_a_connection_that_cannot_be_accepted_is_a_problem_at_once(watched: Watched) -> None:
     watched.watch.on_descriptors_exhausted("web server: Too many open files")
     assert watched.problem(RESOURCES) is False
@@ -112,6 +115,7 @@ def test_a_connection_that_cannot_be_accepted_is_a_problem_at_once(watched: Watc
     assert watched.problem(RESOURCES) is None
 
 
+@pytest.mark.logs_errors
 def test_canaries_that_cannot_be_probed_are_a_problem_after_two_sweeps(watched: Watched) -> None:
     watched.telemetry.set_canaries(["192.0.2.1"])
     watched.sweep(canary=True)
