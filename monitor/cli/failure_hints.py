@@ -45,7 +45,8 @@ _HINTS_BY_TEXT: Final[Mapping[str, str]] = MappingProxyType(
         "icmp not permitted": "this machine does not permit ping: see docs/checks.md, icmp, for the remedies",
         "password not readable": "password_file does not exist, is not readable by you, or is not one line",
         "authorities not readable": "ca_file does not exist, is not readable by you, or is not PEM",
-        "no address of that family": "the name has no address of that family: change family",
+        "no address of that family": "the name has no address of that family: change family or source",
+        "source address not local": "no interface of this machine has the address in source: see `ip address`",
         "expression too slow": "write an expression that takes less time to search",
         "login needs starttls": "the server requires the password itself: set starttls = true",
     }

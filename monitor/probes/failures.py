@@ -90,8 +90,8 @@ def local_os_failure(error: OSError) -> ProbeError:
     return monitor_failure(_LOCAL_ERRORS.get(error.errno or 0) or _error_name(error))
 
 
-def connection_failure(error: OSError, address: Address | None) -> ProbeError:
-    """Judge an error of connecting to or talking with ``address``; None where it is not known.
+def connection_failure(error: OSError, address: Address | None, source: Address | None = None) -> ProbeError:
+    """Judge an error of connecting to or talking with ``address``, from ``source``; None where it is not known.
 
     A number that is not known to come from the network is ours: better nothing said than something wrong.
     """
@@ -101,17 +101,21 @@ def connection_failure(error: OSError, address: Address | None) -> ProbeError:
     if isinstance(error, ConnectionError) and not number:  # the event loop raises some without a number
         return server_failure(Reason.RESET)
     if number in _AMBIGUOUS_ERRORS and address is not None:
-        return route_failure(address) or server_failure(*_AMBIGUOUS_ERRORS[number])
+        return route_failure(address, source) or server_failure(*_AMBIGUOUS_ERRORS[number])
     return local_os_failure(error)
 
 
-def route_failure(address: Address) -> ProbeError | None:
+def route_failure(address: Address, source: Address | None = None) -> ProbeError | None:
     """Ask the machine's own routing table about ``address``: None where a packet would leave, else what keeps it.
+
+    A machine may have other routes for packets from ``source``.
 
     Connecting a datagram socket looks the route up and sends nothing.
     """
     try:
         with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
+            if source is not None:
+                probe.bind(source.sockaddr(0))
             probe.connect(address.sockaddr(port=9))
     except OSError as error:
         return local_os_failure(error)

@@ -98,6 +98,29 @@ def family_key() -> Any:
     )
 
 
+def source_key() -> Any:
+    """Declare the key ``source``: the monitor's own address."""
+    return key(
+        default=None,
+        doc="the address of this machine to connect from; the system's choice unless given",
+        allowed="an IPv4 or IPv6 address of this machine",
+        check=_is_unicast_ip,
+    )
+
+
+def family_of_source(source: str) -> str:
+    """Return the ``family`` of addresses that can be connected to from a source address."""
+    return "6" if ":" in source else "4"
+
+
+def _is_unicast_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return is_host(text)
+
+
 def flag_key(*, default: bool, doc: str) -> Any:
     """Declare a key that is ``true`` or ``false``."""
     return key(default=default, doc=doc, allowed="true or false", check=any_value)
@@ -173,11 +196,14 @@ class CheckSettings:
     invert: bool = flag_key(default=False, doc="whether the check is ok if the server fails it, and fails if it is ok")
 
     def validate_common(self) -> tuple[str, str] | None:
-        """Return the common key that does not fit the others, and what is allowed."""
+        """Return the key that does not fit the others by a rule of all types, and what is allowed."""
         if self.slow_is == "fail" and self.slower_than is None:
             return "slower_than", 'the latency above which an answer fails, where slow_is = "fail"'
         if self.invert and self.slower_than is not None:
             return "slower_than", "nothing where invert = true: a failure has no latency"
+        source: str | None = getattr(self, "source", None)
+        if source is not None and getattr(self, "family", "any") not in ("any", family_of_source(source)):
+            return "family", f'"any" or "{family_of_source(source)}", the family of source'
         return None
 
 
@@ -267,6 +293,7 @@ class HostSettings(CheckSettings):
     host: str | None = host_key()
     port: int = port_key(80)
     family: Literal["any", "4", "6"] = family_key()
+    source: str | None = source_key()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from monitor.probes.dns.message import MAX_MESSAGE_SIZE, DnsMessage
 from monitor.probes.dns.records import parse_records
 from monitor.probes.failures import connection_failure, local_os_failure, server_failure
 from monitor.probes.net.connection import Connection
-from monitor.probes.net.tcp_connect import connect_any, interleave_families
+from monitor.probes.net.tcp_connect import bind_source, connect_any, interleave_families, parse_source, usable_family
 from monitor.probes.probe import FIRST_BYTE, RESOLVE, SEND
 from monitor.probes.redaction import printable
 from monitor.probes.trace import run_with_deadline
@@ -78,7 +78,8 @@ class DnsProbe:
 
     async def _run_query(self, trace: AttemptTrace, host: str, silence: float) -> None:
         trace.begin(RESOLVE, host)
-        found = interleave_families(await self._resources.resolver.resolve_routable(host), self._settings.family)
+        family = usable_family(self._settings.family, self._settings.source)
+        found = interleave_families(await self._resources.resolver.resolve_routable(host), family)
         trace.resolved(host, found)
         message = await self._ask(trace, found[0], silence, edns=True)
         if message is None or (message.rcode == dns.rcode.BADVERS and message.rcode != self._rcode):
@@ -123,6 +124,7 @@ class DnsProbe:
     async def _query_udp(self, trace: AttemptTrace, address: Address, silence: float | None, *, edns: bool) -> bytes:
         """Return the answer; after ``silence`` seconds the question is sent without EDNS too, either answer counts."""
         loop = asyncio.get_running_loop()
+        source = parse_source(self._settings.source)
         shown = f"{self._settings.query} {self._settings.record} to {address}"
         trace.begin(SEND, shown)
         trace.sent()
@@ -133,6 +135,8 @@ class DnsProbe:
         with sock:
             try:
                 sock.setblocking(False)  # noqa: FBT003 - as the standard library has it
+                if source is not None:
+                    bind_source(sock, source)
                 sock.connect(address.sockaddr(self._settings.port))
                 ids = {secrets.token_bytes(2)}
                 await loop.sock_sendall(sock, min(ids) + self._questions[edns])
@@ -147,10 +151,10 @@ class DnsProbe:
                 trace.begin(FIRST_BYTE)
                 return await _receive_answer(sock, ids)
             except OSError as error:
-                raise connection_failure(error, address) from None
+                raise connection_failure(error, address, source) from None
 
     async def _query_tcp(self, trace: AttemptTrace, address: Address, *, edns: bool) -> bytes:
-        _, sock = await connect_any(trace, [address], self._settings.port)
+        _, sock = await connect_any(trace, [address], self._settings.port, parse_source(self._settings.source))
         wire = Connection(sock, address, trace)
         try:
             query_id = secrets.token_bytes(2)

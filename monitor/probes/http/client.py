@@ -19,7 +19,7 @@ from monitor.probes.http.request import is_reachable_by_redirect
 from monitor.probes.http.response import REDIRECT_STATUSES, HttpResponse
 from monitor.probes.http.url import parse_url
 from monitor.probes.net.resolver import parse_ip
-from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families
+from monitor.probes.net.tcp_connect import HappyEyeballsConnect, interleave_families, parse_source
 from monitor.probes.net.tls import Handshake
 from monitor.probes.net.tls_buffer import MAX_HANDSHAKE_BYTES, TlsBuffer
 from monitor.probes.probe import BODY, FIRST_BYTE, RESOLVE, SEND, TLS, judge_timeout
@@ -173,6 +173,8 @@ class HttpCheck(Protocol):
     """Whether redirects are followed."""
     family: str
     """Which of a name's addresses are tried, see ``interleave_families``."""
+    source: str | None
+    """The address of this machine to connect from; None: the system chooses."""
     secrets: tuple[str, ...]
     """What no step may show, though the server says it."""
 
@@ -271,7 +273,12 @@ class HttpExchange:
                 raise server_failure(Reason.REDIRECT, "to nowhere")
         self._address = tried[0]
         self._connect = HappyEyeballsConnect(
-            self._trace, tried, self._request.port, self._on_connected, self._on_connect_failed
+            self._trace,
+            tried,
+            self._request.port,
+            self._on_connected,
+            self._on_connect_failed,
+            parse_source(self._check.source),
         )
         self._connect.start()
 

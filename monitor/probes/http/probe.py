@@ -11,6 +11,7 @@ from monitor.probes.http.expectations import expectations_of
 from monitor.probes.http.request import build_request, headers_of
 from monitor.probes.http.response import MAX_BODY_SIZE
 from monitor.probes.http.settings import HttpsSettings, parse_request_header
+from monitor.probes.net.tcp_connect import usable_family
 from monitor.probes.probe import Attempt
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class HttpProbe:
 
     __slots__ = (
         *("_expectations", "_resources", "_settings", "family", "follow_redirects", "keep_body", "request"),
-        "secrets",
+        *("secrets", "source"),
     )
 
     def __init__(self, settings: HttpSettings, resources: ProbeResources) -> None:
@@ -40,7 +41,8 @@ class HttpProbe:
         )
         self.secrets: tuple[str, ...] = headers.secrets
         self.follow_redirects = settings.follow_redirects
-        self.family: str = settings.family
+        self.family = usable_family(settings.family, settings.source)
+        self.source = settings.source
         self._settings = settings
         self._expectations = expectations_of(settings)
         self.keep_body = self._expectations.need_body
@@ -113,6 +115,7 @@ class _HttpAttempt:
         "request",
         "response",
         "secrets",
+        "source",
         "tls_context",
     )
 
@@ -122,6 +125,7 @@ class _HttpAttempt:
         self.keep_body = probe.keep_body
         self.follow_redirects = probe.follow_redirects
         self.family = probe.family
+        self.source = probe.source
         self.tls_context = probe.tls_context
         self.judge_head = probe.judge_head
         self.response: HttpResponse | None = None

@@ -22,6 +22,7 @@ from monitor.probes.settings import (
     is_regex,
     key,
     password_file_key,
+    source_key,
     user_key,
     verify_key,
     warn_days_key,
@@ -186,6 +187,7 @@ class HttpSettings(CheckSettings):
         check=is_host,
     )
     family: Literal["any", "4", "6"] = family_key()
+    source: str | None = source_key()
     user: str | None = user_key()
     password_file: Path | None = password_file_key()  # noqa: RUF009 - it declares a field
     follow_redirects: bool = key(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from monitor.model import Reason
 from monitor.probes.failures import connection_failure, server_failure
-from monitor.probes.net.tcp_connect import connect_any, handshake_us, interleave_families
+from monitor.probes.net.tcp_connect import connect_any, handshake_us, interleave_families, parse_source, usable_family
 from monitor.probes.net.tls import Handshake
 from monitor.probes.net.tls_buffer import MAX_HANDSHAKE_BYTES, TlsBuffer
 from monitor.probes.probe import FIRST_BYTE, RECEIVE, RESOLVE, SEND, TLS
@@ -229,6 +229,10 @@ class EndpointSettings(Protocol):
     def family(self) -> str:
         """Which of a name's addresses: ``any``, ``4``, ``6``."""
 
+    @property
+    def source(self) -> str | None:
+        """The address of this machine to connect from; None: the system chooses."""
+
 
 class TlsOptions(Protocol):
     """As much of a type's settings as TLS hangs on."""
@@ -295,9 +299,11 @@ class ConnectionProbe(Generic[S]):
 
     async def _run_attempt(self, trace: AttemptTrace, host: str) -> None:
         trace.begin(RESOLVE, host)
-        found = interleave_families(await self._resources.resolver.resolve_routable(host), self._settings.family)
+        settings = self._settings
+        family = usable_family(settings.family, settings.source)
+        found = interleave_families(await self._resources.resolver.resolve_routable(host), family)
         trace.resolved(host, found)
-        address, sock = await connect_any(trace, found, self._settings.port)
+        address, sock = await connect_any(trace, found, settings.port, parse_source(settings.source))
         wire = Connection(sock, address, trace)
         try:
             await self.run_session(Session(wire, host, self._settings, self._resources))

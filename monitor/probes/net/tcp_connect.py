@@ -10,13 +10,16 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections import deque
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from monitor.model import Outcome
 from monitor.probes.failures import ProbeError, connection_failure, local_os_failure, monitor_failure
+from monitor.probes.net.resolver import parse_ip
 from monitor.probes.probe import CONNECT
+from monitor.probes.settings import family_of_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +60,7 @@ class HappyEyeballsConnect:
         port: int,
         on_connected: Callable[[socket.socket, Address], None],
         on_failed: Callable[[ProbeError], None],
+        source: Address | None = None,
     ) -> None:
         """``on_connected`` gets the socket and closes it; ``on_failed`` is called if no address accepts the connection.
 
@@ -67,6 +71,7 @@ class HappyEyeballsConnect:
         self._trace = trace
         self._waiting = deque(addresses)
         self._port = port
+        self._source = source
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._connecting: dict[int, tuple[socket.socket, Address]] = {}
@@ -102,7 +107,13 @@ class HappyEyeballsConnect:
             self._on_attempt_failed(address, local_os_failure(error))
             return
         try:
+            if self._source is not None:
+                bind_source(sock, self._source)
             number = sock.connect_ex(address.sockaddr(self._port))
+        except ProbeError as error:
+            sock.close()
+            self._on_attempt_failed(address, error)
+            return
         except BaseException:
             sock.close()
             raise
@@ -123,7 +134,9 @@ class HappyEyeballsConnect:
     def _on_attempt_done(self, sock: socket.socket, address: Address, number: int) -> None:
         if number:
             sock.close()
-            self._on_attempt_failed(address, connection_failure(OSError(number, os.strerror(number)), address))
+            self._on_attempt_failed(
+                address, connection_failure(OSError(number, os.strerror(number)), address, self._source)
+            )
             return
         self.cancel()
         self.handshake_us = handshake_us(sock)
@@ -144,6 +157,35 @@ class HappyEyeballsConnect:
             self._try_next()
         elif not self._connecting:
             self._on_failed(self._failure)
+
+
+# --- connecting from an address of this machine that the check names --------------------------------------------------
+
+SOURCE_NOT_LOCAL = "source address not local"
+_BIND_ADDRESS_NO_PORT = 24
+"""Linux: the port is chosen when the socket connects, so that two connections to different servers can share one."""
+
+
+def parse_source(source: str | None) -> Address | None:
+    """Return the key ``source`` as an address. Raises ``ProbeError``, unknown, where its interface is missing."""
+    return None if source is None else parse_ip(source)
+
+
+def usable_family(family: str, source: str | None) -> str:
+    """Return which addresses can be connected to, by the keys ``family`` and ``source``."""
+    return family if source is None else family_of_source(source)
+
+
+def bind_source(sock: socket.socket, source: Address) -> None:
+    """Let a socket send from ``source``. Raises ``ProbeError``, unknown, where that is not this machine's address."""
+    try:
+        if sys.platform.startswith("linux"):
+            sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        sock.bind(source.sockaddr(0))
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
+            raise monitor_failure(SOURCE_NOT_LOCAL) from None
+        raise local_os_failure(error) from None
 
 
 # --- connecting from a coroutine --------------------------------------------------------------------------------------
@@ -170,10 +212,13 @@ def interleave_families(addresses: Sequence[Address], family: str) -> list[Addre
     return [each for each in chain.from_iterable(zip_longest(first, second)) if each is not None]
 
 
-async def connect_any(trace: AttemptTrace, addresses: Sequence[Address], port: int) -> tuple[Address, socket.socket]:
+async def connect_any(
+    trace: AttemptTrace, addresses: Sequence[Address], port: int, source: Address | None = None
+) -> tuple[Address, socket.socket]:
     """Connect to the first address that answers; the caller sets the deadline and closes the socket.
 
-    Raises ``ProbeError`` where all refuse, see ``HappyEyeballsConnect``.
+    ``source`` is the address of this machine to connect from; None: the system chooses. Raises ``ProbeError`` where all
+    refuse, see ``HappyEyeballsConnect``.
     """
     landed: asyncio.Future[tuple[Address, socket.socket]] = asyncio.get_running_loop().create_future()
 
@@ -187,7 +232,7 @@ async def connect_any(trace: AttemptTrace, addresses: Sequence[Address], port: i
         if not landed.done():
             landed.set_exception(error)
 
-    opening = HappyEyeballsConnect(trace, addresses, port, opened, refused)
+    opening = HappyEyeballsConnect(trace, addresses, port, opened, refused, source)
     opening.start()
     try:
         return await landed

@@ -89,7 +89,7 @@ class TcpProbe(ConnectionProbe["TcpSettings"]):
     def start(self, target: Target, timeout: float, on_done: Callable[[Attempt], None]) -> bool:
         """Try once without a task, if a connection is all and no name must be resolved; see ``CallbackProbe``."""
         settings = self._settings
-        if settings.script or settings.tls or settings.family != "any":
+        if settings.script or settings.tls or settings.family != "any" or settings.source is not None:
             return False
         return ConnectAttempt(self._resources.clock, on_done).start(
             settings.host or target.host, settings.port, timeout
