@@ -10,6 +10,8 @@ import click
 
 from monitor.cli.app import RECORD_NUMBER, App, format_utc, json_option, print_json, print_table
 from monitor.errors import InputError
+from monitor.formatting import one_line
+from monitor.ledger.recorded_by import recorded_by
 from monitor.store import outbox
 
 if TYPE_CHECKING:
@@ -75,24 +77,62 @@ def show(app: App, *, number: int, as_json: bool) -> None:
 
 
 @mail.command()
-@click.argument("number", metavar="ID", type=RECORD_NUMBER)
+@click.argument("number", metavar="[ID]", type=RECORD_NUMBER, required=False)
+@click.option("--dead", is_flag=True, help="Every dead mail, oldest first, without those that were withdrawn.")
+@click.option("--since", metavar="T", help="With --dead: only mails that were queued at or after T.")
 @json_option
 @click.pass_obj
-def resend(app: App, *, number: int, as_json: bool) -> None:
+def resend(app: App, *, number: int | None, dead: bool, since: str | None, as_json: bool) -> None:
     """Queue a mail again: a dead mail for the recipients who did not get it, a sent mail for all. Prints its id.
 
-    The running daemon sends it, under the same Message-ID.
+    The running daemon sends it, under the same Message-ID. Mails about one subject leave in their old order.
     """
+    if (number is None) != dead or (since is not None and not dead):
+        raise InputError("give the ID of a mail, or --dead, with --since T if only later ones are meant")
+    start = app.parse_time(since, "--since") if since is not None else None
     with app.open_for_writing() as db:
-        found = _require_mail(db, number)
-        if found.sweep is not None:
-            raise InputError(f"mail {number} is a digest that is still open; it is sent when its sweep ends")
-        outbox.requeue(db, found, app.now(db))
-        found = _require_mail(db, number)
+        found = [_require_mail(db, number)] if number is not None else outbox.dead_mails(db, since=start)
+        for each in found:
+            if each.sweep is not None:
+                raise InputError(f"mail {each.id} is a digest that is still open; it is sent when its sweep ends")
+            if each.error.startswith(outbox.WITHDRAWN):
+                raise InputError(f"mail {each.id} was withdrawn, and is not sent again: {each.error}")
+            outbox.requeue(db, each, app.now(db))
+        found = [_require_mail(db, each.id) for each in found]
+    _print_mails(found, as_json=as_json, several=number is None)
+
+
+@mail.command()
+@click.argument("number", metavar="[ID]", type=RECORD_NUMBER, required=False)
+@click.option("--dead", is_flag=True, help="Every dead mail.")
+@click.option("--reason", metavar="TEXT", required=True)
+@json_option
+@click.pass_obj
+def withdraw(app: App, *, number: int | None, dead: bool, reason: str, as_json: bool) -> None:
+    """Withdraw a dead mail: it stays recorded, and is no longer counted as undelivered. Prints its id."""
+    if (number is None) != dead:
+        raise InputError("give the ID of a mail, or --dead")
+    if not reason.strip():
+        raise InputError("--reason: must not be empty")
+    with app.open_for_writing() as db:
+        if number is not None:
+            _require_mail(db, number)
+        found = outbox.dead_mails(db, number)
+        if number is not None and not found:
+            raise InputError(f"mail {number} is not dead, or was withdrawn already")
+        for each in found:
+            outbox.withdraw(db, each.id, f"{one_line(reason)} ({recorded_by()}); {each.error}", app.now(db))
+        found = [_require_mail(db, each.id) for each in found]
+    _print_mails(found, as_json=as_json, several=number is None)
+
+
+def _print_mails(mails: list[Mail], *, as_json: bool, several: bool) -> None:
     if as_json:
-        print_json(_mail_json(found))
-    else:
-        click.echo(number)
+        shown = [_mail_json(each) for each in mails]
+        print_json({"mails": shown} if several else shown[0])
+        return
+    for each in mails:
+        click.echo(each.id)
 
 
 @mail.command()

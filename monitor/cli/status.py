@@ -11,6 +11,7 @@ from monitor.cli import support_deadlines as deadlines
 from monitor.cli.app import App, format_utc, json_option, print_json, print_table
 from monitor.clock import SystemClock, is_synchronised
 from monitor.engine.clock_guard import PROBLEM, describe_clock
+from monitor.engine.live.updates import MAIL_PROBLEM
 from monitor.formatting import pluralize
 from monitor.ledger.accounts.status import server_statuses
 from monitor.ledger.claims.claims import pending_claims
@@ -42,11 +43,10 @@ def status(app: App, *, as_json: bool) -> None:
         problems = daemon_state.get(db, "problems") or {}
         if (doubt := _clock_doubt(app, db)) is not None:
             problems = {**problems, PROBLEM: doubt}
-        dead = len(outbox.list_mails(db, "dead"))
-        pending, _ = outbox.pending_summary(db)
+        mails = outbox.summary(db)
     running = daemon_lock.is_held(app.config.data_dir)
     if as_json:
-        daemon = {"running": running, "problems": problems, "mails_pending": pending, "mails_dead": dead}
+        daemon = {"running": running, "problems": problems, "mails_pending": mails.pending, "mails_dead": mails.dead}
         servers = [_server_json(each) for each in found]
         late = {"claims_overdue": len(overdue), **deadlines.deadlines_json(promised)}
         print_json({"at": format_utc(now), "daemon": daemon, **late, "servers": servers})
@@ -55,9 +55,9 @@ def status(app: App, *, as_json: bool) -> None:
         click.secho("The daemon is not running: nothing is monitored.", fg="red")
     for text in problems.values():
         click.secho(text, fg="yellow")
-    if dead:
+    if mails.dead and MAIL_PROBLEM not in problems:
         click.secho(
-            f"{pluralize(dead, 'mail')} did not reach all recipients: see `monitor mail list --state dead`.",
+            f"{pluralize(mails.dead, 'mail')} did not reach all recipients: see `monitor mail list --state dead`.",
             fg="yellow",
         )
     if overdue:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.mail.delivery.transport import MailTransport, Receipt
     from monitor.model import Millis
     from monitor.store.database_thread import DatabaseThread
-    from monitor.store.outbox import Mail
+    from monitor.store.outbox import Mail, OutboxSummary
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ class DeliveryListener(Protocol):
     def on_dead_letter(self, mail: Mail, error: str) -> Callable[[Database], object]:
         """Return the work that records a dead letter, to run in the same transaction."""
 
-    def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
-        """Handle the number of mails that wait to be sent, and since when the oldest waits."""
+    def on_backlog(self, summary: OutboxSummary) -> None:
+        """Handle what the outbox holds that has not reached everybody."""
 
 
 class MailDispatcher:
@@ -95,13 +95,13 @@ class MailDispatcher:
         """
         for mail_id, work in list(self._unrecorded.items()):
             await self._record_outcome(mail_id, work)
-        mails, pending = await self._reader.run(
+        mails, summary = await self._reader.run(
             lambda db: (
                 outbox.due_mails(db, self._now(), kind="monitor" if self._holds() else None),
-                outbox.pending_summary(db),
+                outbox.summary(db),
             )
         )
-        self._listener.on_backlog(pending)
+        self._listener.on_backlog(summary)
         by_customer: dict[str | None, list[Mail]] = {}
         for mail in mails:
             by_customer.setdefault(mail.customer, []).append(mail)
@@ -158,6 +158,8 @@ class MailDispatcher:
         if later:
             self._telemetry.mail_failed()
             await self._schedule_retry(mail, tuple(later), _refusals_text(later), never, reply)
+        elif mail.deferred:
+            await self._keep_for_deferred(mail, never, reply)
         elif never:
             await self._dead_letter(replace(mail, remaining=tuple(never)), _refusals_text(never), reply)
         else:
@@ -165,9 +167,31 @@ class MailDispatcher:
             await self._record_outcome(mail.id, lambda db: outbox.mark_sent(db, mail.id, now, reply))
             log.info("mail %d sent: %s", mail.id, one_line(mail.subject))
 
+    async def _keep_for_deferred(self, mail: Mail, never: Mapping[str, str], reply: str) -> None:
+        """Keep a mail for the recipients who have to get an earlier one first."""
+        record_dead_letter = self._undeliverable(mail, never)
+        now = self._now()
+
+        def work(db: Database) -> None:
+            outbox.keep_for_deferred(db, mail.id, remaining=mail.deferred, at=now, reply=reply)
+            record_dead_letter(db)
+
+        await self._record_outcome(mail.id, work)
+
+    def _undeliverable(self, mail: Mail, never: Mapping[str, str]) -> Callable[[Database], object]:
+        """Return the work that notifies the operators of recipients who are refused for good, if there are any."""
+        if not never:
+            return lambda _: None
+        return self._listener.on_dead_letter(replace(mail, remaining=tuple(never)), one_line(_refusals_text(never)))
+
     async def _on_failed(self, mail: Mail, error: TransportError) -> None:
         remaining = tuple(address for address in mail.remaining if address not in error.refused)
-        if error.permanent or not remaining:
+        if error.permanent:
+            await self._dead_letter(replace(mail, remaining=(*mail.remaining, *mail.deferred)), error.text)
+        elif not remaining and mail.deferred:
+            self._telemetry.mail_failed()
+            await self._keep_for_deferred(mail, error.refused, "")
+        elif not remaining:
             await self._dead_letter(mail, error.text)
         else:
             self._telemetry.mail_failed()
@@ -185,23 +209,17 @@ class MailDispatcher:
         now = self._now()
         next_try = next_attempt_at(mail.attempts + 1, mail.since, now)
         if next_try is None:
-            lost = replace(mail, remaining=(*remaining, *refused_permanently))
+            lost = replace(mail, remaining=(*remaining, *mail.deferred, *refused_permanently))
             await self._dead_letter(lost, f"given up after days: {error}", reply)
             return
         log.warning("mail %d was not sent (%s); it will be tried again", mail.id, one_line(error))
-        undeliverable = replace(mail, remaining=tuple(refused_permanently))
-        record_dead_letter = (
-            self._listener.on_dead_letter(undeliverable, one_line(_refusals_text(refused_permanently)))
-            if refused_permanently
-            else None
-        )
+        record_dead_letter, left = self._undeliverable(mail, refused_permanently), (*remaining, *mail.deferred)
 
         def work(db: Database) -> None:
             outbox.schedule_retry(
-                db, mail.id, remaining=remaining, next_try=next_try, error=one_line(error), at=now, reply=reply
+                db, mail.id, remaining=left, next_try=next_try, error=one_line(error), at=now, reply=reply
             )
-            if record_dead_letter is not None:
-                record_dead_letter(db)
+            record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)
 
@@ -212,8 +230,9 @@ class MailDispatcher:
         record_dead_letter, now = self._listener.on_dead_letter(mail, one_line(error)), self._now()
 
         def work(db: Database) -> None:
-            outbox.dead_letter(db, mail.id, remaining=mail.remaining, error=one_line(error), at=now, reply=reply)
-            record_dead_letter(db)
+            if outbox.is_pending(db, mail.id):  # else it was withdrawn while it was on its way
+                outbox.dead_letter(db, mail.id, remaining=mail.remaining, error=one_line(error), at=now, reply=reply)
+                record_dead_letter(db)
 
         await self._record_outcome(mail.id, work)
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from monitor.engine.live.telemetry import Telemetry
     from monitor.engine.recorded_time import RecordedTime
     from monitor.ledger.results.recording import RecordedResults, Recording
-    from monitor.model import Millis, Result
+    from monitor.model import Result
     from monitor.store.database_thread import DatabaseThread
+    from monitor.store.outbox import OutboxSummary
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ class RecordingListener(Protocol):
     def on_recorded(self, recorded: RecordedResults) -> None:
         """Handle results that have been committed."""
 
-    def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
-        """Handle a sweep that is in the journal: its number of entries, and the mails that wait and since when."""
+    def on_sweep_closed(self, sweep: int, entries: int, mails: OutboxSummary) -> None:
+        """Handle a sweep that is in the journal: its number of entries, and what the outbox holds."""
 
     def on_store_state(self, error: str | None) -> None:
         """Handle the state of the database: the error of a refused write, or None after a successful one."""
@@ -196,8 +197,8 @@ class Recorder:
     def _close_sweep(self, db: Database, sweep: int) -> Callable[[], None]:
         self.before_write(db)
         entries = self._recording.end_sweep(db, sweep, self._recorded_time.now())
-        pending = outbox.pending_summary(db)
-        return lambda: self._listener.on_sweep_closed(sweep, entries, pending)
+        mails = outbox.summary(db)
+        return lambda: self._listener.on_sweep_closed(sweep, entries, mails)
 
     async def _commit(self) -> list[_Item]:
         """Execute one transaction, with retries until it is committed, then call the listener; return its items.

@@ -56,7 +56,8 @@ def outage_thread(db: Database, outages: Iterable[int], customer: str | None) ->
     for outage in outages:
         rows = db.execute(
             "SELECT m.message_id FROM told t JOIN mail m ON m.id = t.mail WHERE t.outage = ? AND m.customer IS ?"
-            " AND m.sweep IS NULL ORDER BY m.queued_at, m.id",
+            " AND m.sweep IS NULL AND NOT (m.state = 'dead' AND m.error LIKE 'withdrawn: %')"
+            " ORDER BY m.queued_at, m.id",
             [outage, customer],
         )
         found.update({message_id: None for (message_id,) in rows})

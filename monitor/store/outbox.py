@@ -7,10 +7,10 @@ A mail keeps its Message-ID, so its recipient recognises one that is sent again 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from monitor.store import mail_facts
+from monitor.store import mail_facts, mail_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 WITHDRAWN = "withdrawn: "
 """What the error of a dead mail begins with that nobody is meant to get any more."""
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
+
+
+class OutboxSummary(NamedTuple):
+    """What has not reached everybody."""
+
+    pending: int
+    oldest: Millis | None
+    """When the oldest pending mail was queued."""
+    dead: int
+    """Mails that are not tried again, without those that were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Mail:
     error: str
     reply: str = ""
     """What the transport answered when it accepted the mail last: the relay's last line, with its queue id."""
+    deferred: tuple[str, ...] = ()
+    """Recipients who have to get an earlier mail first; only ``due_mails`` says so."""
 
 
 _FIELDS = (
@@ -158,14 +170,16 @@ def save_rendered(
 
 
 def due_mails(db: Database, now: Millis, limit: int = 20, *, kind: str | None = None) -> list[Mail]:
-    """Return the mails to try now, of one kind or of all: the longest waiting first, of one moment by their sweeps."""
-    rows = db.execute(
-        f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND next_try <= ?"
-        " AND (? IS NULL OR kind = ?)"
-        " ORDER BY next_try, json_extract(body, '$.sweep'), id LIMIT ?",
-        [now, kind, kind, limit],
-    )
-    return [_mail_from_row(row) for row in rows]
+    """Return the mails to try now, of one kind or of all: the longest waiting first, of one moment by their sweeps.
+
+    ``remaining`` has those who may get the mail now, ``deferred`` those who have to get an earlier one first.
+    """
+    found = []
+    for sendable in mail_order.sendable_mails(db, now, limit, kind):
+        mail = get(db, sendable.id)
+        if mail is not None:
+            found.append(replace(mail, remaining=sendable.recipients, deferred=sendable.deferred))
+    return found
 
 
 def mark_sent(db: Database, number: int, at: Millis, reply: str = "") -> None:
@@ -189,6 +203,8 @@ def schedule_retry(
     reply: str | None = None,
 ) -> None:
     """Schedule the next attempt for the remaining recipients; ``reply`` where others got the mail just now."""
+    if not is_pending(db, number):
+        return
     left = json.dumps(list(remaining))
     before = db.execute("SELECT remaining FROM mail WHERE id = ?", [number]).fetchone()[0]
     db.execute(
@@ -200,10 +216,26 @@ def schedule_retry(
         mail_facts.record_delivery(db, number, at, "mail-partly-sent")
 
 
+def keep_for_deferred(db: Database, number: int, *, remaining: Iterable[str], at: Millis, reply: str) -> None:
+    """Keep a mail for recipients who have to get an earlier one first; the others have it."""
+    db.execute(
+        "UPDATE mail SET remaining = ?, next_try = ?, error = '', reply = ? WHERE id = ? AND state = 'pending'",
+        [json.dumps(list(remaining)), at, reply, number],
+    )
+    mail_facts.record_delivery(db, number, at, "mail-partly-sent")
+
+
+def is_pending(db: Database, number: int) -> bool:
+    """Whether a mail is still to be sent: it may have been withdrawn while it was on its way."""
+    return db.execute("SELECT 1 FROM mail WHERE id = ? AND state = 'pending'", [number]).fetchone() is not None
+
+
 def dead_letter(
     db: Database, number: int, *, remaining: Iterable[str], error: str, at: Millis, reply: str | None = None
 ) -> None:
     """Mark a mail as dead: it is not tried again. ``reply`` where others got it just now."""
+    if not is_pending(db, number):
+        return
     db.execute(
         "UPDATE mail SET state = 'dead', remaining = ?, error = ?, reply = coalesce(?, reply),"
         " attempts = attempts + 1 WHERE id = ?",
@@ -274,7 +306,30 @@ def count_dead(db: Database) -> int:
     return count
 
 
-def pending_summary(db: Database) -> tuple[int, Millis | None]:
-    """Return the number of pending mails, and when the oldest was queued."""
+def summary(db: Database) -> OutboxSummary:
+    """Return what the outbox holds that has not reached everybody."""
     count, oldest = db.execute("SELECT count(*), min(queued_at) FROM mail WHERE state = 'pending'").fetchone()
-    return count, oldest
+    return OutboxSummary(count, oldest, count_dead(db))
+
+
+def unsent_about(db: Database, customer: str | None, outages: Iterable[int], before: int) -> list[Mail]:
+    """Return the mails to a customer about some outages, other than ``before``, that nobody has got yet."""
+    numbers = sorted(set(outages))
+    marks = ",".join("?" * len(numbers))
+    rows = db.execute(
+        f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND kind = 'outages' AND customer IS ?"
+        f" AND id <> ? AND id IN (SELECT mail FROM told WHERE outage IN ({marks})) ORDER BY queued_at, id",
+        [customer, before, *numbers],
+    )
+    found = map(_mail_from_row, rows)
+    return [mail for mail in found if set(mail.remaining) == {*mail.recipients, *mail.copies}]
+
+
+def dead_mails(db: Database, number: int | None = None, since: Millis | None = None) -> list[Mail]:
+    """Return the dead mails that are not withdrawn: one of them, or all that were queued since a moment."""
+    rows = db.execute(
+        f"SELECT {_FIELDS} FROM mail WHERE state = 'dead' AND error NOT LIKE ? || '%' AND (? IS NULL OR id = ?)"
+        " AND queued_at >= ? ORDER BY queued_at, id",
+        [WITHDRAWN, number, number, since or 0],
+    )
+    return [_mail_from_row(row) for row in rows]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from monitor.mail.message import Message
     from monitor.model import Millis
-    from monitor.store.outbox import Mail
+    from monitor.store.outbox import Mail, OutboxSummary
 
 IT, CTO, NOC = "it@acme.example", "cto@acme.example", "noc@example.com"
 NOBODY_HOME = TransportError(permanent=False, text="relay: connection refused")
@@ -67,8 +67,8 @@ class NotingPost:
 
         return work
 
-    def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
-        self.waiting.append(pending)
+    def on_backlog(self, summary: OutboxSummary) -> None:
+        self.waiting.append((summary.pending, summary.oldest))
 
 
 class Office:
@@ -76,6 +76,7 @@ class Office:
 
     def __init__(self, *answers: Receipt | TransportError) -> None:
         self.clock = FakeClock()
+        self.clock_in_doubt = False
         self.db = ledger_in_memory()
         self.writer = InlineWriter(self.db)
         self.transport: Any = FakeTransport(*answers)
@@ -93,9 +94,19 @@ class Office:
             self.telemetry,
             now=self.clock.now,
             listener=self.post,
+            holds=lambda: self.clock_in_doubt,
         )
 
-    def put(self, *to: str, copies: tuple[str, ...] = (), kind: str = "outages", sweep: int | None = None) -> int:
+    def put(
+        self,
+        *to: str,
+        copies: tuple[str, ...] = (),
+        kind: str = "outages",
+        sweep: int | None = None,
+        server: str | None = None,
+    ) -> int:
+        """Queue a mail to a customer; about a server, or about something of its own."""
+        number = len(outbox.list_mails(self.db))
         return outbox.enqueue(
             self.db,
             kind,
@@ -104,13 +115,13 @@ class Office:
             recipients=to or (IT,),
             copies=copies,
             language="en",
-            message_id=f"<{len(outbox.list_mails(self.db))}@example.com>",
-            body={"news": []},
+            message_id=f"<{number}@example.com>",
+            body={"news": [{"server": server}] if server else []},
             sweep=sweep,
             subject="DOWN web-01",
             text="text",
             html="<p>text</p>",
-            refers=("<before@example.com>",),
+            refers=(f"<before-{number}@example.com>",),
         )
 
     def mail(self, number: int = 1) -> Mail:
@@ -172,7 +183,7 @@ def test_what_travels_is_what_was_written_down() -> None:
     message: Message = office.transport.attempts[0][0]
     assert (message.sender, message.to, message.bcc) == ("SLA <sla@example.com>", (IT,), (NOC,))
     assert (message.subject, message.text, message.html) == ("DOWN web-01", "text", "<p>text</p>")
-    assert message.references == ("<before@example.com>",)
+    assert message.references == ("<before-0@example.com>",)
     assert message.date == START
     assert message.message_id == office.mail().message_id
 
@@ -377,6 +388,93 @@ def test_a_requeued_mail_goes_to_everybody_again_with_the_same_message_id() -> N
     office.send()
     assert office.delivered == [(IT, NOC), (IT, NOC)]
     assert len({message.message_id for message, _ in office.transport.attempts}) == 1
+
+
+def test_while_the_clock_is_in_doubt_only_mail_about_the_monitor_leaves() -> None:
+    office = Office()
+    office.put()
+    office.put(kind="monitor")
+    office.clock_in_doubt = True
+    office.work(10)
+    assert [office.mail(number).state for number in (1, 2)] == ["pending", "sent"]
+    office.clock_in_doubt = False
+    office.work(10)
+    assert office.mail(1).state == "sent"
+
+
+# --- the order of mails about one subject ----------------------------------------------------------------------------
+
+
+def test_a_mail_waits_for_an_earlier_one_about_its_subject() -> None:
+    office = Office(NOBODY_HOME)
+    office.put(server="web-01")
+    office.put(server="web-01")
+    office.put(server="db-01")
+    office.send()
+    assert [mail.state for mail in outbox.list_mails(office.db)] == ["pending", "pending", "sent"]
+    office.work(120)
+    assert [message.message_id for message, _ in office.transport.delivered] == [
+        office.mail(3).message_id,
+        office.mail(1).message_id,
+        office.mail(2).message_id,
+    ]
+
+
+@pytest.mark.logs_errors
+def test_a_mail_no_longer_waits_for_one_that_is_dead() -> None:
+    office = Office(NEVER)
+    office.put(server="web-01")
+    office.put(server="web-01")
+    office.work(30)
+    assert [office.mail(number).state for number in (1, 2)] == ["dead", "sent"]
+
+
+def test_who_has_the_earlier_mail_gets_the_later_one_without_delay() -> None:
+    office = Office(Receipt("250 ok", refused_temporarily={CTO: "452 full"}))
+    office.put(IT, CTO, server="web-01")
+    office.put(IT, CTO, server="web-01")
+    office.send()
+    office.send()
+    assert office.delivered == [(IT,), (IT,)]
+    assert office.mail(2).remaining == (CTO,)
+    assert office.mail(2).attempts == 0
+    office.work(120)
+    assert office.delivered == [(IT,), (IT,), (CTO,), (CTO,)]
+    assert [office.mail(number).state for number in (1, 2)] == ["sent", "sent"]
+
+
+def test_a_resent_mail_leaves_before_later_ones_of_its_thread() -> None:
+    office = Office()
+    first, second = office.put(server="web-01"), office.put(server="web-01")
+    for number in (second, first):
+        outbox.dead_letter(office.db, number, remaining=[IT], error="550", at=office.clock.now())
+    for mail in outbox.dead_mails(office.db):
+        outbox.requeue(office.db, mail, office.clock.now())
+    office.work(10)
+    sent = [message.message_id for message, _ in office.transport.delivered]
+    assert sent == [office.mail(first).message_id, office.mail(second).message_id]
+
+
+def test_a_hundred_mails_that_wait_for_an_earlier_one_hold_up_no_other_subject() -> None:
+    office = Office(NOBODY_HOME)
+    for _ in range(100):
+        office.put(server="web-01")
+    last = office.put(server="db-01")
+    office.send()
+    office.send()
+    assert office.mail(last).state == "sent"
+    assert len(office.delivered) == 1
+
+
+def test_a_mail_that_was_withdrawn_on_its_way_stays_withdrawn_when_it_fails() -> None:
+    office = Office(NOBODY_HOME)
+    office.put()
+    mail = office.mail()
+    outbox.withdraw(office.db, mail.id, "joined with mail 2", office.clock.now())
+    outbox.schedule_retry(office.db, mail.id, remaining=[IT], next_try=0, error="451", at=0)
+    outbox.dead_letter(office.db, mail.id, remaining=[IT], error="550", at=0)
+    assert office.mail().error == "withdrawn: joined with mail 2"
+    assert outbox.summary(office.db) == (0, None, 0)
 
 
 # --- a crash, a database that refuses, a fault of ours ---------------------------------------------------------------

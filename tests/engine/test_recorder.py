@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from monitor.ledger.results.recording import RecordedResults
     from monitor.model import Millis, Result
+    from monitor.store.outbox import OutboxSummary
 
 T = TypeVar("T")
 PING, OTHER = CheckKey("web-01", "ping"), CheckKey("web-02", "ping")
@@ -65,8 +66,8 @@ class NotingAudience:
     def on_recorded(self, recorded: RecordedResults) -> None:
         self.heard.append(recorded)
 
-    def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
-        self.closed.append((sweep, entries, pending))
+    def on_sweep_closed(self, sweep: int, entries: int, mails: OutboxSummary) -> None:
+        self.closed.append((sweep, entries, mails[:2]))
 
     def on_store_state(self, error: str | None) -> None:
         self.states.append(error)

@@ -75,7 +75,7 @@ class LedgerReader:
     def pending_mails(self) -> int:
         """Count the mails that have not left."""
         with self._open() as db:
-            return outbox.pending_summary(db)[0]
+            return outbox.summary(db).pending
 
     def mailed_news(self) -> list[MailedNews]:
         """Give all news about outages, in the order of the mails that tell it."""

@@ -30,6 +30,8 @@ class LedgerFixture:
         self.db = db if db is not None else ledger_in_memory()
         self.context = context
         self.recording = Recording(context)
+        self.relay_accepts = True
+        """Whether a mail has left when the next sweep ends."""
 
     def apply_terms(self, at: Millis = START) -> None:
         """Put the configuration into force, as the daemon does when it starts or reloads."""
@@ -53,6 +55,9 @@ class LedgerFixture:
 
     def end_sweep(self, sweep: int, at: Millis) -> None:
         with database.transaction(self.db):
+            if self.relay_accepts:
+                for mail in outbox.due_mails(self.db, at):
+                    outbox.mark_sent(self.db, mail.id, at, "250 OK")
             self.recording.end_sweep(self.db, sweep, at)
 
     def record_sweep(self, minute: int, **letters: str) -> None:

@@ -72,6 +72,8 @@ class Relay(Listener):
         self.replies: dict[str, str] = {}
         """By address, of a sender or a recipient: what is answered instead of yes."""
         self.data_reply = "250 2.0.0 Ok: queued as 4711"
+        self.refused_content_of: dict[str, str] = {}
+        """By recipient: what is answered to the content of a mail that is for several, or for this one."""
 
     def make_protocol(self) -> asyncio.BaseProtocol:
         conversation: asyncio.BaseProtocol = SMTP(
@@ -104,6 +106,9 @@ class Relay(Listener):
         return self.replies.get(address, "250 OK")
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+        for address in envelope.rcpt_tos:
+            if address in self.refused_content_of:
+                return self.refused_content_of[address]
         if self.data_reply.startswith("250"):
             user = session.auth_data.login.decode() if session.authenticated else None
             encrypted = session.ssl is not None or self.tls is not None

@@ -262,10 +262,11 @@ class LiveState:
         outage_id = self._open_outage_ids.get(key)
         return None if outage_id is None else self.outages.get(outage_id)
 
-    def set_mail_backlog(self, pending: int, oldest_pending: Millis | None) -> None:
+    def set_mail_backlog(self, pending: int, oldest_pending: Millis | None, dead: int = 0) -> None:
         """Set the number of mails that wait to be sent, and since when the oldest waits (None: no mail waits)."""
         self.mails_pending = pending
         self.oldest_pending = oldest_pending
+        self.mails_dead = dead
 
     def set_problem(self, name: str, text: str, *, ready: bool = False) -> None:
         """Set a problem of the monitor itself; it replaces one with the same name."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.engine.jobs.operator_mail import clear_problem, notify_operators, raise_problem
 from monitor.engine.live.blindness import CANARIES, OFFLINE_TEXT, BlindnessWatch
 from monitor.engine.live.state import ActiveMaintenanceWindow, CheckEntry, SubscriptionEntry
+from monitor.formatting import pluralize
 from monitor.mail.content import OperatorNews
 from monitor.model import PING, Outcome, State
 from monitor.sla.terms import PRODUCTS
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from monitor.ledger.results.recording import RecordedResults, Recording
     from monitor.model import Certificate, CheckKey, Millis, Outage, Result, Run
     from monitor.probes.probe import Phases
-    from monitor.store.outbox import Mail
+    from monitor.store.outbox import Mail, OutboxSummary
 
 log = logging.getLogger(__name__)
+
+MAIL_PROBLEM = "mail"
 
 _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
 """Indexed by outcome."""
@@ -131,12 +134,12 @@ class LiveStateUpdater:
         outage = self._live_state.open_outage(result.check) if result.outcome is Outcome.FAIL else None
         return result.at if outage is None else outage.start
 
-    def on_sweep_closed(self, sweep: int, entries: int, pending: tuple[int, Millis | None]) -> None:
+    def on_sweep_closed(self, sweep: int, entries: int, mails: OutboxSummary) -> None:
         """Handle a sweep that is in the journal."""
         # by the wall clock: an alert on a dead monitor compares it with the time of another machine
         self._telemetry.sweep_done(self._wall_time(), self._read_clocks()[1])
         self._telemetry.set_journal_entries(entries)
-        self._live_state.set_mail_backlog(*pending)
+        self.on_backlog(mails)
         self._on_sweep_written()
         self.blindness.on_sweep()
         log.debug("sweep %d closed", sweep)
@@ -219,6 +222,11 @@ class LiveStateUpdater:
             return lambda _: None
         return lambda db: notify_operators(db, self._context, OperatorNews.DEAD_LETTER, lines, now)
 
-    def on_backlog(self, pending: tuple[int, Millis | None]) -> None:
-        """Set the number of mails that wait, and since when the oldest waits."""
-        self._live_state.set_mail_backlog(*pending)
+    def on_backlog(self, summary: OutboxSummary) -> None:
+        """Set how many mails wait, since when the oldest waits, and how many are dead: no mail can report those."""
+        self._live_state.set_mail_backlog(*summary)
+        if not summary.dead:
+            self._live_state.clear_problem(MAIL_PROBLEM)
+            return
+        text = f"{pluralize(summary.dead, 'mail')} did not reach all recipients: `monitor mail list --state dead`. "
+        self._live_state.set_problem(MAIL_PROBLEM, f"{text}Send them again, or withdraw them: `monitor mail --help`.")

@@ -214,6 +214,7 @@ def finish_sweep(db: Database, context: LedgerContext, sweep: int, at: Millis) -
     """Render the digests whose sweep is over, so that they can be sent; return how many."""
     digests = outbox.due_digests(db, sweep)
     for mail in digests:
+        _join_unsent(db, mail, at)
         rendered = compose(outage_mail_content(db, context, mail, at))
         outage_ids = [outage_id for news in mail.body["news"] for outage_id in _outage_ids(db, news)]
         thread = notification_log.outage_thread(db, outage_ids, mail.customer)
@@ -221,6 +222,21 @@ def finish_sweep(db: Database, context: LedgerContext, sweep: int, at: Millis) -
             db, mail.id, subject=rendered.subject, text=rendered.text, html=rendered.html, refers=thread, at=at
         )
     return len(digests)
+
+
+def _join_unsent(db: Database, mail: Mail, at: Millis) -> None:
+    """Join the news of an end with that of the beginning, if nobody has got the mail about that yet."""
+    ended = [news["outage"] for news in mail.body["news"] if news["notice"] == Notification.UP]
+    earlier = outbox.unsent_about(db, mail.customer, ended, mail.id)
+    if not earlier:
+        return
+    mail.body["news"][:0] = [news for each in earlier for news in each.body["news"]]
+    outbox.update_digest(db, mail.id, mail.body, mail.sweep or 0)
+    for news in mail.body["news"]:
+        if news["outage"] is not None:
+            notification_log.link_outage(db, news["outage"], mail.id)
+    for each in earlier:
+        outbox.withdraw(db, each.id, f"joined with mail {mail.id}", at)
 
 
 def _outage_ids(db: Database, news: dict[str, Any]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import needs_smtputf8, normalize_address, sender_address, to_mime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from monitor.mail.message import Message
@@ -38,8 +39,16 @@ Security: TypeAlias = Literal["starttls", "tls", "none"]
 
 _SETUP_CODES: Final = frozenset({503, 530, 534, 535, 538})
 """Sequence, login and encryption: refusals of the setup, at every step of the dialogue."""
-_NOT_AUTHORIZED_PREFIX: Final = "5.7."
-"""RFC 3463: the relay does not permit the monitor to send to this recipient; with a login it would."""
+_ENHANCED_CODE: Final = re.compile(r"5\.(\d{1,3})\.(\d{1,3})\b")
+_PASSING_CODES: Final = frozenset({"1.7", "1.8", "2.2", "3.1", "3.2"})
+"""RFC 3463: the sender's address, a full mailbox, a system that is full or accepts no mail. 7.x is a policy, or says
+that the monitor may not send there."""
+_PASSING_WORDS: Final = re.compile(
+    r"quota|mailbox (?:is )?full|over ?limit|limit exceeded|\brate\b|too many|policy|spam|\bblock|blacklist|reputation"
+    r"|sender|from address|mail from|spf|dkim|dmarc|authenticat|relay(?:ing)? (?:access )?(?:is )?(?:denied|not)",
+    re.IGNORECASE,
+)
+"""Words by which a reply without an enhanced code says the same."""
 _MESSAGE_TOO_LARGE: Final = 552
 _QUIT_TIMEOUT: Final = 5.0
 """Seconds for the answer to QUIT, which decides nothing."""
@@ -76,6 +85,32 @@ class SmtpTransport:
             known = {address: normalize_address(address) for address in recipients}
         except MonitorError as error:
             raise TransportError(permanent=True, text=str(error)) from error
+        try:
+            return await self._send_once(message, known)
+        except _ContentRefusedError as error:
+            accepted = {asked: wire for asked, wire in known.items() if asked not in {**error.refused, **error.later}}
+            if len(accepted) > 1:
+                return await self._send_to_each(message, accepted, error)
+            refused = {**error.refused, **dict.fromkeys(accepted, error.text)} if error.later else error.refused
+            raise TransportError(permanent=not error.later, text=error.text, refused=refused) from error
+
+    async def _send_to_each(
+        self, message: Message, recipients: dict[str, str], refusal: _ContentRefusedError
+    ) -> Receipt:
+        """Send the mail to each recipient alone: the relay may have refused it for all because of one of them."""
+        gone, later, reply = dict(refusal.refused), dict(refusal.later), ""
+        for asked, wire in recipients.items():
+            try:
+                reply = (await self._send_once(message, {asked: wire})).reply
+            except TransportError as error:
+                text = error.refused.get(asked, error.text)
+                (gone if error.permanent else later)[asked] = text
+        if not reply:
+            raise TransportError(permanent=not later, text=refusal.text, refused=gone)
+        return Receipt(reply=reply, refused_permanently=gone, refused_temporarily=later)
+
+    async def _send_once(self, message: Message, known: dict[str, str]) -> Receipt:
+        """Send the mail to some recipients in one session."""
         smtp = SMTP(
             hostname=self.host,
             port=self.port,
@@ -163,11 +198,14 @@ class SmtpTransport:
             reply = await smtp.data(to_mime(message).as_bytes())
         except SMTPSenderRefused as error:
             raise TransportError(
-                permanent=error.code == _MESSAGE_TOO_LARGE, text=self._with_relay(f"MAIL: {_error_text(error)}")
+                permanent=error.code == _MESSAGE_TOO_LARGE and _is_permanent(error),
+                text=self._with_relay(f"MAIL: {_error_text(error)}"),
             ) from error
         except SMTPDataError as error:
             text = self._with_relay(f"DATA: {_error_text(error)}")
-            raise TransportError(permanent=_is_permanent(error), text=text, refused=gone) from error
+            if _is_permanent(error):
+                raise _ContentRefusedError(text, gone, later) from error
+            raise TransportError(permanent=False, text=text, refused=gone) from error
         except (SMTPException, OSError, ValueError) as error:
             raise TransportError(permanent=False, text=self._with_relay(_error_text(error)), refused=gone) from error
         return Receipt(
@@ -188,10 +226,8 @@ class SmtpTransport:
         try:
             await smtp.rcpt(wire_address, encoding="utf-8" if utf8 else "ascii")
         except SMTPRecipientRefused as error:
-            of_us = error.message.startswith(_NOT_AUTHORIZED_PREFIX)
-            (refused_permanently if _is_permanent(error) and not of_us else refused_temporarily)[address] = _error_text(
-                error
-            )
+            refused = refused_permanently if _is_permanent(error) else refused_temporarily
+            refused[address] = _error_text(error)
 
     def _with_relay(self, text: str) -> str:
         return f"relay {self.host}:{self.port}: {text}"
@@ -231,7 +267,28 @@ def _abort_connection(smtp: SMTP) -> None:
     smtp.close()
 
 
+class _ContentRefusedError(TransportError):
+    """The relay refused the mail itself for good, for all recipients that it had accepted."""
+
+    def __init__(self, text: str, refused: Mapping[str, str], later: Mapping[str, str]) -> None:
+        super().__init__(permanent=True, text=text, refused=refused)
+        self.later = later
+        """Recipients that were refused for now."""
+
+
 def _is_permanent(error: SMTPResponseException) -> bool:
+    """Whether a reply is about this mail or recipient, for good; not about the sender, a quota or a policy."""
+    return _has_permanent_code(error) and not _is_about_setup(error)
+
+
+def _is_about_setup(error: SMTPResponseException) -> bool:
+    found = _ENHANCED_CODE.match(error.message)
+    if found is None or found[1] == "0":
+        return _PASSING_WORDS.search(error.message) is not None
+    return found[1] == "7" or f"{found[1]}.{found[2]}" in _PASSING_CODES
+
+
+def _has_permanent_code(error: SMTPResponseException) -> bool:
     return 500 <= error.code < 600 and error.code not in _SETUP_CODES  # noqa: PLR2004 - SMTP's permanent replies
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.ledger import maintenance
 from monitor.ledger.notifications.outages import outage_mail_content
+from monitor.ledger.verify import verify
 from monitor.mail.content import FlappingEnded, FlappingStarted, OutageEnded, OutageStarted, ServerEvents
 from monitor.model import State
 from monitor.outage import FLAP_END_AFTER
@@ -329,7 +330,8 @@ def test_a_parent_that_fell_is_named_above_its_children_also_for_whom_it_is_not(
 def test_the_end_of_a_childs_outage_does_not_wait() -> None:
     desk = tree()
     desk.record_sweeps(core="oooo", rack="oooo", web_00="oxxo", web_01="oooo")
-    assert len(outbox.due_mails(desk.db, START + DAY)) == 2
+    assert len(desk.mails()) == 2
+    assert len(outbox.due_mails(desk.db, START + DAY)) == 1
 
 
 def test_a_child_of_a_parent_without_any_check_does_not_wait() -> None:
@@ -436,16 +438,52 @@ def test_a_beginning_is_reported_before_its_end_also_where_sweeps_overlap() -> N
     assert mails["down"].queued_at == START + 2 * MINUTE + 9_000 < mails["up"].queued_at
 
 
-def test_a_beginning_leaves_before_its_end_also_where_both_may_leave_at_once() -> None:
+def test_a_beginning_is_joined_with_its_end_where_both_may_leave_at_once() -> None:
     """The process ended before either sweep did."""
     desk, server = overlapping()
     desk.restart(START + HOUR)
-    mails = about(desk, server)
-    assert mails["down"].id > mails["up"].id
-    assert mails["down"].refers == ()
-    assert mails["down"].message_id in mails["up"].refers
-    leaving = [mail.id for mail in outbox.due_mails(desk.db, START + HOUR)]
-    assert leaving.index(mails["down"].id) < leaving.index(mails["up"].id)
+    [mail] = [
+        mail
+        for mail in outbox.due_mails(desk.db, START + HOUR)
+        if server in {news["server"] for news in mail.body["news"]}
+    ]
+    assert mail.refers == ()
+    [events] = [each.events for each in letter_of(desk, mail) if each.server == server]
+    assert [type(event) for event in events] == [OutageEnded]
+
+
+def test_a_beginning_that_nobody_has_got_is_joined_with_its_end() -> None:
+    desk = many(2)
+    desk.relay_accepts = False
+    desk.record_sweeps(web_00="oxxxo", web_01="oxxxx")
+    joined, mail = desk.mails()
+    assert (joined.state, joined.error) == ("dead", f"withdrawn: joined with mail {mail.id}")
+    assert outbox.summary(desk.db).dead == 0
+    events = {each.server: [type(event) for event in each.events] for each in letter_of(desk, mail)}
+    assert events == {"web-00": [OutageEnded], "web-01": [OutageStarted]}
+    assert mail.refers == ()
+    assert verify(desk.db).error is None
+
+
+def test_a_beginning_that_somebody_has_got_is_not_joined_with_its_end() -> None:
+    desk = many(1)
+    desk.relay_accepts = False
+    desk.record_sweeps(web_00="oxx")
+    [down] = desk.mails()
+    outbox.schedule_retry(desk.db, down.id, remaining=["noc@example.com"], next_try=START + HOUR, error="451", at=START)
+    desk.record_sweep(3, web_00="o")
+    assert [mail.state for mail in desk.mails()] == ["pending", "pending"]
+    assert desk.mails()[1].refers == (down.message_id,)
+
+
+def test_an_outage_of_a_dead_mail_is_ended_by_a_mail_of_its_own() -> None:
+    desk = many(1)
+    desk.relay_accepts = False
+    desk.record_sweeps(web_00="oxx")
+    outbox.dead_letter(desk.db, 1, remaining=["it@acme.example"], error="550", at=START)
+    desk.record_sweep(3, web_00="o")
+    assert [mail.state for mail in desk.mails()] == ["dead", "pending"]
+    assert outbox.summary(desk.db).dead == 1
 
 
 def test_a_thread_is_the_customers_own() -> None:

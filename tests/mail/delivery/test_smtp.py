@@ -239,7 +239,16 @@ async def test_a_mail_that_someone_may_still_take_is_not_dead() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", ["530 5.7.0 Authentication required", "503 5.5.1 Error: need EHLO", "554 5.7.1 Relay access denied"]
+    "reply",
+    [
+        "530 5.7.0 Authentication required",
+        "503 5.5.1 Error: need EHLO",
+        "554 5.7.1 Relay access denied",
+        "552 5.2.2 Mailbox over quota",
+        "550 5.1.8 Sender domain not found",
+        "550 Sender verify failed",
+        "550 relaying denied",
+    ],
 )
 async def test_a_refusal_that_is_about_us_is_not_held_against_a_recipient(reply: str) -> None:
     async with Relay() as relay:
@@ -254,7 +263,14 @@ async def test_a_refusal_that_is_about_us_is_not_held_against_a_recipient(reply:
     [
         ("451 4.3.0 queue file write error", False),
         ("452 4.3.1 insufficient storage", False),
-        ("550 5.7.1 message content rejected", True),
+        ("550 5.7.1 message content rejected", False),
+        ("552 5.2.2 over quota", False),
+        ("550 5.1.8 sender address rejected", False),
+        ("554 Transaction failed: daily quota exceeded", False),
+        ("550 blocked by our policy", False),
+        ("554 5.0.0 Sender not allowed", False),
+        ("554 Transaction failed", True),
+        ("550 5.1.1 no such user", True),
         ("552 5.3.4 message too big", True),
         ("554 5.6.0 no", True),
     ],
@@ -265,6 +281,26 @@ async def test_a_refusal_of_the_content_is_for_good_by_its_code(reply: str, perm
         error = await failure(clear(relay.port))
     assert error.permanent is permanent
     assert error.text == f"relay 127.0.0.1:{relay.port}: DATA: {reply}"
+
+
+async def test_content_refused_for_all_is_sent_to_each_recipient_alone() -> None:
+    async with Relay() as relay:
+        relay.refused_content_of = {SECOND: "554 5.6.0 no", NOC: "550 5.7.1 policy"}
+        receipt = await clear(relay.port).send(MAIL, MAIL.recipients)
+    assert [mail.recipients for mail in relay.mails] == [(TO,)]
+    assert {address: reply.partition("DATA: ")[2] for address, reply in receipt.refused_permanently.items()} == {
+        SECOND: "554 5.6.0 no"
+    }
+    assert list(receipt.refused_temporarily) == [NOC]
+
+
+async def test_content_refused_for_the_only_accepted_one_is_not_held_against_the_others() -> None:
+    async with Relay() as relay:
+        relay.replies = {SECOND: "451 4.3.0 later", NOC: "550 5.1.1 no such user"}
+        relay.data_reply = "554 5.6.0 no"
+        error = await failure(clear(relay.port))
+    assert not error.permanent
+    assert set(error.refused) == {TO, NOC}
 
 
 async def test_who_was_refused_before_the_content_was_is_not_tried_again() -> None:
