@@ -36,6 +36,8 @@ MAX_LINE_LENGTH = 8 * 1024
 MAX_REPLY_LINES = 200
 """Lines of one reply."""
 READ_SIZE = 16 * 1024
+_MAX_DISPLAYED_HEX = 64
+"""Bytes of a binary answer that a person is shown: the last ones."""
 
 
 class Connection:
@@ -134,6 +136,17 @@ class Connection:
         data = bytes(self._buffer[:count])
         del self._buffer[:count]
         return data
+
+    async def read_until(self, expected: bytes) -> None:
+        """Read one answer up to some bytes, wherever they are in it; what comes after them is left for the next."""
+        self.begin_answer()
+        searched = 0
+        while (start := self._buffer.find(expected, searched)) < 0:
+            searched = max(0, len(self._buffer) - len(expected) + 1)
+            await self._fill_buffer()
+        end = start + len(expected)
+        self.end_answer(bytes(self._buffer[max(0, end - _MAX_DISPLAYED_HEX) : end]).hex(" "))
+        del self._buffer[:end]
 
     async def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """Speak TLS from here on, with a server that is to be ``name``. Raises ``ProbeError``."""

@@ -106,6 +106,10 @@ class TcpProbe(ConnectionProbe["TcpSettings"]):
             step = parse_script_step(line)
             if step.verb == "send":
                 await wire.send(step.text.encode() + b"\r\n", step.text)
+            elif step.verb == "send-hex":
+                await wire.send(bytes.fromhex(step.text), step.text)
+            elif step.verb == "expect-hex":
+                await wire.read_until(bytes.fromhex(step.text))
             elif step.verb == "starttls":
                 await session.start_tls(settings)
             else:

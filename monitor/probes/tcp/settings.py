@@ -9,23 +9,26 @@ from typing import Literal, NamedTuple
 from monitor.probes.settings import TlsSettings, flag_key, is_regex, key, port_key
 
 DEFAULT_PORT = 80
-_STEP = re.compile(r"(send|expect) (.+)|(starttls)", re.DOTALL)
+_STEP = re.compile(r"(send|expect) (.+)|(starttls)|(send-hex|expect-hex) ((?: ?[0-9A-Fa-f]{2})+)", re.DOTALL)
 
 
 class ScriptStep(NamedTuple):
     """One step of a script."""
 
-    verb: Literal["send", "expect", "starttls"]
+    verb: Literal["send", "expect", "send-hex", "expect-hex", "starttls"]
     text: str
+    """A line, a regular expression, or bytes in hexadecimal."""
 
 
 def parse_script_step(line: str) -> ScriptStep:
-    """Read ``send TEXT``, ``expect EXPRESSION`` or ``starttls``; raises ``ValueError`` for anything else."""
+    """Read a step like ``send TEXT``; raises ``ValueError`` for anything else."""
     match = _STEP.fullmatch(line)
     if match is None:
         raise ValueError(line)
     if match[3]:
         return ScriptStep("starttls", "")
+    if match[4]:
+        return ScriptStep("send-hex" if match[4] == "send-hex" else "expect-hex", bytes.fromhex(match[5]).hex(" "))
     if match[1] == "send":
         return ScriptStep("send", match[2])
     if not is_regex(match[2]):
@@ -49,8 +52,9 @@ class TcpSettings(TlsSettings):
     tls: bool = flag_key(default=False, doc="whether TLS is spoken from the first byte")
     script: tuple[str, ...] = key(
         default=(),
-        doc="what is said once the connection stands: lines sent, expressions that a line must match, STARTTLS",
-        allowed='a list of "send TEXT", "expect REGULAR EXPRESSION" and "starttls", the last one once',
+        doc="the dialogue on the connection: lines sent, expressions that a line must match, bytes in hex, STARTTLS",
+        allowed='a list of "send TEXT", "expect REGULAR EXPRESSION", "send-hex BYTES", "expect-hex BYTES" and '
+        '"starttls", the last one once',
         check=_is_script,
     )
 
