@@ -116,7 +116,16 @@ def _ftp() -> Iterator[Stage]:
     yield Stage("after the greeting", said, b"234-go", b"more\r\n", keys=keys)
     asked: Steps = (*said, b"234 go\r\n")
     yield from handshake_stages(asked, **keys)
-    known: Steps = (*asked, TLS, RECEIVE)
+    yield from _ftp_login((*asked, TLS, RECEIVE), keys)
+
+
+def _ftps() -> Iterator[Stage]:
+    keys = {**TRUST, **LOGIN}
+    yield from handshake_stages((), **keys)
+    yield from _ftp_login((TLS, b"220 ftp\r\n", RECEIVE), keys)
+
+
+def _ftp_login(known: Steps, keys: dict[str, Any]) -> Iterator[Stage]:
     yield Stage(TLS_ESTABLISHED, known, b"331-wh", b"331-more\r\n", keys=keys)
     yield Stage("at the login", (*known, b"331 and\r\n", RECEIVE), b"230-we", b"230-more\r\n", keys=keys)
     after: Steps = (*known, b"331 and\r\n", RECEIVE, b"230 in\r\n", RECEIVE)
@@ -232,6 +241,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "pop3": tuple(_upgraded(*_POP3)),
     "pop3s": tuple(_over_tls(*_POP3)),
     "ftp": tuple(_ftp()),
+    "ftps": tuple(_ftps()),
     "redis": (
         *_redis((), dict(LOGIN)),
         *handshake_stages((), tls=True, **TRUST, **LOGIN),

@@ -173,6 +173,9 @@ RECORDINGS: dict[str, Recording] = {
         _upgraded("220-hello\n  you\n220 ready", "234 go", then=("331 and?", "230 in", "221 bye")),
         _STARTTLS_KEYS,
     ),
+    "ftps": Recording(
+        "ftps", _preceded_by(TLS, recorded=_dialogue("220 ready", "331 and?", "230 in", "221")), _TLS_KEYS
+    ),
     "redis": Recording("redis", (RECEIVE, *_dialogue("+PONG", "+OK"))),
     "redis over TLS": Recording("redis", (TLS, RECEIVE, *_dialogue("+OK", "+PONG", "+OK")), {"tls": True, **_TLS_KEYS}),
     "ssh": Recording("ssh", (b"hello\r\nSSH-2.0-x\r\n", RECEIVE, SSH_PACKET, RECEIVE)),

@@ -183,6 +183,24 @@ _FTP_EXCHANGES = (
     Exchange("PASS {password}", ("230", "202", "232"), ExchangeCondition.LOGIN, failure_reason=Reason.LOGIN),
     Exchange("QUIT", _COMPLETED, may_close=True),
 )
+
+
+def _ftp(name: str, doc: str, port: int, *, tls: bool = False, starttls: bool | None = None) -> BannerProtocol:
+    return BannerProtocol(
+        name=name,
+        doc=doc,
+        port=port,
+        first_line=_REPLY_LINE,
+        continuation_line=_ANY_LINE,  # between the first line of a reply and the last may be anything (RFC 959)
+        last_line=_LAST_REPLY_LINE,
+        code=_REPLY_CODE,
+        exchanges=_FTP_EXCHANGES,
+        implicit_tls=tls,
+        own_code_ends=True,
+        starttls_default=starttls,
+    )
+
+
 _REDIS_TOO_MANY_CLIENTS = "ERR max number of clients reached"
 _REDIS_NO_PING = ("NOPERM", "ERR unknown command")
 """The caller may not use the command, or it was renamed: the server works."""
@@ -212,18 +230,8 @@ BANNER_PROTOCOLS = (
     _imap("imaps", "the same over TLS from the first byte", 993, tls=True),
     _pop3("pop3", "a mailbox server greets, tells what it can, perhaps STLS and a login", 110, starttls=False),
     _pop3("pop3s", "the same over TLS from the first byte", 995, tls=True),
-    BannerProtocol(
-        name="ftp",
-        doc="a file server greets, perhaps AUTH TLS and a login",
-        port=21,
-        first_line=_REPLY_LINE,
-        continuation_line=_ANY_LINE,  # between the first line of a reply and the last may be anything (RFC 959)
-        last_line=_LAST_REPLY_LINE,
-        code=_REPLY_CODE,
-        exchanges=_FTP_EXCHANGES,
-        own_code_ends=True,
-        starttls_default=False,
-    ),
+    _ftp("ftp", "a file server greets, perhaps AUTH TLS and a login", 21, starttls=False),
+    _ftp("ftps", "the same over TLS from the first byte", 990, tls=True),
     BannerProtocol(
         name="redis",
         doc="a Redis answers PING",

@@ -83,8 +83,9 @@ PARTS: dict[str, tuple[bytes, dict[str, bytes]]] = {
     ),
 }
 PARTS |= {"submission": PARTS["smtp"], "smtps": PARTS["smtp"], "imaps": PARTS["imap"], "pop3s": PARTS["pop3"]}
+PARTS |= {"ftps": PARTS["ftp"]}
 BAD = {"smtp": b"421 no", "imap": b"* BYE no", "pop3": b"-ERR no", "ftp": b"421 no", "redis": b"-LOADING no"}
-BAD |= {"submission": BAD["smtp"], "smtps": BAD["smtp"], "imaps": BAD["imap"], "pop3s": BAD["pop3"]}
+BAD |= {"submission": BAD["smtp"], "smtps": BAD["smtp"], "imaps": BAD["imap"], "pop3s": BAD["pop3"], "ftps": BAD["ftp"]}
 
 
 @pytest.fixture(scope="module")
