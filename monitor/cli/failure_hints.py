@@ -44,6 +44,9 @@ _HINTS_BY_TEXT: Final[Mapping[str, str]] = MappingProxyType(
         "name not resolved in time": "this machine's resolver does not answer: check /etc/resolv.conf",
         "icmp not permitted": "this machine does not permit ping: see docs/checks.md, icmp, for the remedies",
         "password not readable": "password_file does not exist, is not readable by you, or is not one line",
+        "client certificate not readable": "certificate_file or key_file does not exist, is not readable by you, is not"
+        " PEM, or the key has a passphrase or belongs to another certificate",
+        "revocation list not usable": "the revocation list in ca_file has expired or is not of the server's authority",
         "authorities not readable": "ca_file does not exist, is not readable by you, or is not PEM",
         "no address of that family": "the name has no address of that family: change family or source",
         "source address not local": "no interface of this machine has the address in source: see `ip address`",

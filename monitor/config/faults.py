@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MISSING: Final = "missing"
 """What a message shows as the value of a missing key or file."""
-_MAX_LISTED = 20
+_MAX_LISTED = 40
 
 
 class ValueRejected(Exception):  # noqa: N818 - it is an answer, not an error

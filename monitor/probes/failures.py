@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class ProbeError(Exception):
     """Ends an attempt that did not succeed, with whose fault that was and why."""
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
+    def __init__(self, outcome: Outcome, reason: str, explanation: str = "") -> None:
+        """``explanation`` is what a library says of it, shown by ``monitor probe`` and recorded nowhere."""
         self.outcome = outcome
         self.reason = reason
+        self.explanation = explanation
         super().__init__(reason)
 
 

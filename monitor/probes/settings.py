@@ -243,6 +243,46 @@ def ca_file_key() -> Any:
     )
 
 
+LowestVersion = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+
+
+def lowest_version_key() -> Any:
+    """Declare the key ``lowest_version``."""
+    return key(
+        default="TLSv1.2",
+        doc="the lowest version of TLS that the server may agree on",
+        allowed='"TLSv1", "TLSv1.1", "TLSv1.2" or "TLSv1.3"',
+        check=any_value,
+    )
+
+
+def certificate_file_key() -> Any:
+    """Declare the key ``certificate_file``."""
+    return key(
+        default=None,
+        doc="the certificate that the monitor presents if the server asks for one, as PEM, with its chain",
+        allowed="a readable file of PEM certificates, relative to this file",
+        check=is_ca_file,
+    )
+
+
+def key_file_key() -> Any:
+    """Declare the key ``key_file``."""
+    return key(
+        default=None,
+        doc="the private key of certificate_file, as PEM without a passphrase; in certificate_file unless given",
+        allowed="a path in quotes, relative to this file or absolute",
+        check=any_value,
+    )
+
+
+def incomplete_certificate(certificate_file: Path | None, key_file: Path | None) -> tuple[str, str] | None:
+    """Say which file is missing, and what is allowed; None where none is."""
+    if key_file is not None and certificate_file is None:
+        return "certificate_file", "the certificate that key_file is the key of"
+    return None
+
+
 def warn_days_key() -> Any:
     """Declare the key ``warn_days``."""
     return key(
@@ -309,6 +349,13 @@ class TlsSettings(HostSettings):
     verify_certificate: bool = verify_key()
     ca_file: Path | None = ca_file_key()  # noqa: RUF009 - it declares a field
     warn_days: tuple[int, ...] = warn_days_key()
+    lowest_version: LowestVersion = lowest_version_key()  # noqa: RUF009 - it declares a field
+    certificate_file: Path | None = certificate_file_key()  # noqa: RUF009 - it declares a field
+    key_file: Path | None = key_file_key()  # noqa: RUF009 - it declares a field
+
+    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - some ask it
+        """Say which key does not fit the others, and what is allowed."""
+        return incomplete_certificate(self.certificate_file, self.key_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,9 +365,9 @@ class LoginSettings(TlsSettings):
     user: str | None = user_key()
     password_file: Path | None = password_file_key()  # noqa: RUF009 - it declares a field
 
-    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - some ask it
+    def validate(self, address: str) -> tuple[str, str] | None:
         """Say which key does not fit the others on a server of that address, and what is allowed."""
-        return incomplete_login(self.user, self.password_file)
+        return incomplete_login(self.user, self.password_file) or TlsSettings.validate(self, address)
 
     def _is_exposed(self, address: str) -> bool:
         """Whether a login leaves this machine."""

@@ -51,6 +51,7 @@ class AttemptTrace:
         self._certificate: Certificate | None = None
         self._redactor: Redactor | None = None
         self._detail: str | Handshake = ""
+        self._explanation = ""
 
     @property
     def step(self) -> str | None:
@@ -94,6 +95,10 @@ class AttemptTrace:
         """Take what was met in the step under way, should the attempt end in it: its reason is told above that."""
         self._detail = text
 
+    def explain(self, explanation: str) -> None:
+        """Take a library's words for the failure that ends the attempt."""
+        self._explanation = explanation
+
     def tls_rejected(self, handshake: Handshake) -> None:
         """Take what was presented by a server that is not accepted."""
         self._detail = handshake
@@ -131,7 +136,7 @@ class AttemptTrace:
         if not reason:
             return None
         head = f"{self._text}: {reason}" if self._text and "\n" not in self._text else f"{self._text}\n{reason}".strip()
-        return "\n".join(filter(None, (head, str(self._detail))))
+        return "\n".join(filter(None, (head, self._explanation, str(self._detail))))
 
     def attempt(self, outcome: Outcome, reason: str) -> Attempt:
         """Close the trail."""
@@ -164,5 +169,6 @@ async def run_with_deadline(
     except TimeoutError:
         return trail.attempt(*judge_timeout(clock.monotonic() - deadline, trail.step))
     except ProbeError as end:
+        trail.explain(end.explanation)
         return trail.attempt(end.outcome, end.reason)
     return trail.attempt(Outcome.OK, "")

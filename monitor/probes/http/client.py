@@ -231,6 +231,7 @@ class HttpExchange:
         try:
             step(*args)
         except ProbeError as error:
+            self._trace.explain(error.explanation)
             self._finish(error.outcome, error.reason)
         except OSError as error:
             verdict = connection_failure(error, self._address)

@@ -91,7 +91,13 @@ class HttpProbe:
         """Return the TLS settings of this check; see ``HttpCheck``."""
         settings = self._settings
         if isinstance(settings, HttpsSettings):
-            return self._resources.tls.get(verify=settings.verify_certificate, ca_file=settings.ca_file)
+            return self._resources.tls.get(
+                verify=settings.verify_certificate,
+                ca_file=settings.ca_file,
+                lowest_version=settings.lowest_version,
+                certificate_file=settings.certificate_file,
+                key_file=settings.key_file,
+            )
         return self._resources.tls.get(verify=True, ca_file=None)  # a page in clear can lead to one over TLS
 
     def judge_head(self, answer: HttpResponse) -> None:

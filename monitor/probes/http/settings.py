@@ -12,15 +12,20 @@ from monitor.probes.http.json_expectation import parse_json_expectation
 from monitor.probes.http.url import parse_url
 from monitor.probes.settings import (
     CheckSettings,
+    LowestVersion,
     any_value,
     ca_file_key,
+    certificate_file_key,
     family_key,
+    incomplete_certificate,
     incomplete_login,
     is_host,
     is_loopback,
     is_port,
     is_regex,
     key,
+    key_file_key,
+    lowest_version_key,
     password_file_key,
     source_key,
     user_key,
@@ -227,3 +232,10 @@ class HttpsSettings(HttpSettings):
     verify_certificate: bool = verify_key()
     ca_file: Path | None = ca_file_key()  # noqa: RUF009 - it declares a field
     warn_days: tuple[int, ...] = warn_days_key()
+    lowest_version: LowestVersion = lowest_version_key()  # noqa: RUF009 - it declares a field
+    certificate_file: Path | None = certificate_file_key()  # noqa: RUF009 - it declares a field
+    key_file: Path | None = key_file_key()  # noqa: RUF009 - it declares a field
+
+    def validate(self, address: str) -> tuple[str, str] | None:
+        """Say which key does not fit the others, and what is allowed."""
+        return HttpSettings.validate(self, address) or incomplete_certificate(self.certificate_file, self.key_file)

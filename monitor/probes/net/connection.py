@@ -262,6 +262,18 @@ class TlsOptions(Protocol):
     def ca_file(self) -> Path | None:
         """Which authorities are trusted."""
 
+    @property
+    def lowest_version(self) -> str:
+        """The lowest version of TLS that the server may agree on."""
+
+    @property
+    def certificate_file(self) -> Path | None:
+        """The certificate that the server may ask for."""
+
+    @property
+    def key_file(self) -> Path | None:
+        """Its key; None where ``certificate_file`` holds it."""
+
 
 S = TypeVar("S", bound=EndpointSettings)
 
@@ -275,10 +287,14 @@ class Session(Generic[S]):
         self.settings = settings
         self.resources = resources
 
-    async def start_tls(self, settings: TlsOptions, lowest_version: str = "TLSv1.2") -> None:
+    async def start_tls(self, settings: TlsOptions) -> None:
         """Speak TLS from here on, as the keys say. Raises ``ProbeError``."""
         context = self.resources.tls.get(
-            verify=settings.verify_certificate, ca_file=settings.ca_file, lowest_version=lowest_version
+            verify=settings.verify_certificate,
+            ca_file=settings.ca_file,
+            lowest_version=settings.lowest_version,
+            certificate_file=settings.certificate_file,
+            key_file=settings.key_file,
         )
         await self.connection.start_tls(context, (settings.server_name or self.host).rstrip(".").partition("%")[0])
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import ssl
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from monitor.model import Certificate, Reason
-from monitor.probes.failures import monitor_failure, server_failure
+from monitor.model import Certificate, Outcome, Reason
+from monitor.probes.failures import ProbeError, monitor_failure
 from monitor.probes.redaction import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.model import Millis
-    from monitor.probes.failures import ProbeError
 
 # OpenSSL's X509_V_ERR_* numbers
 _REASON_BY_VERIFY_CODE = {
@@ -38,14 +38,62 @@ _ATTRIBUTE_ABBREVIATIONS = {
 }
 
 
+_REVOCATION_LIST_CODES = frozenset({3, 11, 12, 13, 14, 33, 44, 54})
+"""What is wrong with a list of revoked certificates: none of this authority, expired, not valid yet, not readable."""
+REVOCATION_LIST_UNUSABLE = "revocation list not usable"
+
+
+def verification_failure(error: ssl.SSLCertVerificationError) -> ProbeError:
+    """Judge a certificate that was not accepted; a list of revoked ones that is of no use is the monitor's fault."""
+    if error.verify_code in _REVOCATION_LIST_CODES:
+        return ProbeError(Outcome.UNKNOWN, REVOCATION_LIST_UNUSABLE, error.verify_message)
+    return ProbeError(Outcome.FAIL, str(verification_reason(error)), error.verify_message)
+
+
 def verification_reason(error: ssl.SSLCertVerificationError) -> Reason:
     """Say why a certificate was not accepted."""
     return _REASON_BY_VERIFY_CODE.get(error.verify_code, Reason.TLS_UNTRUSTED)
 
 
-def handshake_failure(error: ssl.SSLError) -> ProbeError:
-    """Say why no TLS came about, in OpenSSL's words: ``tls: wrong version number`` where none is spoken."""
-    return server_failure(Reason.TLS, (error.reason or "").lower().replace("_", " "))
+_NO_COMMON_CIPHER, _NO_COMMON_VERSION = "no common cipher", "no common version"
+_CLIENT_CERTIFICATE_REQUIRED, _CLIENT_CERTIFICATE_REFUSED = (
+    "client certificate required",
+    "client certificate not accepted",
+)
+_HANDSHAKE_DETAILS = {
+    "alert handshake failure": _NO_COMMON_CIPHER,
+    "no shared cipher": _NO_COMMON_CIPHER,
+    "no ciphers available": _NO_COMMON_CIPHER,
+    "alert insufficient security": _NO_COMMON_CIPHER,
+    "alert protocol version": _NO_COMMON_VERSION,
+    "unsupported protocol": _NO_COMMON_VERSION,
+    "version too low": _NO_COMMON_VERSION,
+    "alert certificate required": _CLIENT_CERTIFICATE_REQUIRED,
+    "alert bad certificate": _CLIENT_CERTIFICATE_REFUSED,
+    "alert certificate expired": _CLIENT_CERTIFICATE_REFUSED,
+    "alert certificate revoked": _CLIENT_CERTIFICATE_REFUSED,
+    "alert certificate unknown": _CLIENT_CERTIFICATE_REFUSED,
+    "alert unsupported certificate": _CLIENT_CERTIFICATE_REFUSED,
+    "alert unknown ca": _CLIENT_CERTIFICATE_REFUSED,
+    "unrecognized name": "name not known",
+}
+"""Details by the end of OpenSSL's reason, whose beginning names a version of TLS and differs between releases."""
+_ALERT_PREFIX = re.compile(
+    r"(?:sslv3|tlsv1|tlsv13|ssl/tls) (?=alert )|tlsv1 (?=unrecognized)|ssl/tls (?:alert )?(?=unrecog)"
+)
+
+
+def handshake_failure(error: ssl.SSLError, *, cipher_agreed: bool = False) -> ProbeError:
+    """Say why no TLS came about: ``tls: no common cipher``, ``tls: wrong version number`` where none is spoken.
+
+    In TLS 1.2 the alert for no common cipher also means that a client certificate is missing, once a cipher is agreed.
+    """
+    said = (error.reason or "").lower().replace("_", " ")
+    detail = _ALERT_PREFIX.sub("", said)
+    detail = _HANDSHAKE_DETAILS.get(detail, detail)
+    if cipher_agreed and detail == _NO_COMMON_CIPHER:
+        detail = _CLIENT_CERTIFICATE_REQUIRED
+    return ProbeError(Outcome.FAIL, Reason.TLS.with_detail(detail), said)
 
 
 _MAX_LINE_LENGTH = 500
@@ -184,41 +232,105 @@ TLS_VERSIONS = {
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
 CA_FILE_UNREADABLE = "authorities not readable"
+CLIENT_CERTIFICATE_UNREADABLE = "client certificate not readable"
 
+_CIPHERS = ":".join(
+    (
+        "@SECLEVEL=1",
+        *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+        *("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+        *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
+        *("ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA"),
+        *("AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA"),
+        *("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA"),
+        *(
+            "ECDHE-ECDSA-AES128-SHA256",
+            "ECDHE-RSA-AES128-SHA256",
+            "ECDHE-ECDSA-AES256-SHA384",
+            "ECDHE-RSA-AES256-SHA384",
+        ),
+    )
+)
+"""What Chromium offers for TLS 1.2, in its order, then four kinds with CBC that it offered until lately.
 
-_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
-"""The same on every Python, whose own default differs between builds; those of TLS 1.3 are OpenSSL's.
-
-Without key exchange in finite fields (DHE): the server chooses how large those are, up to a quarter of a second of
-computing in which nothing else runs. Browsers have dropped them too.
+It is the same on every Python, whose own default differs between builds; the suites of TLS 1.3 are OpenSSL's. Like
+Chromium: keys of RSA from 1,024 bits on, no signatures by SHA-1 in certificates (level 1 of OpenSSL 3), and no key
+exchange in finite fields (DHE): the server chooses how large those are, up to a quarter of a second of computing in
+which nothing else runs.
 """
 _CIPHERS_BELOW_TLS_1_2 = "DEFAULT:!DHE:!kDHEPSK:@SECLEVEL=0"
 """Their signatures are too weak for a higher level."""
+_LEGACY_SERVER_CONNECT = ssl.Options(0x4)
+"""OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT: a server without secure renegotiation is served by browsers too."""
+_VERIFY_FLAGS = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+"""Every certificate of ``ca_file`` is trusted, an intermediate authority's too. Python 3.13 would add strict checks."""
+_REVOCATION_LIST = b"-----BEGIN X509 CRL-----"
+
+
+class TlsFiles(NamedTuple):
+    """What a context is made of."""
+
+    verify: bool = True
+    ca_file: Path | None = None
+    lowest_version: str = "TLSv1.2"
+    certificate_file: Path | None = None
+    """The client's certificate with its chain; the key too, unless ``key_file`` has it."""
+    key_file: Path | None = None
 
 
 class TlsContexts:
-    """Gives contexts by what they verify; a changed file of authorities is read anew."""
+    """Gives contexts by what they verify; a changed file is read anew."""
 
     def __init__(self) -> None:
-        self._cache: dict[tuple[bool, Path | None, str], tuple[int, ssl.SSLContext]] = {}
+        self._cache: dict[TlsFiles, tuple[tuple[int, ...], ssl.SSLContext]] = {}
 
-    def get(self, *, verify: bool, ca_file: Path | None, lowest_version: str = "TLSv1.2") -> ssl.SSLContext:
-        """Return a context for clients. Raises ``ProbeError``, unknown, where the authorities cannot be read."""
-        try:
-            stamp = ca_file.stat().st_mtime_ns if ca_file else 0
-            kept = self._cache.get((verify, ca_file, lowest_version))
-            if kept is not None and kept[0] == stamp:
-                return kept[1]
-            context = ssl.create_default_context(cafile=ca_file)
-        except OSError:
-            raise monitor_failure(CA_FILE_UNREADABLE) from None
-        below = TLS_VERSIONS[lowest_version] < ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(_CIPHERS_BELOW_TLS_1_2 if below else _CIPHERS)
-        # Python 3.13 adds strict checks that browsers do not make
-        context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
-        context.minimum_version = TLS_VERSIONS[lowest_version]
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        self._cache[verify, ca_file, lowest_version] = (stamp, context)
+    def get(self, **keys: Any) -> ssl.SSLContext:
+        """Return a context for clients; the keys are those of ``TlsFiles``.
+
+        Raises ``ProbeError``, unknown, where the authorities or the client's certificate cannot be read.
+        """
+        files = TlsFiles(**keys)
+        stamp = (
+            _changed_at(files.ca_file, CA_FILE_UNREADABLE),
+            _changed_at(files.certificate_file, CLIENT_CERTIFICATE_UNREADABLE),
+            _changed_at(files.key_file, CLIENT_CERTIFICATE_UNREADABLE),
+        )
+        kept = self._cache.get(files)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        context = _make_context(files)
+        self._cache[files] = (stamp, context)
         return context
+
+
+def _changed_at(file: Path | None, reason: str) -> int:
+    try:
+        return file.stat().st_mtime_ns if file else 0
+    except OSError:
+        raise monitor_failure(reason) from None
+
+
+def _make_context(files: TlsFiles) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=files.ca_file)
+        has_revocation_list = files.ca_file is not None and _REVOCATION_LIST in files.ca_file.read_bytes()
+    except OSError:
+        raise monitor_failure(CA_FILE_UNREADABLE) from None
+    below = TLS_VERSIONS[files.lowest_version] < ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS_BELOW_TLS_1_2 if below else _CIPHERS)
+    context.options |= _LEGACY_SERVER_CONNECT
+    context.verify_flags = _VERIFY_FLAGS
+    if has_revocation_list:
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+    context.minimum_version = TLS_VERSIONS[files.lowest_version]
+    context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    if not files.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if files.certificate_file is not None:
+        try:
+            # a key with a passphrase is refused: OpenSSL would ask for it at the terminal
+            context.load_cert_chain(files.certificate_file, files.key_file, password="")
+        except (OSError, ValueError):
+            raise monitor_failure(CLIENT_CERTIFICATE_UNREADABLE) from None
+    return context

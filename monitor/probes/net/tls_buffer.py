@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
-from monitor.probes.net.tls import handshake_failure, verification_reason
+from monitor.probes.net.tls import handshake_failure, verification_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +48,11 @@ class TlsBuffer:
             return False
         except ssl.SSLCertVerificationError as error:
             self._on_rejected(self.tls)
-            raise server_failure(verification_reason(error)) from None
+            raise verification_failure(error) from None
         except ssl.SSLEOFError:
             raise server_failure(Reason.CLOSED) from None
         except ssl.SSLError as error:
-            raise handshake_failure(error) from None
+            raise handshake_failure(error, cipher_agreed=self.tls.cipher() is not None) from None
         return True
 
     def write(self, data: bytes) -> None:
@@ -70,8 +70,8 @@ class TlsBuffer:
             return None
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
-        except ssl.SSLError:
-            raise server_failure(Reason.TLS) from None
+        except ssl.SSLError as error:  # in TLS 1.3 a client certificate is judged after the handshake
+            raise handshake_failure(error) from None
 
     def close(self) -> bytes:
         """Return the last bytes to send: the goodbye, or the alert of a handshake that failed."""

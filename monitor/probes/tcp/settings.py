@@ -58,8 +58,8 @@ class TcpSettings(TlsSettings):
         check=_is_script,
     )
 
-    def validate(self, address: str) -> tuple[str, str] | None:  # noqa: ARG002 - no login is kept from being read
+    def validate(self, address: str) -> tuple[str, str] | None:
         """Say which key does not fit the others, and what is allowed."""
         if self.tls and "starttls" in self.script:
             return "script", 'no "starttls" where tls = true'
-        return None
+        return TlsSettings.validate(self, address)

@@ -18,4 +18,4 @@ class TlsProbe(ConnectionProbe["TlsOnlySettings"]):
 
     async def run_session(self, session: Session[TlsOnlySettings]) -> None:
         """Shake hands; nothing is said after that."""
-        await session.start_tls(session.settings, session.settings.lowest_version)
+        await session.start_tls(session.settings)
