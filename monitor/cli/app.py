@@ -16,7 +16,7 @@ import click
 from monitor.clock import SystemClock
 from monitor.config import load
 from monitor.engine.gc_control import gc_paused
-from monitor.errors import InputError
+from monitor.errors import ConfigError, InputError, StoreError
 from monitor.sla.calendar import FIRST_YEAR, LAST_YEAR
 from monitor.store import database, results
 
@@ -59,11 +59,58 @@ class App:
     """One call of the command line."""
 
     config_path: Path
+    config_error: ConfigError | None = None
+    """The faults of the configuration, if the recorded terms are used in its place."""
+    _warned: bool = False
 
     @cached_property
     def config(self) -> Config:
-        """The configuration. Raises ConfigError with all its faults."""
-        return load(self.config_path)
+        """The configuration; while it has faults, the terms that are in force, which are enough to read.
+
+        Raises ConfigError with all its faults if there are no recorded terms.
+        """
+        try:
+            return load(self.config_path)
+        except ConfigError as error:
+            recorded = self._recorded_config()
+            if recorded is None:
+                raise
+            self.config_error = error
+            return recorded
+
+    @property
+    def valid_config(self) -> Config:
+        """The configuration, for what records or probes. Raises ConfigError with all its faults."""
+        config = self.config
+        if self.config_error is not None:
+            raise self.config_error
+        return config
+
+    def _recorded_config(self) -> Config | None:
+        """Return a configuration of the recorded terms; None if the file does not say where they are, or none are."""
+        from monitor.config.recorded import config_from_terms, find_data_dir  # noqa: PLC0415 - only for a faulty file
+        from monitor.ledger.terms import terms_in_force  # noqa: PLC0415
+
+        data_dir = find_data_dir(self.config_path)
+        if data_dir is None or not (data_dir / database.DATABASE_FILE).exists():
+            return None
+        try:
+            with closing(database.open_read_only(data_dir / database.DATABASE_FILE)) as db:
+                found = terms_in_force(db, self.now(db))
+        except StoreError:
+            return None
+        return None if found is None else config_from_terms(self.config_path, data_dir, found[1])
+
+    def _warn_about_config(self) -> None:
+        if self.config_error is not None and not self._warned:
+            self._warned = True
+            faults = self.config_error.faults
+            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            click.echo(
+                f"monitor: the configuration has faults, the terms in force are used: {faults[0]}{more};"
+                " see `monitor check-config`",
+                err=True,
+            )
 
     @property
     def timezone(self) -> str:
@@ -78,18 +125,21 @@ class App:
     @contextmanager
     def open_for_reading(self) -> Iterator[Database]:
         """Open the database for reading, in one snapshot."""
+        path = self.database_path
+        self._warn_about_config()
         # everything that is read lives until the answer: garbage collection would scan it in vain
         with (
             gc_paused(),
-            closing(database.open_read_only(self.database_path)) as db,
-            database.translate_errors(self.database_path),
+            closing(database.open_read_only(path)) as db,
+            database.translate_errors(path),
             database.snapshot(db),
         ):
             yield db
 
     @contextmanager
     def open_for_writing(self) -> Iterator[Database]:
-        """Open the database for one write transaction."""
+        """Open the database for one write transaction. Raises ConfigError if the configuration has faults."""
+        self.valid_config  # noqa: B018 - nothing is recorded by a faulty configuration
         db = database.open_read_write(self.database_path)
         try:
             with database.translate_errors(self.database_path), database.transaction(db):

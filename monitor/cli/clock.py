@@ -9,15 +9,15 @@ import click
 
 from monitor.cli.app import App, confirm, format_utc, json_option, print_json, to_seconds
 from monitor.clock import SystemClock, is_synchronised
-from monitor.engine.clock_guard import describe_clock
 from monitor.formatting import pluralize
 from monitor.ledger.clock import (
     ClockState,
     accept_clock,
+    describe_clock,
     judge_without_daemon,
     read_clock_records,
-    reject_clock,
 )
+from monitor.ledger.clock_rejection import reject_clock
 from monitor.ledger.recorded_by import recorded_by
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def from_csv(app: App, *, file: str, as_json: bool) -> None:
     unknown. Lines may be in any order; a line that is already recorded is skipped. The whole file is imported or
     nothing of it.
     """
-    app.config  # noqa: B018 - report a faulty configuration before anything is read
+    app.valid_config  # noqa: B018 - report a faulty configuration before anything is read
     with open_csv(file) as stream, app.open_for_writing() as db:
         now = app.now(db)
         import_staging.create_tables(db)

@@ -149,7 +149,7 @@ def test(app: App, *, address: str, as_json: bool) -> int:
     from monitor.mail.delivery.transport import TransportError  # noqa: PLC0415
     from monitor.mail.message import Message, new_message_id, normalize_address, sender_domain  # noqa: PLC0415
 
-    to, now, email = normalize_address(address), SystemClock().now(), app.config.email
+    to, now, email = normalize_address(address), SystemClock().now(), app.valid_config.email
     by_smtp = email.transport == "smtp"
     way = f"smtp {email.host}:{email.port} {email.security}" if by_smtp else f"file {app.config.data_dir / 'mail'}"
     reader = app.ledger_context(now).recipient(None)

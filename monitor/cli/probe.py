@@ -33,14 +33,14 @@ _STEP_MARKS = {SEND: ">", FIRST_BYTE: "<", RECEIVE: "<", TLS: "*"}
 @click.pass_obj
 def probe(app: App, *, server: str, name: str | None, as_json: bool) -> int:
     """Probe a server now and show each attempt. Records nothing; exits with 1 unless all checks are ok."""
-    known = app.config.servers_by_id.get(server)
+    known = app.valid_config.servers_by_id.get(server)
     if known is None:
         raise InputError(f"{server}: no such server in the configuration; `monitor status` lists them")
     checks = [check for check in known.checks if name in (None, check.key.name)]
     if not checks:
         names = ", ".join(check.key.name for check in known.checks) or "none: level 1 is not monitored (8.1)"
         raise InputError(f"{server}: no check {name or ''}; its checks are {names}".replace("  ", " "))
-    settings = app.config.monitor
+    settings = app.valid_config.monitor
     policy = RetryPolicy(settings.timeout / 1000, settings.retries, settings.retry_wait / 1000)
     runs = asyncio.run(_run_checks(known, checks, policy))
     if as_json:

@@ -10,15 +10,14 @@ import click
 from monitor.cli import support_deadlines as deadlines
 from monitor.cli.app import App, format_utc, json_option, print_json, print_table
 from monitor.clock import SystemClock, is_synchronised
-from monitor.engine.clock_guard import PROBLEM, describe_clock
-from monitor.engine.live.updates import MAIL_PROBLEM
 from monitor.formatting import pluralize
 from monitor.ledger.accounts.status import server_statuses
 from monitor.ledger.claims.claims import pending_claims
-from monitor.ledger.clock import ClockState, judge_without_daemon, read_clock_records
+from monitor.ledger.clock import ClockState, describe_clock, judge_without_daemon, read_clock_records
 from monitor.ledger.support.deadlines import read_deadlines
 from monitor.sla.availability import percent_text
 from monitor.store import daemon_lock, daemon_state, outbox
+from monitor.store.daemon_state import CLOCK_PROBLEM, MAIL_PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +41,7 @@ def status(app: App, *, as_json: bool) -> None:
         promised = read_deadlines(db, app.config.terms(now), now)
         problems = daemon_state.get(db, "problems") or {}
         if (doubt := _clock_doubt(app, db)) is not None:
-            problems = {**problems, PROBLEM: doubt}
+            problems = {**problems, CLOCK_PROBLEM: doubt}
         mails = outbox.summary(db)
     running = daemon_lock.is_held(app.config.data_dir)
     if as_json:

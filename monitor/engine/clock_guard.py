@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from monitor.formatting import format_coarse_duration, format_iso_minute
 from monitor.ledger.clock import (
     LEAP_MS,
-    LEAPT,
     ClockState,
+    describe_clock,
     judge_clock,
     note_clock,
     read_clock_records,
@@ -24,6 +23,7 @@ from monitor.ledger.clock import (
 )
 from monitor.mail.content import OperatorNews
 from monitor.store import journal, results
+from monitor.store.daemon_state import CLOCK_PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from monitor.model import Millis
 
 log = logging.getLogger(__name__)
-
-PROBLEM: Final = "clock"
 
 
 class OperatorNotifier(Protocol):
@@ -151,40 +149,17 @@ class ClockGuard:
             return
         first, self._shown = self._shown is None, shown
         if verdict.state is ClockState.TRUSTED:
-            live_state.clear_problem(PROBLEM)
+            live_state.clear_problem(CLOCK_PROBLEM)
             notifier.clear_problem(OperatorNews.CLOCK)
             if not first:
                 log.warning("the wall clock and the records agree again")
             return
         wall = self._clock.now()
         text = describe_clock(verdict, self._records, wall, zone)
-        live_state.set_problem(PROBLEM, text, ready=verdict.accepted)
+        live_state.set_problem(CLOCK_PROBLEM, text, ready=verdict.accepted)
         if verdict.accepted:
             notifier.clear_problem(OperatorNews.CLOCK)
             log.warning("%s", text)
             return
         log.error("%s", text)
         notifier.raise_problem(OperatorNews.CLOCK, (text, "monitor clock show"), min(wall, self._recorded_time.now()))
-
-
-def describe_clock(verdict: ClockVerdict, records: ClockRecords, wall: Millis, zone: ZoneInfo) -> str:
-    """Return what is wrong with the clock, what it holds up, and what to do, in a few sentences."""
-    held = " Until this is decided no month is closed and no mail leaves for customers." if verdict.holds else ""
-    if verdict.state is ClockState.BEHIND:
-        length = format_coarse_duration(verdict.difference)
-        newest, clock = (format_iso_minute(at, zone) for at in (wall + verdict.difference, wall))
-        text = f"The newest record ({newest}) lies {length} after this machine's clock ({clock}); new ones follow it."
-        if verdict.accepted:
-            return f"{text} This was accepted: nothing is held up."
-        return (
-            f"{text}{held} If the clock is right now, `monitor clock reject` takes back what was recorded after its"
-            " time; `monitor clock accept` keeps it."
-        )
-    leap = records.open_entry if records.open_entry and records.open_entry.kind == LEAPT else None
-    newest_at, clock_at = (leap.body["newest"], leap.body["wall"]) if leap else (wall + verdict.difference, wall)
-    newest, clock = (format_iso_minute(at, zone) for at in (newest_at, clock_at))
-    return (
-        f"This machine's clock leapt {format_coarse_duration(clock_at - newest_at)} ahead of the newest record, from"
-        f" {newest} to {clock}, and the system does not say that the clock is synchronised.{held}"
-        " If the clock is right: `monitor clock accept`. If it is wrong: set it, then `monitor clock reject`."
-    )

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 RAISED_PROBLEMS: Final = "told"
 """The key of the problems that the operators were told and that are not over: the mailed lines, by the kind of news."""
 
+CLOCK_PROBLEM: Final = "clock"
+MAIL_PROBLEM: Final = "mail"
+"""Problems by the names under which the daemon shows them, that commands find out by themselves too."""
+
 
 def put(db: Database, key: str, body: object) -> None:
     """Write a note; replace the previous one."""

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.engine.clock_guard import PROBLEM, ClockGuard
+from monitor.engine.clock_guard import ClockGuard
 from monitor.engine.live.state import LiveState
 from monitor.engine.live.telemetry import Telemetry
 from monitor.engine.recorded_time import RecordedTime
-from monitor.ledger.clock import LEAP_MS, accept_clock, read_clock_records, reject_clock
+from monitor.ledger.clock import LEAP_MS, accept_clock, read_clock_records
+from monitor.ledger.clock_rejection import reject_clock
 from monitor.mail.content import OperatorNews
 from monitor.store import journal
+from monitor.store.daemon_state import CLOCK_PROBLEM
 from tests.fakes import DAY, HOUR, MINUTE, OK, START, FakeClock, FakeOperatorNotifier, make_context, make_result
 from tests.ledger.ledger_fixture import LedgerFixture, check_key
 
@@ -94,7 +96,7 @@ def test_a_start_days_after_the_last_record_is_held_until_an_operator_confirms(p
     process.clock.step(3 * DAY)
     process.start()
     assert process.holds()
-    assert not process.live_state.problems[PROBLEM].ready
+    assert not process.live_state.problems[CLOCK_PROBLEM].ready
     assert [news for news, _ in process.notifier.problems] == [OperatorNews.CLOCK]
     process.record()
     process.start()
@@ -104,7 +106,7 @@ def test_a_start_days_after_the_last_record_is_held_until_an_operator_confirms(p
     process.tick()
     process.tick()
     assert not process.holds()
-    assert PROBLEM not in process.live_state.problems
+    assert CLOCK_PROBLEM not in process.live_state.problems
     assert process.kinds() == ["leapt", "accepted", "settled"]
 
 
@@ -159,7 +161,7 @@ def test_an_hour_ahead_is_reported_and_holds_nothing_back(process: Process) -> N
     process.tick()
     assert process.telemetry.clock_behind == HOUR
     assert not process.telemetry.clock_holds
-    assert not process.live_state.problems[PROBLEM].ready
+    assert not process.live_state.problems[CLOCK_PROBLEM].ready
     for _ in range(10):
         process.tick()
     assert len(process.notifier.problems) == 1
@@ -177,7 +179,7 @@ def test_a_ledger_that_is_days_ahead_is_kept_and_gone_on_with_when_it_is_accepte
     accept_clock(process.desk.db, process.clock.now(), "anna", synchronised=True)
     process.tick()
     assert not process.holds()
-    assert process.live_state.problems[PROBLEM].ready
+    assert process.live_state.problems[CLOCK_PROBLEM].ready
     process.start()
     process.tick()
     assert not process.holds()
@@ -201,4 +203,4 @@ def test_a_rejection_is_noticed_before_the_next_write(process: Process) -> None:
     process.start()
     process.tick()
     assert not process.holds()
-    assert PROBLEM not in process.live_state.problems
+    assert CLOCK_PROBLEM not in process.live_state.problems

@@ -15,10 +15,10 @@ from monitor.ledger.clock import (
     judge_without_daemon,
     note_clock,
     read_clock_records,
-    reject_clock,
     require_trusted_clock,
     settle_clock,
 )
+from monitor.ledger.clock_rejection import reject_clock
 from monitor.ledger.months.closing import close, closing_of, months_due
 from monitor.ledger.terms import terms_in_force
 from monitor.ledger.verify import verify

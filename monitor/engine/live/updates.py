@@ -12,6 +12,7 @@ from monitor.formatting import pluralize
 from monitor.mail.content import OperatorNews
 from monitor.model import PING, Outcome, State
 from monitor.sla.terms import PRODUCTS
+from monitor.store.daemon_state import MAIL_PROBLEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from monitor.store.outbox import Mail, OutboxSummary
 
 log = logging.getLogger(__name__)
-
-MAIL_PROBLEM = "mail"
 
 _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
 """Indexed by outcome."""
