@@ -13,6 +13,7 @@ from monitor.cli.progress import StatusLine
 from monitor.errors import InputError
 from monitor.formatting import pluralize
 from monitor.ledger.salvage import salvage as salvage_into
+from monitor.ownership import make_file
 from monitor.store import head_mark
 from monitor.store.damaged_database import DamagedDatabase
 
@@ -40,6 +41,7 @@ def salvage(app: App, *, file: Path, as_json: bool) -> None:
     line.clear()
     facts = file.with_name(f"{file.name}.facts.jsonl")
     if done.facts:
+        make_file(facts)
         facts.write_text("".join(f"{json.dumps(each._asdict(), ensure_ascii=False)}\n" for each in done.facts))
     (app.config.data_dir / head_mark.MARK_FILE).unlink(missing_ok=True)
     if as_json:

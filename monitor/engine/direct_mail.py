@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.formatting import one_line
 from monitor.mail.delivery.transport import TransportError
 from monitor.mail.message import Message, new_message_id, sender_domain
+from monitor.ownership import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +74,7 @@ def _read_stamps(data_dir: Path) -> dict[str, Millis]:
 
 def _write_stamps(data_dir: Path, sent: dict[str, Millis]) -> None:
     try:
+        make_file(data_dir / STAMP_FILE)
         (data_dir / STAMP_FILE).write_text(json.dumps(sent) + "\n")
     except OSError as error:
         log.warning("%s cannot be written: %s", data_dir / STAMP_FILE, error.strerror)

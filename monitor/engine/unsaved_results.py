@@ -8,6 +8,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from monitor.ownership import make_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -37,6 +39,7 @@ class UnsavedResults:
         rows = [_row(result) for result in results]
         if not rows:
             return
+        make_file(self.path)
         with self.path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             if file.tell() == 0:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from monitor.errors import InputError, StoreError
+from monitor.ownership import make_file, make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,8 @@ class DaemonLock:
         """Acquire the lock. Raise InputError if another daemon holds it, StoreError if the folder is not writable."""
         path = data_dir / LOCK_FILE
         try:
-            data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+            make_folder(data_dir)
+            make_file(path)
             self._file = path.open("a+")
         except OSError as error:
             raise StoreError(f"{data_dir}: cannot keep data here: {error.strerror}; see [monitor] data_dir") from None

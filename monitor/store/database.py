@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from monitor.errors import CorruptDatabaseError, StoreError
+from monitor.ownership import make_file, make_folder
 from monitor.store.schema import migrations
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def open_read_write(path: Path) -> Database:
     Raise StoreError if the file cannot be opened, is another program's, or was written by a newer version.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        make_folder(path.parent)
+        make_file(path)  # by root's command too: SQLite gives the files beside it to the same owner
         db = Database(_connect(f"{path.resolve().as_uri()}?mode=rwc"), execute_plugins=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from monitor.ownership import make_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +43,10 @@ def write(data_dir: Path, mark: HeadMark) -> None:
     """Write the mark, all or nothing, and have it on the disk. Raises OSError."""
     path = data_dir / MARK_FILE
     new = path.with_name(f"{MARK_FILE}.new")
+    make_file(new)
     with new.open("w") as file:
         file.write(json.dumps(mark._asdict()) + "\n")
         file.flush()
-        with suppress(PermissionError):  # root's command: the daemon's account must be able to read it
-            owner = data_dir.stat()
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         os.fsync(file.fileno())
     new.replace(path)
 

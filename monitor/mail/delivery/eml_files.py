@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import MonitorError
 from monitor.mail.delivery.transport import Receipt, TransportError
 from monitor.mail.message import to_mime
+from monitor.ownership import give_to_folders_owner, make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def file_name(message: Message) -> str:
 
 def _write_atomically(path: Path, content: bytes) -> None:
     """Write the file so that a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     unfinished = path.with_suffix(".tmp")
     try:
         # the owner and the group may read it: mails name customers
@@ -60,6 +61,7 @@ def _write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        give_to_folders_owner(unfinished)
         unfinished.replace(path)
     except OSError:
         unfinished.unlink(missing_ok=True)
