@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +56,7 @@ class Site:
 
     def wait_for_results(self) -> None:
         before = self.entries()
-        wait_for("a sweep is recorded", lambda: self.entries() > before + 1)
+        wait_for("a sweep is recorded", lambda: self.entries() > before)
 
     def mails(self) -> list[str]:
         return [path.read_text() for path in sorted((self.data / "mail").glob("*.eml"))]
@@ -115,16 +117,16 @@ def test_a_daemon_that_is_killed_again_and_again_tells_of_no_loss(site: Site) ->
 def test_bad_pages_do_not_end_the_watching(site: Site) -> None:
     site.wait_for_results()
     site.daemon.stop()
-    pages = site.file.stat().st_size // 4096
+    with closing(sqlite3.connect(site.file)) as db:
+        [page] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'run'").fetchone()
     with site.file.open("r+b") as stream:
-        for page in range(3, pages):
-            stream.seek(page * 4096)
-            stream.write(b"\xff" * 64)
+        stream.seek((page - 1) * 4096)
+        stream.write(b"\xff" * 4096)
     site.daemon.start()
     assert "was damaged and is set aside" in wait_for("the damage is told", site.problem)
     [damaged] = site.data.glob("monitor-damaged-*.db")
-    site.wait_for_results()
-    assert site.daemon.run_cli("salvage", str(damaged)).status == 0
+    assert site.daemon.run_json("salvage", str(damaged))["new"] > 0
     wait_for("the damage is over", lambda: site.problem() == "")
+    site.wait_for_results()
     site.daemon.stop()
     site.daemon.verify()
