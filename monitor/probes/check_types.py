@@ -17,6 +17,7 @@ from monitor.probes.dns import settings as dns_settings
 from monitor.probes.http.settings import HttpSettings, HttpsSettings
 from monitor.probes.icmp.settings import IcmpSettings
 from monitor.probes.judgement import judge_by_keys
+from monitor.probes.ntp import settings as ntp_settings
 from monitor.probes.ssh import settings as ssh_settings
 from monitor.probes.tcp import settings as tcp_settings
 from monitor.probes.tls import settings as tls_settings
@@ -142,6 +143,15 @@ CHECK_TYPES: dict[str, CheckType] = {
             tls=False,
             doc="a name server answers a question, with the expected code and records",
             probe="dns.probe:DnsProbe",
+        ),
+        CheckType(
+            name="ntp",
+            settings=ntp_settings.NtpSettings,
+            default_port=ntp_settings.DEFAULT_PORT,
+            needs_url=False,
+            tls=False,
+            doc="a time server answers a request and is synchronised",
+            probe="ntp.probe:NtpProbe",
         ),
         CheckType(
             name="mysql",

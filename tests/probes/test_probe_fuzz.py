@@ -92,7 +92,7 @@ async def _converse(kind: str, said: bytes) -> Any:
             await tools.http.aclose()
 
 
-@pytest.mark.parametrize("kind", sorted(set(CHECK_TYPES) - {"icmp", "http", "https", "dns"}))
+@pytest.mark.parametrize("kind", sorted(set(CHECK_TYPES) - {"icmp", "http", "https", "dns", "ntp"}))
 @settings(max_examples=40 * FUZZ_FACTOR, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=SAID)
 def test_a_conversation_ends_in_a_result(kind: str, said: bytes) -> None:

@@ -135,7 +135,7 @@ def test_the_types_are_called_as_the_product_calls_them() -> None:
         name: name
         for name in (
             *("icmp", "tcp", "http", "https", "tls", "smtp", "submission", "smtps", "imap", "imaps", "pop3", "pop3s"),
-            *("ftp", "ftps", "redis", "ssh", "dns", "mysql", "mssql", "postgresql"),
+            *("ftp", "ftps", "redis", "ssh", "dns", "ntp", "mysql", "mssql", "postgresql"),
         )
     }
 

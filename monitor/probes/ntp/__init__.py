@@ -1,0 +1,1 @@
+"""NTP: a time server answers a request and is synchronised."""
