@@ -72,7 +72,14 @@ def run(
     config: Config, environ: Mapping[str, str] = os.environ, *, on_started: Callable[[], None] = lambda: None
 ) -> None:
     """Run until SIGTERM or SIGINT; call ``on_started`` before the greeting. Raises MonitorError if it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    # the system's journal keeps the time of each line by itself
+    stamp = "" if "JOURNAL_STREAM" in environ else "%(asctime)s "
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"{stamp}%(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        stream=sys.stderr,
+    )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     sys.setswitchinterval(THREAD_SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:

@@ -15,6 +15,7 @@ import errno
 import importlib
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,7 @@ def main(args: list[str] | None = None) -> None:
 def run_command(args: list[str] | None = None) -> int:
     """Run a command and return its exit status. Errors go to stderr."""
     given = sys.argv[1:] if args is None else args
+    _escape_unencodable()
     try:
         _reject_non_utf8(given)
         result: Any = cli.main(args, prog_name="monitor", standalone_mode=False)
@@ -134,6 +136,13 @@ def run_command(args: list[str] | None = None) -> int:
             raise
         return _handle_output_error(error)
     return result if isinstance(result, int) else 0
+
+
+def _escape_unencodable() -> None:
+    """Let the output escape characters that its encoding does not have, instead of failing on the first one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _handle_output_error(error: OSError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import sys
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,9 +164,9 @@ class App:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
             raise InputError(f"{option} {text}: not a time; write ISO 8601, such as 2026-10-02T13:15+03:00") from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(self.timezone))
         try:
+            if moment.tzinfo is None:
+                moment = localize(moment, ZoneInfo(self.timezone))
             return _to_millis(moment)
         except ValueError as error:
             raise InputError(f"{option} {text}: {error}") from None
@@ -176,6 +177,24 @@ class App:
             return "-"
         moment = (_EPOCH + at * _MILLISECOND).astimezone(ZoneInfo(self.timezone))
         return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def localize(moment: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return a local time in its zone. Raises ValueError, with both offsets, if it does not exist or exists twice."""
+    first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first
+    if first.astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None) != moment:
+        before, after = _format_offset(first), _format_offset(second)
+        raise ValueError(f"does not exist in {zone.key}: the clock moves from {before} to {after}; give an offset")
+    raise ValueError(
+        f"exists twice in {zone.key}: give the offset, {first.isoformat()} (before the clock moves back) or"
+        f" {second.isoformat()} (after it)"
+    )
+
+
+def _format_offset(moment: dt.datetime) -> str:
+    return moment.isoformat()[len(moment.replace(tzinfo=None).isoformat()) :]
 
 
 def parse_timestamp(text: str) -> Millis:
@@ -238,8 +257,13 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 
 def print_json(body: object) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    """Print one JSON document, in ASCII if the output's encoding does not have all its characters."""
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        text = json.dumps(body, indent=2)
+    click.echo(text)
 
 
 def print_table(headers: Iterable[str], rows: Iterable[Iterable[Any]], *, empty: str) -> None:

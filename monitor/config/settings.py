@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from monitor.errors import InputError
+from monitor.probes.credentials import decode_password
 from monitor.sla.terms import CheckTerms, ServerTerms, Terms
 
 if TYPE_CHECKING:
@@ -94,15 +95,13 @@ class EmailSettings:
             if folder := environment.get(CREDENTIALS_VARIABLE):
                 credential = type(file)(folder) / file.name
                 file = credential if credential.exists() else file
-            text = file.read_bytes().decode()
+            return decode_password(file.read_bytes())
         except OSError as error:
             raise InputError(f"[email] password_file {file} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise InputError(f"[email] password_file {file} is not UTF-8 text") from None
-        line = text.removesuffix("\n").removesuffix("\r")
-        if not line or "\n" in line:
-            raise InputError(f"[email] password_file {file} must hold one line: the password")
-        return line
+        except ValueError as error:
+            raise InputError(f"[email] password_file {file} {error}") from None
 
 
 @dataclass(frozen=True)

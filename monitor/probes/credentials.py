@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILE_UNREADABLE = "password not readable"
-_MAX_LENGTH = 1024
+_MAX_BYTES = 4096
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 class Credentials:
@@ -30,10 +32,19 @@ class Credentials:
         """
         credential = self._credentials_directory / file.name if self._credentials_directory else None
         try:
-            with (credential if credential and credential.exists() else file).open(encoding="utf-8") as opened:
-                lines = opened.read(_MAX_LENGTH).splitlines()
-        except (OSError, UnicodeError):
+            with (credential if credential and credential.exists() else file).open("rb") as opened:
+                return decode_password(opened.read(_MAX_BYTES))
+        except (OSError, ValueError):
             raise monitor_failure(FILE_UNREADABLE) from None
-        if len(lines) != 1 or not lines[0]:
-            raise monitor_failure(FILE_UNREADABLE)
-        return lines[0]
+
+
+def decode_password(content: bytes) -> str:
+    """Return the one line of a password file, without a byte order mark and the end of the line, CR LF too.
+
+    The text is UTF-8, or what its byte order mark says. Raises ValueError if it is not one line of text.
+    """
+    mark, encoding = next((known for known in _MARKS if content.startswith(known[0])), (b"", "utf-8"))
+    line = content[len(mark) :].decode(encoding).removesuffix("\n").removesuffix("\r")
+    if not line or "\n" in line or "\r" in line:
+        raise ValueError("must hold one line: the password")
+    return line

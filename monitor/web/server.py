@@ -7,7 +7,7 @@ import errno
 import logging
 import socket
 import zlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -141,9 +141,15 @@ async def _stream_response(request: web.Request, chunks: Iterator[str], headers:
     packer = zlib.compressobj(1, zlib.DEFLATED, GZIP_WBITS) if _accepts_gzip(request) else None
     if packer:
         response.headers["Content-Encoding"] = "gzip"
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
+    # a client may close its connection at any moment; aiohttp would log that as an error, with a traceback
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _write_chunks(response, chunks, packer)
+    return response
+
+
+async def _write_chunks(response: web.StreamResponse, chunks: Iterator[str], packer: zlib._Compress | None) -> None:
     for piece in chunks:
         data = piece.encode()
         if packer and len(data) >= THREADED_COMPRESSION_BYTES:
@@ -154,7 +160,6 @@ async def _stream_response(request: web.Request, chunks: Iterator[str], headers:
             await response.write(data)
         await asyncio.sleep(0)
     await response.write_eof(packer.flush() if packer else b"")
-    return response
 
 
 async def _compress_in_thread(packer: zlib._Compress, data: bytes) -> bytes:

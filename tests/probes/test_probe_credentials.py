@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.credentials import Credentials
+from monitor.probes.credentials import Credentials, decode_password
 from monitor.probes.failures import ProbeError
 from monitor.probes.redaction import MASK, Redactor
 from tests.probes.scripted_server import PageServer, ScriptedServer, page, redirect
@@ -133,3 +133,28 @@ def test_what_is_no_password_makes_a_login_unknown(tmp_path: Path, content: byte
         file.write_bytes(content)
     with pytest.raises(ProbeError, match="password not readable"):
         Credentials({}).read(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        (b"secret", "secret"),
+        (b"secret\n", "secret"),
+        (b"secret\r\n", "secret"),
+        (b"\xef\xbb\xbfsecret\r\n", "secret"),
+        ("\N{BYTE ORDER MARK}g\u00fczel\r\n".encode("utf-16-le"), "g\u00fczel"),
+        ("\N{BYTE ORDER MARK}secret\n".encode("utf-16-be"), "secret"),
+        (b" a b \r\n", " a b "),
+        ("g\u00fczel\x0b\u2028".encode(), "g\u00fczel\x0b\u2028"),
+    ],
+)
+def test_a_password_is_read_as_editors_of_any_system_write_it(content: bytes, password: str) -> None:
+    assert decode_password(content) == password
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\r\n", b"\xef\xbb\xbf", b"a\nb", b"a\r\nb\r\n", b"a\rb", b"\xff\xfea"]
+)
+def test_a_file_that_is_not_one_line_of_text_has_no_password(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"line|decode"):
+        decode_password(content)

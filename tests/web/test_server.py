@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -222,6 +223,25 @@ async def test_the_port_is_free_again_afterwards() -> None:
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("path", ["/metrics", "/", "/readyz"])
+@pytest.mark.parametrize("pause", [0.0, 0.005, 0.05])
+async def test_a_client_that_hangs_up_early_leaves_no_error(
+    path: str, pause: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    board, telemetry = LiveState(), Telemetry()
+    replace_config(board, [CheckEntry(f"web-{number:05d}", "ping", "icmp", "192.0.2.1") for number in range(5_000)], [])
+    async with visit(picture=(board, telemetry)) as site:
+        for reset in (True, False):
+            client = socket.create_connection(("127.0.0.1", int(site.url.rsplit(":", 1)[1].strip("/"))))
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            await asyncio.sleep(pause)
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        assert (await site.ask("healthz"))[0] == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
 async def test_every_address_means_ipv4_as_well() -> None:
     async with visit(("::", 0)) as site:
         port = site.url.rsplit(":", 1)[1]

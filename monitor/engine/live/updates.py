@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAX_LOGGED_OUTAGES = 20
+"""Outages that begin, or end, at once and are logged line by line."""
 _STATE_BY_OUTCOME = (State.UP, State.DOWN, State.UNKNOWN)
 """Indexed by outcome."""
 
@@ -110,6 +112,7 @@ class LiveStateUpdater:
         """Show results that have been committed."""
         self._on_new_runs(recorded.checks_with_new_runs)
         self.blindness.on_results(recorded.results)
+        self._log_outages(recorded)
         for outage in recorded.opened_outages:
             self._live_state.add_outage(outage)
         for outage_id in recorded.ended_outages:
@@ -127,6 +130,17 @@ class LiveStateUpdater:
                 "%d results were not recorded: their time is accounted for already, since the clock ran backwards",
                 len(recorded.rejected),
             )
+
+    def _log_outages(self, recorded: RecordedResults) -> None:
+        """Log each outage that begins or ends; of many at once the first ones, and how many more there are."""
+        for outage in recorded.opened_outages[:MAX_LOGGED_OUTAGES]:
+            log.warning("DOWN %s: %s (outage %d)", outage.check, outage.reason, outage.id)
+        for outage_id in recorded.ended_outages[:MAX_LOGGED_OUTAGES]:
+            ended = self._live_state.outages.get(outage_id)
+            log.info("UP %s (outage %d)", ended.check if ended else "a check that is no longer configured", outage_id)
+        for word, outages in (("DOWN", recorded.opened_outages), ("UP", recorded.ended_outages)):
+            if len(outages) > MAX_LOGGED_OUTAGES:
+                log.warning("%s: %d more; see monitor outages list", word, len(outages) - MAX_LOGGED_OUTAGES)
 
     def _state_since(self, result: Result) -> Millis:
         """Return since when a check has its new state: down counts from the start of its open outage."""

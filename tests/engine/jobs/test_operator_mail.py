@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from monitor.engine.jobs.operator_mail import clear_problem, notify_operators, raise_problem
-from monitor.engine.live.state import LiveState
+from monitor.engine.live.state import CheckEntry, LiveState
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.live.updates import LiveStateUpdater
+from monitor.engine.live.updates import MAX_LOGGED_OUTAGES, LiveStateUpdater
 from monitor.formatting import format_iso_minute
-from monitor.ledger.results.recording import Recording
+from monitor.ledger.results.recording import RecordedResults, Recording
 from monitor.mail.content import OperatorNews
+from monitor.model import CheckKey, Outage
 from monitor.store import database, outbox
-from tests.fakes import HOUR, START, ledger_in_memory, make_context
+from tests.fakes import HOUR, START, ledger_in_memory, make_context, replace_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
     from sqlite_utils import Database
 
     from monitor.store.outbox import Mail
@@ -36,8 +39,9 @@ class Scene:
 
     def begin(self) -> None:
         """Start as a new process does: with nothing in memory."""
+        self.board = LiveState()
         self.live = LiveStateUpdater(
-            LiveState(),
+            self.board,
             Telemetry(),
             Recording(self.context),
             read_clocks=lambda: (self.now, 0.0),
@@ -117,3 +121,19 @@ def test_where_there_are_no_operators_nobody_is_told() -> None:
     assert notify_operators(scene.db, scene.context, OperatorNews.NO_CONNECTIVITY, (), START) is None
     raise_problem(scene.db, scene.context, OperatorNews.NO_CONNECTIVITY, (), START)
     clear_problem(scene.db, OperatorNews.NO_CONNECTIVITY, START)
+
+
+def test_each_outage_is_logged_and_of_many_the_first_ones(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scene = Scene()
+    keys = [CheckKey(f"web-{number:02d}", "ping") for number in range(MAX_LOGGED_OUTAGES + 5)]
+    replace_config(scene.board, [CheckEntry(*key, "icmp", "192.0.2.1") for key in keys], [])
+    outages = tuple(Outage(number, key, START, START, None, None, "timeout") for number, key in enumerate(keys, 1))
+    scene.live.on_recorded(RecordedResults((), (), opened_outages=outages))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == "DOWN web-00/ping: timeout (outage 1)"
+    assert len(lines) == MAX_LOGGED_OUTAGES + 1
+    assert lines[-1] == "DOWN: 5 more; see monitor outages list"
+    caplog.clear()
+    scene.live.on_recorded(RecordedResults((), (), ended_outages=(1,)))
+    assert [record.getMessage() for record in caplog.records] == ["UP web-00/ping (outage 1)"]
