@@ -41,7 +41,7 @@ def listing(app: App, *, state: MailState | None, as_json: bool) -> None:
         (
             [
                 each.id,
-                each.state,
+                _state_text(each),
                 ", ".join(each.recipients),
                 each.subject or "(digest still open)",
                 app.format_time(each.queued_at),
@@ -70,8 +70,9 @@ def show(app: App, *, number: int, as_json: bool) -> None:
     if found.copies:
         click.echo(f"Bcc: {', '.join(found.copies)}")
     click.echo(f"Subject: {found.subject}\nMessage-ID: {found.message_id}\nState: {found.state} {found.error}")
-    if found.reply:
-        click.echo(f"Reply: {found.reply}")
+    for delivery in found.deliveries:
+        when = f" {app.format_time(delivery.at)}" if delivery.at is not None else ""
+        click.echo(f"Delivery: {delivery.address}: {delivery.state}{when} {delivery.reply}".rstrip())
     click.echo()
     click.echo(found.text)
 
@@ -188,6 +189,11 @@ def _require_mail(db: Database, number: int) -> Mail:
     return found
 
 
+def _state_text(each: Mail) -> str:
+    """Return a mail's state; a sent mail whose copy failed says so."""
+    return "sent, copy failed" if each.state == "sent" and each.remaining else each.state
+
+
 def _mail_json(each: Mail) -> dict[str, Any]:
     return {
         "id": each.id,
@@ -205,4 +211,14 @@ def _mail_json(each: Mail) -> dict[str, Any]:
         "attempts": each.attempts,
         "error": each.error,
         "reply": each.reply,
+        "deliveries": [
+            {
+                "address": delivery.address,
+                "copy": delivery.copy,
+                "state": delivery.state,
+                "at": format_utc(delivery.at),
+                "reply": delivery.reply,
+            }
+            for delivery in each.deliveries
+        ],
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.store import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlite_utils import Database
 
@@ -25,8 +25,9 @@ QUEUED: Final = "mail-queued"
 DELIVERY_KINDS: Final = ("mail-sent", "mail-partly-sent", "mail-dead", "mail-requeued")
 
 _LETTER = "kind, customer, recipients, copies, body, subject, text, html, language, message_id, refers, queued_at"
-_DELIVERY = "state, remaining, since, sent_at, reply, CASE state WHEN 'dead' THEN error ELSE '' END"
+_DELIVERY = "state, remaining, since, sent_at, reply, CASE state WHEN 'dead' THEN error ELSE '' END, deliveries"
 _LETTER_COLUMNS = 12
+_NO_DELIVERIES = "{}"
 
 
 def record_letter(db: Database, number: int, at: Millis) -> None:
@@ -40,7 +41,7 @@ def record_delivery(db: Database, number: int, at: Millis, kind: str) -> None:
     """Record what has become of a mail: one of ``DELIVERY_KINDS``."""
     _adopt_earlier_mails(db, number, at)
     row = db.execute(f"SELECT sent_at, reply, {_DELIVERY} FROM mail WHERE id = ?", [number]).fetchone()
-    body: dict[str, Any] = {"mail": number, "sha256": _digest(row[2:])}
+    body: dict[str, Any] = {"mail": number, "sha256": _delivery_digest(row[2:])}
     if kind == "mail-sent":
         body |= {"sent_at": row[0], "reply": row[1]}
     journal.append(db, at, kind, body)
@@ -59,12 +60,17 @@ def digests_of_mails(db: Database) -> Iterator[tuple[int, str, str, str]]:
     """Return number, Message-ID and the digests of letter and delivery of every mail that no longer gathers."""
     rows = db.execute(f"SELECT id, message_id, {_LETTER}, {_DELIVERY} FROM mail WHERE sweep IS NULL ORDER BY id")
     for number, message_id, *columns in rows:
-        yield number, message_id, _digest(columns[:_LETTER_COLUMNS]), _digest(columns[_LETTER_COLUMNS:])
+        yield number, message_id, _digest(columns[:_LETTER_COLUMNS]), _delivery_digest(columns[_LETTER_COLUMNS:])
 
 
 def lines_digest(lines: Iterable[str]) -> str:
     """Return the digest of the lines of a problem that the operators were told."""
     return _digest(list(lines))
+
+
+def _delivery_digest(columns: Sequence[Any]) -> str:
+    """Return the digest of the columns of a delivery; an earlier version had no deliveries by recipient."""
+    return _digest(columns[:-1] if columns[-1] == _NO_DELIVERIES else columns)
 
 
 def _digest(columns: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from sqlite_utils import Database
 
@@ -57,17 +57,26 @@ def subjects_of(kind: str, body: Mapping[str, Any], thread: Sequence[str]) -> fr
     return frozenset(found)
 
 
-def sendable_mails(db: Database, now: Millis, limit: int, kind: str | None = None) -> list[SendableMail]:
-    """Return the mails to send now, of one kind or of all: the longest waiting first, as many as ``limit``."""
+def sendable_mails(
+    db: Database, now: Millis, limit: int, kind: str | None = None, on_their_way: Container[int] = ()
+) -> list[SendableMail]:
+    """Return the mails to send now, of one kind or of all, without those on their way, as many as ``limit``.
+
+    Customers take turns: first comes the mail of each that has waited longest, then their second ones, and so on.
+    """
     due = db.execute(f"SELECT count(*) {_PENDING} AND next_try <= ?", [now]).fetchone()[0]
     if not due:
         return []
-    found: list[tuple[Millis, tuple[Millis, int, int], SendableMail]] = []
+    found: list[tuple[int, Millis, tuple[Millis, int, int], SendableMail]] = []
     for mails in _pending_by_customer(db, now).values():
-        for mail, sendable in _sendable_of_customer(mails, now):
-            if kind is None or mail.kind == kind:
-                found.append((mail.next_try, mail.position, sendable))
-    return [sendable for _, _, sendable in sorted(found, key=lambda each: each[:2])[:limit]]
+        sendable = sorted(
+            (each for each in _sendable_of_customer(mails, now) if kind is None or each[0].kind == kind),
+            key=lambda each: (each[0].next_try, each[0].position),
+        )
+        for turn, (mail, recipients) in enumerate(sendable):
+            if mail.id not in on_their_way:
+                found.append((turn, mail.next_try, mail.position, recipients))
+    return [recipients for *_, recipients in sorted(found, key=lambda each: each[:3])[:limit]]
 
 
 def _pending_by_customer(db: Database, now: Millis) -> dict[str | None, list[WaitingMail]]:

@@ -7,13 +7,14 @@ A mail keeps its Message-ID, so its recipient recognises one that is sent again 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from monitor.store import mail_facts, mail_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from sqlite_utils import Database
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 WITHDRAWN = "withdrawn: "
 """What the error of a dead mail begins with that nobody is meant to get any more."""
 MailState: TypeAlias = Literal["pending", "sent", "dead"]
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_UNDELIVERED = f"(state = 'dead' AND error NOT LIKE '{WITHDRAWN}%' OR state = 'sent' AND remaining <> '[]')"
+"""Which mails somebody did not get: if only copies are missing, the mail itself is sent."""
 
 
 class OutboxSummary(NamedTuple):
@@ -32,6 +36,19 @@ class OutboxSummary(NamedTuple):
     """When the oldest pending mail was queued."""
     dead: int
     """Mails that are not tried again, without those that were withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What has become of a mail for one recipient."""
+
+    address: str
+    copy: bool
+    """Whether it is a blind copy."""
+    state: MailState
+    at: Millis | None
+    """When the recipient got it, or was given up; None while it waits."""
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +86,31 @@ class Mail:
     error: str
     reply: str = ""
     """What the transport answered when it accepted the mail last: the relay's last line, with its queue id."""
+    finished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By address, the state, time and reply of recipients whose delivery is over; see ``deliveries``."""
     deferred: tuple[str, ...] = ()
     """Recipients who have to get an earlier mail first; only ``due_mails`` says so."""
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """What has become of the mail for each recipient."""
+        return [
+            self._delivery(address, copy=address not in self.recipients)
+            for address in dict.fromkeys([*self.recipients, *self.copies])
+        ]
+
+    def _delivery(self, address: str, *, copy: bool) -> Delivery:
+        if address in self.finished:
+            return Delivery(address, copy, **self.finished[address])
+        if address in self.remaining:
+            return Delivery(address, copy, self.state, None, self.error)
+        return Delivery(address, copy, "sent", self.sent_at, self.reply)  # by a version that kept no more
 
 
 _FIELDS = (
     "id, kind, customer, recipients, copies, remaining, body, sweep, subject, text, html, language, message_id,"
-    " refers, state, queued_at, since, next_try, sent_at, attempts, error, reply"
+    " refers, state, queued_at, since, next_try, sent_at, attempts, error, reply,"
+    " deliveries"
 )
 
 
@@ -83,7 +118,7 @@ def _mail_from_row(row: tuple[Any, ...]) -> Mail:
     mail = list(row)
     for column in (3, 4, 5, 13):
         mail[column] = tuple(json.loads(mail[column]))
-    mail[6] = json.loads(mail[6])
+    mail[6], mail[-1] = json.loads(mail[6]), json.loads(mail[-1])
     return Mail(*mail)
 
 
@@ -169,27 +204,25 @@ def save_rendered(
     mail_facts.record_letter(db, number, at)
 
 
-def due_mails(db: Database, now: Millis, limit: int = 20, *, kind: str | None = None) -> list[Mail]:
-    """Return the mails to try now, of one kind or of all: the longest waiting first, of one moment by their sweeps.
+def due_mails(
+    db: Database, now: Millis, limit: int = 20, *, kind: str | None = None, on_their_way: Container[int] = ()
+) -> list[Mail]:
+    """Return the mails to try now, of one kind or of all, without those on their way; customers take turns.
 
     ``remaining`` has those who may get the mail now, ``deferred`` those who have to get an earlier one first.
     """
     found = []
-    for sendable in mail_order.sendable_mails(db, now, limit, kind):
+    for sendable in mail_order.sendable_mails(db, now, limit, kind, on_their_way):
         mail = get(db, sendable.id)
         if mail is not None:
             found.append(replace(mail, remaining=sendable.recipients, deferred=sendable.deferred))
     return found
 
 
-def mark_sent(db: Database, number: int, at: Millis, reply: str = "") -> None:
-    """Mark a mail as sent to all its recipients, with what the transport answered."""
-    db.execute(
-        "UPDATE mail SET state = 'sent', remaining = '[]', sent_at = ?, reply = ?, attempts = attempts + 1"
-        " WHERE id = ?",
-        [at, reply, number],
-    )
-    mail_facts.record_delivery(db, number, at, "mail-sent")
+def mark_sent(db: Database, number: int, at: Millis, reply: str = "", refused: Mapping[str, str] = NONE) -> None:
+    """Mark a mail as sent to all who remained, but for those whom the transport ``refused`` (address to reply)."""
+    _finish_recipients(db, number, (), refused, reply, at)
+    _finish_mail(db, number, "; ".join(f"{address}: {text}" for address, text in refused.items()), at, reply)
 
 
 def schedule_retry(
@@ -201,12 +234,14 @@ def schedule_retry(
     error: str,
     at: Millis,
     reply: str | None = None,
+    refused: Mapping[str, str] = NONE,
 ) -> None:
     """Schedule the next attempt for the remaining recipients; ``reply`` where others got the mail just now."""
     if not is_pending(db, number):
         return
     left = json.dumps(list(remaining))
     before = db.execute("SELECT remaining FROM mail WHERE id = ?", [number]).fetchone()[0]
+    _finish_recipients(db, number, json.loads(left), refused, reply, at)
     db.execute(
         "UPDATE mail SET remaining = ?, next_try = ?, error = ?, reply = coalesce(?, reply), attempts = attempts + 1"
         " WHERE id = ?",
@@ -216,13 +251,65 @@ def schedule_retry(
         mail_facts.record_delivery(db, number, at, "mail-partly-sent")
 
 
-def keep_for_deferred(db: Database, number: int, *, remaining: Iterable[str], at: Millis, reply: str) -> None:
-    """Keep a mail for recipients who have to get an earlier one first; the others have it."""
+def keep_for_deferred(
+    db: Database,
+    number: int,
+    *,
+    remaining: Iterable[str],
+    at: Millis,
+    reply: str | None,
+    refused: Mapping[str, str] = NONE,
+) -> None:
+    """Keep a mail for recipients who have to get an earlier one first; the others have it, or were refused."""
+    if not is_pending(db, number):
+        return
+    left = list(remaining)
+    _finish_recipients(db, number, left, refused, reply, at)
     db.execute(
-        "UPDATE mail SET remaining = ?, next_try = ?, error = '', reply = ? WHERE id = ? AND state = 'pending'",
-        [json.dumps(list(remaining)), at, reply, number],
+        "UPDATE mail SET remaining = ?, next_try = ?, error = '', reply = coalesce(?, reply) WHERE id = ?",
+        [json.dumps(left), at, reply, number],
     )
     mail_facts.record_delivery(db, number, at, "mail-partly-sent")
+
+
+def _finish_recipients(
+    db: Database, number: int, left: Iterable[str], refused: Mapping[str, str], reply: str | None, at: Millis
+) -> None:
+    """Record the recipients whose delivery is over: they were refused, or got the mail (``reply`` is not None)."""
+    remaining, finished = map(
+        json.loads, db.execute("SELECT remaining, deliveries FROM mail WHERE id = ?", [number]).fetchone()
+    )
+    staying = set(left)
+    for address in [*remaining, *refused]:
+        if address in refused:
+            finished[address] = {"state": "dead", "at": at, "reply": refused[address]}
+        elif address not in staying and reply is not None:
+            finished[address] = {"state": "sent", "at": at, "reply": reply}
+    db.execute("UPDATE mail SET deliveries = ? WHERE id = ?", [json.dumps(finished, ensure_ascii=False), number])
+
+
+def _finish_mail(db: Database, number: int, error: str, at: Millis, reply: str | None) -> None:
+    """End a mail that remains for nobody: dead if somebody did not get it, sent if that is only a copy."""
+    mail = get(db, number)
+    assert mail is not None
+    failed = [address for address, each in mail.finished.items() if each["state"] == "dead"]
+    only_copies = bool(mail.recipients) and all(
+        address in mail.copies and address not in mail.recipients for address in failed
+    )
+    dead = bool(failed) and not only_copies
+    sent_at = max((each["at"] for each in mail.finished.values() if each["state"] == "sent"), default=None)
+    db.execute(
+        "UPDATE mail SET state = ?, remaining = ?, sent_at = ?, error = ?, reply = coalesce(?, reply),"
+        " attempts = attempts + 1 WHERE id = ?",
+        [
+            "dead" if dead else "sent",
+            json.dumps(failed),
+            None if dead else sent_at or mail.sent_at or at,
+            (error or mail.error) if failed else mail.error,
+            *(reply, number),
+        ],
+    )
+    mail_facts.record_delivery(db, number, at, "mail-dead" if dead else "mail-sent")
 
 
 def is_pending(db: Database, number: int) -> bool:
@@ -231,33 +318,45 @@ def is_pending(db: Database, number: int) -> bool:
 
 
 def dead_letter(
-    db: Database, number: int, *, remaining: Iterable[str], error: str, at: Millis, reply: str | None = None
+    db: Database,
+    number: int,
+    *,
+    remaining: Iterable[str],
+    error: str,
+    at: Millis,
+    reply: str | None = None,
+    refused: Mapping[str, str] = NONE,
 ) -> None:
-    """Mark a mail as dead: it is not tried again. ``reply`` where others got it just now."""
+    """End a mail that its remaining recipients do not get; ``reply`` where others got it just now.
+
+    It is dead, unless only copies are missing: the customer has it, so it is sent. ``refused`` has the replies for
+    single recipients.
+    """
     if not is_pending(db, number):
         return
-    db.execute(
-        "UPDATE mail SET state = 'dead', remaining = ?, error = ?, reply = coalesce(?, reply),"
-        " attempts = attempts + 1 WHERE id = ?",
-        [json.dumps(list(remaining)), error, reply, number],
-    )
-    mail_facts.record_delivery(db, number, at, "mail-dead")
+    _finish_recipients(db, number, (), {address: refused.get(address, error) for address in remaining}, reply, at)
+    _finish_mail(db, number, error, at, reply)
 
 
 def requeue(db: Database, mail: Mail, at: Millis) -> None:
-    """Queue a mail again: a dead one for its remaining recipients, a sent one for all."""
+    """Queue a mail again: for the recipients who did not get it, if there are any, else for all."""
     remaining = mail.remaining or tuple(dict.fromkeys([*mail.recipients, *mail.copies]))
+    finished = {address: each for address, each in mail.finished.items() if address not in remaining}
     db.execute(
-        "UPDATE mail SET state = 'pending', remaining = ?, attempts = 0, next_try = ?, since = ?, error = ''"
-        " WHERE id = ?",
-        [json.dumps(list(remaining)), at, at, mail.id],
+        "UPDATE mail SET state = 'pending', remaining = ?, deliveries = ?, attempts = 0, next_try = ?, since = ?,"
+        " error = '' WHERE id = ?",
+        [json.dumps(list(remaining)), json.dumps(finished, ensure_ascii=False), at, at, mail.id],
     )
     mail_facts.record_delivery(db, mail.id, at, "mail-requeued")
 
 
 def withdraw(db: Database, number: int, reason: str, at: Millis) -> None:
-    """Withdraw a mail that has not left: it is dead, and nobody is meant to get it."""
-    gathering = db.execute("SELECT sweep IS NOT NULL FROM mail WHERE id = ?", [number]).fetchone()[0]
+    """Withdraw a mail that has not left: it is dead, and nobody is meant to get it; likewise copies that failed."""
+    state, gathering = db.execute("SELECT state, sweep IS NOT NULL FROM mail WHERE id = ?", [number]).fetchone()
+    if state == "sent":
+        db.execute("UPDATE mail SET remaining = '[]', error = ? WHERE id = ?", [f"{WITHDRAWN}{reason}", number])
+        mail_facts.record_delivery(db, number, at, "mail-sent")
+        return
     db.execute("UPDATE mail SET state = 'dead', sweep = NULL, error = ? WHERE id = ?", [f"{WITHDRAWN}{reason}", number])
     if gathering:
         mail_facts.record_letter(db, number, at)
@@ -300,9 +399,7 @@ def list_mails(db: Database, state: MailState | None = None, limit: int = 1 << 6
 
 def count_dead(db: Database) -> int:
     """Count the mails that did not reach all recipients, without those that were withdrawn."""
-    count: int = db.execute(
-        "SELECT count(*) FROM mail WHERE state = 'dead' AND error NOT LIKE ? || '%'", [WITHDRAWN]
-    ).fetchone()[0]
+    count: int = db.execute(f"SELECT count(*) FROM mail WHERE {_UNDELIVERED}").fetchone()[0]
     return count
 
 
@@ -326,10 +423,10 @@ def unsent_about(db: Database, customer: str | None, outages: Iterable[int], bef
 
 
 def dead_mails(db: Database, number: int | None = None, since: Millis | None = None) -> list[Mail]:
-    """Return the dead mails that are not withdrawn: one of them, or all that were queued since a moment."""
+    """Return the mails that somebody did not get, without those that were withdrawn: one, or all since a moment."""
     rows = db.execute(
-        f"SELECT {_FIELDS} FROM mail WHERE state = 'dead' AND error NOT LIKE ? || '%' AND (? IS NULL OR id = ?)"
+        f"SELECT {_FIELDS} FROM mail WHERE {_UNDELIVERED} AND (? IS NULL OR id = ?)"
         " AND queued_at >= ? ORDER BY queued_at, id",
-        [WITHDRAWN, number, number, since or 0],
+        [number, number, since or 0],
     )
     return [_mail_from_row(row) for row in rows]

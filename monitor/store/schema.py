@@ -236,6 +236,12 @@ def _rejected(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="2026-12-mail-recipients")
+def _mail_recipients(db: Database) -> None:
+    # by address, as JSON: state (sent or dead), time and reply of the recipients whose delivery is over
+    db.execute("ALTER TABLE mail ADD COLUMN deliveries TEXT NOT NULL DEFAULT '{}'")
+
+
 def _statements(script: str) -> list[str]:
     """Return the statements of a script; a trigger's body ends with ``END``.
 

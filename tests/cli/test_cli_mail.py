@@ -84,3 +84,38 @@ def test_a_dead_mail_is_withdrawn_and_counts_no_longer(outbox_site: Installation
     assert outbox_site.run("status", "--json").json["daemon"]["mails_dead"] == 0
     assert outbox_site.run("mail", "resend", "--dead").out == ""
     assert outbox_site.run("verify").status == 0
+
+
+def test_a_mail_is_shown_by_recipient_and_a_failed_copy_makes_it_not_dead(site: Installation) -> None:
+    site.record("ping", START, "o")
+    db = open_read_write(site.database_path)
+    number = outbox.enqueue(
+        db,
+        "outages",
+        at=START,
+        customer="acme",
+        recipients=["it@acme.example"],
+        copies=["noc@example.com"],
+        language="en",
+        message_id="<0@example.com>",
+        body={"news": []},
+        subject="DOWN web-01",
+    )
+    outbox.dead_letter(db, number, remaining=["noc@example.com"], error="550 full", at=START, reply="250 queued as 4F1")
+    db.close()
+    mail = site.run("mail", "list", "--json").json["mails"][0]
+    assert (mail["state"], mail["sent_at"]) == ("sent", "2026-10-02T10:00:00Z")
+    assert [(each["address"], each["copy"], each["state"], each["reply"]) for each in mail["deliveries"]] == [
+        ("it@acme.example", False, "sent", "250 queued as 4F1"),
+        ("noc@example.com", True, "dead", "550 full"),
+    ]
+    assert "sent, copy failed" in site.run("mail", "list").out
+    shown = site.run("mail", "show", str(number)).out
+    assert "Delivery: it@acme.example: sent 2026-10-02 13:00:00+03:00 250 queued as 4F1\n" in shown
+    assert "Delivery: noc@example.com: dead 2026-10-02 13:00:00+03:00 550 full\n" in shown
+    assert site.run("status", "--json").json["daemon"]["mails_dead"] == 1
+    assert site.run("verify").status == 0
+    assert site.run("mail", "resend", "--dead").out.split() == [str(number)]
+    again = site.run("mail", "list", "--json").json["mails"][0]
+    assert [each["state"] for each in again["deliveries"]] == ["sent", "pending"]
+    assert site.run("verify").status == 0

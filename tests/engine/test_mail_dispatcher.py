@@ -10,7 +10,7 @@ import pytest
 
 from monitor.engine.jobs.operator_mail import notify_operators
 from monitor.engine.live.telemetry import Telemetry
-from monitor.engine.mail_dispatcher import POLL_INTERVAL, MailDispatcher
+from monitor.engine.mail_dispatcher import DELIVERY_DEADLINE, MAX_PER_CUSTOMER, POLL_INTERVAL, MailDispatcher
 from monitor.errors import StoreError
 from monitor.mail.content import OperatorNews
 from monitor.mail.delivery.transport import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, QUEUE_LIFETIME, Receipt, TransportError
@@ -104,6 +104,7 @@ class Office:
         kind: str = "outages",
         sweep: int | None = None,
         server: str | None = None,
+        customer: str = "acme",
     ) -> int:
         """Queue a mail to a customer; about a server, or about something of its own."""
         number = len(outbox.list_mails(self.db))
@@ -111,7 +112,7 @@ class Office:
             self.db,
             kind,
             at=self.clock.now(),
-            customer="acme",
+            customer=customer,
             recipients=to or (IT,),
             copies=copies,
             language="en",
@@ -354,7 +355,7 @@ def test_a_failure_on_the_way_remembers_who_was_refused_for_good_before_it() -> 
     office.work(120)
     assert office.post.dead == [(1, (CTO,), f"{CTO}: 550 unknown")]
     assert (IT,) in office.delivered
-    assert office.mail().state == "sent"
+    assert (office.mail().state, office.mail().remaining) == ("dead", (CTO,))
 
 
 @pytest.mark.logs_errors
@@ -561,3 +562,169 @@ def test_a_changed_transport_and_sender_hold_from_the_next_mail_on() -> None:
     office.put()
     office.send()
     assert [message.sender for message, _ in other.attempts] == ["new@example.com"]
+
+
+# --- slow recipients ------------------------------------------------------------------------------------------------
+
+
+class SlowTransport:
+    """A relay that needs long for some recipients."""
+
+    def __init__(self, **seconds: float) -> None:
+        self._seconds = seconds
+        """By the part of the address before the @."""
+        self.delivered: list[tuple[str, ...]] = []
+        self.most_at_once = 0
+        self._at_once = 0
+
+    async def send(self, message: Message, recipients: tuple[str, ...]) -> Receipt:  # noqa: ARG002
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(max(self._seconds.get(address.partition("@")[0], 0.1) for address in recipients))
+        finally:
+            self._at_once -= 1
+        self.delivered.append(recipients)
+        return Receipt("250 ok")
+
+
+def slow_office(**seconds: float) -> Office:
+    office = Office()
+    office.transport = office.dispatcher.transport = SlowTransport(**seconds)
+    return office
+
+
+@pytest.mark.parametrize("slow", [1, 8, 20])
+def test_slow_recipients_hold_up_no_other_customer(slow: int) -> None:
+    office = slow_office(slow=300.0)
+    for number in range(slow):
+        office.put(f"slow@{number}.example", customer=f"slow-{number}")
+    for number in range(10):
+        office.put(f"it@{number}.example", customer=f"quick-{number}")
+    office.work(60)
+    assert len(office.transport.delivered) == 10
+
+
+def test_mail_that_comes_while_a_slow_one_is_on_its_way_leaves_at_once() -> None:
+    office = slow_office(slow=300.0)
+    office.put("slow@acme.example")
+
+    async def story() -> None:
+        task = asyncio.create_task(office.dispatcher.run())
+        await asyncio.sleep(30)
+        office.put(IT)
+        office.put("it@zeta.example", customer="zeta")
+        await asyncio.sleep(3 * POLL_INTERVAL)
+        assert sorted(office.transport.delivered) == [(IT,), ("it@zeta.example",)]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    office.run(story())
+
+
+def test_a_customer_with_much_mail_lets_others_go_first() -> None:
+    office = slow_office(it=10.0)
+    for number in range(200):
+        office.put(IT, server=f"web-{number}")
+    office.put("cto@zeta.example", customer="zeta")
+    office.work(5)
+    assert office.transport.delivered == [("cto@zeta.example",)]
+    assert office.transport.most_at_once == MAX_PER_CUSTOMER + 1
+
+
+def test_a_slow_mail_still_comes_before_a_later_one_about_its_subject() -> None:
+    office = slow_office(slow=100.0)
+    office.put("slow@acme.example", server="web-01")
+    office.put("slow@acme.example", server="web-01")
+    office.work(150)
+    assert [office.mail(number).state for number in (1, 2)] == ["sent", "pending"]
+
+
+def test_a_delivery_that_never_ends_is_tried_again_later() -> None:
+    office = slow_office(slow=1e9)
+    office.put("slow@acme.example")
+    office.work(DELIVERY_DEADLINE + 5)
+    mail = office.mail()
+    assert (mail.state, mail.error, mail.attempts) == ("pending", "the delivery took too long", 1)
+
+
+def test_conversations_are_limited_in_all() -> None:
+    office = slow_office(slow=300.0)
+    for number in range(100):
+        office.put(f"slow@{number}.example", customer=f"slow-{number}")
+    office.work(200)
+    assert office.transport.most_at_once == 32
+
+
+# --- each recipient -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Receipt("250 queued as 4F1", refused_permanently={NOC: "550 unknown"}),
+        Receipt("250 queued as 4F1", refused_temporarily={NOC: "452 full"}),
+    ],
+)
+def test_a_mail_whose_copy_failed_is_sent(answer: Receipt) -> None:
+    office = Office(answer)
+    office.put(IT, copies=(NOC,))
+    office.send()
+    left = office.clock.now()
+    never = TransportError(permanent=True, text="550 unknown", refused={NOC: "550 unknown"})
+    office.transport.unreachable = lambda: never
+    office.work(3600)
+    mail = office.mail()
+    assert (mail.state, mail.sent_at, mail.remaining) == ("sent", left, (NOC,))
+    assert [(each.address, each.copy, each.state, each.reply) for each in mail.deliveries] == [
+        (IT, False, "sent", "250 queued as 4F1"),
+        (NOC, True, "dead", "550 unknown"),
+    ]
+    assert office.post.dead[0] == (1, (NOC,), office.post.dead[0][2])
+    assert outbox.summary(office.db).dead >= 1
+
+
+@pytest.mark.logs_errors
+def test_each_recipient_keeps_its_own_time_and_reply() -> None:
+    office = Office(
+        Receipt("250 first", refused_temporarily={CTO: "451 greylisted", NOC: "451 greylisted"}),
+        Receipt("250 second", refused_permanently={NOC: "550 unknown"}),
+    )
+    office.put(IT, CTO, copies=(NOC,))
+    office.work(90)
+    first, second, copy = office.mail().deliveries
+    assert (first.state, first.at, first.reply) == ("sent", START, "250 first")
+    assert (second.state, second.at, second.reply) == ("sent", START + 60_000, "250 second")
+    assert (copy.state, copy.at, copy.reply) == ("dead", START + 60_000, "550 unknown")
+    assert office.mail().state == "sent"
+
+
+@pytest.mark.logs_errors
+def test_a_failed_copy_is_sent_again_to_nobody_else() -> None:
+    office = Office(Receipt("250 ok", refused_permanently={NOC: "550 unknown"}))
+    office.put(IT, copies=(NOC,))
+    office.send()
+    outbox.requeue(office.db, office.mail(), office.clock.now())
+    office.work(10)
+    assert office.delivered[:2] == [(IT,), (NOC,)]
+    assert [each.state for each in office.mail().deliveries] == ["sent", "sent"]
+
+
+@pytest.mark.logs_errors
+def test_a_failed_copy_can_be_withdrawn() -> None:
+    office = Office(Receipt("250 ok", refused_permanently={NOC: "550 unknown"}))
+    office.put(IT, copies=(NOC,), kind="monitor")
+    office.send()
+    assert [mail.id for mail in outbox.dead_mails(office.db)] == [1]
+    outbox.withdraw(office.db, 1, "left the company", office.clock.now())
+    assert (office.mail().state, outbox.summary(office.db).dead) == ("sent", 0)
+
+
+@pytest.mark.logs_errors
+def test_a_mail_of_operators_alone_that_reached_none_is_dead() -> None:
+    office = Office(NEVER)
+    office.put(NOC, kind="monitor")
+    office.send()
+    assert [each.state for each in office.mail().deliveries] == ["dead"]
+    assert office.mail().state == "dead"

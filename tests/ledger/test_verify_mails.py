@@ -74,6 +74,8 @@ FIRST, DEAD, WAITING = "id = 1", "state = 'dead'", "id = 5"
         f"UPDATE mail SET sent_at = sent_at - 60000 WHERE {FIRST}",
         f"UPDATE mail SET reply = '250 queued as FORGED' WHERE {FIRST}",
         f"UPDATE mail SET state = 'dead' WHERE {FIRST}",
+        f"UPDATE mail SET deliveries = '{{}}' WHERE {FIRST}",
+        f"UPDATE mail SET deliveries = replace(deliveries, '250', '550') WHERE {FIRST}",
         f"UPDATE mail SET error = '' WHERE {DEAD}",
         f"UPDATE mail SET remaining = '[]' WHERE {DEAD}",
         f"UPDATE mail SET state = 'sent', sent_at = {START} WHERE {DEAD}",
@@ -86,8 +88,8 @@ FIRST, DEAD, WAITING = "id = 1", "state = 'dead'", "id = 5"
         "DELETE FROM mail",
         (
             "INSERT INTO mail SELECT 900, kind, customer, recipients, copies, remaining, body, sweep, subject, text,"
-            " html, language, 'new', refers, state, queued_at, since, next_try, sent_at, attempts, error, reply"
-            " FROM mail WHERE id = 1"
+            " html, language, 'new', refers, state, queued_at, since, next_try, sent_at, attempts, error, reply,"
+            " deliveries FROM mail WHERE id = 1"
         ),
     ],
 )
