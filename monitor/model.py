@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CONTENT = "content"
     LOGIN = "login"
     HOST_KEY = "host_key"
+    NO_COMMON_ALGORITHM = "no_common_algorithm"
     HOST_BLOCKED = "host_blocked"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     SLOW = "slow"

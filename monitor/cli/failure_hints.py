@@ -32,6 +32,7 @@ _HINTS_BY_REASON: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.CONTENT: "the answer is not as expected: compare it with the check's expectations",
         Reason.LOGIN: "the login was not accepted: check user, password_file and the server's log",
         Reason.HOST_KEY: "the server's key is not in fingerprints: find out why before you change them",
+        Reason.NO_COMMON_ALGORITHM: "the server offers no such algorithm that OpenSSH accepts; see key_type",
         Reason.HOST_BLOCKED: "MySQL has blocked this address after too many connection errors: run FLUSH HOSTS there",
         Reason.TOO_MANY_CONNECTIONS: "the server accepts no more connections: raise its limit, or find what holds them",
         Reason.SLOW: "the answer took longer than slower_than: the steps above show where the time was spent",

@@ -1,4 +1,4 @@
-"""A key exchange of SSH by curve25519 (RFC 8731), up to the proof that the server has its host key."""
+"""A key exchange of SSH (RFC 4253, 8), up to the proof that the server has its host key."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from monitor.model import Reason
 from monitor.probes.failures import server_failure
+from monitor.probes.ssh.kex_methods import Curve25519
 from monitor.probes.ssh.strings import encode_string, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from monitor.probes.ssh.kex_methods import KexMethod
 
 _CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     b"ecdsa-sha2-nistp256": (ec.SECP256R1(), hashes.SHA256()),
@@ -32,36 +33,34 @@ class KeyExchange:
     """One exchange: send ``client_kexinit`` and ``encoded_public_key``, then ``verify_reply`` with what comes back."""
 
     def __init__(
-        self, client_version: bytes, server_version: bytes, client_kexinit: bytes, server_kexinit: bytes
+        self,
+        client_version: bytes,
+        server_version: bytes,
+        client_kexinit: bytes,
+        server_kexinit: bytes,
+        method: KexMethod | None = None,
     ) -> None:
         """``client_kexinit`` and ``server_kexinit`` are KEXINIT payloads; versions come without line ends."""
-        self.client_kexinit = client_kexinit
         self._hash_prefix = b"".join(
             map(encode_string, (client_version, server_version, client_kexinit, server_kexinit))
         )
-        self._private_key = X25519PrivateKey.generate()
-        self.encoded_public_key = encode_string(
-            self._private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        )
+        self._method = method or Curve25519()
+        self.encoded_public_key = self._method.public
 
     def verify_reply(self, reply: bytes) -> str:
         """Return the fingerprint of the host key out of the reply; raises ``ProbeError`` where it is not proven."""
         host_key, place = read_string(reply, 0)
-        point, place = read_string(reply, place)
-        signature, _ = read_string(reply, place)
+        _, end = read_string(reply, place)
+        public = reply[place:end]
+        signature, _ = read_string(reply, end)
+        method = self._method
         try:
-            shared = self._private_key.exchange(X25519PublicKey.from_public_bytes(point))
+            secret = method.shared_secret(public)
         except ValueError:
             raise server_failure(Reason.PROTOCOL) from None
-        parts = (
-            self._hash_prefix
-            + encode_string(host_key)
-            + self.encoded_public_key
-            + encode_string(point)
-            + _mpint(shared)
-        )
+        parts = self._hash_prefix + encode_string(host_key) + method.hash_prefix + method.public + public + secret
         try:
-            _verifier(host_key, signature)(hashlib.sha256(parts).digest())
+            _verifier(host_key, signature)(hashlib.new(method.hash_name, parts).digest())
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             raise server_failure(Reason.HOST_KEY, "bad signature") from None
         digest = base64.b64encode(hashlib.sha256(host_key).digest()).decode()
@@ -91,9 +90,3 @@ def _verifier(host_key: bytes, signature: bytes) -> Callable[[bytes], None]:
         key = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
         return lambda data: key.verify(proof, data, padding.PKCS1v15(), _RSA_HASHES[method])
     raise ValueError(kind)
-
-
-def _mpint(data: bytes) -> bytes:
-    """Write an unsigned number as SSH does: no zeros before it, but one where it would look negative."""
-    stripped = data.lstrip(b"\0")
-    return encode_string(b"\0" + stripped if stripped and stripped[0] & 0x80 else stripped)

@@ -1,7 +1,7 @@
 """SSH: the identification, the server's offer of key exchange, and its host key where one is pinned.
 
-Without a pin the conversation ends with the server's offer. With one a key exchange is held (``ssh_exchange``), because
-only its signature shows that the server has the key and not just a copy of its public half.
+Without a pin the conversation ends with the server's offer. With one a key exchange is held (``key_exchange.py``),
+because only its signature shows that the server has the key and not just a copy of its public half.
 """
 
 from __future__ import annotations
@@ -18,21 +18,40 @@ from monitor.probes.ssh.strings import encode_string, read_string
 
 if TYPE_CHECKING:
     from monitor.probes.net.connection import Session
+    from monitor.probes.ssh.kex_methods import KexMethod
     from monitor.probes.ssh.settings import SshSettings
 
 IDENTIFICATION = b"SSH-2.0-sla_monitor"
-KEX_ALGORITHMS = frozenset({"curve25519-sha256", "curve25519-sha256@libssh.org"})
 _ED25519 = ("ssh-ed25519",)
 _ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 HOST_KEY_ALGORITHMS = {"any": (*_ED25519, *_ECDSA, *_RSA), "ed25519": _ED25519, "ecdsa": _ECDSA, "rsa": _RSA}
 """The algorithms of host keys by the key ``key_type``, the preferred first."""
 
+_AEAD_CIPHERS = ("chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""Ciphers that need no MAC."""
+_CIPHERS = (*_AEAD_CIPHERS, "aes128-ctr", "aes192-ctr", "aes256-ctr")
+_MACS = (
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha1-etm@openssh.com",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)
+_COMPRESSIONS = ("none", "zlib@openssh.com")
+"""What OpenSSH's client offers. The conversation ends before any of it is used, so none of it is implemented here."""
+
 _MAX_PACKET_SIZE = 35_000
 """Bytes of a packet, as RFC 4253 has it (6.1)."""
 _MAX_PACKETS = 20
 _MAX_BANNER_LINES = 50
-_DISCONNECT, _IGNORE, _UNIMPLEMENTED, _DEBUG, _KEXINIT, _ECDH_INIT, _ECDH_REPLY = 1, 2, 3, 4, 20, 30, 31
+_DISCONNECT, _IGNORE, _UNIMPLEMENTED, _DEBUG, _KEXINIT = 1, 2, 3, 4, 20
+_GROUP_REQUEST, _GROUP = 34, 31
 _NAME_LIST_COUNT = 10
 _MAX_DISCONNECT_CODE = 15
 """Of the reasons of a disconnection (RFC 4253, 11.1)."""
@@ -54,19 +73,65 @@ class SshProbe(ConnectionProbe["SshSettings"]):
         wire.end_answer(f"key exchange {', '.join(lists[0])}\nhost keys {', '.join(lists[1])}")
         if not settings.fingerprints:
             return
-        # who pins no key does not wait for the library
-        from monitor.probes.ssh.key_exchange import KeyExchange  # noqa: PLC0415
-
-        names = HOST_KEY_ALGORITHMS[settings.key_type]
-        exchange = KeyExchange(IDENTIFICATION, version, _build_kexinit(names), offer)
-        if KEX_ALGORITHMS.isdisjoint(lists[0]) or not set(names) & set(lists[1]):
-            raise server_failure(Reason.HOST_KEY, "no such key")
-        await wire.send(_build_packet(exchange.client_kexinit), "key exchange")
-        await wire.send(_build_packet(bytes([_ECDH_INIT]) + exchange.encoded_public_key), "curve25519")
-        fingerprint = exchange.verify_reply((await _read_packet(session, _ECDH_REPLY))[1:])
+        fingerprint = await _prove_host_key(session, version, offer, lists)
         wire.end_answer(fingerprint)
         if fingerprint not in settings.fingerprints:
             raise server_failure(Reason.HOST_KEY)
+
+
+async def _prove_host_key(session: Session[SshSettings], version: bytes, offer: bytes, lists: list[list[str]]) -> str:
+    """Hold a key exchange and return the fingerprint of the key that it proves. Raises ``ProbeError``."""
+    # a check without a pinned key does not load the library
+    from monitor.probes.ssh.kex_methods import (  # noqa: PLC0415
+        GROUP_EXCHANGE,
+        GROUP_REQUEST,
+        KEX_METHODS,
+        GroupExchange,
+    )
+    from monitor.probes.ssh.key_exchange import KeyExchange  # noqa: PLC0415
+
+    wire = session.connection
+    ours = ((*KEX_METHODS, GROUP_EXCHANGE), HOST_KEY_ALGORITHMS[session.settings.key_type])
+    kexinit = _build_kexinit(*ours)
+    name = _negotiate(ours, lists)
+    await wire.send(_build_packet(kexinit), "key exchange")
+    if name == GROUP_EXCHANGE:
+        await wire.send(_build_packet(bytes([_GROUP_REQUEST]) + GROUP_REQUEST), name)
+        group = (await _read_packet(session, _GROUP))[1:]
+        wire.end_answer("group")
+        try:
+            method: KexMethod = GroupExchange(group)
+        except ValueError:
+            raise server_failure(Reason.PROTOCOL) from None
+    else:
+        method = KEX_METHODS[name]()
+    exchange = KeyExchange(IDENTIFICATION, version, kexinit, offer, method)
+    await wire.send(_build_packet(bytes([method.init_message]) + exchange.encoded_public_key), name)
+    return exchange.verify_reply((await _read_packet(session, method.reply_message))[1:])
+
+
+def _negotiate(ours: tuple[tuple[str, ...], tuple[str, ...]], lists: list[list[str]]) -> str:
+    """Return the method of key exchange that both sides arrive at; raises ``ProbeError`` where an algorithm is missing.
+
+    The first of the client's names that the server has is taken (RFC 4253, 7.1).
+    """
+    chosen: list[str] = []
+    for what, names, offered in (
+        ("key exchange", ours[0], lists[0]),
+        ("host key", ours[1], lists[1]),
+        ("cipher", _CIPHERS, lists[2]),
+        ("cipher", _CIPHERS, lists[3]),
+        ("MAC", _MACS, lists[4]),
+        ("MAC", _MACS, lists[5]),
+        ("compression", _COMPRESSIONS, lists[6]),
+        ("compression", _COMPRESSIONS, lists[7]),
+    ):
+        found = next((name for name in names if name in offered), "")
+        # with such a cipher a server may name no MAC that is known
+        if not found and not (what == "MAC" and chosen[len(chosen) - 2] in _AEAD_CIPHERS):
+            raise server_failure(Reason.NO_COMMON_ALGORITHM, what)
+        chosen.append(found)
+    return chosen[0]
 
 
 async def _read_identification(session: Session[SshSettings]) -> bytes:
@@ -116,19 +181,10 @@ def parse_kexinit(payload: bytes) -> list[list[str]]:
     return lists
 
 
-def _build_kexinit(host_key_algorithms: tuple[str, ...]) -> bytes:
-    ciphers, codes = "aes128-ctr,aes256-ctr,chacha20-poly1305@openssh.com", "hmac-sha2-256,hmac-sha2-512"
-    lists = (
-        ",".join(sorted(KEX_ALGORITHMS)),
-        ",".join(host_key_algorithms),
-        ciphers,
-        ciphers,
-        codes,
-        codes,
-        "none",
-        "none",
-    )
-    names = b"".join(encode_string(text.encode()) for text in (*lists, "", ""))
+def _build_kexinit(kex_algorithms: tuple[str, ...], host_key_algorithms: tuple[str, ...]) -> bytes:
+    both_ways = [names for names in (_CIPHERS, _MACS, _COMPRESSIONS) for _ in range(2)]
+    lists = [",".join(names).encode() for names in (kex_algorithms, host_key_algorithms, *both_ways)]
+    names = b"".join(encode_string(text) for text in (*lists, b"", b""))
     return bytes([_KEXINIT]) + os.urandom(16) + names + bytes(5)
 
 

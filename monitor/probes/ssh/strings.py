@@ -20,3 +20,8 @@ def read_string(data: bytes, offset: int) -> tuple[bytes, int]:
 def encode_string(data: bytes) -> bytes:
     """Write one."""
     return len(data).to_bytes(4) + data
+
+
+def encode_mpint(number: int) -> bytes:
+    """Write a number that is not negative: no zeros before it, but one where it would look negative."""
+    return encode_string(number.to_bytes(number.bit_length() // 8 + 1) if number else b"")
