@@ -47,9 +47,7 @@ def ledger_of(version: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("version", sorted(file.stem for file in FOLDER.glob("*.sql")))
-def test_a_ledger_of_an_earlier_version_is_upgraded_verified_and_gives_the_same_month(
-    version: str, tmp_path: Path
-) -> None:
+def test_a_ledger_of_an_earlier_version_is_upgraded_and_gives_the_same_month(version: str, tmp_path: Path) -> None:
     db = open_read_write(ledger_of(version, tmp_path))
     report = verify(db)
     assert (report.error, report.entries, report.results, report.outages) == (None, 6, 744, 2)
