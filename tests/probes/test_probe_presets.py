@@ -123,7 +123,8 @@ TALKS: dict[str, list[tuple[str, tuple[bytes, ...], str]]] = {
             (b"554 Transaction failed. Listed in connection control list\r\n",),
             "status: 554",
         ),
-        ("what knows no EHLO", (GREETING, b"502 Command not implemented\r\n"), "status: 502"),
+        ("what knows HELO only", (GREETING, b"502 Command not implemented\r\n", b"250 mail\r\n", b"221 bye\r\n"), ""),
+        ("what knows no HELO either", (GREETING, *[b"502 Command not implemented\r\n"] * 2), "status: 502"),
     ],
     "mssql": [
         ("encryption is possible", (b"", mssql_reply(0)), ""),
