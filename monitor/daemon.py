@@ -18,6 +18,13 @@ from monitor.config.ledger_context import ledger_context
 from monitor.config.loader_process import load_in_process
 from monitor.config.mail_transport import make_transport
 from monitor.config.passwords import password_warnings
+from monitor.config.removals import (
+    ACCEPTED_NOTE,
+    CONFIRMATION_SECONDS,
+    RemovalHold,
+    find_removals,
+    removals_since_recorded,
+)
 from monitor.engine.cooperative import free_in_steps, run_in_steps
 from monitor.engine.direct_mail import send_direct
 from monitor.engine.engine import DatabaseThreads, Engine
@@ -31,12 +38,12 @@ from monitor.engine.probing.concurrency import max_concurrent_checks, raise_desc
 from monitor.engine.reload import EngineConfig
 from monitor.engine.systemd import SystemdNotifier
 from monitor.engine.unsaved_results import UnsavedResults, time_stamp
-from monitor.errors import ConfigError, Fault, MonitorError, StoreError
+from monitor.errors import ConfigError, Fault, InputError, MonitorError, StoreError
 from monitor.formatting import pluralize
 from monitor.mail.content import OperatorNews
 from monitor.probes.probe import RetryPolicy
 from monitor.probes.resources import open_resources
-from monitor.store import database, database_thread, head_mark
+from monitor.store import daemon_state, database, database_thread, head_mark
 from monitor.store.daemon_lock import DaemonLock
 from monitor.store.file_guard import FileGuard
 from monitor.store.head_mark import HeadMark
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from monitor.config import Config
+    from monitor.config.removals import Removals
     from monitor.ledger.context import LedgerContext
 
 log = logging.getLogger(__name__)
@@ -64,6 +72,8 @@ MAX_SET_ASIDE = 3
 """Databases that one process sets aside as damaged: a disk that damages each of them is no place to go on."""
 DAMAGE_INTERVAL = 1.0
 """Seconds between two looks whether the database was found damaged."""
+ACCEPTANCE_POLL_INTERVAL = 2.0
+"""Seconds between two looks for the acceptance of a reload that is held."""
 STATUS_INTERVAL = 5.0
 """Seconds between two status lines for the service manager."""
 
@@ -119,6 +129,9 @@ class Daemon:
         self._notifier = SystemdNotifier(environ)
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._removal_hold = RemovalHold()
+        self._seen_acceptance = self._used_acceptance = 0
+        """When the removals were accepted that were read last, and that were applied last: each counts once."""
         self._damaged: list[Path] = []
         """The databases that this process found damaged and set aside."""
 
@@ -229,7 +242,10 @@ class Daemon:
             max_concurrent_checks(descriptors),
             unsaved.save,
         )
+        self._reader = readers[3]
+        removals = await self._reader.run(lambda db: removals_since_recorded(db, config))
         await engine.prepare()
+        self._report_removals_at_start(engine, removals)
         self._database_watch = DatabaseWatch(
             *(self._guard, readers[3], file, engine.live_state, engine.telemetry, unsaved),
             now=self._clock.now,
@@ -319,7 +335,11 @@ class Daemon:
 
     async def _handle_reloads(self, engine: Engine) -> None:
         while True:
-            await self._reload.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ACCEPTANCE_POLL_INTERVAL if self._removal_hold.is_holding else None):
+                    await self._reload.wait()
+            if not self._reload.is_set() and not self._removal_hold.is_accepted(await self._accepted_removals()):
+                continue
             self._reload.clear()
             self._notifier.reloading()
             await self._reload_config(engine)
@@ -332,6 +352,7 @@ class Daemon:
             with gc_paused():
                 config = await load_in_process(self._config.path, self._config)
                 self._check_fixed_settings(config)
+                await self._check_removals(config)
                 await engine.reload(await asyncio.to_thread(engine_config, config, self._environ, now))
         except MonitorError as error:
             for line in str(error).splitlines():
@@ -347,11 +368,44 @@ class Daemon:
         self._config = config
         await self._warn_about_passwords(config)
         engine.live_state.clear_problem("reload")
+        engine.live_state.clear_problem("removals")
         engine.live_updater.clear_problem(OperatorNews.RELOAD)
         engine.telemetry.reloaded(ok=True, at=now)
         await self._check_icmp_permission()
         log.info("reload: %s", "; ".join(self._config_counts()))
         await run_in_steps(left)
+
+    async def _accepted_removals(self) -> str | None:
+        """Return the digest of the removals that somebody accepted within the last minutes."""
+        try:
+            note = await self._reader.run(lambda db: daemon_state.get(db, ACCEPTED_NOTE))
+        except StoreError as error:
+            log.warning("the accepted removals: %s", error)
+            return None
+        if note is None or note["at"] == self._used_acceptance:
+            return None
+        recent = 0 <= self._clock.now() - note["at"] <= 1000 * CONFIRMATION_SECONDS
+        self._seen_acceptance = note["at"]
+        return note["sha256"] if recent else None
+
+    async def _check_removals(self, config: Config) -> None:
+        """Raise InputError for a configuration that removes so much that somebody has to confirm it."""
+        before = self._config
+        removals = find_removals(before.servers_by_id.keys(), before.subscriptions_by_id.keys(), config)
+        if not self._removal_hold.may_apply(removals, await self._accepted_removals(), self._clock.monotonic()):
+            raise InputError(
+                f"held, since it removes {removals.describe()}. If that is meant: monitor check-config"
+                " --accept-removals, or reload once more within ten minutes"
+            )
+        self._used_acceptance = self._seen_acceptance
+
+    def _report_removals_at_start(self, engine: Engine, removals: Removals) -> None:
+        """Report what is gone since the terms that were in force before the start."""
+        if not removals.need_confirmation:
+            return
+        text = f"since the last start the configuration has lost {removals.describe()}"
+        log.warning("%s", text)
+        engine.live_state.set_problem("removals", f"{text}. If that is not meant, correct it and reload.", ready=True)
 
     def _check_fixed_settings(self, config: Config) -> None:
         """Two things cannot change under a running daemon: where its data is, and where it listens."""

@@ -168,6 +168,16 @@ def keys_of(db: Database, kind: str, name: str, before: int) -> set[str]:
     return {row[0] for row in rows}
 
 
+def newest_keys(db: Database, kind: str, name: str) -> list[str]:
+    """Return the keys of the object ``name`` in the newest fact of a kind; none where there is no such fact."""
+    rows = db.execute(
+        "SELECT each.key FROM journal, json_each(journal.body, '$.' || ?) AS each"
+        " WHERE journal.number = (SELECT max(number) FROM journal WHERE kind = ?)",
+        [name, kind],
+    )
+    return [row[0] for row in rows]
+
+
 def positions(db: Database, kind: str, until: Millis) -> list[tuple[int, Millis]]:
     """Return number and time of each fact of a kind recorded until ``until``, without reading the bodies."""
     at_sql = _at_sql(db)

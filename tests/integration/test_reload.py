@@ -195,3 +195,35 @@ def test_a_password_file_that_others_can_open_is_told_at_the_start_and_at_a_relo
         wait_for("the reload is told", lambda: "INFO reload" in daemon.output())
         assert daemon.output().count(told) == 2
         assert "gizli" not in daemon.output()
+
+
+def test_a_reload_that_removes_most_servers_is_held_until_it_is_accepted(scene: Scene) -> None:
+    kept = scene.setting.servers[:1]
+    scene.setting.servers += [Server(f"more-{number}", address(0)) for number in range(4)]
+    scene.reload()
+    everything, scene.setting.servers = scene.setting.servers, kept
+    scene.setting.write(scene.folder)
+    scene.daemon.reload()
+    wait_for("the reload is held", lambda: metrics(scene.setting.port)[SUCCESSFUL] == 0)
+    assert "held, since it removes 6 of 7 servers" in scene.daemon.output()
+    assert scene.shown() >= {server.id for server in everything}
+    warned = scene.daemon.run_json("check-config")["warnings"]
+    assert any("6 of 7 servers" in warning for warning in warned)
+    scene.daemon.run_json("check-config", "--accept-removals")
+    wait_for("the daemon reloads by itself", lambda: metrics(scene.setting.port)[SUCCESSFUL] == 1)
+    assert scene.shown() == {server.id for server in kept}
+    scene.setting.servers = everything
+    scene.reload()
+    scene.setting.servers = kept
+    scene.setting.write(scene.folder)
+    scene.daemon.reload()
+    wait_for("the reload is held again", lambda: metrics(scene.setting.port)[SUCCESSFUL] == 0)
+    scene.daemon.reload()
+    wait_for("a second reload confirms it", lambda: metrics(scene.setting.port)[SUCCESSFUL] == 1)
+    scene.setting.servers = everything
+    scene.reload()
+    scene.daemon.stop()
+    scene.setting.servers = kept
+    scene.setting.write(scene.folder)
+    scene.daemon.start()
+    assert "since the last start the configuration has lost 6 of 7 servers" in scene.daemon.output()
