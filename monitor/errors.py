@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 
@@ -47,3 +48,16 @@ class StoreError(MonitorError):
 
 class CorruptDatabaseError(StoreError):
     """The database is there and is not what was written: only a backup can restore it."""
+
+
+def shortage(error: BaseException) -> str | None:
+    """Return what the operating system refused this process, if that is the error: memory or a thread."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for found in map(shortage, error.exceptions) if found is not None), None)
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return "the system gives it no more memory; raise its limit (ulimit -v, MemoryMax)"
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "the system permits it no more threads; raise its limit (ulimit -u and -v, TasksMax)"
+    if isinstance(error, ImportError) and "failed to map segment" in str(error):
+        return "the system gives it no more memory; raise its limit (ulimit -v, MemoryMax)"
+    return None

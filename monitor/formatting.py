@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import unicodedata
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -116,3 +117,22 @@ def format_iso_minute(at: Millis, zone: ZoneInfo) -> str:
 def format_iso_utc(at: Millis) -> str:
     """Return a time for programs: UTC, to the second."""
     return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_FORMULA = re.compile("'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?", re.ASCII)
+
+
+def csv_cell(value: object) -> object:
+    """Return a cell of a CSV file: text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    Numbers stay numbers. ``read_csv_cell`` reverses it.
+    """
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def read_csv_cell(text: str) -> str:
+    """Return the text that ``csv_cell`` wrote."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.app import App
-from monitor.errors import InputError, MonitorError
+from monitor.errors import InputError, MonitorError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,16 @@ def main(args: list[str] | None = None) -> None:
 
 def run_command(args: list[str] | None = None) -> int:
     """Run a command and return its exit status. Errors go to stderr."""
+    try:
+        return _run_command(args)
+    except (MemoryError, RuntimeError, ImportError, OSError, BaseExceptionGroup) as error:
+        if (said := shortage(error)) is None:
+            raise
+        click.echo(f"monitor: {said}", err=True)
+        return 2
+
+
+def _run_command(args: list[str] | None) -> int:
     given = sys.argv[1:] if args is None else args
     _escape_unencodable()
     try:

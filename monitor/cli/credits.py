@@ -10,6 +10,7 @@ import click
 
 from monitor.cli.app import App, print_json, print_table
 from monitor.errors import InputError
+from monitor.formatting import csv_cell
 from monitor.ledger.accounts.accounts import LedgerView
 from monitor.ledger.accounts.credits import month_credits
 from monitor.sla.calendar import month_text, parse_month
@@ -85,7 +86,7 @@ def _print_csv(month: str, records: list[dict[str, Any]]) -> None:
     lines.writerow(COLUMNS)
     for record in records:
         cells = (({"month": month} | record)[column] for column in COLUMNS)
-        lines.writerow(str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)
+        lines.writerow(str(cell).lower() if isinstance(cell, bool) else csv_cell(cell) for cell in cells)
 
 
 def _print_credits(month: str, records: list[dict[str, Any]]) -> None:

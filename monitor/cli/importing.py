@@ -12,7 +12,7 @@ import click
 from monitor.cli.app import App, json_option, parse_timestamp, print_json
 from monitor.cli.csv_input import MAX_REPORTED_LINES, BadLines, open_csv, quote_value, read_rows
 from monitor.cli.progress import progress
-from monitor.formatting import pluralize
+from monitor.formatting import pluralize, read_csv_cell
 from monitor.ledger.months.retroactive import import_results
 from monitor.model import Outcome
 from monitor.store import import_staging
@@ -104,7 +104,7 @@ def _parse_row(
     parsed_times: dict[str, Millis],
 ) -> StagedRow:
     """Parse one line. Raises ValueError with the column, the value and the reason."""
-    server, name, when, outcome, latency, *more = row
+    server, name, when, outcome, latency, *more = map(read_csv_cell, row)
     if (server, name) not in known_checks:
         if server not in servers:
             raise ValueError(f"server {quote_value(server)}: not in the configuration")

@@ -15,6 +15,7 @@ import click
 from monitor.cli.app import App, format_utc
 from monitor.cli.importing import HEADER, OPTIONAL_COLUMNS
 from monitor.errors import InputError
+from monitor.formatting import csv_cell
 from monitor.model import CheckKey, Outcome
 from monitor.store import results as stored
 
@@ -89,7 +90,10 @@ def _results_of_check(db: Database, key: CheckKey, start: Millis, end: Millis) -
 
 def _print_csv(server: str, rows: Iterable[_CheckResult]) -> None:
     lines = (
-        (server, name, format_utc(at), _OUTCOME_NAMES[outcome], _format_latency(latency), attempts, reason)
+        (
+            *(csv_cell(server), csv_cell(name), format_utc(at), _OUTCOME_NAMES[outcome]),
+            *(_format_latency(latency), attempts, csv_cell(reason)),
+        )
         for at, name, (_, outcome, attempts, latency, reason, _) in rows
     )
     page: Iterable[tuple[object, ...]] = [(*HEADER, *OPTIONAL_COLUMNS)]

@@ -35,8 +35,9 @@ _LIST_FIELDS: Final = ("customers", "servers", "subscriptions")
 _PROGRAM: Final = (
     "import json, signal, sys; "
     "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGPIPE)]; "
-    "sys.path[:] = json.loads(sys.argv[1]); from monitor.config.loader_process import main; "
-    "main(sys.argv[2], int(sys.argv[3]))"
+    "sys.path[:] = json.loads(sys.argv[1]); sys.excepthook = lambda kind, error, trace: "
+    "kind is MemoryError or sys.__excepthook__(kind, error, trace); "
+    "from monitor.config.loader_process import main; main(sys.argv[2], int(sys.argv[3]))"
 )
 """Default signal handlers: the process ends silently when its reader is gone."""
 

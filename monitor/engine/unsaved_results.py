@@ -8,6 +8,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
+from monitor.formatting import csv_cell
 from monitor.ownership import make_file
 
 if TYPE_CHECKING:
@@ -54,4 +55,5 @@ def _row(result: Result) -> tuple[object, ...]:
     at = dt.datetime.fromtimestamp(result.at // 1000, dt.UTC)
     latency = "" if result.latency is None else f"{result.latency // 1000}.{result.latency % 1000:03d}"
     time = f"{at:%Y-%m-%dT%H:%M:%S}.{result.at % 1000:03d}Z"
-    return (*result.check, time, result.outcome.name.lower(), latency, result.attempts, result.reason)
+    server, check, reason = map(csv_cell, (*result.check, result.reason))
+    return (server, check, time, result.outcome.name.lower(), latency, result.attempts, reason)

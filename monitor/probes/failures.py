@@ -10,6 +10,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
+from monitor.errors import shortage
 from monitor.model import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -128,16 +129,11 @@ def unexpected_failure(error: Exception) -> ProbeError:
     """Judge an error that no probe expects: always the monitor's, by its name unless it is a lack of resources."""
     if isinstance(error, MemoryError):
         return monitor_failure(NO_MEMORY)
-    if is_thread_shortage(error):
+    if isinstance(error, RuntimeError) and shortage(error):
         return monitor_failure(NO_THREAD)
     if isinstance(error, OSError):
         return local_os_failure(error)
     return monitor_failure(f"error {type(error).__name__}")
-
-
-def is_thread_shortage(error: Exception) -> bool:
-    """Return whether the system let Python start no thread."""
-    return isinstance(error, RuntimeError) and "start new thread" in str(error)
 
 
 def _error_name(error: OSError) -> str:

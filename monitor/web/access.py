@@ -1,12 +1,13 @@
-"""Who may see the operators' page, which names customers and has no password.
+"""Who may see the operators' page, which names customers and has no password, and the metrics and the health.
 
-It is shown only to clients on this machine, not through a proxy, and not under the name of a web site that points its
-DNS name here.
+Nothing is served under the name of a web site that points its DNS name here, nor to the scripts of another web site.
+Besides, the page is shown only to clients on this machine, and not through a proxy.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,10 +30,11 @@ class AccessDenial(NamedTuple):
 
 
 class AccessPolicy:
-    """Decides about requests; allowed host names are loopback, the listen address and the host of the public URL."""
+    """Decides about requests; allowed host names are loopback, the address, this machine's name and that of the URL."""
 
     def __init__(self, listen_host: str, public_url: str) -> None:
-        names = {"localhost", listen_host.lower(), (urlsplit(public_url).hostname or "").lower()}
+        public_host = (urlsplit(public_url).hostname or "").lower()
+        names = {"localhost", socket.gethostname().lower(), listen_host.lower(), public_host}
         self._allowed_hosts = names - _WILDCARD_ADDRESSES - {""}
 
     def denial_for(
@@ -51,10 +53,24 @@ class AccessPolicy:
             return AccessDenial(
                 403, "This page names customers, so it is not shown through a proxy.\n" + SSH_TUNNEL_HINT
             )
-        host = _parse_host(headers.get("Host", ""))
-        if host and (host in self._allowed_hosts or host == local_address or _is_loopback(host)):
-            return None
-        return AccessDenial(421, "This page is not served under that name. Use its address, or localhost.\n")
+        return self.foreign_site_denial(local_address, headers)
+
+    def foreign_site_denial(self, local_address: str | None, headers: Mapping[str, str]) -> AccessDenial | None:
+        """Return the denial of a request by another web site or under its name, or None."""
+        local_address = _unmap_ipv4(local_address or "")
+        if not self._is_own_name(_parse_host(headers.get("Host", "")), local_address):
+            return AccessDenial(
+                421, "Nothing is served under that name. Use the address, localhost, or the name of [web] public_url.\n"
+            )
+        origin = headers.get("Origin")
+        if origin is not None and not self._is_own_name(_parse_host(origin.partition("//")[2]), local_address):
+            return AccessDenial(403, "Nothing is served to the scripts of another web site.\n")
+        if headers.get("Sec-Fetch-Site") == "cross-site" and headers.get("Sec-Fetch-Mode") != "navigate":
+            return AccessDenial(403, "Nothing is served to the scripts of another web site.\n")
+        return None
+
+    def _is_own_name(self, host: str, local_address: str) -> bool:
+        return bool(host) and (host in self._allowed_hosts or host == local_address or _is_loopback(host))
 
 
 def _parse_host(header: str) -> str:

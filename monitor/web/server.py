@@ -102,6 +102,11 @@ class _Handlers:
         self._state = state
         self._access_policy = access_policy
 
+    def _denial(self, request: web.Request) -> web.Response | None:
+        """Return the refusal of a request by another web site; metrics and health are for other machines too."""
+        refusal = self._access_policy.foreign_site_denial(_socket_address(request, "sockname"), request.headers)
+        return web.Response(status=refusal.status, text=refusal.text) if refusal else None
+
     async def page(self, request: web.Request) -> web.StreamResponse:
         """Serve the operators' page, if the client may see it."""
         peer, own = (_socket_address(request, end) for end in ("peername", "sockname"))
@@ -113,6 +118,8 @@ class _Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the metrics in the requested format."""
+        if refusal := self._denial(request):
+            return refusal
         fmt = ExpositionFormat.negotiate(request.headers.getall("Accept", ()))
         return await _stream_response(
             request, self._state.metrics.render(fmt), {"Content-Type": fmt.value, "Vary": "Accept"}
@@ -122,8 +129,10 @@ class _Handlers:
         """Answer, which shows that the event loop runs."""
         return web.Response(text="alive\n")
 
-    async def readyz(self, _: web.Request) -> web.Response:
+    async def readyz(self, request: web.Request) -> web.Response:
         """Answer whether the monitor is ready, with the problems if it is not."""
+        if refusal := self._denial(request):
+            return refusal
         ready, text = self._state.health.readiness()
         return web.Response(status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, text=text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -89,3 +90,32 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_setting_that_names_it(tmp
     (tmp_path / "data").write_text("a file")
     with pytest.raises(StoreError, match=r"cannot keep data here: .*; see \[monitor\] data_dir"):
         DaemonLock(tmp_path / "data")
+
+
+def test_a_lock_file_that_was_removed_lets_no_second_daemon_in(tmp_path: Path) -> None:
+    lock = DaemonLock(tmp_path)
+    for _ in range(2):
+        (tmp_path / LOCK_FILE).unlink()
+        assert is_held(tmp_path)
+        with pytest.raises(InputError, match="another daemon keeps its data here"):
+            DaemonLock(tmp_path)
+    lock.release()
+    assert not is_held(tmp_path)
+    DaemonLock(tmp_path).release()
+
+
+def test_a_folder_under_another_name_is_the_same_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    lock = DaemonLock(tmp_path / "data")
+    with pytest.raises(InputError, match=f"process {os.getpid()}"):
+        DaemonLock(tmp_path / "link")
+    lock.release()
+
+
+def test_a_daemon_of_an_earlier_version_that_locks_the_file_alone_is_respected(tmp_path: Path) -> None:
+    with (tmp_path / LOCK_FILE).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert is_held(tmp_path)
+        with pytest.raises(InputError, match="another daemon"):
+            DaemonLock(tmp_path)

@@ -175,10 +175,35 @@ async def test_what_is_not_there_is_told_in_a_few_words(path: str) -> None:
         assert (status, body) == (404, b"404: Not Found")
 
 
-async def test_a_foreign_name_gets_no_page_but_metrics_and_health() -> None:
+async def test_a_foreign_name_gets_nothing_but_a_sign_of_life() -> None:
     async with visit() as site:
         answers = [(await site.ask(path, Host="evil.example"))[0] for path in ("", "metrics", "healthz", "readyz")]
-        assert answers == [421, 200, 200, 200]
+        assert answers == [421, 421, 200, 421]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1.evil.example:9809"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"}, 200),
+        ({"Origin": "http://localhost:9809"}, 200),
+        ({"Origin": "https://sla.example.com"}, 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "metrics", "readyz"])
+async def test_the_scripts_of_another_site_get_nothing(path: str, headers: dict[str, str], status: int) -> None:
+    async with visit() as site:
+        assert (await site.ask(path, **headers))[0] == status
+
+
+async def test_metrics_and_health_are_for_other_machines_and_proxies_too() -> None:
+    async with visit() as site:
+        answers = [(await site.ask(path, X_Forwarded_For="198.51.100.9"))[0] for path in ("metrics", "readyz")]
+        assert answers == [200, 200]
 
 
 async def test_a_proxy_gets_no_page() -> None:
