@@ -146,3 +146,21 @@ def test_whoever_reads_may_have_enough_before_the_end(site: Installation) -> Non
         told.stdout.close()
         assert told.stderr.read() == b""
     assert told.returncode == 0
+
+
+@pytest.mark.parametrize("reason", ["=HYPERLINK(1)", "+1+1", "-1+1", "@SUM(1)", "'=1", "-5"])
+def test_no_reason_runs_as_a_formula_and_each_can_be_read_again(
+    site: Installation, tmp_path: Path, reason: str
+) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text(
+        f'{HEADER}web-01,ping,2026-10-02T10:30:00Z,fail,,1,"{reason if reason == "-5" else chr(39) + reason}"\n'
+    )
+    assert site.run("import", "csv", str(file)).status == 0
+    stretch = ("web-01", "--start", "2026-10-02T10:00Z", "--end", "2026-10-02T11:00Z")
+    found = site.run("results", *stretch, "--format", "json").json["results"]
+    assert [each["reason"] for each in found] == [reason]
+    printed = site.run("results", *stretch).out
+    assert next(csv.reader(printed.splitlines()[1:]))[-1] in (f"'{reason}", "-5")
+    file.write_text(printed)
+    assert site.run("import", "csv", str(file)).out == "0 new results of 1 line\n"
