@@ -399,6 +399,7 @@ def make_context(
         operators=operators,
         public_url="https://sla.example.com/",
         sender="SLA <sla@example.com>",
+        customer_url="https://sla.example.com/",
     )
 
 

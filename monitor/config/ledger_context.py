@@ -19,5 +19,6 @@ def ledger_context(config: Config, in_force: Millis) -> LedgerContext:
         servers=config.servers_by_id,
         operators=config.contract.operator_emails,
         public_url=config.web.public_url,
+        customer_url=config.web.customer_url,
         sender=config.email.sender,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from monitor.errors import InputError
 from monitor.probes.credentials import decode_password
@@ -65,6 +67,28 @@ class WebSettings:
     listen: ListenAddress
     public_url: str
     """Ends with a slash."""
+
+    @property
+    def customer_url(self) -> str:
+        """The link in mails to customers: ``public_url``, unless it is this machine's own page or a local address.
+
+        That page is shown on this machine only, so customers get no link to it.
+        """
+        own_page = f"http://{self.listen.browser_address}/"
+        return "" if self.public_url == own_page or _is_local(self.public_url) else self.public_url
+
+
+def _is_local(url: str) -> bool:
+    """Return whether a URL leads everybody to their own machine, or nowhere: by its host alone, nothing is resolved."""
+    name = (urlsplit(url).hostname or "").rstrip(".").lower()
+    if name in ("", "localhost", "ip6-localhost", "localhost.localdomain") or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified or address.is_link_local
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,11 @@ class LedgerContext:
     operators: tuple[str, ...]
     """E-mail addresses of the operators."""
     public_url: str
+    """The address of the operators' page, in mails to them."""
     sender: str
     """The sender of mails; its domain is that of their Message-IDs."""
+    customer_url: str = ""
+    """The address of a page that customers may see, in mails to them; empty: none."""
 
     @property
     def interval(self) -> Millis:
@@ -103,4 +106,5 @@ class LedgerContext:
     def recipient(self, customer: str | None) -> Recipient:
         """Return a customer (None: the operators) as the recipient of a mail."""
         known = self.customers.get(customer) if customer is not None else None
-        return Recipient(known.name if known else "", self.language(customer), self.zone, self.public_url)
+        url = self.public_url if customer is None else self.customer_url
+        return Recipient(known.name if known else "", self.language(customer), self.zone, url)

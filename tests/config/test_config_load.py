@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from monitor.config import ContractSettings, EmailSettings, MonitorSettings, dump_toml, load
+from monitor.config.ledger_context import ledger_context
 from monitor.config.validators import ListenAddress
 from monitor.errors import ConfigError, InputError
+from monitor.mail.compose import compose
+from monitor.mail.content import OutageMail, OutageStarted, ServerEvents
 from monitor.model import CheckKey, Customer, Subscription
 from monitor.probes.probe import RetryPolicy
 from monitor.sla.terms import CheckTerms, ServerTerms, measured_checks, terms_body, terms_from_body
@@ -414,3 +417,31 @@ class TestPassword:
         email = self.email(tmp_path)
         email.read_password({})
         assert "s3cret" not in repr(email)
+
+
+@pytest.mark.parametrize(
+    ("web", "link"),
+    [
+        ("", ""),
+        ('listen = "0.0.0.0:9809"', ""),
+        ('listen = "192.0.2.10:9809"', ""),
+        ('listen = "192.0.2.10:9809"\npublic_url = "http://192.0.2.10:9809/"', ""),
+        ('public_url = "http://localhost:9809/"', ""),
+        ('public_url = "http://LOCALHOST./"', ""),
+        ('public_url = "http://page.localhost/"', ""),
+        ('public_url = "https://127.0.0.1/"', ""),
+        ('public_url = "http://[::1]:9809/"', ""),
+        ('public_url = "http://[::ffff:127.0.0.1]/"', ""),
+        ('public_url = "http://169.254.1.1/"', ""),
+        ('public_url = "http://[fe80::1]/"', ""),
+        ('public_url = "https://sla.example.com/page"', "https://sla.example.com/page/"),
+        ('public_url = "http://203.0.113.5/"', "http://203.0.113.5/"),
+    ],
+)
+def test_a_customers_mail_links_only_to_a_page_that_is_given_for_others(tmp_path: Path, web: str, link: str) -> None:
+    customer = '[[customer]]\nid = "acme"\nname = "Acme"\nemails = ["it@acme.example"]\n'
+    context = ledger_context(load_text(tmp_path, f"[web]\n{web}\n{customer}"), 0)
+    assert context.recipient("acme").url == link
+    assert context.recipient(None).url != ""
+    letter = compose(OutageMail(context.recipient("acme"), (ServerEvents("web-01", (OutageStarted("ping", 0, "x"),)),)))
+    assert ("http" in letter.text, "http" in letter.html.replace("http-equiv", "")) == (bool(link), bool(link))
