@@ -72,18 +72,22 @@ class LedgerReader:
         with self._open() as db:
             return outbox.list_mails(db)
 
+    def sent_mails(self) -> list[Mail]:
+        """Return the mails that left; one that was joined with a later one did not."""
+        return [mail for mail in self.mails() if mail.state == "sent"]
+
     def pending_mails(self) -> int:
         """Count the mails that have not left."""
         with self._open() as db:
             return outbox.summary(db).pending
 
     def mailed_news(self) -> list[MailedNews]:
-        """Give all news about outages, in the order of the mails that tell it."""
+        """Return all news about outages, in the order of the mails that left with it."""
         return [
             MailedNews(
                 mail.customer, news["notice"], CheckKey(news["server"], news["check"]), news["outage"], mail.message_id
             )
-            for mail in self.mails()
+            for mail in self.sent_mails()
             if mail.kind == "outages"
             for news in mail.body["news"]
         ]

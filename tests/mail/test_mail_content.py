@@ -366,7 +366,7 @@ def test_operators_are_told_that_the_monitor_is_blind() -> None:
     lines = ("192.0.2.1: timeout", "198.51.100.1: no route")
     letter = compose(OperatorMail(OPERATORS, OperatorNews.NO_CONNECTIVITY, START, lines))
     assert letter.subject == "NO CONNECTIVITY: The monitor has no network connection"
-    assert "All canaries have failed since 2026-10-02 13:00." in letter.text
+    assert "No canary has answered since 2026-10-02 13:00." in letter.text
     assert "no mail goes to a customer" in letter.text
     assert "Details\n  192.0.2.1: timeout\n  198.51.100.1: no route\n" in letter.text
     assert "Dear" not in letter.text
