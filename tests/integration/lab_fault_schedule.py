@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_LATENESS = 300
 """Milliseconds by which a probe may leave after its slot. A healthy schedule is not 50 ms late, but here the daemon
 shares its cores with a mail server, web servers and the test itself."""
+SLACK = 600
+"""Milliseconds by which an outage may differ further from the truth: a busy machine is late with attempts too."""
 MIN_DETECTABLE = INTERVAL + MAX_CHECK_DURATION + MAX_LATENESS
 """Milliseconds that a fall has to last so that one cycle at least fails to its last attempt."""
 
@@ -38,8 +40,8 @@ class PlannedOutage:
         ends with the first attempt of the first cycle that succeeded: up to an interval after the rise, or before it
         where that cycle was already under way and succeeded at a later attempt.
         """
-        begins = self.went_down.before - TIMEOUT <= outage.start <= self.went_down.after + INTERVAL + MAX_LATENESS
-        earliest, latest = self.came_up.before - MAX_CHECK_DURATION, self.came_up.after + INTERVAL + MAX_LATENESS
+        begins = self.went_down.before - TIMEOUT - SLACK <= outage.start <= self.went_down.after + INTERVAL + SLACK
+        earliest, latest = self.came_up.before - MAX_CHECK_DURATION - SLACK, self.came_up.after + INTERVAL + SLACK
         ends = outage.end is not None and earliest <= outage.end <= latest
         return begins and ends and outage.reason == self.reason
 
