@@ -83,7 +83,7 @@ class ScriptedNetwork:
     async def resolve_routable(self, host: str) -> tuple[Address, ...]:
         return (Address(socket.AF_INET, host, 0),)
 
-    def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None]) -> None:
+    def ping(self, address: Address, timeout: float, done: Callable[[Attempt], None], _size: int = 0) -> None:
         at, down = self._clock.monotonic(), is_down(ADDRESSES[address.host], self._now())
         if down:
             fail = Attempt(Outcome.FAIL, at, None, "timeout")
