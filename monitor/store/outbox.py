@@ -409,14 +409,18 @@ def summary(db: Database) -> OutboxSummary:
     return OutboxSummary(count, oldest, count_dead(db))
 
 
-def unsent_about(db: Database, customer: str | None, outages: Iterable[int], before: int) -> list[Mail]:
-    """Return the mails to a customer about some outages, other than ``before``, that nobody has got yet."""
+def unsent_about(db: Database, customer: str | None, outages: Iterable[int], other_than: int, at: Millis) -> list[Mail]:
+    """Return a customer's mails about some outages that nobody can have got: tried in vain, or rendered ``at`` now.
+
+    Any other one may be on its way, or may have left just before the daemon was killed: it is sent as it is.
+    """
     numbers = sorted(set(outages))
     marks = ",".join("?" * len(numbers))
     rows = db.execute(
-        f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND sweep IS NULL AND kind = 'outages' AND customer IS ?"
+        f"SELECT {_FIELDS} FROM mail WHERE state = 'pending' AND (attempts > 0 OR queued_at >= ?) AND sweep IS NULL"
+        " AND kind = 'outages' AND customer IS ?"
         f" AND id <> ? AND id IN (SELECT mail FROM told WHERE outage IN ({marks})) ORDER BY queued_at, id",
-        [customer, before, *numbers],
+        [at, customer, other_than, *numbers],
     )
     found = map(_mail_from_row, rows)
     return [mail for mail in found if set(mail.remaining) == {*mail.recipients, *mail.copies}]

@@ -227,7 +227,7 @@ def finish_sweep(db: Database, context: LedgerContext, sweep: int, at: Millis) -
 def _join_unsent(db: Database, mail: Mail, at: Millis) -> None:
     """Join the news of an end with that of the beginning, if nobody has got the mail about that yet."""
     ended = [news["outage"] for news in mail.body["news"] if news["notice"] == Notification.UP]
-    earlier = outbox.unsent_about(db, mail.customer, ended, mail.id)
+    earlier = outbox.unsent_about(db, mail.customer, ended, mail.id, at)
     if not earlier:
         return
     mail.body["news"][:0] = [news for each in earlier for news in each.body["news"]]

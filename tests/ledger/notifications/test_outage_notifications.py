@@ -444,10 +444,9 @@ def test_a_beginning_is_joined_with_its_end_where_both_may_leave_at_once() -> No
     desk.restart(START + HOUR)
     [mail] = [
         mail
-        for mail in outbox.due_mails(desk.db, START + HOUR)
-        if server in {news["server"] for news in mail.body["news"]}
+        for mail in desk.mails()
+        if mail.state == "pending" and server in {news["server"] for news in mail.body["news"]}
     ]
-    assert mail.refers == ()
     [events] = [each.events for each in letter_of(desk, mail) if each.server == server]
     assert [type(event) for event in events] == [OutageEnded]
 
@@ -455,7 +454,10 @@ def test_a_beginning_is_joined_with_its_end_where_both_may_leave_at_once() -> No
 def test_a_beginning_that_nobody_has_got_is_joined_with_its_end() -> None:
     desk = many(2)
     desk.relay_accepts = False
-    desk.record_sweeps(web_00="oxxxo", web_01="oxxxx")
+    desk.record_sweeps(web_00="oxxx", web_01="oxxx")
+    [down] = desk.mails()
+    outbox.schedule_retry(desk.db, down.id, remaining=down.remaining, next_try=START + HOUR, error="451", at=START)
+    desk.record_sweep(4, web_00="o", web_01="x")
     joined, mail = desk.mails()
     assert (joined.state, joined.error) == ("dead", f"withdrawn: joined with mail {mail.id}")
     assert outbox.summary(desk.db).dead == 0
@@ -463,6 +465,14 @@ def test_a_beginning_that_nobody_has_got_is_joined_with_its_end() -> None:
     assert events == {"web-00": [OutageEnded], "web-01": [OutageStarted]}
     assert mail.refers == ()
     assert verify(desk.db).error is None
+
+
+def test_a_beginning_that_may_be_on_its_way_is_not_joined_with_its_end() -> None:
+    desk = many(1)
+    desk.relay_accepts = False
+    desk.record_sweeps(web_00="oxxo")
+    assert [mail.state for mail in desk.mails()] == ["pending", "pending"]
+    assert desk.mails()[1].refers == (desk.mails()[0].message_id,)
 
 
 def test_a_beginning_that_somebody_has_got_is_not_joined_with_its_end() -> None:
