@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitor.clock import SystemClock
 from monitor.store import database, journal
 from tests.integration.lab_config import Customer, LabConfig, Server
 from tests.integration.lab_daemon import STOP_TIMEOUT, Daemon, free_port, wait_for
@@ -82,9 +83,10 @@ def test_a_daemon_asked_to_stop_with_visits_under_way_ends_quietly(daemon: Daemo
 def test_a_daemon_asked_to_stop_while_it_verifies_a_long_journal_ends_quietly(tmp_path: Path, daemon: Daemon) -> None:
     (tmp_path / "data").mkdir()
     db = database.open_read_write(tmp_path / "data" / database.DATABASE_FILE)
+    since = SystemClock().now() - LONG
     with database.transaction(db):
         for number in range(LONG):
-            journal.append(db, number, "daemon-started", {})
+            journal.append(db, since + number, "daemon-started", {})
     db.close()
     LabConfig(free_port(), [], []).write(tmp_path)
     daemon.start()
